@@ -1,0 +1,55 @@
+# Thin on purpose: each line is a command a person could type.
+PYTHON ?= python3
+BIN := .venv/bin
+DEV := .venv-dev/bin
+# Interpreters that a version manager keeps off PATH are used too.
+OTHER_PYTHONS := $(shell ls -d $(HOME)/.pyenv/versions/3.1[23]*/bin 2>/dev/null | tr '\n' ':')
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench doctor env stop clean pins
+
+help:  ## Show this list.
+	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
+
+run:  ## Bare machine to filled warehouse: embedded PostgreSQL, simulated sources.
+	@$(PYTHON) plugins/console/bootstrap.py
+	@$(BIN)/crypto-elt run
+
+test:  ## Lint, every package's tests, and the pipeline end to end on real parts.
+	@$(PYTHON) plugins/console/bootstrap.py --dev
+	@$(MAKE) --no-print-directory lint
+	$(DEV)/pytest -n 2 --dist loadfile extract load plugins
+	PATH="$(OTHER_PYTHONS)$$PATH" $(DEV)/tox run --quiet -e py312,py313
+	$(DEV)/pytest tests
+
+lint:  ## ruff, mypy, sqlfluff, yamllint.
+	@$(PYTHON) plugins/console/bootstrap.py --dev
+	$(DEV)/ruff check .
+	$(DEV)/ruff format --check .
+	$(DEV)/mypy
+	$(DEV)/yamllint --strict .
+	cd transform && ../$(DEV)/sqlfluff lint .
+
+bench:  ## Measure a cold and a repeated run.
+	@$(PYTHON) plugins/console/bootstrap.py
+	@$(PYTHON) benchmarks/run_times.py
+
+doctor:  ## Say what is wrong on this machine and what to do.
+	@$(PYTHON) plugins/console/bootstrap.py
+	@$(BIN)/crypto-elt doctor
+
+env:  ## Install the project's environment and write .env for live data.
+	@$(PYTHON) plugins/console/bootstrap.py
+	@$(BIN)/crypto-elt env
+
+stop:  ## Stop what `make run` started.
+	@$(PYTHON) plugins/console/bootstrap.py
+	@$(BIN)/crypto-elt stop
+
+clean:  ## Stop everything, then delete what was installed and loaded (.env stays).
+	@if [ -x $(BIN)/crypto-elt ]; then $(BIN)/crypto-elt stop; fi
+	rm -rf .venv .venv-dev .meltano .state .tox transform/target transform/logs
+
+pins:  ## Compile the pinned requirements of every environment.
+	@$(PYTHON) plugins/console/bootstrap.py
+	@sh requirements/compile.sh

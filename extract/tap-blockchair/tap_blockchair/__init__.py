@@ -1,0 +1,1 @@
+"""Singer tap for Blockchair's database dumps and API."""

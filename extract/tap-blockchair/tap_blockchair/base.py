@@ -1,0 +1,86 @@
+"""What all streams share: name, columns, bookmark, and columns that turn up unannounced."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.streams.core import Stream
+
+from tap_blockchair.schemas import json_schema, provenance_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from singer_sdk import Tap
+
+    from tap_blockchair.schemas import Column, Table
+    from tap_blockchair.settings import Settings
+
+
+class ChainStream(Stream):
+    """A table of one chain."""
+
+    # Values are converted column by column, exactly; the SDK's generic pass over every field would find nothing to do.
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
+
+    def __init__(self, tap: Tap, *, chain: str, table_name: str, table: Table, settings: Settings) -> None:
+        self.chain = chain
+        self.table_name = table_name
+        self.table = table
+        self.settings = settings
+        columns = (*table.columns, *provenance_columns(table_name))
+        self._announced = {column.name for column in columns}
+        self._extra: tuple[Column, ...] = ()
+        super().__init__(
+            tap,
+            # A hyphen would be read as the border between schema and table.
+            name=f"{chain}_{table_name}".replace("-", "_"),
+            schema=json_schema(columns, (*table.keys, "_channel", "_unit")),
+        )
+        self.primary_keys = table.keys
+
+    def bookmark(self) -> Any | None:  # noqa: ANN401 (a day or a height)
+        """Read where the last run ended.
+
+        The SDK's starting value is not used: it mixes the bookmark, after which reading goes on, with `start_date`,
+        with which reading begins.
+
+        Returns:
+            The replication key's value, or None at the first run.
+        """
+        state = self.get_context_state(None)
+        if state.get("replication_key") in {None, self.replication_key}:
+            return state.get("replication_key_value")
+        # Dumps are bookmarked by day and the API by height. After a change of channel one says nothing about the other.
+        self.logger.warning(
+            "The state of %s was written by the other channel (%s); starting again from start_date.",
+            self.name,
+            state["replication_key"],
+        )
+        for part in ("replication_key", "replication_key_value"):
+            state.pop(part, None)
+        return None
+
+    def announce(self, columns: Sequence[Column], where: str) -> None:
+        """Add columns that the schema did not foresee, and send SCHEMA again before their first row.
+
+        Args:
+            columns: The new columns.
+            where: The file or address that has them.
+        """
+        names = ", ".join(column.name for column in columns)
+        self.logger.warning("%s has columns that are new here and are carried along: %s.", where, names)
+        self._extra += tuple(columns)
+        self._announced.update(column.name for column in columns)
+        added = json_schema(columns, ())["properties"]
+        for schema in (self._schema, self._input_schema):
+            if schema is not None:
+                schema["properties"].update(copy.deepcopy(added))
+        # The registered schema is the one after selection; keep that, and let stream maps see the new columns.
+        selected = copy.deepcopy(self.stream_maps[0].raw_schema)
+        selected["properties"].update(added)
+        self._tap.mapper.register_raw_stream_schema(self.name, selected, self.primary_keys)
+        self._stream_maps = None
+        self._write_schema_message()

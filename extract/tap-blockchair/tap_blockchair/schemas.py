@@ -1,0 +1,311 @@
+"""Columns and keys of every table, by the shape of its chain.
+
+Names and order are those of Blockchair's dump headers; stats and addresses, which have no daily dump, follow the API.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk import typing as th
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Kind(Enum):
+    """What a column holds; the value is the letter used in the lists below."""
+
+    INTEGER = "i"  # fits 64 bits: heights, counts, sizes, positions
+    NUMBER = "n"  # exact decimal: amounts in base units, USD, rates, difficulties
+    TEXT = "s"
+    TIME = "t"
+    DATE = "d"
+    BOOLEAN = "b"
+    SPENDABLE = "p"  # 1, 0 or -1 for unknown
+    OBJECT = "o"
+    ARRAY = "a"
+
+
+_SINGER_TYPES: dict[Kind, th.JSONTypeHelper[Any] | type[th.JSONTypeHelper[Any]]] = {
+    Kind.INTEGER: th.IntegerType,
+    Kind.NUMBER: th.NumberType,
+    Kind.TEXT: th.StringType,
+    Kind.TIME: th.DateTimeType,
+    Kind.DATE: th.DateType,
+    Kind.BOOLEAN: th.BooleanType,
+    Kind.SPENDABLE: th.IntegerType(minimum=-1, maximum=1),
+    Kind.OBJECT: th.ObjectType(),
+    # An untyped array: items of any kind, which targets store as one JSON value.
+    Kind.ARRAY: th.CustomType({"type": ["array", "null"]}),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column, and whether a source may leave it out.
+
+    Attributes:
+        name: Blockchair's name.
+        kind: The type of its values.
+        required: False for a column that the schema announces although a source may lack it (its values are then null).
+    """
+
+    name: str
+    kind: Kind
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of one chain.
+
+    Attributes:
+        columns: What the schema announces from the start, in order.
+        keys: The primary key's columns.
+        known: Documented columns that are absent by design; should a source send one, its type is known.
+        bare_hex: True where the API puts `0x` before hex that the canonical (dump) form writes bare.
+    """
+
+    columns: tuple[Column, ...]
+    keys: tuple[str, ...]
+    known: tuple[Column, ...] = ()
+    bare_hex: bool = False
+
+
+def _columns(text: str, *, required: bool = True) -> tuple[Column, ...]:
+    pairs = (word.split(":") for word in text.split())
+    return tuple(Column(name, Kind(kind), required) for name, kind in pairs)
+
+
+_SEGWIT_CHAINS = frozenset({"bitcoin", "litecoin", "groestlcoin"})
+_OTHER_UTXO_CHAINS = frozenset({"bitcoin-cash", "bitcoin-sv", "dogecoin", "dash", "zcash", "ecash"})
+UTXO_CHAINS = _SEGWIT_CHAINS | _OTHER_UTXO_CHAINS
+EVM_CHAINS = frozenset({"ethereum"})
+CHAINS = UTXO_CHAINS | EVM_CHAINS
+
+_SEGWIT_COLUMNS = frozenset(
+    {
+        "stripped_size",
+        "weight",
+        "witness_count",
+        "fee_per_kwu",
+        "fee_per_kwu_usd",
+        "has_witness",
+        "spending_witness",
+    },
+)
+
+_OUTPUT = """
+    block_id:i transaction_hash:s index:i time:t value:n value_usd:n recipient:s type:s script_hex:s
+    is_from_coinbase:b is_spendable:p
+"""
+
+_UTXO = {
+    "blocks": _columns("""
+        id:i hash:s time:t median_time:t size:i stripped_size:i weight:i version:i version_hex:s version_bits:s
+        merkle_root:s nonce:i bits:i difficulty:n chainwork:s coinbase_data_hex:s transaction_count:i witness_count:i
+        input_count:i output_count:i input_total:n input_total_usd:n output_total:n output_total_usd:n fee_total:n
+        fee_total_usd:n fee_per_kb:n fee_per_kb_usd:n fee_per_kwu:n fee_per_kwu_usd:n cdd_total:n generation:n
+        generation_usd:n reward:n reward_usd:n guessed_miner:s
+    """),
+    "transactions": _columns("""
+        block_id:i hash:s time:t size:i weight:i version:i lock_time:i is_coinbase:b has_witness:b input_count:i
+        output_count:i input_total:n input_total_usd:n output_total:n output_total_usd:n fee:n fee_usd:n fee_per_kb:n
+        fee_per_kb_usd:n fee_per_kwu:n fee_per_kwu_usd:n cdd_total:n
+    """),
+    "outputs": _columns(_OUTPUT),
+    "inputs": _columns(
+        _OUTPUT
+        + """
+        spending_block_id:i spending_transaction_hash:s spending_index:i spending_time:t spending_value_usd:n
+        spending_sequence:i spending_signature_hex:s spending_witness:s lifespan:i cdd:n
+    """,
+    ),
+}
+
+_EVM = {
+    "blocks": _columns("""
+        id:i hash:s time:t size:i miner:s extra_data_hex:s difficulty:n gas_used:i gas_limit:i logs_bloom:s mix_hash:s
+        nonce:n receipts_root:s sha3_uncles:s state_root:s total_difficulty:n transactions_root:s uncle_count:i
+        transaction_count:i synthetic_transaction_count:i call_count:i synthetic_call_count:i value_total:n
+        value_total_usd:n internal_value_total:n internal_value_total_usd:n generation:n generation_usd:n
+        uncle_generation:n uncle_generation_usd:n fee_total:n fee_total_usd:n reward:n reward_usd:n
+    """),
+    "transactions": _columns("""
+        block_id:i index:i hash:s time:t failed:b type:s sender:s recipient:s call_count:i value:n value_usd:n
+        internal_value:n internal_value_usd:n fee:n fee_usd:n gas_used:i gas_limit:i gas_price:n input_hex:s nonce:i
+        v:s r:s s:s
+    """),
+}
+
+# Added with the London upgrade; the API has them, the dumps do not by default.
+_LONDON = {
+    "blocks": _columns("base_fee_per_gas:n burned_total:n", required=False),
+    "transactions": _columns(
+        """
+        version:i effective_gas_price:n max_fee_per_gas:n max_priority_fee_per_gas:n base_fee_per_gas:n burned:n
+        type_2718:i
+        """,
+        required=False,
+    ),
+}
+
+_MARKET_STATS = """
+    market_price_usd:n market_price_btc:n market_price_usd_change_24h_percentage:n market_cap_usd:n
+    market_dominance_percentage:n
+"""
+
+_UTXO_STATS = _columns(
+    """
+    blocks:i transactions:i outputs:i circulation:n blocks_24h:i transactions_24h:i difficulty:n volume_24h:n
+    mempool_transactions:i mempool_outputs:i mempool_size:i mempool_tps:n mempool_total_fee_usd:n best_block_height:i
+    best_block_hash:s best_block_time:t blockchain_size:i average_transaction_fee_24h:n inflation_24h:n
+    median_transaction_fee_24h:n cdd_24h:n largest_transaction_24h:o nodes:i hashrate_24h:n inflation_usd_24h:n
+    average_transaction_fee_usd_24h:n median_transaction_fee_usd_24h:n
+    """
+    + _MARKET_STATS
+    + """
+    next_retarget_time_estimate:t next_difficulty_estimate:n countdowns:a suggested_transaction_fee_per_byte_sat:n
+    hodling_addresses:i
+    """,
+    required=False,
+)
+
+_EVM_STATS = _columns(
+    """
+    blocks:i transactions:i blocks_24h:i circulation_approximate:n transactions_24h:i difficulty:n
+    volume_24h_approximate:n mempool_transactions:i mempool_median_gas_price:n mempool_tps:n
+    mempool_total_value_approximate:n best_block_height:i best_block_hash:s best_block_time:t uncles:i uncles_24h:i
+    blockchain_size:i calls:i average_transaction_fee_24h:n median_transaction_fee_24h:n inflation_24h:n
+    average_simple_transaction_fee_24h:n median_simple_transaction_fee_24h:n largest_transaction_24h:o hashrate_24h:n
+    inflation_usd_24h:n average_transaction_fee_usd_24h:n median_transaction_fee_usd_24h:n
+    average_simple_transaction_fee_usd_24h:n median_simple_transaction_fee_usd_24h:n
+    """
+    + _MARKET_STATS
+    + "layer_2:o countdowns:a suggested_transaction_fee_gwei_options:o burned:n burned_24h:n addresses:i",
+    required=False,
+)
+
+_ADDRESSES = _columns("address:s balance:n")
+_EVM_ADDRESSES = _columns("nonce:i is_contract:b", required=False)
+_SNAPSHOT = _columns("observed_at:t")
+_RANK = _columns("rank:i")
+
+# Where a row came from: on every stream, after Blockchair's own columns.
+_PROVENANCE = _columns("_channel:s _unit:s _line:i _dump_day:d")
+_SETTLED = _columns("is_settled:b")
+
+_KEYS = {
+    "blocks": ("id",),
+    "transactions": ("block_id", "hash"),
+    "outputs": ("block_id", "transaction_hash", "index"),
+    "inputs": ("spending_block_id", "spending_transaction_hash", "spending_index"),
+}
+
+
+def dump_tables(chain: str) -> tuple[str, ...]:
+    """Name the tables of a chain that have a daily dump.
+
+    Args:
+        chain: Blockchair's path name of the chain, such as `bitcoin-cash`.
+
+    Returns:
+        Table names, as in the dump host's paths.
+    """
+    return tuple(_EVM if chain in EVM_CHAINS else _UTXO)
+
+
+def chain_table(chain: str, name: str) -> Table:
+    """Describe a table as a dump holds it.
+
+    Args:
+        chain: Blockchair's path name of the chain.
+        name: One of `dump_tables(chain)`.
+
+    Returns:
+        Its columns, key and documented absentees.
+    """
+    if chain in EVM_CHAINS:
+        # Synthetic transactions have no hash, so only the place in the file identifies a row.
+        keys = ("_unit", "_line") if name == "transactions" else _KEYS[name]
+        return Table(_EVM[name], keys, known=_LONDON.get(name, ()), bare_hex=True)
+    columns = _UTXO[name]
+    absent: tuple[Column, ...] = ()
+    if chain not in _SEGWIT_CHAINS:
+        absent = tuple(column for column in columns if column.name in _SEGWIT_COLUMNS)
+        columns = tuple(column for column in columns if column.name not in _SEGWIT_COLUMNS)
+    if chain == "dogecoin" and name == "blocks":
+        # No header of a Dogecoin dump is on record: announced, but a file without it is no fault.
+        columns += _columns("is_aux:b", required=False)
+    return Table(columns, _KEYS[name], known=absent)
+
+
+def api_blocks_table(chain: str) -> Table:
+    """Describe the blocks of a chain as the API gives them, in the dumps' form.
+
+    Args:
+        chain: Blockchair's path name of the chain.
+
+    Returns:
+        The dump's table; for Ethereum with the London columns announced.
+    """
+    table = chain_table(chain, "blocks")
+    if chain in EVM_CHAINS:
+        return Table((*table.columns, *table.known), table.keys, bare_hex=True)
+    return table
+
+
+def stats_table(chain: str) -> Table:
+    """Describe the dated snapshot of a chain's statistics.
+
+    Args:
+        chain: Blockchair's path name of the chain.
+
+    Returns:
+        The table, keyed by the moment of observation.
+    """
+    evm = chain in EVM_CHAINS
+    return Table((*_SNAPSHOT, *(_EVM_STATS if evm else _UTXO_STATS)), ("observed_at",), bare_hex=evm)
+
+
+def addresses_table(chain: str) -> Table:
+    """Describe the dated snapshot of a chain's richest addresses.
+
+    Args:
+        chain: Blockchair's path name of the chain.
+
+    Returns:
+        The table, keyed by the moment of observation and the address.
+    """
+    evm = chain in EVM_CHAINS
+    columns = (*_SNAPSHOT, *_ADDRESSES, *_RANK, *(_EVM_ADDRESSES if evm else ()))
+    return Table(columns, ("observed_at", "address"), bare_hex=evm)
+
+
+def provenance_columns(table_name: str) -> tuple[Column, ...]:
+    """Name the columns that the tap adds to a table's rows.
+
+    Args:
+        table_name: `blocks`, `stats`, ...
+
+    Returns:
+        The columns that say where a row came from; on blocks also whether it is settled.
+    """
+    return (*_PROVENANCE, *_SETTLED) if table_name == "blocks" else _PROVENANCE
+
+
+def json_schema(columns: Iterable[Column], keys: tuple[str, ...]) -> dict[str, Any]:
+    """Build a stream's JSON schema.
+
+    Args:
+        columns: All columns in order.
+        keys: Those that are never null.
+
+    Returns:
+        The schema as a dictionary.
+    """
+    properties = [th.Property(c.name, _SINGER_TYPES[c.kind], required=c.name in keys) for c in columns]
+    return th.PropertiesList(*properties).to_dict()

@@ -1,0 +1,274 @@
+"""The tap's settings: their schema for `--about`, and their checked, typed form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from singer_sdk import typing as th
+from singer_sdk.exceptions import ConfigValidationError
+
+from tap_blockchair.redaction import redact
+from tap_blockchair.schemas import CHAINS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+API_URL = "https://api.blockchair.com"
+DUMPS_URL = "https://gz.blockchair.com"
+USER_AGENT = "tap-blockchair/0.1.0"
+
+DEFAULT_CHAINS = ("bitcoin", "ethereum", "dogecoin")
+DEFAULT_FINALITY = {"bitcoin": 6, "ethereum": 64, "dogecoin": 60}
+OTHER_FINALITY = 60
+# Blockchair's paging ends there: offsets up to 10,000 and pages of 100.
+MOST_ADDRESSES = 10_100
+
+CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
+    th.Property(
+        "chains",
+        th.ArrayType(th.StringType),
+        default=list(DEFAULT_CHAINS),
+        title="Chains",
+        description=f"Chains to extract, by Blockchair's path names: {', '.join(sorted(CHAINS))}.",
+    ),
+    th.Property(
+        "channel",
+        th.StringType,
+        default="auto",
+        allowed_values=["auto", "dumps", "api"],
+        title="Channel",
+        description=(
+            "Where rows come from. `auto`: every table that has a daily dump from dumps, statistics and addresses "
+            "from the API. `dumps`: dumps only. `api`: blocks, statistics and addresses, all from the API."
+        ),
+    ),
+    th.Property(
+        "start_date",
+        th.DateType,
+        title="Start date",
+        description=(
+            "First day (UTC) of dumps and blocks, YYYY-MM-DD; of a date with a time the whole day counts. "
+            "A bookmark in the state, if later, wins. Unset: from the chain's first block."
+        ),
+    ),
+    th.Property(
+        "end_date",
+        th.DateType,
+        title="End date",
+        description="Last day (UTC) of dumps and blocks, included, YYYY-MM-DD. Unset: no end.",
+    ),
+    th.Property("api_url", th.StringType, default=API_URL, title="API URL", description="Root of the API."),
+    th.Property(
+        "dumps_url",
+        th.StringType,
+        default=DUMPS_URL,
+        title="Dumps URL",
+        description=(
+            "Root of the dump host, or a file:// folder that holds dump files: an own mirror, laid out as "
+            "{chain}/{table}/ or flat."
+        ),
+    ),
+    th.Property("api_key", th.StringType, secret=True, title="API key", description="Blockchair's API key."),
+    th.Property(
+        "dumps_key",
+        th.StringType,
+        secret=True,
+        title="Dumps key",
+        description="Key that lifts the dump host's throttle (about 10 kB/s without).",
+    ),
+    th.Property(
+        "requests_per_minute",
+        th.IntegerType(minimum=1),
+        default=30,
+        title="Requests per minute",
+        description="Most API requests in any 60 seconds. 30 is Blockchair's limit without a key.",
+    ),
+    th.Property(
+        "finality",
+        th.ObjectType(additional_properties=th.IntegerType(minimum=0)),
+        title="Finality",
+        description=(
+            "Blocks per chain that may still be reorganised: API rows this close to the tip carry is_settled = false "
+            "and are read again. Default bitcoin 6, ethereum 64, dogecoin 60, any other chain 60. "
+            'Example: {"bitcoin": 12}.'
+        ),
+    ),
+    th.Property(
+        "top_addresses",
+        th.IntegerType(minimum=1, maximum=MOST_ADDRESSES),
+        default=100,
+        title="Top addresses",
+        description=f"How many of the richest addresses a snapshot holds, at most {MOST_ADDRESSES:,}.",
+    ),
+    th.Property(
+        "data_origin",
+        th.StringType,
+        allowed_values=["simulator", "live"],
+        title="Data origin",
+        description=(
+            "Refuse data of the other origin: `live` refuses answers marked X-Data-Origin: simulator, `simulator` "
+            "refuses answers without that mark. Unset: no check."
+        ),
+    ),
+    th.Property(
+        "user_agent",
+        th.StringType,
+        default=USER_AGENT,
+        title="User agent",
+        description="How the tap names itself to the servers.",
+    ),
+    th.Property(
+        "timeout",
+        th.IntegerType(minimum=1),
+        default=60,
+        title="Timeout",
+        description="Seconds without a byte from the server before a request counts as failed.",
+    ),
+).to_dict()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings after checking.
+
+    Attributes:
+        chains: Blockchair's path names, without repetitions.
+        channel: Which source serves a table that has two.
+        start: First day wanted, or None.
+        end: Last day wanted, or None.
+        api_url: Root of the API without a slash at the end.
+        dumps_url: Root of the dump host without a slash at the end.
+        dumps_folder: The folder, where `dumps_url` is a file URL.
+        api_key: Key of the API, or None.
+        dumps_key: Key of the dump host, or None.
+        requests_per_minute: Most API requests in 60 seconds.
+        finality: Blocks per chain that may still change.
+        top_addresses: Size of an address snapshot.
+        data_origin: The only origin accepted, or None for both.
+        user_agent: Value of the User-Agent header.
+        timeout: Seconds of silence that fail a request.
+    """
+
+    chains: tuple[str, ...]
+    channel: Literal["auto", "dumps", "api"]
+    start: date | None
+    end: date | None
+    api_url: str
+    dumps_url: str
+    dumps_folder: Path | None
+    api_key: str | None
+    dumps_key: str | None
+    requests_per_minute: int
+    finality: Mapping[str, int]
+    top_addresses: int
+    data_origin: Literal["simulator", "live"] | None
+    user_agent: str
+    timeout: int
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Settings:
+        """Check a configuration that fits the JSON schema and give it types.
+
+        Args:
+            config: The tap's configuration.
+
+        Returns:
+            The settings.
+
+        Raises:
+            ConfigValidationError: With one sentence per fault.
+        """
+        check = _Check(config)
+        settings = cls(
+            chains=check.chains(),
+            channel=check.value("channel", "auto"),
+            start=check.day("start_date"),
+            end=check.day("end_date"),
+            api_url=check.url("api_url", API_URL, ("https", "http")),
+            dumps_url=check.url("dumps_url", DUMPS_URL, ("https", "http", "file")),
+            dumps_folder=check.folder("dumps_url"),
+            api_key=config.get("api_key") or None,
+            dumps_key=config.get("dumps_key") or None,
+            requests_per_minute=check.value("requests_per_minute", 30),
+            finality=check.finality(),
+            top_addresses=check.value("top_addresses", 100),
+            data_origin=config.get("data_origin") or None,
+            user_agent=check.value("user_agent", USER_AGENT),
+            timeout=check.value("timeout", 60),
+        )
+        if settings.start and settings.end and settings.end < settings.start:
+            check.faults.append(f"end_date {settings.end} lies before start_date {settings.start}.")
+        if settings.dumps_folder and settings.data_origin == "simulator" and settings.channel != "api":
+            check.faults.append(
+                "data_origin is simulator, but dumps_url is a folder, which carries no mark of its origin: "
+                "unset data_origin or name the simulator's dumps_url.",
+            )
+        if check.faults:
+            raise ConfigValidationError("Invalid settings", errors=check.faults)
+        return settings
+
+
+class _Check:
+    """Reads single settings and collects what is wrong with them."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = config
+        self.faults: list[str] = []
+
+    def value(self, name: str, default: Any) -> Any:  # noqa: ANN401 (the JSON schema has checked the type)
+        """Take a setting; null and empty text count as unset."""
+        value = self.config.get(name)
+        return default if value is None or value == "" else value
+
+    def chains(self) -> tuple[str, ...]:
+        chains = tuple(dict.fromkeys(self.value("chains", DEFAULT_CHAINS)))
+        unknown = [chain for chain in chains if chain not in CHAINS]
+        if unknown:
+            self.faults.append(f"chains: {', '.join(unknown)} is not among {', '.join(sorted(CHAINS))}.")
+        if not chains:
+            self.faults.append("chains is empty: name at least one chain.")
+        return chains
+
+    def day(self, name: str) -> date | None:
+        text = self.value(name, None)
+        if text is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            self.faults.append(f"{name} {text!r} is not a date: write it as YYYY-MM-DD.")
+            return None
+        return (moment.astimezone(UTC) if moment.tzinfo else moment).date()
+
+    def url(self, name: str, default: str, schemes: tuple[str, ...]) -> str:
+        text = str(self.value(name, default)).rstrip("/")
+        try:
+            parts = urlsplit(text)
+            valid = parts.scheme in schemes and bool(parts.netloc or parts.scheme == "file")
+            valid = valid and not (parts.query or parts.fragment)
+        except ValueError:
+            valid = False
+        if not valid:
+            self.faults.append(f"{name} {redact(text)!r} is not an address of the form {schemes[0]}://host/path.")
+        return text
+
+    def folder(self, name: str) -> Path | None:
+        text = str(self.value(name, ""))
+        if not text.startswith("file:"):
+            return None
+        folder = Path(url2pathname(urlsplit(text).path))
+        if not folder.is_dir():
+            self.faults.append(f"{name} names the folder {folder}, which does not exist.")
+        return folder
+
+    def finality(self) -> dict[str, int]:
+        given: dict[str, int] = self.value("finality", {})
+        unknown = [chain for chain in given if chain not in CHAINS]
+        if unknown:
+            self.faults.append(f"finality: {', '.join(unknown)} is not among {', '.join(sorted(CHAINS))}.")
+        return {chain: given.get(chain, DEFAULT_FINALITY.get(chain, OTHER_FINALITY)) for chain in CHAINS}

@@ -1,0 +1,66 @@
+"""The tap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Tap
+from singer_sdk.contrib.msgspec import MsgSpecWriter
+from singer_sdk.exceptions import ConfigValidationError
+from typing_extensions import override
+
+from tap_blockchair import schemas
+from tap_blockchair.redaction import protect, redact
+from tap_blockchair.settings import CONFIG_SCHEMA, Settings
+from tap_blockchair.streams import AddressesStream, BlocksStream, DumpStream, StatsStream
+from tap_blockchair.web import Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tap_blockchair.base import ChainStream
+    from tap_blockchair.client import ApiStream
+
+
+class TapBlockchair(Tap):
+    """Blockchain tables from Blockchair's daily dumps and API."""
+
+    name = "tap-blockchair"
+    config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_SCHEMA
+    # Several times faster than the default writer, and as exact: decimals and integers of any size keep every digit.
+    message_writer_class = MsgSpecWriter
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Add the checks that a JSON schema cannot express; keys are protected before anything can print them."""
+        protect(self.config.get("api_key"), self.config.get("dumps_key"))
+        try:
+            errors = super()._validate_config(raise_errors=raise_errors)
+            if not errors and raise_errors:
+                Settings.from_config(self.config)
+        except ConfigValidationError as error:
+            error.errors = [redact(sentence) for sentence in error.errors]
+            raise
+        return errors
+
+    @override
+    def discover_streams(self) -> Sequence[ChainStream]:
+        settings = Settings.from_config(self.config)
+        pace = Pace(settings.requests_per_minute)
+        return [stream for chain in settings.chains for stream in self._chain_streams(chain, settings, pace)]
+
+    def _chain_streams(self, chain: str, settings: Settings, pace: Pace) -> Iterator[ChainStream]:
+        if settings.channel != "api":
+            for name in schemas.dump_tables(chain):
+                table = schemas.chain_table(chain, name)
+                yield DumpStream(self, chain=chain, table_name=name, table=table, settings=settings)
+        if settings.channel == "dumps":
+            return
+        from_api: list[tuple[type[ApiStream], str, schemas.Table]] = [
+            (StatsStream, "stats", schemas.stats_table(chain)),
+            (AddressesStream, "addresses", schemas.addresses_table(chain)),
+        ]
+        if settings.channel == "api":
+            from_api.append((BlocksStream, "blocks", schemas.api_blocks_table(chain)))
+        for kind, name, table in from_api:
+            yield kind(self, chain=chain, table_name=name, table=table, settings=settings, pace=pace)

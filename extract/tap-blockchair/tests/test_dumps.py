@@ -1,0 +1,401 @@
+"""The dump channel: damaged files, changed columns, exact values, and a bookmark that is never ahead."""
+
+# ruff: noqa: ANN401, PLR0913, PLR0917 (the classes of fixtures live in conftest, which no module imports by name; a fixture is an argument)
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from werkzeug import Response
+
+from tap_blockchair import schemas
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+FILLER = {"i": "1", "n": "1", "s": "ab", "t": "2024-01-01 00:00:00", "b": "1", "p": "-1"}
+
+
+def header_of(chain: str, table: str) -> list[str]:
+    return [column.name for column in schemas.chain_table(chain, table).columns]
+
+
+def row_of(chain: str, table: str, **values: str) -> str:
+    columns = schemas.chain_table(chain, table).columns
+    assert set(values) <= {column.name for column in columns}
+    return "\t".join(values.get(column.name, FILLER[column.kind.value]) for column in columns)
+
+
+@pytest.fixture
+def blocks(gz: Callable[..., bytes]) -> Callable[..., bytes]:
+    """Writes a Bitcoin blocks day with these heights."""
+
+    def pack(*heights: int, chain: str = "bitcoin") -> bytes:
+        rows = (row_of(chain, "blocks", id=str(height)) for height in heights)
+        return gz("\t".join(header_of(chain, "blocks")), *rows)
+
+    return pack
+
+
+def config_of(host: Any, **more: Any) -> dict[str, Any]:
+    return {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.url, **more}
+
+
+ONLY_BLOCKS = ("bitcoin_blocks",)
+
+
+def test_days_are_taken_in_order_and_only_those_listed(run: Any, host: Any, blocks: Any) -> None:
+    for day, height in (("20240105", 3), ("20240101", 1), ("20240102", 2)):
+        host.put("bitcoin", "blocks", day, blocks(height))
+    result = run(config_of(host), select=ONLY_BLOCKS)
+    assert [record["id"] for record in result.records("bitcoin_blocks")] == [1, 2, 3]
+    assert result.bookmark("bitcoin_blocks") == "2024-01-05"
+    host.queries.clear()
+    again = run(config_of(host), state=result.state, select=ONLY_BLOCKS)
+    assert again.records("bitcoin_blocks") == []
+    assert not [query for query in host.queries if ".gz" in query]
+    host.put("bitcoin", "blocks", "20240107", blocks(4))
+    host.put("bitcoin", "blocks", "20240103", blocks(9))
+    more = run(config_of(host), state=again.state, select=ONLY_BLOCKS)
+    assert [record["id"] for record in more.records("bitcoin_blocks")] == [4]
+
+
+def test_start_and_end_are_included(run: Any, host: Any, blocks: Any) -> None:
+    for day in range(1, 7):
+        host.put("bitcoin", "blocks", f"2024010{day}", blocks(day))
+    config = config_of(host, start_date="2024-01-02T10:00:00Z", end_date="2024-01-04")
+    result = run(config, select=ONLY_BLOCKS)
+    assert [record["id"] for record in result.records("bitcoin_blocks")] == [2, 3, 4]
+    assert result.bookmark("bitcoin_blocks") == "2024-01-04"
+
+
+def test_state_follows_the_last_row_of_a_day(run: Any, host: Any, blocks: Any) -> None:
+    host.put("bitcoin", "blocks", "20240101", blocks(1, 2))
+    host.put("bitcoin", "blocks", "20240102", blocks(3))
+    seen: list[int] = []
+    for message in run(config_of(host), select=ONLY_BLOCKS).messages:
+        if message["type"] == "RECORD":
+            seen.append(message["record"]["id"])
+        elif message["type"] == "STATE":
+            done = message["value"]["bookmarks"]["bitcoin_blocks"].get("replication_key_value")
+            assert seen == {None: [], "2024-01-01": [1, 2], "2024-01-02": [1, 2, 3]}[done]
+
+
+def test_many_rows_do_not_move_the_bookmark_before_the_day_ends(
+    run: Any, host: Any, blocks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tap_blockchair.streams.DumpStream.STATE_MSG_FREQUENCY", 1)
+    host.put("bitcoin", "blocks", "20240101", blocks(*range(50)))
+    messages = run(config_of(host), select=ONLY_BLOCKS).messages
+    last_row = max(index for index, message in enumerate(messages) if message["type"] == "RECORD")
+    for message in messages[:last_row]:
+        if message["type"] == "STATE":
+            assert "replication_key_value" not in message["value"]["bookmarks"]["bitcoin_blocks"]
+
+
+def test_batch_mode_does_not_bookmark_rows_that_are_not_in_a_file_yet(
+    run: Any, host: Any, blocks: Any, tmp_path: Path
+) -> None:
+    host.put("bitcoin", "blocks", "20240101", blocks(1, 2))
+    host.put("bitcoin", "blocks", "20240102", blocks(3))
+    batches = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": {"root": tmp_path.as_uri()}}
+    result = run(config_of(host, batch_config=batches), select=ONLY_BLOCKS)
+    assert result.error is None
+    files: list[str] = []
+    for message in result.messages:
+        files += message.get("manifest", [])
+        if message["type"] == "STATE" and message["value"]["bookmarks"]["bitcoin_blocks"].get("replication_key_value"):
+            break
+    rows = [line for file in files for line in gzip.decompress((tmp_path / file.rsplit("/")[-1]).read_bytes()).split()]
+    assert len(rows) == 3
+
+
+def bad_value(blocks: Any, gz: Any) -> bytes:
+    header = "\t".join(header_of("bitcoin", "blocks"))
+    return bytes(gz(header, row_of("bitcoin", "blocks", id="3"), row_of("bitcoin", "blocks", id="4", size="12.5")))
+
+
+def wrong_field_count(blocks: Any, gz: Any) -> bytes:
+    header = "\t".join(header_of("bitcoin", "blocks"))
+    return bytes(gz(header, row_of("bitcoin", "blocks", id="3"), row_of("bitcoin", "blocks", id="4") + "\tmore"))
+
+
+def missing_column(blocks: Any, gz: Any) -> bytes:
+    return gzip.compress(gzip.decompress(blocks(3)).replace(b"\tweight\t", b"\tWeight\t"))
+
+
+def nul(blocks: Any, gz: Any) -> bytes:
+    header = "\t".join(header_of("bitcoin", "blocks"))
+    return bytes(gz(header, row_of("bitcoin", "blocks", id="3", guessed_miner="po\0ol")))
+
+
+def not_utf8(blocks: Any, gz: Any) -> bytes:
+    return gzip.compress(gzip.decompress(blocks(3))[:-2] + b"\xff\xfe")
+
+
+def corrupt(blocks: Any, gz: Any) -> bytes:
+    content = bytearray(blocks(3))
+    content[-6] ^= 0xFF  # in the checksum at the end
+    return bytes(content)
+
+
+def truncated(blocks: Any, gz: Any) -> bytes:
+    return bytes(blocks(*range(3, 90))[:-300])
+
+
+def html(blocks: Any, gz: Any) -> bytes:
+    return b"<html><h1>402 Payment Required</h1></html>"
+
+
+def empty(blocks: Any, gz: Any) -> bytes:
+    return b""
+
+
+def no_header(blocks: Any, gz: Any) -> bytes:
+    return gzip.compress(b"")
+
+
+def garbage_behind(blocks: Any, gz: Any) -> bytes:
+    return bytes(blocks(3) + b"garbage")
+
+
+BAD_DAYS = [
+    (bad_value, "20240102.tsv.gz, line 3: size is '12.5', not a whole number", 1),
+    (wrong_field_count, "20240102.tsv.gz, line 3: 37 fields, but the header has 36", 0),
+    (missing_column, "20240102.tsv.gz: the column weight is missing", 0),
+    (nul, "20240102.tsv.gz, line 2: a NUL character", 0),
+    (not_utf8, "20240102.tsv.gz, line 2: guessed_miner .* not UTF-8", 0),
+    (corrupt, "20240102.tsv.gz is damaged or incomplete", 0),
+    (truncated, "20240102.tsv.gz is damaged or incomplete", 0),
+    (html, "20240102.tsv.gz is not a gzip file", 0),
+    (empty, "20240102.tsv.gz is not a gzip file", 0),
+    (no_header, "20240102.tsv.gz: the header has an empty", 0),
+    (garbage_behind, "20240102.tsv.gz is damaged or incomplete", 0),
+]
+
+
+@pytest.mark.parametrize(("content", "sentence", "rows_before"), BAD_DAYS)
+def test_a_bad_day_stops_the_stream_and_keeps_the_bookmark(
+    run: Any, host: Any, blocks: Any, gz: Any, content: Any, sentence: str, rows_before: int
+) -> None:
+    host.put("bitcoin", "blocks", "20240101", blocks(1, 2))
+    host.put("bitcoin", "blocks", "20240102", content(blocks, gz))
+    host.put("bitcoin", "blocks", "20240103", blocks(5))
+    result = run(config_of(host), select=ONLY_BLOCKS)
+    assert re.search(sentence, str(result.error))
+    assert len(result.records("bitcoin_blocks")) == 2 + rows_before
+    assert result.bookmark("bitcoin_blocks") == "2024-01-01"
+    host.put("bitcoin", "blocks", "20240102", blocks(3, 4))
+    repaired = run(config_of(host), state=result.state, select=ONLY_BLOCKS)
+    assert [record["id"] for record in repaired.records("bitcoin_blocks")] == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (lambda: Response("<html>402 Payment Required</html>", status=402), "answered 402: the dump host's limit"),
+        (lambda: Response("<html>404</html>", status=404), "answered 404"),
+        (lambda: Response("<html>503</html>", status=503), "answered 503"),
+        (lambda: Response(gzip.compress(b"id"), status=203), "answered 203"),
+    ],
+)
+def test_an_error_page_is_never_data(run: Any, host: Any, blocks: Any, answer: Any, sentence: str) -> None:
+    host.put("bitcoin", "blocks", "20240101", blocks(1))
+    host.instead[host.put("bitcoin", "blocks", "20240102", blocks(2))] = [answer]
+    result = run(config_of(host), select=ONLY_BLOCKS)
+    assert sentence in str(result.error)
+    assert len(result.records("bitcoin_blocks")) == 1
+    assert result.bookmark("bitcoin_blocks") == "2024-01-01"
+
+
+def test_a_transfer_that_breaks_off_is_repeated(run: Any, host: Any, blocks: Any) -> None:
+    content = blocks(1, 2, 3)
+    name = host.put("bitcoin", "blocks", "20240101", content)
+
+    def broken() -> Response:
+        return Response(iter([content[:40]]), headers={"Content-Length": str(len(content))})
+
+    def down() -> Response:
+        return Response("down", status=502)
+
+    host.instead[name] = [broken, down, lambda: Response(content)]
+    result = run(config_of(host), select=ONLY_BLOCKS)
+    assert result.error is None
+    assert len(result.records("bitcoin_blocks")) == 3
+
+
+def test_a_transfer_that_always_breaks_off(run: Any, host: Any, blocks: Any) -> None:
+    content = blocks(1, 2, 3)
+    name = host.put("bitcoin", "blocks", "20240101", content)
+    host.instead[name] = [lambda: Response(iter([content[:40]]), headers={"Content-Length": str(len(content))})]
+    result = run(config_of(host), select=ONLY_BLOCKS)
+    assert "the transfer broke off 4 times" in str(result.error)
+    assert result.bookmark("bitcoin_blocks") is None
+
+
+def test_a_killed_run_leaves_no_bookmark_ahead_of_its_rows(blocks: Any, tmp_path: Path) -> None:
+    (tmp_path / "dumps").mkdir()
+    for day, heights in (("20240101", range(3)), ("20240102", range(3, 5000))):
+        (tmp_path / "dumps" / f"blockchair_bitcoin_blocks_{day}.tsv.gz").write_bytes(blocks(*heights))
+    config = tmp_path / "config.json"
+    dumps_url = (tmp_path / "dumps").as_uri()
+    config.write_text(json.dumps({"chains": ["bitcoin"], "channel": "dumps", "dumps_url": dumps_url}))
+    with subprocess.Popen(
+        [sys.executable, "-m", "tap_blockchair", "--config", str(config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as tap:
+        assert tap.stdout
+        lines = [tap.stdout.readline() for _ in range(1000)]
+        tap.kill()  # -9; it cannot be far ahead, since the pipe holds a few dozen rows
+        lines += tap.stdout.readlines()
+    messages = [json.loads(line) for line in lines if line.endswith(b"\n")]
+    assert 900 < len(messages) < 5000
+    states = [message["value"]["bookmarks"]["bitcoin_blocks"] for message in messages if message["type"] == "STATE"]
+    assert states[-1]["replication_key_value"] == "2024-01-01"
+
+
+def test_a_server_that_labels_gz_as_content_encoding(run: Any, host: Any, blocks: Any) -> None:
+    host.put("bitcoin", "blocks", "20240101", blocks(1))
+    host.instead["bitcoin/blocks/blockchair_bitcoin_blocks_20240101.tsv.gz"] = [
+        lambda: Response(blocks(1), headers={"Content-Encoding": "gzip"}),
+    ]
+    assert len(run(config_of(host), select=ONLY_BLOCKS).records("bitcoin_blocks")) == 1
+
+
+def test_an_extra_column_is_announced_before_its_rows(
+    run: Any, host: Any, blocks: Any, gz: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    host.put("bitcoin", "blocks", "20240101", blocks(1))
+    names = header_of("bitcoin", "blocks")
+    row = row_of("bitcoin", "blocks", id="2")
+    moved = "\t".join(["pool_tag", *names])  # in front: columns are bound by name
+    host.put("bitcoin", "blocks", "20240102", gz(moved, f"0012\t{row}", f"\\N\t{row}", f"\t{row}"))
+    host.put("bitcoin", "blocks", "20240103", gz(moved, f"x\t{row}"))
+    result = run(config_of(host), select=ONLY_BLOCKS)
+    assert [record.get("pool_tag") for record in result.records("bitcoin_blocks")] == [None, "0012", None, "", "x"]
+    assert [record["id"] for record in result.records("bitcoin_blocks")] == [1, 2, 2, 2, 2]
+    kinds = [message["type"] for message in result.messages if message["type"] != "STATE"]
+    assert kinds == ["SCHEMA", "RECORD", "SCHEMA", "RECORD", "RECORD", "RECORD", "RECORD"]
+    first, second = result.of("SCHEMA")
+    assert second["schema"]["properties"].pop("pool_tag") == {"type": ["string", "null"]}
+    assert first == second
+    assert len([record for record in caplog.records if "pool_tag" in record.getMessage()]) == 1
+
+
+@pytest.mark.parametrize("way", ["catalog", "stream map"])
+def test_unwanted_columns_stay_out_when_a_column_is_announced(host: Any, run: Any, gz: Any, way: str) -> None:
+    names = [*header_of("bitcoin", "blocks"), "pool_tag"]
+    host.put("bitcoin", "blocks", "20240101", gz("\t".join(names), row_of("bitcoin", "blocks") + "\tx"))
+    if way == "catalog":
+        result = run(config_of(host), select=ONLY_BLOCKS, deselect=("nonce",))
+    else:
+        result = run(config_of(host, stream_maps={"bitcoin_blocks": {"nonce": "__NULL__"}}), select=ONLY_BLOCKS)
+    assert "nonce" not in result.of("SCHEMA")[-1]["schema"]["properties"]
+    assert "nonce" not in result.records("bitcoin_blocks")[0]
+    assert result.records("bitcoin_blocks")[0]["pool_tag"] == "x"
+
+
+def test_segwit_columns_are_absent_by_design_elsewhere(run: Any, host: Any, blocks: Any) -> None:
+    assert set(header_of("bitcoin", "blocks")) - set(header_of("dogecoin", "blocks")) == {
+        *("stripped_size", "weight", "witness_count", "fee_per_kwu", "fee_per_kwu_usd"),
+    }
+    host.put("dogecoin", "blocks", "20240101", blocks(1, chain="dogecoin"))
+    without = gzip.decompress(blocks(2, chain="dogecoin")).replace(b"\tis_aux", b"").removesuffix(b"\t1")
+    host.put("dogecoin", "blocks", "20240102", gzip.compress(without))
+    host.put("dogecoin", "blocks", "20240103", blocks(3))  # with Bitcoin's columns
+    result = run(config_of(host, chains=["dogecoin"]), select=("dogecoin_blocks",))
+    assert result.error is None
+    records = result.records("dogecoin_blocks")
+    assert [record["is_aux"] for record in records] == [True, None, None]
+    assert [record.get("weight") for record in records] == [None, None, 1]
+
+
+def test_exact_values_and_nulls(run: Any, host: Any, gz: Any) -> None:
+    header = "\t".join(header_of("ethereum", "transactions"))
+    wei, decimal = "894582879806664207241", "0.000000000000000001"
+    host.put(
+        "ethereum",
+        "transactions",
+        "20240101",
+        gz(
+            header,
+            row_of("ethereum", "transactions", value=wei, fee="18446744073709551617", value_usd=decimal, input_hex=""),
+            row_of("ethereum", "transactions", hash="\\N", sender="\\N", index="\\N", failed="", fee="", nonce="\\N"),
+            row_of("ethereum", "transactions", input_hex="ab" * 500_000),
+        ),
+    )
+    result = run(config_of(host, chains=["ethereum"]), select=("ethereum_transactions",))
+    assert result.error is None
+    first, second, third = result.records("ethereum_transactions")
+    text = next(line for line in result.lines if '"_line":2' in line)
+    assert f'"value":{wei},' in text
+    assert '"fee":18446744073709551617,' in text
+    assert str(first["value_usd"]) in {"1E-18", decimal}
+    assert first["input_hex"] == ""
+    for name in ("hash", "sender", "index", "failed", "fee", "nonce"):
+        assert second[name] is None
+    assert len(third["input_hex"]) == 1_000_000
+    assert [record["_line"] for record in (first, second, third)] == [2, 3, 4]
+    assert result.of("SCHEMA")[0]["key_properties"] == ["_unit", "_line"]
+
+
+def test_an_empty_key_stops_the_day(run: Any, host: Any, gz: Any) -> None:
+    host.put(
+        "bitcoin",
+        "blocks",
+        "20240101",
+        gz("\t".join(header_of("bitcoin", "blocks")), row_of("bitcoin", "blocks", id="")),
+    )
+    assert "line 2: id is empty but part of the key" in str(run(config_of(host), select=ONLY_BLOCKS).error)
+
+
+def test_koinu_above_64_bits_and_unknown_spendability(run: Any, host: Any, gz: Any) -> None:
+    row = row_of("dogecoin", "outputs", value="15144237638370525001", is_spendable="-1", recipient="d-0", script_hex="")
+    host.put("dogecoin", "outputs", "20240101", gz("\t".join(header_of("dogecoin", "outputs")), row) + b"")
+    result = run(config_of(host, chains=["dogecoin"]), select=("dogecoin_outputs",))
+    (record,) = result.records("dogecoin_outputs")
+    assert record["value"] == 15144237638370525001
+    assert record["is_spendable"] == -1
+    schema = result.of("SCHEMA")[0]["schema"]["properties"]["is_spendable"]
+    assert (schema["minimum"], schema["maximum"]) == (-1, 1)
+
+
+def test_a_header_alone_is_a_complete_day(run: Any, host: Any, blocks: Any) -> None:
+    host.put("bitcoin", "blocks", "20240101", blocks())
+    result = run(config_of(host), select=ONLY_BLOCKS)
+    assert result.records("bitcoin_blocks") == []
+    assert result.bookmark("bitcoin_blocks") == "2024-01-01"
+
+
+def test_a_bookmark_of_the_other_channel_is_not_taken_for_a_day(run: Any, host: Any, blocks: Any) -> None:
+    host.put("bitcoin", "blocks", "20240101", blocks(1))
+    state = {"bookmarks": {"bitcoin_blocks": {"replication_key": "id", "replication_key_value": 840000}}}
+    result = run(config_of(host), state=state, select=ONLY_BLOCKS)
+    assert result.error is None
+    assert len(result.records("bitcoin_blocks")) == 1
+    assert result.bookmark("bitcoin_blocks") == "2024-01-01"
+
+
+@pytest.mark.parametrize(
+    ("origin", "mark", "refused"),
+    [
+        ("live", "simulator", True),
+        ("simulator", None, True),
+        ("simulator", "simulator", False),
+        (None, "simulator", False),
+    ],
+)
+def test_data_origin(run: Any, host: Any, blocks: Any, origin: str | None, mark: str | None, refused: bool) -> None:  # noqa: FBT001
+    host.headers = {"X-Data-Origin": mark} if mark else {}
+    host.put("bitcoin", "blocks", "20240101", blocks(1))
+    result = run(config_of(host, **({"data_origin": origin} if origin else {})), select=ONLY_BLOCKS)
+    assert (result.error is not None) is refused
+    assert len(result.records("bitcoin_blocks")) == (0 if refused else 1)

@@ -1,0 +1,185 @@
+"""Settings, the command line, and keys that must not appear anywhere."""
+
+# ruff: noqa: ANN401, PLR0913, PLR0917 (the classes of fixtures live in conftest, which no module imports by name; a fixture is an argument)
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from singer_sdk.exceptions import ConfigValidationError
+from werkzeug import Response
+
+from tap_blockchair.__main__ import main
+from tap_blockchair.redaction import protect, redact
+from tap_blockchair.settings import CONFIG_SCHEMA
+from tap_blockchair.tap import TapBlockchair
+from tap_blockchair.web import Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = "A_secret+key/of=1"
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"chains": ["bitcoin", "nocoin"]}, "chains: nocoin is not among"),
+        ({"chains": []}, "chains is empty"),
+        ({"channel": "both"}, "'both' is not one of ['auto', 'dumps', 'api'] in config['channel']"),
+        ({"start_date": "yesterday"}, "start_date 'yesterday' is not a date: write it as YYYY-MM-DD"),
+        ({"start_date": "2024-02-02", "end_date": "2024-02-01"}, "end_date 2024-02-01 lies before start_date"),
+        ({"api_url": "/blockchair"}, "api_url '/blockchair' is not an address of the form https://host/path"),
+        ({"dumps_url": "ftp://mirror/x"}, "dumps_url 'ftp://mirror/x' is not an address"),
+        ({"dumps_url": "file:///no/such/folder"}, "dumps_url names the folder /no/such/folder, which does not exist"),
+        ({"finality": {"nocoin": 3}}, "finality: nocoin is not among"),
+        ({"finality": {"bitcoin": -1}}, "-1 is less than the minimum of 0"),
+        ({"top_addresses": 20_000}, "20000 is greater than the maximum of 10100"),
+        ({"requests_per_minute": 0}, "0 is less than the minimum of 1"),
+        ({"data_origin": "mars"}, "'mars' is not one of"),
+        ({"api_key": 1234567}, "*** is not of type 'string'"),
+    ],
+)
+def test_invalid_settings(config: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigValidationError) as caught:
+        TapBlockchair(config=config)
+    assert len(caught.value.errors) == 1
+    assert sentence in caught.value.errors[0]
+
+
+def test_a_folder_cannot_prove_to_be_simulated(tmp_path: Path) -> None:
+    with pytest.raises(ConfigValidationError) as caught:
+        TapBlockchair(config={"dumps_url": tmp_path.as_uri(), "data_origin": "simulator"})
+    assert "carries no mark of its origin" in caught.value.errors[0]
+
+
+def test_streams_by_channel() -> None:
+    def names(**config: Any) -> set[str]:
+        return set(TapBlockchair(config=config).streams)
+
+    utxo = {"blocks", "transactions", "outputs", "inputs"}
+    assert names(chains=["bitcoin-cash"], channel="dumps") == {f"bitcoin_cash_{table}" for table in utxo}
+    assert names(chains=["ethereum"]) == {
+        f"ethereum_{table}" for table in ("blocks", "transactions", "stats", "addresses")
+    }
+    assert names(chains=["dogecoin"], channel="api") == {
+        f"dogecoin_{table}" for table in ("blocks", "stats", "addresses")
+    }
+    assert {name.partition("_")[0] for name in names()} == {"bitcoin", "ethereum", "dogecoin"}
+
+
+def test_every_setting_is_described() -> None:
+    for name, setting in CONFIG_SCHEMA["properties"].items():
+        assert setting.get("description"), name
+    for name in ("api_key", "dumps_key"):
+        assert CONFIG_SCHEMA["properties"][name]["secret"] is True
+
+
+def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, config: dict[str, Any], *options: str) -> Any:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config))
+    monkeypatch.setattr(sys, "argv", ["tap-blockchair", "--config", str(path), *options])
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        with pytest.raises(SystemExit) as caught:
+            main()
+    finally:
+        root.handlers, root.level = handlers, level
+    return caught.value.code
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@pytest.mark.parametrize("options", [(), ("--test",), ("--discover",)])
+def test_the_command_line_ends_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    assert call(monkeypatch, tmp_path, {"chains": ["nocoin"]}, *options) == 1
+    error = capsys.readouterr().err
+    assert "chains: nocoin is not among" in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("setting", ["api_url", "dumps_url"])
+def test_an_unreachable_server_is_named_with_its_setting(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    closed_port: int,
+    setting: str,
+) -> None:
+    channel = {"api_url": "api", "dumps_url": "dumps"}[setting]
+    keys = {"api_key": KEY, "dumps_key": KEY}
+    config = {"chains": ["bitcoin"], "channel": channel, setting: f"http://127.0.0.1:{closed_port}/x", **keys}
+    monkeypatch.setenv("TAP_BLOCKCHAIR_LOGLEVEL", "DEBUG")
+    assert call(monkeypatch, tmp_path, config) == 1
+    output = capsys.readouterr()
+    assert f"cannot reach http://127.0.0.1:{closed_port}/x/bitcoin/" in output.err
+    assert "connection refused" in output.err
+    assert f"check the setting {setting}" in output.err
+    assert "Traceback" not in output.err
+    assert "try 2 of 4" in output.err
+    assert_no_key(output.out + output.err)
+
+
+def assert_no_key(text: str) -> None:
+    for form in (KEY, "A_secret%2Bkey%2Fof%3D1", "A_secret"):
+        assert form not in text
+
+
+@pytest.mark.parametrize("status", [200, 402, 430, 500])
+def test_keys_are_sent_but_never_shown(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    api: Any,
+    host: Any,
+    status: int,
+) -> None:
+    def answer(request: Any) -> Response:
+        response: Response = api.respond({"blocks": 1}, error=f"your key {KEY} in {request.url} is odd")
+        response.status_code = status
+        return response
+
+    api.answers["bitcoin/stats"] = answer
+    api.answers["bitcoin/addresses"] = lambda _request: api.respond([])
+    name = host.put("bitcoin", "blocks", "20240101", b"no gzip")
+    host.instead[name] = [lambda: Response("odd", status=status)]
+    keys = {"api_key": KEY, "dumps_key": KEY}
+    monkeypatch.setenv("TAP_BLOCKCHAIR_LOGLEVEL", "DEBUG")
+    for channel, served in (("api", api), ("dumps", host)):
+        config = {"chains": ["bitcoin"], "channel": channel, "api_url": api.url, "dumps_url": host.url, **keys}
+        served.queries.clear()
+        if channel == "api":
+            api.answers["bitcoin/blocks"] = answer
+        assert call(monkeypatch, tmp_path, config) in {0, 1}
+        assert any("key=A_secret" in query for query in served.queries)
+        output = capsys.readouterr()
+        assert_no_key(output.out + output.err)
+
+
+def test_a_redacted_exception_does_not_drag_the_original_along(closed_port: int) -> None:
+    protect(KEY)
+    with Session() as session, pytest.raises(requests.ConnectionError) as caught:
+        session.get(f"http://127.0.0.1:{closed_port}/blocks", params={"limit": "1", "key": KEY}, timeout=1)
+    assert "/blocks?limit=1&key=***" in str(caught.value)
+    assert caught.value.__context__ is None
+    assert caught.value.__cause__ is None
+
+
+def test_redact() -> None:
+    assert (
+        redact("GET /x?key=abc&limit=1 and https://me:pw@mirror/x") == "GET /x?key=***&limit=1 and https://***@mirror/x"
+    )

@@ -1,0 +1,88 @@
+"""Single values: what is taken and what is refused."""
+
+# ruff: noqa: ANN401 (JSON values)
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tap_blockchair.schemas import Kind
+from tap_blockchair.values import FROM_TEXT, from_json
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (Kind.INTEGER, "-7", -7),
+        (Kind.INTEGER, "4294967295", 4294967295),
+        (Kind.NUMBER, "0.50", Decimal("0.50")),
+        (Kind.NUMBER, "-1250000000", Decimal(-1250000000)),
+        (Kind.NUMBER, "2.86102294921875e-6", Decimal("0.00000286102294921875")),
+        (Kind.TIME, "2009-01-03 18:15:05", "2009-01-03T18:15:05+00:00"),
+        (Kind.BOOLEAN, "1", True),
+        (Kind.SPENDABLE, "-1", -1),
+    ],
+)
+def test_text_is_read_exactly(kind: Kind, text: str, value: object) -> None:
+    read = FROM_TEXT[kind](text)
+    assert (read, type(read)) == (value, type(value))
+    if isinstance(value, Decimal):
+        assert str(read) == str(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        *((Kind.INTEGER, text) for text in ("1.0", "1e3", " 1", "+1", "1_0", "--1", "-", "٣", "0x1")),
+        *((Kind.NUMBER, text) for text in ("NaN", "Infinity", "1_0", " 1", "1.", ".5", "1,5", "٣")),
+        *(
+            (Kind.TIME, text)
+            for text in ("2009-01-03", "2009-01-03T18:15:05", "0000-00-00 00:00:00", "2009-W01-5 02:54:25")
+        ),
+        *((Kind.BOOLEAN, text) for text in ("true", "2", "-1")),
+        *((Kind.SPENDABLE, text) for text in ("2", "null")),
+    ],
+)
+def test_anything_else_is_refused(kind: Kind, text: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        FROM_TEXT[kind](text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        (Kind.INTEGER, "9092", 9092),  # an Ethereum nonce was text until 2.0.65
+        (Kind.INTEGER, Decimal("5.0"), 5),
+        (Kind.NUMBER, "12439420564755992111056", Decimal(12439420564755992111056)),
+        (Kind.NUMBER, 15144237638370525001, 15144237638370525001),
+        (Kind.NUMBER, Decimal("1.337E+21"), Decimal(1337000000000000000000)),
+        (Kind.TEXT, 7, "7"),
+        (Kind.BOOLEAN, True, True),
+        (Kind.OBJECT, [], {}),
+        (Kind.ARRAY, [], []),
+        (Kind.NUMBER, None, None),
+    ],
+)
+def test_json_takes_the_dump_form(kind: Kind, value: Any, expected: object) -> None:
+    assert from_json(value, kind) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (Kind.INTEGER, Decimal("5.5")),
+        (Kind.INTEGER, True),
+        (Kind.NUMBER, float("nan")),
+        (Kind.NUMBER, [1]),
+        (Kind.TEXT, {}),
+        (Kind.OBJECT, [1]),
+        (Kind.TIME, 1700000000),
+        (Kind.BOOLEAN, "yes"),
+    ],
+)
+def test_json_that_does_not_fit(kind: Kind, value: Any) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        from_json(value, kind)

@@ -1,0 +1,179 @@
+"""What all CoinGecko streams share: host, key, origin check, error reading and retries."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from abc import ABC
+from functools import cached_property
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.authenticators import APIKeyAuthenticator, SimpleAuthenticator
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from singer_sdk.streams import RESTStream
+
+from tap_coingecko.errors import read_refusal
+from tap_coingecko.plans import PLANS, Plan
+from tap_coingecko.session import stated_time
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from datetime import datetime
+
+    import requests
+    from backoff.types import Details
+    from singer_sdk.helpers.types import Auth
+
+    from tap_coingecko.session import SourceSession
+    from tap_coingecko.tap import TapCoinGecko
+
+#: Header by which the local stand-in marks every answer.
+ORIGIN_HEADER = "X-Data-Origin"
+#: Seconds to wait after a 429 that does not say how long.
+RATE_LIMIT_SECONDS = 60.0
+#: Longest wait between two tries, where the source does not ask for more.
+MAX_BACKOFF_SECONDS = 60.0
+
+
+class CoinGeckoStream(RESTStream[Any], ABC):
+    """A stream of the CoinGecko API."""
+
+    # The key is a header that an HTTP client would carry along to wherever a redirect points.
+    allow_redirects = False
+
+    _tap: TapCoinGecko
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan that the settings name."""
+        return PLANS[self.config["plan"]]
+
+    @property
+    @override
+    def url_base(self) -> str:
+        return str(self.config.get("api_url") or self.plan.api_url).rstrip("/")
+
+    @property
+    @override
+    def authenticator(self) -> Auth:
+        if self.plan.key_header is None:
+            return SimpleAuthenticator()
+        return APIKeyAuthenticator(key=self.plan.key_header, value=self.config["api_key"], location="header")
+
+    @property
+    @override
+    def http_headers(self) -> dict[str, str]:
+        return {"Accept": "application/json"}
+
+    @property
+    @override
+    def timeout(self) -> int:
+        return int(self.config["timeout"])
+
+    @property
+    @override
+    def requests_session(self) -> SourceSession:
+        # One session for all streams: the pace and the source's clock are the source's, not a stream's.
+        return self._tap.session
+
+    @override
+    def get_new_paginator(self) -> None:
+        """Every answer is complete."""
+
+    def source_now(self) -> datetime:
+        """Tell the source's clock.
+
+        Returns:
+            The Date of its latest answer; before the first one, a ping is sent.
+
+        Raises:
+            FatalAPIError: If the source states no time.
+        """
+        if (now := self.requests_session.source_time) is not None:
+            return now
+        ping = self.build_prepared_request(method="GET", url=f"{self.url_base}/ping", headers=self.http_headers)
+        return response_time(self.request_decorator(self._request)(ping, None))
+
+    @override
+    def validate_response(self, response: requests.Response) -> None:
+        self._check_origin(response)
+        refusal = read_refusal(response, secret=self.config.get("api_key"))
+        if refusal is None:
+            return
+        message = refusal.sentence(self.relative_path(response))
+        if refusal.is_retriable:
+            raise RetriableAPIError(message, response)
+        raise FatalAPIError(message)
+
+    def _check_origin(self, response: requests.Response) -> None:
+        simulated = response.headers.get(ORIGIN_HEADER) == "simulator"
+        match self.config.get("data_origin"):
+            case "live" if simulated:
+                raise FatalAPIError(
+                    f"`data_origin` is live, but {self.url_base} answers with simulated data; "
+                    "correct `api_url` or the environment"
+                )
+            case "simulator" if not simulated:
+                raise FatalAPIError(
+                    f"`data_origin` is simulator, but {self.url_base} does not say that its data are simulated; "
+                    "correct `api_url` or the environment"
+                )
+
+    def relative_path(self, response: requests.Response) -> str:
+        """Tell an answer's path below the API root, without query."""
+        url = (response.url or "").partition("?")[0]
+        return url.removeprefix(self.url_base) or url
+
+    @override
+    def backoff_wait_generator(self) -> Generator[float, Any, None]:
+        error: Any = yield 0.0
+        for attempt in count():
+            error = yield _seconds_to_wait(error, attempt)
+
+    @override
+    def backoff_handler(self, details: Details) -> None:
+        self.log(
+            "%s; try %d of %d follows in %.0f s",
+            details.get("exception"),
+            details["tries"] + 1,
+            self.backoff_max_tries(),
+            details.get("wait", 0.0),
+            level=logging.WARNING,
+        )
+
+
+def response_time(response: requests.Response) -> datetime:
+    """Read the source's clock from an answer.
+
+    Args:
+        response: An answer with data.
+
+    Returns:
+        The instant of its Date header, in UTC.
+
+    Raises:
+        FatalAPIError: If it has none: no other clock may stand in for the source's.
+    """
+    if (now := stated_time(response)) is None:
+        raise FatalAPIError(
+            "the answer has no readable Date header, so the source's time is unknown; check what `api_url` is"
+        )
+    return now
+
+
+def _seconds_to_wait(error: object, attempt: int) -> float:
+    """Follow `Retry-After` in full; else wait a minute after a 429, and 1, 2, 4 ... s after the rest."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        stated = response.headers.get("Retry-After", "")
+        if stated.isdecimal():
+            return float(stated)
+        if response.status_code == 429:  # noqa: PLR2004 - the status is its own name
+            return RATE_LIMIT_SECONDS
+    return min(2.0**attempt, MAX_BACKOFF_SECONDS)

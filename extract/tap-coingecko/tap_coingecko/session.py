@@ -1,0 +1,136 @@
+"""The HTTP session: keeps the pace, remembers the source's clock, and turns network faults into sentences."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.util.retry import Retry
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+#: Seconds over which calls are counted: a minute and a little, since calls travel at different speeds.
+PACE_SECONDS = 61.0
+#: Seconds to wait for a connection; a host that does not answer by then is reported as out of reach.
+CONNECT_SECONDS = 5
+
+
+class Pace:
+    """Lets at most so many calls start within any minute; calls below that start at once."""
+
+    def __init__(
+        self,
+        per_minute: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._starts: deque[float] = deque(maxlen=per_minute)
+        self._clock = clock
+        self._sleep = sleep
+
+    def wait(self) -> None:
+        """Sleep until another call may start, and count it."""
+        if len(self._starts) == self._starts.maxlen:
+            ready = self._starts[0] + PACE_SECONDS
+            if (pause := ready - self._clock()) > 0:
+                self._sleep(pause)
+        self._starts.append(self._clock())
+
+
+def stated_time(response: requests.Response) -> datetime | None:
+    """Read the source's own clock from an answer.
+
+    Args:
+        response: Any answer.
+
+    Returns:
+        The instant of its Date header, to the second, in UTC; None when there is no readable one.
+    """
+    try:
+        stated = parsedate_to_datetime(response.headers["Date"])
+    except (KeyError, ValueError):
+        return None
+    return stated if stated.tzinfo else None
+
+
+class SourceSession(requests.Session):
+    """A requests session for one source.
+
+    Attributes:
+        source_time: The source's clock as its latest answer stated it; None before the first answer.
+    """
+
+    def __init__(self, pace: Pace) -> None:
+        super().__init__()
+        self._pace = pace
+        self.source_time: datetime | None = None
+        # Only connecting is retried here, briefly; everything else is the stream's to judge.
+        retry = Retry(
+            total=None,
+            connect=2,
+            read=False,
+            redirect=False,
+            status=0,
+            other=0,
+            backoff_factor=0.5,
+            respect_retry_after_header=False,
+        )
+        self.mount("http://", HTTPAdapter(max_retries=retry))
+        self.mount("https://", HTTPAdapter(max_retries=retry))
+
+    @override
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send a request at the set pace.
+
+        Args:
+            request: The request.
+            **kwargs: As for `requests.Session.send`; `timeout` is in seconds.
+
+        Returns:
+            The answer, whatever its status.
+
+        Raises:
+            FatalAPIError: If the host cannot be reached.
+            RetriableAPIError: If the connection broke, or no answer came in time.
+        """
+        timeout = kwargs.get("timeout")
+        if isinstance(timeout, int | float):
+            kwargs["timeout"] = (min(timeout, CONNECT_SECONDS), timeout)
+        self._pace.wait()
+        parts = urlsplit(request.url or "")
+        host = f"{parts.scheme}://{parts.netloc}"
+        try:
+            response = super().send(request, **kwargs)
+        except requests.exceptions.SSLError as error:
+            raise FatalAPIError(
+                f"cannot reach {host}: its certificate was not accepted; check `api_url` and the machine's clock"
+            ) from error
+        except requests.RequestException as error:
+            if _never_connected(error):
+                raise FatalAPIError(
+                    f"cannot reach {host}: nothing answers there; check `api_url` and the network, then run again"
+                ) from error
+            raise RetriableAPIError(f"the connection to {host} broke ({type(error).__name__})") from error
+        self.source_time = stated_time(response) or self.source_time
+        return response
+
+
+def _never_connected(error: requests.RequestException) -> bool:
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, ConnectTimeoutError | NewConnectionError)

@@ -1,0 +1,210 @@
+# ruff: noqa: ANN401 - the stand-in is a fixture, and its class lives in conftest, which tests do not import
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from werkzeug import Response
+
+from tap_coingecko.errors import read_refusal
+from tap_coingecko.session import PACE_SECONDS, Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MARKETS = "coingecko_coins_markets"
+KEY = "CG-secret0123456789"
+STAMP = '"timestamp":"2026-05-17T01:39:44.892+00:00"'
+
+
+def answer(status: int, text: str) -> requests.Response:
+    response = requests.Response()
+    response.status_code = status
+    response._content = text.encode()
+    return response
+
+
+ENVELOPES = [
+    pytest.param(401, '{"status":{"error_code":10002,"error_message":"no"}}', 10002, "no", id="A"),
+    pytest.param(401, f'{{"status":{{{STAMP},"error_code":10005,"error_message":"no"}}}}', 10005, "no", id="A, newer"),
+    pytest.param(
+        401, f'{{"error":{{"status":{{{STAMP},"error_code":10012,"error_message":"no"}}}}}}', 10012, "no", id="B"
+    ),
+    pytest.param(404, '{"error":"coin not found"}', None, "coin not found", id="C"),
+    pytest.param(400, '{"error_code":10010,"status":{"error_message":"no"}}', 10010, "no", id="D"),
+    pytest.param(429, "Throttled\n", None, "Throttled", id="E"),
+    pytest.param(429, "error code: 1015", 1015, "error code: 1015", id="F, text"),
+    pytest.param(403, "<html><body>error code: 1020</body></html>", 1020, "", id="F, page"),
+    pytest.param(200, '{"status":{"error_code":429,"error_message":"no"}}', 429, "no", id="an error in a 200"),
+    pytest.param(200, '{"prices":[[1', None, "the answer is not JSON, or only part of it", id="cut short"),
+    pytest.param(500, "[]", None, "", id="no envelope"),
+]
+
+
+@pytest.mark.parametrize(("status", "text", "code", "said"), ENVELOPES)
+def test_envelopes(status: int, text: str, code: int | None, said: str) -> None:
+    refusal = read_refusal(answer(status, text))
+
+    assert refusal is not None
+    assert (refusal.status, refusal.code, refusal.text) == (status, code, said)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"prices":[]}'])
+def test_data_is_no_refusal(text: str) -> None:
+    assert read_refusal(answer(200, text)) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "advice"),
+    [
+        (400, None, "`vs_currencies`"),
+        (400, 10010, "`plan` to the paid plan"),
+        (401, 10010, "`plan` to the paid plan"),
+        (400, 10011, "`plan` to demo"),
+        (401, None, "`api_key`"),
+        (401, 10002, "`api_key`"),
+        (401, 10005, "not part of the plan"),
+        (401, 10012, "`start_date` later"),
+        (401, 10006, "credits"),
+        (429, 10006, "credits"),
+        (403, 403, "`user_agent`"),
+        (403, 1020, "firewall"),
+        (404, None, "`coins`"),
+        (404, 10013, "`coins`"),
+        (422, None, "`vs_currencies`"),
+        (302, None, "not known"),
+        (418, None, "not known"),
+    ],
+)
+def test_terminal_errors_stop_at_once(  # noqa: PLR0913, PLR0917
+    source: Any, run_tap: Callable[..., Any], naps: list[float], status: int, code: int | None, advice: str
+) -> None:
+    source.failures = [Response(f'{{"status":{{"error_code":{code or "null"}}}}}', status)]
+
+    with pytest.raises(FatalAPIError) as caught:
+        run_tap(MARKETS)
+
+    assert advice in str(caught.value)
+    assert f"refused /coins/markets with HTTP {status}" in str(caught.value)
+    assert len(source.requests) == 1
+    assert naps == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "shortest"),
+    [
+        (429, "Throttled\n", {"Retry-After": "119"}, 119),
+        (429, "Throttled\n", {}, 60),
+        (503, "{}", {"Retry-After": "7"}, 7),
+        (408, "", {}, 1),
+        (500, "<html>", {}, 1),
+        (502, "", {}, 1),
+        (504, "", {}, 1),
+        (200, '[{"id":', {}, 1),
+    ],
+)
+def test_passing_errors_are_tried_again(  # noqa: PLR0913, PLR0917
+    source: Any,
+    run_tap: Callable[..., Any],
+    naps: list[float],
+    status: int,
+    body: str,
+    headers: dict[str, str],
+    shortest: float,
+) -> None:
+    source.markets["bitcoin"] = '{"id":"bitcoin","symbol":"btc","name":"Bitcoin"}'
+    source.failures = [Response(body, status, headers)]
+
+    rows = run_tap(MARKETS).records(MARKETS)
+
+    assert [row["id"] for row in rows] == ["bitcoin"]
+    assert len(naps) == 1
+    assert shortest <= naps[0] <= shortest + 1  # the SDK adds up to a second, so that clients do not march in step
+
+
+def test_waits_grow_and_end(source: Any, run_tap: Callable[..., Any], naps: list[float]) -> None:
+    source.failures = [Response("", 503) for _ in range(9)]
+
+    with pytest.raises(RetriableAPIError, match="HTTP 503: it is in trouble"):
+        run_tap(MARKETS)
+
+    assert [int(nap) for nap in naps] == [1, 2, 4, 8]
+
+
+@pytest.mark.parametrize(("origin", "header"), [("live", "simulator"), ("simulator", None), ("simulator", "live")])
+def test_wrong_origin_stops(source: Any, run_tap: Callable[..., Any], origin: str, header: str | None) -> None:
+    source.markets["bitcoin"] = '{"id":"bitcoin"}'
+    source.headers = {"X-Data-Origin": header} if header else {}
+
+    with pytest.raises(FatalAPIError, match=f"`data_origin` is {origin}"):
+        run_tap(MARKETS, data_origin=origin)
+    assert '"RECORD"' not in run_tap.text  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("origin", "header"), [("live", None), ("simulator", "simulator"), (None, "simulator")])
+def test_right_origin_passes(source: Any, run_tap: Callable[..., Any], origin: str | None, header: str | None) -> None:
+    source.markets["bitcoin"] = '{"id":"bitcoin","symbol":"btc","name":"Bitcoin"}'
+    source.headers = {"X-Data-Origin": header} if header else {}
+    settings = {"data_origin": origin} if origin else {}
+
+    assert len(run_tap(MARKETS, **settings).records(MARKETS)) == 1
+
+
+@pytest.mark.parametrize(
+    ("plan", "header"), [("demo", "x-cg-demo-api-key"), ("basic", "x-cg-pro-api-key"), ("lite", "x-cg-pro-api-key")]
+)
+def test_the_key_is_a_header_only(source: Any, run_tap: Callable[..., Any], plan: str, header: str) -> None:
+    source.markets["bitcoin"] = '{"id":"bitcoin","symbol":"btc","name":"Bitcoin"}'
+
+    run_tap(MARKETS, plan=plan, api_key=KEY)
+
+    request = source.requests[0]
+    assert request.headers[header] == KEY
+    assert KEY not in request.url
+    assert request.headers["User-Agent"].startswith("tap-coingecko/")
+
+
+def test_no_key_without_a_plan_for_it(source: Any, run_tap: Callable[..., Any]) -> None:
+    source.markets["bitcoin"] = '{"id":"bitcoin","symbol":"btc","name":"Bitcoin"}'
+
+    run_tap(MARKETS)
+
+    assert not [name for name, _ in source.requests[0].headers if "key" in name.lower()]
+
+
+def test_the_key_is_cut_from_what_the_source_says(source: Any, run_tap: Callable[..., Any]) -> None:
+    text = "x" * 190 + KEY  # the cut to 200 characters falls into the key
+    source.failures = [Response(f'{{"status":{{"error_code":10002,"error_message":"{text}"}}}}', 401)]
+
+    with pytest.raises(FatalAPIError) as caught:
+        run_tap(MARKETS, plan="demo", api_key=KEY)
+
+    assert KEY[:6] not in str(caught.value)
+
+
+def test_redirects_are_not_followed(source: Any, run_tap: Callable[..., Any]) -> None:
+    source.failures = [Response("", 302, {"Location": source.url + "/elsewhere"})]
+
+    with pytest.raises(FatalAPIError, match="HTTP 302"):
+        run_tap(MARKETS, plan="demo", api_key=KEY)
+    assert source.paths() == ["/coins/markets"]
+
+
+def test_pace_holds_any_minute() -> None:
+    now = 0.0
+    starts: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    pace = Pace(3, clock=lambda: now, sleep=sleep)
+    for took in (0, 10, 0, 5, 0, 0, 200, 0):
+        pace.wait()
+        starts.append(now)
+        now += took
+
+    assert starts[:3] == [0, 0, 10]
+    assert starts[3:] == [PACE_SECONDS, PACE_SECONDS + 5, PACE_SECONDS + 10, 2 * PACE_SECONDS, 2 * PACE_SECONDS + 200]

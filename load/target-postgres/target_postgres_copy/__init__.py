@@ -1,0 +1,1 @@
+"""Singer target for PostgreSQL, built on meltanolabs-target-postgres."""

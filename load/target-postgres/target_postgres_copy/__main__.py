@@ -1,0 +1,5 @@
+"""Run the target with ``python -m target_postgres_copy``."""
+
+from target_postgres_copy.target import TargetPostgresCopy
+
+TargetPostgresCopy.cli()

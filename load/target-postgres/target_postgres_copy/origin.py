@@ -1,0 +1,61 @@
+"""The warehouse's mark of origin: whether it holds simulated or live data, so that the two never mix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from singer_sdk.exceptions import FatalSyncError
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.schema import CreateSchema
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+TABLE = "warehouse_origin"
+ORIGINS = ("simulator", "live")
+_WORDS = {"simulator": "simulated", "live": "live"}
+
+
+class OriginMismatchError(FatalSyncError):
+    """The warehouse holds data of another origin than what was about to be loaded."""
+
+
+def claim(connection: Connection, schema: str, origin: str) -> None:
+    """Mark an unmarked warehouse with an origin, or check the mark it has.
+
+    Loaders that start at the same time take turns, so that exactly one of them sets the mark.
+
+    Args:
+        connection: A connection in a transaction; the mark stands when that is committed.
+        schema: Schema that holds the raw tables and the mark; made if there is none.
+        origin: Origin of what is about to be loaded, `simulator` or `live`.
+
+    Raises:
+        OriginMismatchError: If the warehouse is marked with the other origin.
+    """
+    mark = _mark_table(schema)
+    # One lock for all schemas: making schema and table is the part that must not run twice at once.
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(TABLE))))
+    if not sa.inspect(connection).has_schema(schema):
+        connection.execute(CreateSchema(schema))
+    mark.create(connection, checkfirst=True)
+    connection.execute(insert(mark).values(origin=origin).on_conflict_do_nothing())
+    found = connection.execute(sa.select(mark.c.origin)).scalar_one()
+    if found != origin:
+        raise OriginMismatchError(
+            f"this warehouse holds {_WORDS[found]} data; refusing to load {_WORDS[origin]} data into it, and nothing "
+            f"was written: point the loader to another database, or empty this one and its mark {schema}.{TABLE}"
+        )
+
+
+def _mark_table(schema: str) -> sa.Table:
+    names = ", ".join(f"'{name}'" for name in ORIGINS)
+    return sa.Table(
+        TABLE,
+        sa.MetaData(schema=schema),
+        sa.Column("origin", sa.Text, sa.CheckConstraint(f"origin in ({names})"), primary_key=True),
+        sa.Column("marked_at", sa.TIMESTAMP(timezone=True), nullable=False, server_default=sa.func.now()),
+        # An index on a constant lets one row in.
+        sa.Index("warehouse_origin_is_one_row", sa.text("(true)"), unique=True),
+    )

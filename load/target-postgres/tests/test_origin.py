@@ -1,0 +1,133 @@
+"""Simulated and live data never meet in one warehouse."""
+
+# ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from target_postgres_copy.origin import OriginMismatchError, claim
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MARK = "select origin from raw_data.warehouse_origin"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ("live", "simulator", "this warehouse holds live data; refusing to load simulated data into it"),
+        ("simulator", "live", "this warehouse holds simulated data; refusing to load live data into it"),
+    ],
+)
+def test_the_other_origin_is_refused(
+    load: Callable[..., str], database: Any, first: str, second: str, words: str
+) -> None:
+    load("blocks.singer", data_origin=first)
+    assert database.query(MARK) == [(first,)]
+
+    with pytest.raises(OriginMismatchError, match=words):
+        load("amounts.singer", data_origin=second)
+
+    assert database.query(MARK) == [(first,)]
+    assert database.tables() == ["bitcoin_blocks", "warehouse_origin"]
+
+
+def test_the_same_origin_goes_on(load: Callable[..., str], database: Any) -> None:
+    load("blocks.singer", data_origin="live")
+    marked = database.query("select * from raw_data.warehouse_origin")
+    load("amounts.singer", data_origin="live")
+
+    assert database.query("select * from raw_data.warehouse_origin") == marked
+    assert database.tables() == ["amounts", "bitcoin_blocks", "warehouse_origin"]
+
+
+def test_unset_checks_and_marks_nothing(load: Callable[..., str], database: Any) -> None:
+    load("blocks.singer")
+    assert database.tables() == ["bitcoin_blocks"]
+
+    load("blocks.singer", data_origin="live")
+    load("amounts.singer")
+    assert "amounts" in database.tables()
+
+
+def test_a_schema_is_made_for_the_mark(load: Callable[..., str], database: Any) -> None:
+    database.query("drop schema raw_data")
+    database.query(f"grant create on database {database.name} to loader")
+
+    load("blocks.singer", data_origin="simulator")
+
+    assert database.query(MARK) == [("simulator",)]
+
+
+def test_the_mark_is_one_of_two_words_in_one_row(load: Callable[..., str], database: Any) -> None:
+    load("blocks.singer", data_origin="live")
+
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        database.query("insert into raw_data.warehouse_origin (origin) values ('simulator')")
+    with pytest.raises(psycopg.errors.CheckViolation):
+        database.query("update raw_data.warehouse_origin set origin = 'both'")
+
+
+def test_loaders_that_start_at_once(database: Any) -> None:
+    url = sa.URL.create(
+        "postgresql+psycopg", "loader", database.server.password, "127.0.0.1", database.server.port, database.name
+    )
+    outcomes: list[str] = []
+    start = threading.Barrier(8)
+
+    def one(origin: str) -> None:
+        engine = sa.create_engine(url)
+        try:
+            start.wait()
+            with engine.begin() as connection:
+                claim(connection, "raw_data", origin)
+            outcomes.append(origin)
+        except OriginMismatchError:
+            outcomes.append("refused")
+        finally:
+            engine.dispose()
+
+    threads = [threading.Thread(target=one, args=(("live", "simulator")[number % 2],)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    ((winner,),) = database.query(MARK)
+    assert sorted(outcomes) == sorted([winner] * 4 + ["refused"] * 4)
+
+
+def test_a_mark_waits_for_another_loaders_transaction(database: Any) -> None:
+    """The second loader must see the first one's mark even when it looked before that was committed."""
+    url = sa.URL.create(
+        "postgresql+psycopg", "loader", database.server.password, "127.0.0.1", database.server.port, database.name
+    )
+    engine = sa.create_engine(url)
+    refused = threading.Event()
+    waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+
+    def second() -> None:
+        with engine.begin() as connection, pytest.raises(OriginMismatchError):
+            claim(connection, "raw_data", "live")
+        refused.set()
+
+    with engine.begin() as connection:
+        claim(connection, "raw_data", "simulator")
+        thread = threading.Thread(target=second)
+        thread.start()
+        while thread.is_alive() and not database.query(waiting):
+            time.sleep(0.01)
+        assert not refused.is_set()
+    thread.join()
+    engine.dispose()
+
+    assert refused.is_set()
+    assert database.query(MARK) == [("simulator",)]

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from singer_sdk.exceptions import ConfigValidationError
+from target_postgres.target import TargetPostgres  # type: ignore[import-untyped]
+
+from target_postgres_copy.target import TargetPostgresCopy
+
+GOOD = {"host": "127.0.0.1", "port": 5432, "user": "loader", "password": "secret", "database": "crypto"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"use_copy": True}, "`use_copy` must stay off"),
+        ({"data_origin": "test"}, "'test' is not one of ['simulator', 'live']"),
+        ({"host": None}, "host"),
+        ({"ssl_enable": True, "ssl_mode": "maybe"}, "ssl_mode"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(changes: dict[str, Any], expected: str) -> None:
+    config = {name: value for name, value in {**GOOD, **changes}.items() if value is not None}
+
+    with pytest.raises(ConfigValidationError) as caught:
+        TargetPostgresCopy(config=config)
+
+    (error,) = caught.value.errors
+    assert expected in error
+    assert "secret" not in error
+
+
+def test_stock_settings_stay_and_the_stock_loader_is_untouched() -> None:
+    ours = TargetPostgresCopy.config_jsonschema["properties"]
+    stock = TargetPostgres.config_jsonschema["properties"]
+
+    assert set(stock) < set(ours)
+    assert "data_origin" not in stock
+    assert TargetPostgresCopy(config={**GOOD, "use_copy": False}).config["use_copy"] is False

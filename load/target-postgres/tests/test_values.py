@@ -1,0 +1,93 @@
+"""What arrives in PostgreSQL equals what was sent."""
+
+# ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def test_amounts_are_exact(load: Callable[..., str], database: Any) -> None:
+    load("amounts.singer")
+
+    assert dict(database.query("select what, value from raw_data.amounts")) == {
+        "wei": Decimal(894582879806664207241),
+        "total_difficulty": Decimal(58750003716598352816469),
+        "koinu": Decimal(14766278038700000009),
+        "price": Decimal("0.123456789012345678"),
+        "market_cap": Decimal("1560631481361.804200000000000001"),
+        "exponent": Decimal("7.821066970851871E-11"),
+        "negative": Decimal(-9223372036854775809),
+        "whole": Decimal(20030493),
+        "nothing": None,
+    }
+
+
+def test_loading_twice_changes_nothing(load: Callable[..., str], database: Any) -> None:
+    load("amounts.singer")
+    once = database.query("select what, value from raw_data.amounts order by 1")
+    load("amounts.singer")
+
+    assert database.query("select what, value from raw_data.amounts order by 1") == once
+
+
+def test_types(load: Callable[..., str], database: Any) -> None:
+    load("types.singer")
+
+    assert database.query("select id, small, flag, at, day, text, amount, nested from raw_data.types order by id") == [
+        (2, None, None, datetime(2026, 1, 1), None, None, None, None),  # noqa: DTZ001 - a column without a zone
+        (
+            9223372036854775807,
+            -1,
+            True,
+            datetime(2026, 1, 1, 0, 0, 0, 41_000),  # noqa: DTZ001
+            date(2026, 1, 1),
+            'é "x"',
+            Decimal(1),
+            {"a": [1, None]},
+        ),
+    ]
+    columns = database.query(
+        "select column_name, data_type from information_schema.columns "
+        "where table_schema = 'raw_data' and table_name = 'types' and column_name not like '\\_sdc%'"
+    )
+    assert dict(columns) == {
+        "id": "bigint",
+        "small": "smallint",
+        "flag": "boolean",
+        "at": "timestamp without time zone",
+        "day": "date",
+        "text": "text",
+        "amount": "numeric",
+        "nested": "jsonb",
+    }
+
+
+@pytest.mark.parametrize("by", ["parts", "url"])
+def test_date_times_hold_utc(load: Callable[..., str], database: Any, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+    monkeypatch.setenv("PGTZ", "Asia/Tokyo")
+    database.query(f"alter role loader in database {database.name} set timezone to 'America/New_York'")
+    database.query(f"alter database {database.name} set timezone to 'Pacific/Auckland'")
+    url = (
+        f"postgresql+psycopg://loader:{database.server.password}@127.0.0.1:{database.server.port}/{database.name}"
+        "?options=-ctimezone%3DAmerica/New_York"
+    )
+    before = datetime.now(UTC).replace(tzinfo=None)
+
+    load("types.singer", **({"sqlalchemy_url": url} if by == "url" else {}))
+
+    ((at, received),) = database.query("select at, _sdc_received_at from raw_data.types where id = 2")
+    assert at == datetime(2026, 1, 1)  # noqa: DTZ001
+    assert abs((received - before).total_seconds()) < 3600
+
+
+def test_state_is_passed_on(load: Callable[..., str]) -> None:
+    assert json.loads(load("amounts.singer")) == {"bookmarks": {"amounts": {"done": True}}}

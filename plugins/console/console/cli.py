@@ -1,0 +1,106 @@
+"""The command line: `crypto-elt run|summary|doctor|env|stop`."""
+
+import os
+import sys
+
+import click
+
+from console import doctor as checks
+from console.envfile import write_env
+from console.errors import ConsoleError
+from console.ownership import end_recorded_run, exclusive_run
+from console.pipeline import Meltano
+from console.project import Project, local_environ
+from console.services import command
+from console.summary import print_summary
+from console.terminal import err, out, step
+
+_MARKS = {"ok": "[green]✓[/green]", "note": "[yellow]•[/yellow]", "wrong": "[red]✗[/red]"}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="crypto-elt-console")
+def cli() -> None:
+    """Run, watch and explain the pipeline. `crypto-elt run` is all a newcomer needs."""
+
+
+@cli.command()
+def run() -> None:
+    """Fill a local warehouse from simulated sources and show what is in it.
+
+    Needs no key, and no network once installed. Safe to repeat: the same tables come out, only what is new is loaded.
+    """
+    project = Project.find()
+    environ, ignored = local_environ(project, os.environ)
+    if ignored:
+        err.print(
+            f"[yellow]note:[/yellow] a local run does not read {', '.join(ignored)}; see .env.example for dev and prod"
+        )
+    with exclusive_run(project.run_state) as current:
+        meltano = Meltano(project, environ, current.run_id)
+        with step("plugins installed") as doing:
+            doing.outcome = "" if meltano.install_plugins() else "already there"
+        with step("warehouse started"):
+            command(project, environ, "warehouse", ["start"])
+        with step("simulated sources started"):
+            command(project, environ, "simulator", ["start"])
+        with step("extracted, loaded, transformed and tested") as doing:
+            meltano.run_pipeline(force=current.after_a_dead_run, progress=doing.progress)
+    print_summary(project, environ)
+
+
+@cli.command()
+def summary() -> None:
+    """Show what the local warehouse holds."""
+    project = Project.find()
+    print_summary(project, local_environ(project, os.environ)[0])
+
+
+@cli.command()
+@click.option(
+    "--environment",
+    type=click.Choice(["local", "dev", "prod"]),
+    default="local",
+    show_default=True,
+    envvar="MELTANO_ENVIRONMENT",
+    help="What to look at; dev and prod also check hosts, keys and roles.",
+)
+def doctor(environment: str) -> None:
+    """Say what is wrong and what to do about it."""
+    findings = []
+    for finding in checks.examine(Project.find(), environment):
+        findings.append(finding)
+        out.print(f"{_MARKS[finding.state]} {finding.text}", markup=True)
+    if any(finding.state == "wrong" for finding in findings):
+        sys.exit(1)
+
+
+@cli.command()
+def env() -> None:
+    """Write .env from .env.example, with generated passwords; what is there already stays."""
+    project = Project.find()
+    added = write_env(project)
+    out.print(f".env: added {', '.join(added)}" if added else ".env has every variable already")
+
+
+@cli.command()
+def stop() -> None:
+    """End a run that is going, then the simulated sources and the warehouse."""
+    project = Project.find()
+    environ, _ = local_environ(project, os.environ)
+    if end_recorded_run(project.run_state):
+        out.print("ended the run that was going")
+    for program in ("simulator", "warehouse"):
+        out.print(command(project, environ, program, ["stop"]).strip() or f"{program} stopped")
+
+
+def main() -> None:
+    """Entry point: an expected failure is one sentence and status 1."""
+    try:
+        cli()
+    except ConsoleError as error:
+        err.print(f"[red]error:[/red] {error}", markup=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        err.print("interrupted; rows and bookmarks loaded so far are kept, run again to carry on")
+        sys.exit(130)

@@ -1,0 +1,188 @@
+"""Runs `meltano` for a person: installs plugins, follows the log, and says in a sentence why it failed."""
+
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import set_key
+
+from console.errors import ConsoleError
+from console.ownership import RUN_ID_VARIABLE
+from console.project import Project
+
+PLUGINS = ("tap-coingecko", "tap-blockchair", "target-postgres", "dbt-postgres")
+BLOCKS = ("tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres", "dbt-postgres:build")
+
+_PATIENCE_SECONDS = 15
+_PLUGIN_FILES = (
+    "extract/extractors.meltano.yml",
+    "load/loaders.meltano.yml",
+    "transform/utilities.meltano.yml",
+    "requirements/tap-blockchair.txt",
+    "requirements/tap-coingecko.txt",
+    "requirements/target-postgres.txt",
+    "requirements/dbt-postgres.txt",
+    "extract/tap-blockchair/pyproject.toml",
+    "extract/tap-coingecko/pyproject.toml",
+    "load/target-postgres/pyproject.toml",
+)
+_STREAM = re.compile(r"Beginning sync of '(\w+)'")
+_DAY = re.compile(r"(\w+): day ([0-9-]+) done \((\d+) of (\d+)\)")
+_NODE = re.compile(r"(\d+) of (\d+) (?:OK|PASS|WARN|FAIL|ERROR|SKIP|NO-OP)")
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def plugins_fingerprint(project: Project) -> str:
+    """Hash what the plugins are installed from."""
+    digest = hashlib.sha256(str(project.root).encode())
+    for name in _PLUGIN_FILES:
+        digest.update((project.root / name).read_bytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Meltano:
+    """Meltano as one run uses it.
+
+    Attributes:
+        project: The checkout.
+        environ: A local environment, see `console.project.local_environ`.
+        run_id: Carried by every process of the run.
+    """
+
+    project: Project
+    environ: Mapping[str, str]
+    run_id: str
+
+    def install_plugins(self) -> bool:
+        """Install the plugins of a run, unless they are there unchanged.
+
+        Returns:
+            Whether anything had to be installed.
+
+        Raises:
+            ConsoleError: The package index could not serve them, or another cause that the log names.
+        """
+        stamp = self.project.root / ".meltano" / "crypto-elt-plugins.stamp"
+        wanted = plugins_fingerprint(self.project)
+        if stamp.is_file() and stamp.read_text() == wanted:
+            return False
+        log = self.project.run_state / "install.log"
+        code, lines = self._call(["install", *PLUGINS], log, lambda *_: None)
+        if code != 0:
+            raise ConsoleError(
+                f"the plugins could not be installed: {reason(lines)} "
+                f"(whole log: {log.relative_to(self.project.root)}); if the package index is "
+                "out of reach, check the network or name your own in UV_DEFAULT_INDEX, then run again."
+            )
+        stamp.write_text(wanted)
+        return True
+
+    def run_pipeline(self, *, force: bool, progress: Callable[[str, bool], None]) -> None:
+        """Run extract, load and transform in the environment `local`.
+
+        Args:
+            force: Take over the state ids of a run that was killed (Meltano blocks them for five minutes).
+            progress: Called with a few words, and whether they open a new part of the work.
+
+        Raises:
+            ConsoleError: A part failed; its reason is in the sentence, everything in the log it names.
+        """
+        log = self.project.run_state / "pipeline.log"
+        arguments = ["run", "--no-install", *(["--force"] if force else []), *BLOCKS]
+        code, lines = self._call(arguments, log, progress)
+        if code != 0:
+            raise ConsoleError(
+                f"the pipeline stopped: {reason(lines)}\n"
+                "Rows and bookmarks of what was loaded before are kept; mend the cause and run again "
+                f"(whole log: {log.relative_to(self.project.root)})."
+            )
+
+    def _call(self, arguments: list[str], log: Path, progress: Callable[[str, bool], None]) -> tuple[int, list[str]]:
+        """Call meltano in a process group of its own, because ending it takes a signal to all of the group."""
+        env_file = str(local_env_file(self.project))
+        lines: list[str] = []
+        child = subprocess.Popen(
+            [self.project.program("meltano"), "--env-file", env_file, "--log-format", "json", *arguments],
+            cwd=self.project.root,
+            env={**self.environ, RUN_ID_VARIABLE: self.run_id, "NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            process_group=0,
+        )
+        try:
+            with log.open("w", buffering=1) as sink:
+                for line in child.stdout or ():
+                    said = plain(line)
+                    sink.write(said + "\n")
+                    lines.append(said)
+                    if words := progress_words(said):
+                        progress(*words)
+            return child.wait(), lines
+        finally:
+            if child.poll() is None:
+                _end_group(child)
+
+
+def local_env_file(project: Project) -> Path:
+    """Write the variables a local run may see, so that Meltano never reads the user's .env."""
+    path = project.run_state / "local.env"
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    for name, value in project.local_variables().items():
+        set_key(path, name, value)
+    return path
+
+
+def _end_group(child: "subprocess.Popen[str]") -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(child.pid, number)
+            child.wait(timeout=_PATIENCE_SECONDS)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def plain(line: str) -> str:
+    """One line of Meltano's JSON log as plain text: who said what."""
+    try:
+        entry = json.loads(line)
+        who = entry.get("string_id") or entry.get("name") or entry.get("logger") or "meltano"
+        return f"{entry.get('level', 'info'):8} {who:24} {_ANSI.sub('', str(entry.get('event', ''))).rstrip()}"
+    except (ValueError, AttributeError):
+        return _ANSI.sub("", line.rstrip())
+
+
+def progress_words(said: str) -> tuple[str, bool] | None:
+    """How far a run is, if a line of its log tells.
+
+    Returns:
+        A few words, and whether they open a new part of the work; None for any other line.
+    """
+    if match := _STREAM.search(said):
+        return f"loading {match[1]}", True
+    if match := _DAY.search(said):
+        return f"loading {match[1]}, {match[2]} (day {match[3]} of {match[4]})", False
+    if match := _NODE.search(said):
+        return f"building and testing models, {match[1]} of {match[2]}", match[1] == "1"
+    return None
+
+
+def reason(lines: Iterable[str]) -> str:
+    """The line of a failed run that says most: the last one a plugin called critical, else its last error."""
+    for pattern in (r"critical|Error: ", r"error|Error|ERROR", r""):
+        for line in reversed(list(lines)):
+            if re.search(pattern, line) and line.strip():
+                return line.strip()
+    return "it gave no reason"

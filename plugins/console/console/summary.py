@@ -1,0 +1,156 @@
+"""Shows what the warehouse holds: rows, spans, what was verified and what could not be, and what to do next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from rich.table import Table
+
+from console.errors import ConsoleError
+from console.project import Project
+from console.services import command
+from console.terminal import out
+
+# The column that a mart's time span is read from; a mart that has none shows its rows only.
+_SPANS = {
+    "dim_date": "date_day",
+    "fct_blocks": "block_date",
+    "fct_transactions": "block_date",
+    "fct_market_prices_daily": "close_date",
+    "fct_network_daily": "block_date",
+    "fct_dq_results": "block_date",
+}
+
+_CLOSE = """
+select format('%s closed at %s USD on %s', a.asset_name, to_char(p.close_price_usd, 'FM999G999G990D00'), p.close_date)
+from analytics.fct_market_prices_daily as p
+join analytics.dim_asset as a on a.asset_key = p.asset_key
+where p.close_price_usd is not null
+order by a.symbol != 'BTC', p.close_date desc, p.market_cap_usd desc nulls last
+limit 1
+"""
+_TRANSACTIONS = """
+select format('%s confirmed %s transactions on %s', a.asset_name, n.transaction_count, n.block_date)
+from analytics.fct_network_daily as n
+join analytics.dim_asset as a on a.asset_key = n.asset_key
+order by n.block_date desc, n.transaction_count desc, a.symbol
+limit 1
+"""
+_REWARD = """
+select
+    format(
+        '%s paid its miners %s %s on %s',
+        a.asset_name, trim_scale(n.reward_base / power(10::numeric, a.base_unit_decimals)), a.symbol, n.block_date
+    )
+from analytics.fct_network_daily as n
+join analytics.dim_asset as a on a.asset_key = n.asset_key
+where a.symbol != 'ETH'
+order by a.symbol != 'DOGE', n.block_date desc
+limit 1
+"""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A table or mart: its name, rows and, where it has days, the first and the last."""
+
+    name: str
+    rows: int
+    span: str
+
+
+def print_summary(project: Project, environ: Mapping[str, str]) -> None:
+    """Print the summary of the local warehouse.
+
+    Raises:
+        ConsoleError: The warehouse is not running, or holds nothing yet.
+    """
+    url = command(project, environ, "warehouse", ["url", "--role", "transformer"]).strip()
+    try:
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            raw = _contents(connection, "raw_data")
+            marts = _contents(connection, "analytics")
+            if not marts:
+                raise ConsoleError("the warehouse has no marts yet; run `make run` first.")
+            checks = _checks(connection)
+            headlines = _headlines(connection)
+    except psycopg.OperationalError as error:
+        raise ConsoleError(f"the warehouse does not answer ({error}); `warehouse start` starts it.") from error
+    out.print()
+    out.print(_table("raw_data, as received", raw))
+    out.print(_table("analytics, what to query", marts))
+    for line in checks:
+        out.print(line)
+    out.print()
+    for line in headlines:
+        out.print(line)
+    _print_next_steps()
+
+
+def _contents(connection: "psycopg.Connection[Any]", schema: str) -> list[Contents]:
+    names = connection.execute(
+        "select c.relname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace"
+        " where n.nspname = %s and c.relkind in ('r', 'p') and not c.relispartition"
+        " and c.relname != 'warehouse_origin' order by 1",
+        (schema,),
+    ).fetchall()
+    return [_content(connection, schema, name) for (name,) in names]
+
+
+def _content(connection: "psycopg.Connection[Any]", schema: str, name: str) -> Contents:
+    column = _SPANS.get(name)
+    days = (
+        sql.SQL("min({0})::text || ' to ' || max({0})::text").format(sql.Identifier(column))
+        if column
+        else sql.SQL("''")
+    )
+    query = sql.SQL("select count(*), coalesce({days}, '') from {table}")
+    row = connection.execute(query.format(days=days, table=sql.Identifier(schema, name))).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate has one row
+    return Contents(name, row[0], row[1])
+
+
+def _table(title: str, contents: list[Contents]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("table")
+    table.add_column("rows", justify="right")
+    table.add_column("days")
+    for content in contents:
+        table.add_row(content.name, f"{content.rows:,}", content.span)
+    return table
+
+
+def _checks(connection: "psycopg.Connection[Any]") -> list[str]:
+    rows = connection.execute(
+        "select check_name, chain, sum(verified_count), sum(unverifiable_count), sum(failed_count),"
+        " string_agg(distinct reasons, '; ')"
+        " from analytics.fct_dq_results group by 1, 2 order by 1, 2"
+    ).fetchall()
+    lines = []
+    for name, chain, verified, unverifiable, failed, reasons in rows:
+        mark = "[red]✗[/red]" if failed else "[green]✓[/green]"
+        parts = [f"{verified:,} verified"]
+        if unverifiable:
+            parts.append(f"[yellow]{unverifiable:,} not verifiable[/yellow]")
+        if failed:
+            parts.append(f"[red]{failed:,} failed[/red]")
+        why = f" [dim]({reasons})[/dim]" if reasons else ""
+        lines.append(f"{mark} {name.replace('_', ' ')}, {chain}: {', '.join(parts)}{why}")
+    return lines or ["[yellow]•[/yellow] nothing to verify: no block is loaded"]
+
+
+def _headlines(connection: "psycopg.Connection[Any]") -> list[str]:
+    """Three numbers with their date; one whose data is not loaded is left out."""
+    found = (connection.execute(query).fetchone() for query in (_CLOSE, _TRANSACTIONS, _REWARD))
+    return [f"[bold]{row[0]}[/bold]" for row in found if row is not None]
+
+
+def _print_next_steps() -> None:
+    out.print()
+    out.print("[dim]put the programs on your path:[/dim]  . .venv/bin/activate")
+    out.print("[dim]open a SQL prompt:[/dim]              warehouse psql")
+    out.print("[dim]let a simulated day pass:[/dim]       simulator advance 1 && make run")
+    out.print("[dim]load live data:[/dim]                 make env, then README.md, Going live")
+    out.print("[dim]stop the servers:[/dim]               make stop")

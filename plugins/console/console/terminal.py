@@ -1,0 +1,43 @@
+"""What a person sees: colour and a live line on a terminal, plain lines in a pipe."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.status import Status
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(highlight=False, soft_wrap=True, stderr=True)
+
+
+class Step:
+    """One step of a run, with a line that can be updated while it works."""
+
+    def __init__(self, title: str, status: Status | None) -> None:
+        self._title = title
+        self._status = status
+        self.outcome = ""
+
+    def progress(self, text: str, is_new_part: bool) -> None:  # noqa: FBT001 - a callback
+        """Say what the step is doing now: always on a terminal, in a pipe only when a new part of the work begins."""
+        if self._status is not None:
+            self._status.update(f"{self._title} [dim]{text}[/dim]")
+        elif is_new_part:
+            out.print(f"    {text}")
+
+
+@contextmanager
+def step(title: str) -> Iterator[Step]:
+    """Show that `title` is being done, then that it is done and how long it took."""
+    started = time.monotonic()
+    if out.is_terminal:
+        with out.status(title) as status:
+            current = Step(title, status)
+            yield current
+    else:
+        out.print(f"... {title}")
+        current = Step(title, None)
+        yield current
+    took = f"{time.monotonic() - started:.0f} s"
+    out.print(f"[green]✓[/green] {title} [dim]{', '.join(filter(None, (current.outcome, took)))}[/dim]")

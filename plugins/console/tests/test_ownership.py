@@ -1,0 +1,112 @@
+"""The run lock, and the ending of what a killed run has left."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from console.errors import ConsoleError
+from console.ownership import RUN_ID_VARIABLE, end_processes_of, end_recorded_run, exclusive_run
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from console.ownership import exclusive_run
+with exclusive_run(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def hold(folder: Path) -> "subprocess.Popen[str]":
+    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(folder)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def sleeper(run_id: str, code: str = "import time; time.sleep(60)") -> "subprocess.Popen[bytes]":
+    process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, RUN_ID_VARIABLE: run_id})
+    while psutil.Process(process.pid).environ().get(RUN_ID_VARIABLE) != run_id:
+        time.sleep(0.01)
+    return process
+
+
+def reap(process: "subprocess.Popen[str]") -> None:
+    process.kill()
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+def test_a_second_run_is_refused_and_names_the_first(tmp_path: Path) -> None:
+    holder = hold(tmp_path)
+    try:
+        with pytest.raises(ConsoleError, match=f"process {holder.pid}"), exclusive_run(tmp_path):
+            pass
+    finally:
+        reap(holder)
+
+
+def test_the_lock_of_a_killed_run_is_free_and_its_death_is_known(tmp_path: Path) -> None:
+    reap(hold(tmp_path))
+    with exclusive_run(tmp_path) as run:
+        assert run.after_a_dead_run
+    with exclusive_run(tmp_path) as run:
+        assert not run.after_a_dead_run
+
+
+def test_a_run_that_failed_in_good_order_is_not_a_dead_one(tmp_path: Path) -> None:
+    with pytest.raises(ConsoleError, match="no"), exclusive_run(tmp_path):
+        raise ConsoleError("no")
+    with exclusive_run(tmp_path) as run:
+        assert not run.after_a_dead_run
+
+
+def test_leftovers_of_a_killed_run_are_ended_and_nothing_else(tmp_path: Path) -> None:
+    leftover, stranger = sleeper("dead"), sleeper("other")
+    (tmp_path / "run.json").write_text(json.dumps({"run_id": "dead", "pid": 1, "created": 0.0}))
+    try:
+        with exclusive_run(tmp_path):
+            leftover.wait(timeout=5)
+            assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_leftover_that_ignores_the_polite_signal_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.ownership._PATIENCE_SECONDS", 0.5)
+    stubborn = sleeper("stubborn", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)")
+    time.sleep(0.3)
+    assert end_processes_of("stubborn") == 1
+    stubborn.wait(timeout=5)
+
+
+def test_stop_spares_a_process_that_only_inherited_the_number(tmp_path: Path) -> None:
+    stranger = sleeper("unrelated")
+    (tmp_path / "run.json").write_text(json.dumps({"run_id": "gone", "pid": stranger.pid, "created": 1.0}))
+    try:
+        assert not end_recorded_run(tmp_path)
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_stop_ends_a_run_that_is_going(tmp_path: Path) -> None:
+    holder = hold(tmp_path)
+    assert end_recorded_run(tmp_path)
+    assert not psutil.pid_exists(holder.pid)
+    reap(holder)
+
+
+def test_a_record_cut_short_by_a_crash_counts_as_a_dead_run(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"run_id": "de')
+    with exclusive_run(tmp_path) as run:
+        assert run.after_a_dead_run

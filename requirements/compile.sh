@@ -1,0 +1,20 @@
+#!/bin/sh
+# Compile every environment's pins, with hashes and without naming an index. Words given are passed on to
+# `uv pip compile`, such as --upgrade.
+set -eu
+cd "$(dirname "$0")/.."
+uv=${UV:-.venv/bin/uv}
+pin() {
+  out=$1
+  shift
+  "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+    --no-emit-index-url --no-emit-find-links --output-file "requirements/$out.txt" "$@"
+  echo "requirements/$out.txt"
+}
+pin bootstrap requirements/bootstrap.in "$@"
+pin project --constraint requirements/bootstrap.in plugins/console/pyproject.toml plugins/simulator/pyproject.toml plugins/warehouse/pyproject.toml "$@"
+pin tap-blockchair extract/tap-blockchair/pyproject.toml "$@"
+pin tap-coingecko extract/tap-coingecko/pyproject.toml "$@"
+pin target-postgres load/target-postgres/pyproject.toml "$@"
+pin dbt-postgres requirements/dbt-postgres.in "$@"
+pin dev requirements/dev.in plugins/*/pyproject.toml extract/*/pyproject.toml load/*/pyproject.toml "$@"

@@ -1,0 +1,176 @@
+"""A checkout of this project in a folder of its own, driven only by what a person can type."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+PROJECT = Path(__file__).resolve().parents[1]
+BASE_PYTHON = str(Path(sys.base_prefix) / "bin" / "python3")
+SNAPSHOT_SCHEMAS = ("raw_data", "intermediate", "analytics")
+# What a load writes about itself, and when; everything else must come out the same each time.
+RUN_TIME_COLUMNS = (
+    "_sdc_extracted_at",
+    "_sdc_received_at",
+    "_sdc_batched_at",
+    "_sdc_deleted_at",
+    "_sdc_sequence",
+    "_sdc_table_version",
+    "_sdc_sync_started_at",
+    "marked_at",
+    "dbt_updated_at",
+)
+
+
+@dataclass
+class Checkout:
+    """A copy of the working tree, with the environment that its commands run in."""
+
+    root: Path
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def run(
+        self, *command: str, timeout: float = 900, check: bool = True, **extra: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in the checkout; programs of its own environment need no path."""
+        done = subprocess.run(
+            command,
+            cwd=self.root,
+            env=self.environ | extra,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        if check:
+            assert done.returncode == 0, f"{command} -> {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def start(self, *command: str, **extra: str) -> "subprocess.Popen[str]":
+        """Start a command as the leader of a process group of its own."""
+        return subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=self.environ | extra,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            process_group=0,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def make(self, target: str, *, check: bool = True, **extra: str) -> subprocess.CompletedProcess[str]:
+        """Run a make target with the interpreter that the tests run on."""
+        return self.run("make", f"PYTHON={BASE_PYTHON}", target, check=check, **extra)
+
+    def url(self, role: str) -> str:
+        """Connection URL of the local warehouse."""
+        return self.run("warehouse", "url", "--role", role).stdout.strip()
+
+    def sql(self, query: str, *parameters: object, role: str = "transformer") -> list[tuple[object, ...]]:
+        """Ask the local warehouse."""
+        with psycopg.connect(self.url(role)) as connection:
+            return connection.execute(query, parameters or None).fetchall()  # type: ignore[arg-type]
+
+    def simulator(self) -> dict[str, object]:
+        """What `simulator status --json` says."""
+        found: dict[str, object] = json.loads(self.run("simulator", "status", "--json").stdout)
+        return found
+
+    def tables(self) -> dict[str, tuple[int, str]]:
+        """Rows and a digest of every table, run-time columns left out."""
+        found: dict[str, tuple[int, str]] = {}
+        with psycopg.connect(self.url("transformer")) as connection:
+            names = connection.execute(
+                "select n.nspname, c.relname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace"
+                " where c.relkind in ('r', 'p') and not c.relispartition and n.nspname = any(%s) order by 1, 2",
+                (list(SNAPSHOT_SCHEMAS),),
+            ).fetchall()
+            for schema, table in names:
+                row = connection.execute(
+                    "select count(*), md5(coalesce(string_agg(line, e'\\n' order by line collate \"C\"), ''))"  # noqa: S608
+                    f' from (select (to_jsonb(t) - %s::text[])::text as line from "{schema}"."{table}" as t) as lines',
+                    (list(RUN_TIME_COLUMNS),),
+                ).fetchone()
+                assert row is not None
+                found[f"{schema}.{table}"] = (row[0], row[1])
+        return found
+
+    def bookmarks(self) -> dict[str, object]:
+        """Every state id of the project with its content."""
+        ids = [
+            line.strip().removeprefix("local:")
+            for line in self.run("meltano", "state", "list").stdout.splitlines()
+            if line.strip().startswith("local:")
+        ]
+        return {
+            name: json.loads(self.run("meltano", "state", "get", f"local:{name}").stdout.strip().splitlines()[-1])
+            for name in ids
+        }
+
+
+def copy_working_tree(target: Path) -> None:
+    """Copy what git tracks and what it would track, as it is now."""
+    names = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
+    for name in filter(None, names):
+        source = PROJECT / name
+        if source.is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name)
+
+
+def clean_environ(root: Path) -> dict[str, str]:
+    """The caller's environment without anything that configures the pipeline, with the checkout's programs first."""
+    private = (
+        "LOCAL_",
+        "WAREHOUSE_",
+        "MELTANO_",
+        "TAP_",
+        "TARGET_",
+        "DBT_",
+        "BLOCKCHAIR_",
+        "COINGECKO_",
+        "SIMULATOR_",
+        "PG",
+    )
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(private)}
+    environ.pop("VIRTUAL_ENV", None)
+    environ["PATH"] = os.pathsep.join([str(root / ".venv" / "bin"), environ["PATH"]])
+    environ["NO_COLOR"] = "1"
+    return environ
+
+
+@contextlib.contextmanager
+def make_checkout(folder: Path) -> Iterator[Checkout]:
+    """A checkout that stops its servers at the end."""
+    copy_working_tree(folder)
+    checkout = Checkout(folder, clean_environ(folder))
+    try:
+        yield checkout
+    finally:
+        if (folder / ".venv/bin/crypto-elt").exists():
+            checkout.run("crypto-elt", "stop", check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def kill_group(process: "subprocess.Popen[str]") -> None:
+    """Kill a whole process group the hard way."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stdout:
+        process.stdout.close()

@@ -1,0 +1,78 @@
+"""A run killed the hard way, at three stages: the next one cleans up after it and ends at the same tables."""
+
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from checkout import BASE_PYTHON, Checkout, kill_group
+
+# The stage a run is in, by what it leaves in its log.
+STAGES = {
+    "extracting the market": "tap-coingecko",
+    "loading the chains": "bitcoin_transactions",
+    "building the models": "OK created sql view model",
+}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(checkout: Checkout) -> dict[str, tuple[int, str]]:
+    checkout.make("run")
+    return checkout.tables()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_killed_run_leaves_no_trace(checkout: Checkout, undisturbed: dict[str, tuple[int, str]], stage: str) -> None:
+    checkout.run("warehouse", "reset", "--yes")
+    log = checkout.root / ".state/run/pipeline.log"
+    log.unlink()
+    run = checkout.start("make", f"PYTHON={BASE_PYTHON}", "run")
+    wait_for(log, STAGES[stage])
+    kill_group(run)
+
+    again = checkout.make("run")
+
+    assert processes_of_a_run(checkout) == []
+    assert checkout.tables() == undisturbed, again.stdout
+
+
+def test_two_runs_at_once_are_refused(checkout: Checkout, undisturbed: dict[str, tuple[int, str]]) -> None:
+    log = checkout.root / ".state/run/pipeline.log"
+    log.unlink()
+    first = checkout.start("make", f"PYTHON={BASE_PYTHON}", "run")
+    wait_for(log, "tap-coingecko")
+    second = checkout.make("run", check=False)
+    assert second.returncode != 0
+    assert "another run of this project is going" in second.stderr
+    assert first.communicate(timeout=300)[0]
+    assert first.returncode == 0
+    assert checkout.tables() == undisturbed
+
+
+def test_stop_ends_a_run_and_both_servers(checkout: Checkout) -> None:
+    log = checkout.root / ".state/run/pipeline.log"
+    log.unlink()
+    run = checkout.start("make", f"PYTHON={BASE_PYTHON}", "run")
+    wait_for(log, "tap-coingecko")
+    checkout.make("stop")
+    run.communicate(timeout=60)
+    assert run.returncode != 0
+    assert [process for process in psutil.process_iter(["cmdline"]) if str(checkout.root) in str(process.info)] == []
+
+
+def wait_for(log: Path, words: str) -> None:
+    deadline = time.monotonic() + 240
+    while not (log.exists() and words in log.read_text(errors="replace")):
+        assert time.monotonic() < deadline, f"{log} never said {words!r}"
+        time.sleep(0.05)
+
+
+def processes_of_a_run(checkout: Checkout) -> list[psutil.Process]:
+    """What a run of this checkout has started and not ended; its two servers are meant to stay."""
+    found = []
+    for process in psutil.process_iter(["environ"]):
+        environ = process.info["environ"] or {}
+        if "CRYPTO_ELT_RUN_ID" in environ and environ.get("MELTANO_PROJECT_ROOT") == str(checkout.root):
+            found.append(process)
+    return found

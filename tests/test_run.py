@@ -1,0 +1,179 @@
+"""`make run` from a fresh checkout, again, and after a day has passed."""
+
+import gzip
+import re
+import urllib.request
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from checkout import Checkout
+
+DAYS = 14
+START = date(2025, 1, 1)
+DUMP_TABLES = {
+    "bitcoin": ("blocks", "transactions", "outputs", "inputs"),
+    "dogecoin": ("blocks", "transactions", "outputs", "inputs"),
+    "ethereum": ("blocks", "transactions"),
+}
+ALL_DUMP_TABLES = [(chain, table) for chain, tables in DUMP_TABLES.items() for table in tables]
+
+
+def served(checkout: Checkout, chain: str, table: str, day: date) -> list[dict[str, str]]:
+    """Rows of a dump day, as the simulator serves them: the truth that the warehouse is held against."""
+    url = f"{checkout.simulator()['url']}/dumps/{chain}/{table}/blockchair_{chain}_{table}_{day:%Y%m%d}.tsv.gz"
+    with urllib.request.urlopen(url) as answer:  # noqa: S310 - loopback
+        lines = gzip.decompress(answer.read()).decode().split("\n")
+    names = lines[0].split("\t")
+    return [dict(zip(names, line.split("\t"), strict=True)) for line in lines[1:]]
+
+
+@pytest.fixture(scope="module")
+def first(checkout: Checkout) -> str:
+    """What a first run prints."""
+    return checkout.make("run").stdout
+
+
+def test_the_summary_answers_what_a_person_asks(first: str) -> None:
+    assert re.search(r"^bitcoin_blocks +336\b", first, re.MULTILINE)
+    assert re.search(r"^fct_transactions +[\d,]+ +2025-01-01 to 2025-01-14", first, re.MULTILINE)
+    assert "block header hash, bitcoin: 336 verified" in first
+    assert "block header hash, dogecoin: 335 verified, 1 not verifiable" in first
+    for headline in (r"closed at [\d,.]+ USD on 2025-01-14", r"transactions on 2025-01-14", r"DOGE on 2025-01-14"):
+        assert re.search(headline, first)
+    assert "warehouse psql" in first
+    assert "make env" in first
+    assert "\x1b" not in first, "a pipe gets no colours"
+
+
+@pytest.mark.usefixtures("first")
+@pytest.mark.parametrize(("chain", "table"), ALL_DUMP_TABLES)
+def test_raw_holds_exactly_the_rows_of_the_source(checkout: Checkout, chain: str, table: str) -> None:
+    key = {"blocks": "hash", "transactions": "hash", "outputs": "script_hex", "inputs": "spending_signature_hex"}[table]
+    expected = sorted(
+        (f"{day:%Y-%m-%d}", number, row[key])
+        for day in (START + timedelta(days=offset) for offset in range(DAYS))
+        for number, row in enumerate(served(checkout, chain, table, day), start=2)
+    )
+    found = checkout.sql(
+        f"select _dump_day::text, _line, coalesce(\"{key}\", '\\N') from raw_data.{chain}_{table}"  # noqa: S608
+    )
+    assert sorted(found) == expected
+
+
+# The largest values of each chain: wei, koinu beyond 64 bits, satoshi.
+@pytest.mark.usefixtures("first")
+@pytest.mark.parametrize(
+    ("chain", "column", "mart_column"),
+    [
+        ("bitcoin", "output_total", "value_base"),
+        ("dogecoin", "output_total", "value_base"),
+        ("ethereum", "value", "value_base"),
+        ("ethereum", "fee", "fee_base"),
+        ("bitcoin", "fee", "fee_base"),
+        ("dogecoin", "fee", "fee_base"),
+    ],
+)
+def test_amounts_are_equal_at_the_source_in_raw_in_staging_and_in_marts(
+    checkout: Checkout, chain: str, column: str, mart_column: str
+) -> None:
+    expected = {
+        (f"{day:%Y-%m-%d}", number): None if row[column] == "\\N" else Decimal(row[column])
+        for day in (START + timedelta(days=offset) for offset in range(DAYS))
+        for number, row in enumerate(served(checkout, chain, "transactions", day), start=2)
+    }
+    raw = checkout.sql(f'select _dump_day::text, _line, "{column}" from raw_data.{chain}_transactions')  # noqa: S608
+    assert {(day, line): value for day, line, value in raw} == expected
+    staged = "output_total_base" if column == "output_total" else f"{column}_base"
+    staging = checkout.sql(f"select {staged} from staging.stg_blockchair__{chain}_transactions")  # noqa: S608
+    marts = checkout.sql(f"select {mart_column} from analytics.fct_transactions where chain = %s", chain)  # noqa: S608
+    in_order = sorted(value for value in expected.values() if value is not None)
+    assert sorted(value for (value,) in staging if value is not None) == in_order
+    assert sorted(value for (value,) in marts if value is not None) == in_order
+    if chain == "dogecoin" and column == "output_total":
+        assert in_order[-1] > 2**63
+    if chain == "ethereum" and column == "value":
+        assert in_order[-1] > 10**18
+
+
+@pytest.mark.usefixtures("first")
+def test_prices_are_equal_at_the_source_in_raw_and_in_marts(checkout: Checkout) -> None:
+    url = f"{checkout.simulator()['url']}/coingecko/api/v3/coins/dogecoin/market_chart/range"
+    query = "?vs_currency=usd&from=2024-10-01&to=2025-01-15"
+    request = urllib.request.Request(url + query, headers={"User-Agent": "crypto-elt tests"})  # noqa: S310 - loopback
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        text = answer.read().decode()
+    listed = re.search(r'"prices": ?\[(.*?)\]\]', text)
+    assert listed is not None
+    prices = {int(stamp): Decimal(value) for stamp, value in re.findall(r"\[(\d+), ?([-\d.eE+]+)", listed[1])}
+    daily = {stamp: value for stamp, value in prices.items() if stamp % 86_400_000 == 0}
+    raw = dict(
+        checkout.sql(
+            "select (extract(epoch from stamp) * 1000)::bigint, price from raw_data.coingecko_market_chart"
+            " where coin_id = 'dogecoin'"
+        )
+    )
+    assert raw == daily
+    marts = checkout.sql(
+        "select (extract(epoch from p.close_date + 1) * 1000)::bigint, p.close_price_usd"
+        " from analytics.fct_market_prices_daily as p where p.coingecko_id = 'dogecoin'"
+    )
+    assert dict(marts) == daily
+    assert max(len(str(value).split(".")[-1]) for value in daily.values()) > 10
+
+
+@pytest.mark.usefixtures("first")
+def test_a_second_run_changes_nothing(checkout: Checkout) -> None:
+    before, bookmarks = checkout.tables(), checkout.bookmarks()
+    checkout.make("run")
+    assert checkout.tables() == before
+    assert checkout.bookmarks() == bookmarks
+
+
+@pytest.mark.usefixtures("first")
+def test_the_command_users_know(checkout: Checkout) -> None:
+    before = checkout.tables()
+    checkout.run("meltano", "run", "tap-blockchair", "target-postgres", "dbt-postgres:run")
+    assert checkout.tables() == before
+
+
+@pytest.mark.usefixtures("first")
+def test_a_day_later_exactly_the_new_day_has_arrived(checkout: Checkout) -> None:
+    new_day = START + timedelta(days=DAYS)
+    before, bookmarks = checkout.tables(), checkout.bookmarks()
+    old_rows = {table: rows_before(checkout, table, new_day) for table in day_tables()}
+    checkout.run("simulator", "advance", "1")
+    checkout.make("run")
+    after = checkout.tables()
+    for chain, table in ALL_DUMP_TABLES:
+        rows = after[f"raw_data.{chain}_{table}"][0] - before[f"raw_data.{chain}_{table}"][0]
+        assert rows == len(served(checkout, chain, table, new_day)) > 0
+    assert after["raw_data.coingecko_market_chart"][0] == before["raw_data.coingecko_market_chart"][0] + 3
+    assert after["analytics.fct_market_prices_daily"][0] == before["analytics.fct_market_prices_daily"][0] + 3
+    assert after["analytics.fct_network_daily"][0] == before["analytics.fct_network_daily"][0] + 3
+    for table, rows in old_rows.items():
+        assert rows_before(checkout, table, new_day) == rows, f"{table} changed before {new_day}"
+    moved = checkout.bookmarks()
+    assert moved.keys() == bookmarks.keys()
+    for name, state in moved.items():
+        assert state != bookmarks[name], name
+
+
+def day_tables() -> list[str]:
+    """Tables whose rows belong to a day, with marts."""
+    raw = [f"raw_data.{chain}_{table}" for chain, table in ALL_DUMP_TABLES]
+    return [*raw, "analytics.fct_blocks", "analytics.fct_transactions", "analytics.fct_network_daily"]
+
+
+def rows_before(checkout: Checkout, table: str, day: date) -> tuple[object, ...]:
+    """Count and digest of a table's rows of the days before `day`."""
+    column = "_dump_day" if table.startswith("raw_data") else "block_date"
+    (row,) = checkout.sql(
+        "select count(*), md5(string_agg(line, e'\\n' order by line))"  # noqa: S608
+        " from (select (to_jsonb(t) - array(select column_name::text from information_schema.columns"
+        " where column_name like '\\_sdc\\_%%'))::text as line"
+        f" from {table} as t where {column} < %s) as lines",
+        day,
+    )
+    return row
