@@ -17,4 +17,11 @@ pin tap-blockchair extract/tap-blockchair/pyproject.toml "$@"
 pin tap-coingecko extract/tap-coingecko/pyproject.toml "$@"
 pin target-postgres load/target-postgres/pyproject.toml "$@"
 pin dbt-postgres requirements/dbt-postgres.in "$@"
-pin dev requirements/dev.in plugins/*/pyproject.toml extract/*/pyproject.toml load/*/pyproject.toml "$@"
+groups=
+packages=
+for package in extract/*/pyproject.toml load/*/pyproject.toml plugins/*/pyproject.toml; do
+  packages="$packages $package"
+  groups="$groups --group $package:test"
+done
+# shellcheck disable=SC2086
+pin dev $groups requirements/dev.in $packages "$@"

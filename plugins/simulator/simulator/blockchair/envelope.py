@@ -1,0 +1,98 @@
+"""The envelope of the API: `data` and a `context` with its keys in the order of the contract (1.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from fastapi import Response
+
+from simulator.blockchair.php_json import encode
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from simulator.blockchair.columns import Json
+
+_RENDER_TIME: Final = 0.004
+_QUERY_TIME: Final = 0.1
+_FULL_TIME: Final = 0.104
+_API: Final[dict[str, Json]] = {
+    "version": "2.0.95-ie",
+    "last_major_update": "2022-11-07 02:00:00",
+    "next_major_update": None,
+    "documentation": "https://blockchair.com/api/docs",
+    "notice": "Simulated: nothing here comes from a real chain.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What an endpoint found.
+
+    Attributes:
+        data: The payload; None on errors.
+        code: HTTP status, repeated in the context.
+        error: What went wrong.
+        source: The letter of the backend.
+        paging: Context keys between source and state: limit, offset, rows, total_rows.
+        state: Context keys about the tip.
+        duration: Seconds the answer may be kept.
+        shown_duration: What the context says of it.
+        cost: Points charged.
+    """
+
+    data: Json
+    code: int = 200
+    error: str | None = None
+    source: str = "D"
+    paging: dict[str, Json] = field(default_factory=dict)
+    state: dict[str, Json] = field(default_factory=dict)
+    duration: int = 60
+    shown_duration: int | str | None = None
+    cost: float = 1
+
+
+def failure(code: int, error: str) -> Answer:
+    """An error's answer: no data, no state, no source."""
+    return Answer(data=None, code=code, error=error)
+
+
+def respond(answer: Answer, now: datetime, servers: str, price: Decimal) -> Response:
+    """The response that carries an answer.
+
+    Args:
+        answer: What the endpoint found.
+        now: The simulated instant.
+        servers: Names of the backends.
+        price: Spot price in USD of the chain's coin.
+    """
+    failed = answer.error is not None
+    context: dict[str, Json] = {"code": answer.code}
+    if failed:
+        context["error"] = answer.error
+    else:
+        context |= {"source": answer.source, **answer.paging, **answer.state}
+    context |= {
+        "market_price_usd": float(price),
+        "cache": {
+            "live": True,
+            "duration": answer.duration if answer.shown_duration is None else answer.shown_duration,
+            "since": f"{now:%Y-%m-%d %H:%M:%S}",
+            "until": f"{now + timedelta(seconds=answer.duration):%Y-%m-%d %H:%M:%S}",
+            "time": None,
+        },
+        "api": dict(_API),
+        "servers": "API4" if failed else servers,
+        "time": None if failed else _QUERY_TIME,
+        "render_time": _RENDER_TIME,
+        "full_time": _RENDER_TIME if failed else _FULL_TIME,
+        "request_cost": answer.cost,
+    }
+    return Response(
+        encode({"data": answer.data, "context": context}),
+        status_code=answer.code,
+        media_type="application/json",
+        headers={"cache-control": "no-cache, private", "access-control-allow-origin": "*"},
+    )

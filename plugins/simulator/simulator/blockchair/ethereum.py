@@ -1,0 +1,229 @@
+"""Ethereum, block by block: accounts that pay each other, gas around its target, the base fee that follows."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from simulator.blockchair.dice import Dice, fingerprint
+from simulator.blockchair.ethereum_model import (
+    CALL,
+    CALL_TREE,
+    CREATE,
+    ETHER,
+    GWEI,
+    SYNTHETIC,
+    EthereumBlock,
+    EthereumTransaction,
+    next_base_fee,
+)
+from simulator.blockchair.times import DAY, midnight
+
+if TYPE_CHECKING:
+    from simulator.blockchair.parameters import WorldParameters
+
+FIRST_HEIGHT: Final = 21_500_000
+TOTAL_DIFFICULTY: Final = 58750003716598352816469
+"""Where mainnet's total difficulty has stood since the Merge."""
+NO_UNCLES: Final = "1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347"
+"""Hash of an empty list of uncles."""
+
+_EMPTY_TRIE: Final = "56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421"
+_SLOT: Final = 12
+_SLOTS: Final = DAY // _SLOT
+_TRANSFER_GAS: Final = 21_000
+_LEAST_GAS_LIMIT: Final = 30_000_000
+_LIMIT_DIVISOR: Final = 1024
+_GAS_PER_TRANSACTION: Final = 200_000
+_FIRST_BASE_FEE: Final = 12 * GWEI
+_CHEAP: Final = 8 * GWEI
+_DEAR: Final = 25 * GWEI
+_BUILDERS: Final = ("harbour builder", "tin kettle", "", "slow relay")
+_PEOPLE: Final = 60
+_CONTRACTS: Final = 12
+_TREASURY_VALUE: Final = 2_000_000 * ETHER
+_DEPOSITS_VALUE: Final = 34_000_000 * ETHER
+_REST_VALUE: Final = 83_000_000 * ETHER
+"""What all those hold who take no part here, in one contract, so that the supply is the real one's size."""
+_HAVE_AT_LEAST: Final = 20 * ETHER
+_HEADER_BYTES: Final = 540
+_TRANSACTION_BYTES: Final = 115
+
+
+class EthereumLedger:
+    """The Ethereum of a world, made day by day and kept.
+
+    A day follows from the parameters and the days before it, never from when or how often it is asked for.
+
+    Args:
+        parameters: The world's parameters.
+
+    Attributes:
+        blocks: All blocks made so far.
+        opening: Balances in wei before the first block.
+        contracts: Addresses that hold code before the first block.
+    """
+
+    def __init__(self, parameters: WorldParameters) -> None:
+        self.blocks: list[EthereumBlock] = []
+        self._parameters = parameters
+        self._people = [self._address("person", number) for number in range(_PEOPLE)]
+        self.contracts = [self._address("contract", number) for number in range(_CONTRACTS)]
+        self._miners = [self._address("builder", number) for number in range(len(_BUILDERS))]
+        self.opening = self._opening()
+        self._balances: defaultdict[str, int] = defaultdict(int, self.opening)
+        self._nonces: defaultdict[str, int] = defaultdict(int)
+        self._gas_limit = max(_LEAST_GAS_LIMIT, _GAS_PER_TRANSACTION * parameters.transactions_per_block)
+        self._least_gas_limit = self._gas_limit
+        self._base_fee = _FIRST_BASE_FEE
+        self._parent = self._mark("parent")
+        self._days = 0
+        self._lock = threading.Lock()
+
+    def grow(self, days: int) -> None:
+        """Make the chain at least so many days long, counted from the world's start."""
+        if self._days >= days:
+            return
+        with self._lock:
+            while self._days < days:
+                self._day(self._days)
+                self._days += 1
+
+    def _mark(self, *parts: object) -> str:
+        return fingerprint(self._parameters.seed, "ethereum", *parts).hex()
+
+    def _address(self, *parts: object) -> str:
+        return self._mark(*parts)[-40:]
+
+    def _opening(self) -> dict[str, int]:
+        dice = Dice(self._parameters.seed, "ethereum", "opening")
+        balances = {person: dice.magnitude(20, 23) for person in self._people}
+        balances[self._people[0]] = _TREASURY_VALUE + dice.below(ETHER)
+        balances[self.contracts[0]] = _DEPOSITS_VALUE
+        balances[self.contracts[1]] = _REST_VALUE
+        return balances
+
+    def _day(self, number: int) -> None:
+        blocks = self._parameters.blocks_per_day
+        start = midnight(self._parameters.start + timedelta(days=number))
+        # Blocks sit in 12-second slots, the first of a day at 00:00:11; a denser world has slots of a second.
+        slots, width, first = (_SLOTS, _SLOT, _SLOT - 1) if blocks <= _SLOTS else (DAY, 1, 0)
+        for place in range(blocks):
+            height = FIRST_HEIGHT + len(self.blocks)
+            dice = Dice(self._parameters.seed, "ethereum", height)
+            slot = place * slots // blocks + dice.below(slots // blocks)
+            self._append(dice, height, start + first + width * slot)
+
+    def _append(self, dice: Dice, height: int, time: int) -> None:
+        if self.blocks:
+            last = self.blocks[-1]
+            self._base_fee = next_base_fee(last.base_fee_per_gas, last.gas_used, last.gas_limit)
+            step = self._gas_limit // _LIMIT_DIVISOR - 1
+            self._gas_limit = max(self._least_gas_limit, self._gas_limit + dice.between(-step, step))
+        transactions = [
+            self._transaction(dice, (height, time, index), gas)
+            for index, gas in enumerate(self._gas_plan(dice, self._gas_limit // 2))
+        ]
+        builder = dice.below(len(_BUILDERS))
+        block = EthereumBlock(
+            id=height,
+            hash=self._mark("block", height, self._parent, *(tx.hash for tx in transactions)),
+            time=time,
+            size=_HEADER_BYTES + sum(_TRANSACTION_BYTES + len(tx.input_hex or "") // 2 for tx in transactions),
+            miner=self._miners[builder],
+            extra_data_hex=_BUILDERS[builder].encode().hex(),
+            gas_limit=self._gas_limit,
+            base_fee_per_gas=self._base_fee,
+            logs_bloom=(dice.raw(256) if any(tx.type == CALL_TREE for tx in transactions) else bytes(256)).hex(),
+            mix_hash=dice.raw(32).hex(),
+            receipts_root=self._mark("receipts", height) if transactions else _EMPTY_TRIE,
+            state_root=self._mark("state", height),
+            transactions_root=self._mark("transactions", height) if transactions else _EMPTY_TRIE,
+            transactions=[*transactions, _nothing(height, time, self._miners[builder])],
+        )
+        payout = block.transactions[-1]
+        payout.value = block.reward
+        self._apply(payout)
+        self._parent = block.hash
+        self.blocks.append(block)
+
+    def _gas_plan(self, dice: Dice, target: int) -> list[int]:
+        """Gas for each transaction of a block; the sum leans against the base fee, so that it stays in a band."""
+        mean = self._parameters.transactions_per_block
+        number = dice.between(max(mean - mean // 2, 1), mean + mean // 2)
+        kind = dice.below(100)
+        if kind < 2:  # noqa: PLR2004 - two of a hundred blocks are empty
+            return []
+        low, high = (105, 150) if self._base_fee < _CHEAP else (40, 95) if self._base_fee > _DEAR else (50, 150)
+        left = target if kind < 7 else target * dice.between(low, high) // 100  # noqa: PLR2004 - five hit it exactly
+        plan = []
+        for rest in range(number - 1, 0, -1):
+            wanted = _TRANSFER_GAS if dice.chance(45) else dice.between(45_000, 400_000)
+            plan.append(min(wanted, left - rest * _TRANSFER_GAS))
+            left -= plan[-1]
+        return [*plan, left]
+
+    def _transaction(self, dice: Dice, place: tuple[int, int, int], gas: int) -> EthereumTransaction:
+        height, time, index = place
+        sender = dice.pick(self._people)
+        if self._balances[sender] < _HAVE_AT_LEAST:
+            sender = self._people[0]
+        kind = CALL if gas == _TRANSFER_GAS else CREATE if dice.chance(6) else CALL_TREE
+        failed = kind != CALL and dice.chance(6)
+        nonce = self._nonces[sender]
+        # A quarter of what the sender has at most, so that the fee is always covered too.
+        value = min(dice.magnitude(13, 22), self._balances[sender] // 4) if kind == CALL or dice.chance(40) else 0
+        is_legacy = dice.chance(20)
+        priority = dice.between(GWEI // 1_000, 3 * GWEI)
+        transaction = EthereumTransaction(
+            block_id=height,
+            time=time,
+            index=index,
+            hash=self._mark("transaction", sender, nonce),
+            failed=failed,
+            type=kind,
+            sender=sender,
+            recipient=self._recipient(dice, kind, sender, nonce),
+            call_count=dice.between(2, 12) if kind == CALL_TREE and not failed else 1,
+            value=value,
+            gas_used=gas,
+            gas_limit=gas if kind == CALL or failed else gas * dice.between(100, 150) // 100,
+            gas_price=self._base_fee + priority,
+            input_hex="" if kind == CALL else dice.raw(4 + 32 * dice.between(1, 8 if kind == CREATE else 4)).hex(),
+            nonce=nonce,
+            v=("25", "26")[dice.below(2)] if is_legacy else str(dice.below(2)),
+            r=dice.raw(32).hex(),
+            s=(bytes((dice.below(64),)) + dice.raw(31)).hex(),  # in the lower half, as EIP-2 asks
+            type_2718=0 if is_legacy else 2,
+            base_fee_per_gas=self._base_fee,
+            max_fee_per_gas=None if is_legacy else 2 * self._base_fee + priority,
+            max_priority_fee_per_gas=None if is_legacy else priority,
+        )
+        if kind == CALL_TREE and value and dice.chance(60):
+            forwarded = value * dice.between(1, 100) // 100
+            transaction.internal = ((transaction.recipient, dice.pick(self._people), forwarded),)
+        self._nonces[sender] += 1
+        self._apply(transaction)
+        return transaction
+
+    def _recipient(self, dice: Dice, kind: str, sender: str, nonce: int) -> str:
+        if kind == CREATE:
+            return self._address("created", sender, nonce)
+        if kind == CALL_TREE:
+            return dice.pick(self.contracts)
+        if dice.chance(20):
+            return self._address("newcomer", sender, nonce)
+        return dice.pick(self._people)
+
+    def _apply(self, transaction: EthereumTransaction) -> None:
+        for address, amount in transaction.moves():
+            self._balances[address] += amount
+
+
+def _nothing(height: int, time: int, miner: str) -> EthereumTransaction:
+    """The pseudo-row that pays a block's reward, before the reward is known."""
+    return EthereumTransaction(
+        block_id=height, time=time, failed=False, type=SYNTHETIC, recipient=miner, call_count=1, value=0
+    )

@@ -1,0 +1,163 @@
+"""Transactions and blocks of Ethereum after the Merge; amounts in wei, hex without 0x."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+GWEI: Final = 10**9
+ETHER: Final = 10**18
+
+CALL: Final = "call"
+CALL_TREE: Final = "call_tree"
+CREATE: Final = "create"
+SYNTHETIC: Final = "synthetic_coinbase"
+
+
+@dataclass(slots=True, kw_only=True)
+class EthereumTransaction:
+    """A transaction, or the pseudo-transaction that pays the block's reward, which has no hash, sender or gas.
+
+    `internal` are the transfers that a contract made on its own: sender, recipient, wei.
+    """
+
+    block_id: int
+    time: int
+    failed: bool
+    type: str
+    recipient: str
+    call_count: int
+    value: int
+    internal: tuple[tuple[str, str, int], ...] = ()
+    index: int | None = None
+    hash: str | None = None
+    sender: str | None = None
+    gas_used: int | None = None
+    gas_limit: int | None = None
+    gas_price: int | None = None
+    input_hex: str | None = None
+    nonce: int | None = None
+    v: str | None = None
+    r: str | None = None
+    s: str | None = None
+    type_2718: int | None = None
+    base_fee_per_gas: int | None = None
+    max_fee_per_gas: int | None = None
+    max_priority_fee_per_gas: int | None = None
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether no transaction of the chain stands behind it."""
+        return self.type == SYNTHETIC
+
+    @property
+    def fee(self) -> int | None:
+        """Gas used times the effective price."""
+        return None if self.gas_used is None or self.gas_price is None else self.gas_used * self.gas_price
+
+    @property
+    def burned(self) -> int | None:
+        """Gas used times the base fee (EIP-1559)."""
+        return None if self.gas_used is None or self.base_fee_per_gas is None else self.gas_used * self.base_fee_per_gas
+
+    @property
+    def version(self) -> int | None:
+        """Blockchair's count of fee regimes: 2 with a priority fee of its own, else 0; none for pseudo-rows."""
+        return None if self.type_2718 is None else 2 if self.type_2718 else 0
+
+    @property
+    def internal_value(self) -> int:
+        """Wei moved by all calls of the transaction, its own included; nothing moves when it failed."""
+        return 0 if self.failed else self.value + sum(amount for _, _, amount in self.internal)
+
+    def moves(self) -> list[tuple[str, int]]:
+        """What the transaction does to balances: address and wei; the miner's part stands in the pseudo-row."""
+        moved = [] if self.sender is None else [(self.sender, -(self.fee or 0))]
+        if self.failed:
+            return moved
+        if self.sender is not None:
+            moved.append((self.sender, -self.value))
+        moved.append((self.recipient, self.value))
+        for sender, recipient, amount in self.internal:
+            moved += [(sender, -amount), (recipient, amount)]
+        return moved
+
+
+@dataclass(kw_only=True)
+class EthereumBlock:
+    """A block; its transactions are the real ones in order, then the pseudo-row."""
+
+    id: int
+    hash: str
+    time: int
+    size: int
+    miner: str
+    extra_data_hex: str
+    gas_limit: int
+    base_fee_per_gas: int
+    logs_bloom: str
+    mix_hash: str
+    receipts_root: str
+    state_root: str
+    transactions_root: str
+    transactions: list[EthereumTransaction] = field(repr=False)
+
+    @property
+    def real(self) -> list[EthereumTransaction]:
+        """The chain's own transactions."""
+        return self.transactions[:-1]
+
+    @cached_property
+    def gas_used(self) -> int:
+        """Gas of all transactions."""
+        return sum(tx.gas_used or 0 for tx in self.real)
+
+    @cached_property
+    def fee_total(self) -> int:
+        """Wei of fees, burned part included."""
+        return sum(tx.fee or 0 for tx in self.real)
+
+    @property
+    def burned_total(self) -> int:
+        """Wei that no one received."""
+        return self.base_fee_per_gas * self.gas_used
+
+    @property
+    def generation(self) -> int:
+        """Wei made by the block: none since the Merge."""
+        return 0
+
+    @property
+    def reward(self) -> int:
+        """Wei that the miner received."""
+        return self.generation + self.fee_total - self.burned_total
+
+    @cached_property
+    def value_total(self) -> int:
+        """Wei of the value column over all rows of the block, the pseudo-row included."""
+        return sum(tx.value for tx in self.transactions)
+
+    @cached_property
+    def internal_value_total(self) -> int:
+        """Wei of the internal_value column over all rows of the block."""
+        return sum(tx.internal_value for tx in self.transactions)
+
+    @cached_property
+    def call_count(self) -> int:
+        """Calls of the real transactions."""
+        return sum(tx.call_count for tx in self.real)
+
+
+def next_base_fee(base_fee: int, gas_used: int, gas_limit: int) -> int:
+    """The base fee of the block after one with these figures, in wei per gas (EIP-1559).
+
+    Args:
+        base_fee: The block's own base fee.
+        gas_used: Its gas.
+        gas_limit: Its limit; the target is half of it.
+    """
+    target = gas_limit // 2
+    if gas_used > target:
+        return base_fee + max(base_fee * (gas_used - target) // target // 8, 1)
+    return base_fee - base_fee * (target - gas_used) // target // 8

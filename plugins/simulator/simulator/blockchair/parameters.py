@@ -1,0 +1,29 @@
+"""The parameters of a world's chains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+UTXO_NAMES: Final = ("bitcoin", "dogecoin")
+ETHEREUM: Final = "ethereum"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorldParameters:
+    """What makes a world; equal parameters make equal bytes.
+
+    Attributes:
+        seed: Seed of all chance.
+        start: The first UTC day.
+        blocks_per_day: Blocks on every day of every chain.
+        transactions_per_block: Mean number of transactions in a block, a coinbase included.
+        chains: The chains that exist.
+    """
+
+    seed: int = 1
+    start: date = date(2025, 1, 1)
+    blocks_per_day: int = 24
+    transactions_per_block: int = 8
+    chains: tuple[str, ...] = ("bitcoin", "ethereum", "dogecoin")

@@ -1,0 +1,145 @@
+"""The world as its readers see it: blocks of a day, blocks up to an instant, balances."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from simulator.blockchair.chains import UTXO_CHAINS
+from simulator.blockchair.ethereum import FIRST_HEIGHT, EthereumLedger
+from simulator.blockchair.ethereum_model import CREATE, EthereumBlock
+from simulator.blockchair.parameters import ETHEREUM, WorldParameters
+from simulator.blockchair.transactions import Block
+from simulator.blockchair.utxo import UtxoLedger
+from simulator.blockchair.wallets import NULLDATA
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+AnyBlock = Block | EthereumBlock
+
+
+@dataclass
+class Holder:
+    """An address with its balance in base units; the rest is Ethereum's."""
+
+    address: str
+    balance: int
+    nonce: int = 0
+    is_contract: bool = False
+
+
+@dataclass
+class _Book:
+    """Balances after so many blocks."""
+
+    blocks: int = 0
+    holders: dict[str, Holder] = field(default_factory=dict)
+
+    def move(self, address: str, amount: int) -> Holder:
+        holder = self.holders.get(address)
+        if holder is None:
+            holder = self.holders[address] = Holder(address, 0)
+        holder.balance += amount
+        return holder
+
+
+class World:
+    """The simulated chains. Nothing is made before it is asked for.
+
+    Args:
+        parameters: What makes the world.
+    """
+
+    def __init__(self, parameters: WorldParameters) -> None:
+        self.parameters = parameters
+        self._ledgers: dict[str, UtxoLedger | EthereumLedger] = {
+            name: EthereumLedger(parameters) if name == ETHEREUM else UtxoLedger(UTXO_CHAINS[name], parameters)
+            for name in parameters.chains
+        }
+        self._books: dict[str, _Book] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def chains(self) -> tuple[str, ...]:
+        """The chains' names."""
+        return self.parameters.chains
+
+    def first_height(self, chain: str) -> int:
+        """Height of the chain's first block in this world."""
+        return FIRST_HEIGHT if chain == ETHEREUM else UTXO_CHAINS[chain].first_height
+
+    def blocks_of(self, chain: str, day: date) -> Sequence[AnyBlock]:
+        """All blocks of a UTC day, in order; none before the world's start. The clock plays no part here."""
+        number = (day - self.parameters.start).days
+        if number < 0:
+            return ()
+        ledger = self._ledgers[chain]
+        ledger.grow(number + 1)
+        per_day = self.parameters.blocks_per_day
+        return ledger.blocks[number * per_day : (number + 1) * per_day]
+
+    def blocks_until(self, chain: str, now: datetime) -> Sequence[AnyBlock]:
+        """All blocks that have arrived by an instant: a block waits for those before it, as it builds on them."""
+        now = now.astimezone(UTC)
+        number = (now.date() - self.parameters.start).days
+        if number < 0:
+            return ()
+        second = int(now.timestamp())
+        arrived = number * self.parameters.blocks_per_day
+        for block in self.blocks_of(chain, now.date()):
+            if block.time > second:
+                break
+            arrived += 1
+        return self._ledgers[chain].blocks[:arrived]
+
+    def opening_supply(self, chain: str) -> int:
+        """Base units that existed before the world's first block."""
+        ledger = self._ledgers[chain]
+        if isinstance(ledger, EthereumLedger):
+            return sum(ledger.opening.values())
+        return sum(output.value for output in ledger.opening)
+
+    def holders(self, chain: str, now: datetime) -> list[Holder]:
+        """Addresses with a balance at an instant, the richest first."""
+        blocks = self.blocks_until(chain, now)
+        with self._lock:
+            book = self._books.get(chain)
+            if book is None or book.blocks > len(blocks):
+                book = self._books[chain] = self._opening_book(chain)
+            for block in blocks[book.blocks :]:
+                _enter(book, block)
+            book.blocks = len(blocks)
+            rich = [Holder(**vars(holder)) for holder in book.holders.values() if holder.balance > 0]
+        return sorted(rich, key=lambda holder: (-holder.balance, holder.address))
+
+    def _opening_book(self, chain: str) -> _Book:
+        book = _Book()
+        ledger = self._ledgers[chain]
+        if isinstance(ledger, EthereumLedger):
+            for address, balance in ledger.opening.items():
+                book.move(address, balance).is_contract = address in ledger.contracts
+        else:
+            for output in ledger.opening:
+                book.move(output.recipient, output.value)
+        return book
+
+
+def _enter(book: _Book, block: AnyBlock) -> None:
+    if isinstance(block, EthereumBlock):
+        for tx in block.transactions:
+            for address, amount in tx.moves():
+                book.move(address, amount)
+            if tx.sender is not None:
+                book.holders[tx.sender].nonce += 1
+            if tx.type == CREATE and not tx.failed:
+                book.holders[tx.recipient].is_contract = True
+        return
+    for transaction in block.transactions:
+        for spending in transaction.inputs:
+            book.move(spending.spent.recipient, -spending.spent.value)
+        for output in transaction.outputs:
+            if output.type != NULLDATA:
+                book.move(output.recipient, output.value)

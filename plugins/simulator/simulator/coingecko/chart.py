@@ -1,0 +1,102 @@
+"""Which points of a series a chart shows: granularity, uneven stamps, late publication and the live tail."""
+
+from __future__ import annotations
+
+from enum import Enum
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final
+
+from simulator.coingecko.numbers import DAY_MS, HOUR_MS, MINUTE_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from simulator.coingecko.series import Point, Series
+
+DAILY_DELAY_MS: Final = 35 * MINUTE_MS
+"""A day's 00:00 point can be read from 00:35 of that day on."""
+_HOURLY_SPAN_MS: Final = 90 * DAY_MS
+_ENDS_NOW_MS: Final = HOUR_MS
+_LEFT_OUT_PERCENT: Final = 6
+_FINE_SINCE_MS: Final = 1_517_270_400_000  # 2018-01-30: nothing finer than a day is older
+
+
+class Granularity(Enum):
+    """The distance between the points of a chart."""
+
+    FIVE_MINUTES = "5m"
+    HOURLY = "hourly"
+    DAILY = "daily"
+
+
+def automatic(start: int, end: int, now: int) -> Granularity:
+    """The granularity of a span (all UNIX milliseconds) that asks for none.
+
+    Up to one day that ends within the last hour: five minutes; otherwise up to 90 days: hourly; above: daily.
+    """
+    span = end - start
+    if span > _HOURLY_SPAN_MS:
+        return Granularity.DAILY
+    if span <= DAY_MS and end >= now - _ENDS_NOW_MS:
+        return Granularity.FIVE_MINUTES
+    return Granularity.HOURLY
+
+
+def live_stamp(now: int) -> int:
+    """When the live value was last updated: up to a minute before now, never at a midnight (UNIX milliseconds)."""
+    stamp = now - 1000 - _noise("live", now // MINUTE_MS, 58_000)
+    return stamp - 1 if stamp % DAY_MS == 0 else stamp
+
+
+def chart(series: Series, start: int, end: int, now: int, granularity: Granularity) -> list[Point]:
+    """The points of a chart.
+
+    Args:
+        series: Whose history.
+        start: First instant, UNIX milliseconds, included.
+        end: Last instant, UNIX milliseconds, included.
+        now: The clock, UNIX milliseconds.
+        granularity: The distance between points.
+
+    Returns:
+        The points in ascending order; the last one is the live value if the span reaches now.
+    """
+    live = live_stamp(now)
+    if granularity is Granularity.DAILY:
+        last = min(end, now)
+        points = [
+            point
+            for point in series.daily(start, last)
+            if now >= point.stamp // DAY_MS * DAY_MS + DAILY_DELAY_MS  # also for a point stamped off midnight
+        ]
+    else:
+        first = max(start, series.first, _FINE_SINCE_MS)
+        stamps = _hourly if granularity is Granularity.HOURLY else _five_minutes
+        points = [series.at(stamp) for stamp in stamps(first, min(end, live - 1))]
+    if end >= now and max(start, series.first) <= live:
+        points = [point for point in points if point.stamp < live]
+        points.append(series.at(live))
+    return points
+
+
+def _hourly(start: int, end: int) -> Iterator[int]:
+    """One stamp in each clock hour, seconds to minutes after it."""
+    for hour in range(start // HOUR_MS, end // HOUR_MS + 1):
+        stamp = hour * HOUR_MS + 5_000 + _noise("hour", hour, 175_000)
+        if start <= stamp <= end:
+            yield stamp
+
+
+def _five_minutes(start: int, end: int) -> Iterator[int]:
+    """About one stamp in five minutes, some left out: gaps of 100 s to 800 s, most near 300 s."""
+    slot_ms = 5 * MINUTE_MS
+    for slot in range(start // slot_ms, end // slot_ms + 1):
+        stamp = slot * slot_ms + 1 + _noise("slot", slot, 200_000)
+        left_out = slot % 2 == 0 and _noise("gap", slot, 100) < _LEFT_OUT_PERCENT  # never two in a row
+        if start <= stamp <= end and not left_out:
+            yield stamp
+
+
+def _noise(what: str, place: int, below: int) -> int:
+    # Update times belong to the market, not to a world: they are the same for every seed, coin and currency.
+    return int.from_bytes(blake2b(f"{what}/{place}".encode(), digest_size=8).digest(), "big") % below

@@ -1,0 +1,174 @@
+"""What the simulated market knows about its coins: identity, supply, and the levels the prices wander around."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+Levels = tuple[tuple[date, Decimal], ...]
+"""Values at the start (UTC) of days in ascending order; interpolated between them, constant outside."""
+
+
+def _levels(*pairs: tuple[str, str]) -> Levels:
+    return tuple((date.fromisoformat(day), Decimal(value)) for day, value in pairs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coin:
+    """A coin of the simulated market.
+
+    Attributes:
+        coin_id: CoinGecko's slug.
+        symbol: Ticker in lower case; not unique among real coins, so never a key.
+        name: Display name.
+        image: Path of the logo below CoinGecko's image host.
+        first_day: Day (UTC) of the first daily point.
+        levels: Round price levels in USD around which the simulated price wanders.
+        volatility: Standard deviation of one day's change of the logarithm of the price.
+        turnover: Trailing 24 h volume as a share of the market capitalisation.
+        supply: Circulating coins, interpolated linearly.
+        max_supply: The cap in coins; None for a coin without one.
+        digits: Significant digits of the price.
+    """
+
+    coin_id: str
+    symbol: str
+    name: str
+    image: str
+    first_day: date
+    levels: Levels
+    volatility: float
+    turnover: Decimal
+    supply: Levels
+    max_supply: Decimal | None
+    digits: int = 17
+
+
+COINS: Final = (
+    Coin(
+        coin_id="bitcoin",
+        symbol="btc",
+        name="Bitcoin",
+        image="/coins/images/1/large/bitcoin.png?1696501400",
+        first_day=date(2013, 4, 28),
+        levels=_levels(
+            ("2013-04-28", "135"),
+            ("2013-12-01", "950"),
+            ("2015-01-01", "320"),
+            ("2016-01-01", "430"),
+            ("2017-01-01", "970"),
+            ("2018-01-01", "13800"),
+            ("2019-01-01", "3750"),
+            ("2020-01-01", "7200"),
+            ("2021-01-01", "29000"),
+            ("2022-01-01", "46500"),
+            ("2023-01-01", "16600"),
+            ("2024-01-01", "42300"),
+            ("2025-01-01", "93500"),
+            ("2026-01-01", "88000"),
+        ),
+        volatility=0.03,
+        turnover=Decimal("0.022"),
+        supply=_levels(
+            ("2013-01-01", "10600000"),
+            ("2016-07-09", "15750000"),
+            ("2020-05-11", "18375000"),
+            ("2024-04-20", "19687500"),
+            ("2028-04-20", "20343750"),
+            ("2032-04-20", "20671875"),
+        ),
+        max_supply=Decimal(21_000_000),
+    ),
+    Coin(
+        coin_id="ethereum",
+        symbol="eth",
+        name="Ethereum",
+        image="/coins/images/279/large/ethereum.png?1696501628",
+        first_day=date(2015, 8, 7),
+        levels=_levels(
+            ("2015-08-07", "1.8"),
+            ("2016-01-01", "0.95"),
+            ("2017-01-01", "8.2"),
+            ("2018-01-01", "750"),
+            ("2019-01-01", "135"),
+            ("2020-01-01", "130"),
+            ("2021-01-01", "735"),
+            ("2022-01-01", "3700"),
+            ("2023-01-01", "1200"),
+            ("2024-01-01", "2300"),
+            ("2025-01-01", "3350"),
+            ("2026-01-01", "2950"),
+        ),
+        volatility=0.038,
+        turnover=Decimal("0.05"),
+        supply=_levels(
+            ("2015-07-30", "72000000"),
+            ("2017-10-16", "95000000"),
+            ("2019-03-01", "105000000"),
+            ("2022-09-15", "120520000"),
+            ("2026-01-01", "120700000"),
+            ("2036-01-01", "126000000"),
+        ),
+        max_supply=None,
+    ),
+    Coin(
+        coin_id="dogecoin",
+        symbol="doge",
+        name="Dogecoin",
+        image="/coins/images/5/large/dogecoin.png?1696501409",
+        first_day=date(2013, 12, 15),
+        levels=_levels(
+            ("2013-12-15", "0.00025"),
+            ("2014-02-01", "0.0014"),
+            ("2015-05-01", "0.000095"),
+            ("2016-01-01", "0.00015"),
+            ("2017-01-01", "0.00022"),
+            ("2018-01-01", "0.009"),
+            ("2019-01-01", "0.0023"),
+            ("2020-01-01", "0.002"),
+            ("2021-01-01", "0.0047"),
+            ("2021-05-08", "0.6"),
+            ("2022-01-01", "0.17"),
+            ("2023-01-01", "0.07"),
+            ("2024-01-01", "0.09"),
+            ("2025-01-01", "0.32"),
+            ("2026-01-01", "0.13"),
+        ),
+        volatility=0.045,
+        turnover=Decimal("0.04"),
+        supply=_levels(
+            ("2013-12-08", "500000000"),
+            ("2015-01-01", "97500000000"),
+            ("2025-01-01", "147500000000"),
+            ("2045-01-01", "247500000000"),
+        ),
+        max_supply=None,
+        digits=18,
+    ),
+)
+
+# How many units of the currency one US dollar buys; EUR moves a little every day, as a real rate does.
+RATES: Final[dict[str, tuple[Levels, float]]] = {
+    "usd": (_levels(("2013-01-01", "1")), 0.0),
+    "eur": (
+        _levels(
+            ("2013-01-01", "0.758"),
+            ("2014-01-01", "0.727"),
+            ("2015-01-01", "0.826"),
+            ("2016-01-01", "0.92"),
+            ("2017-01-01", "0.951"),
+            ("2018-01-01", "0.833"),
+            ("2019-01-01", "0.872"),
+            ("2020-01-01", "0.891"),
+            ("2021-01-01", "0.818"),
+            ("2022-01-01", "0.879"),
+            ("2023-01-01", "0.934"),
+            ("2024-01-01", "0.906"),
+            ("2025-01-01", "0.966"),
+            ("2026-01-01", "0.852"),
+        ),
+        0.004,
+    ),
+}

@@ -1,0 +1,79 @@
+"""Numbers and JSON as they stand on the wire: exact decimals, never a float."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Final
+
+MILLISECOND: Final = timedelta(milliseconds=1)
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 86_400_000
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Wide enough for every intermediate result; decimal's exp and ln are correctly rounded, so that a world has the same
+# bytes on every platform, which a C library's exp does not promise.
+EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+_SMALLEST_PLAIN_EXPONENT: Final = -4
+
+
+def to_ms(instant: datetime) -> int:
+    """UNIX milliseconds of an aware instant."""
+    return (instant - EPOCH) // MILLISECOND
+
+
+def day_ms(day: date) -> int:
+    """UNIX milliseconds of a day's 00:00 UTC."""
+    return to_ms(datetime.combine(day, time(), tzinfo=UTC))
+
+
+def from_ms(stamp: int) -> datetime:
+    """The instant (UTC) of UNIX milliseconds."""
+    return EPOCH + stamp * MILLISECOND
+
+
+def iso_ms(stamp: int) -> str:
+    """UNIX milliseconds as ISO 8601 with milliseconds and a Z."""
+    return from_ms(stamp).strftime("%Y-%m-%dT%H:%M:%S.") + f"{stamp % 1000:03d}Z"
+
+
+def wire(value: Decimal) -> str:
+    """A decimal as a JSON number with all its digits.
+
+    Integers keep a trailing `.0`, and values below 0.0001 take the exponent form, as a printed double does.
+    """
+    sign, digits, exponent = value.normalize(EXACT).as_tuple()
+    if not isinstance(exponent, int):
+        raise TypeError(f"{value} is no finite number.")
+    if digits == (0,):
+        return "0.0"
+    leading = len(digits) - 1 + exponent
+    if leading < _SMALLEST_PLAIN_EXPONENT:
+        text = "".join(map(str, digits))
+        return f"{'-' if sign else ''}{text[0]}.{text[1:] or '0'}e-{-leading:02d}"
+    plain = format(value.normalize(EXACT), "f")
+    return plain if "." in plain else f"{plain}.0"
+
+
+def rounded(value: Decimal, places: int) -> Decimal:
+    """A value with a fixed number of decimals, half to even."""
+    return value.quantize(Decimal(1).scaleb(-places), context=EXACT)
+
+
+def encode(value: object) -> str:
+    """JSON text of plain containers whose numbers are decimals.
+
+    Raises:
+        TypeError: For a float, which would lose digits, and for anything else that JSON has no form for.
+    """
+    if isinstance(value, Decimal):
+        return str(int(value)) if value == value.to_integral_value() else wire(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(str(key))}:{encode(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(encode, value)) + "]"
+    if value is None or isinstance(value, str | bool | int):
+        return json.dumps(value, ensure_ascii=False)
+    raise TypeError(f"{type(value).__name__} has no exact JSON form here.")

@@ -1,0 +1,212 @@
+"""The price series: one function of time per coin and currency, from which every endpoint is derived."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from decimal import Context, Decimal
+from functools import lru_cache
+from hashlib import blake2b
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from simulator.coingecko.coins import RATES, Coin, Levels
+from simulator.coingecko.numbers import DAY_MS, EXACT, day_ms, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TOP_MS: Final = 128 * DAY_MS
+_DEPTH: Final = 16  # the finest tent is 128 days / 2^15 wide, 337.5 s
+_AMOUNTS: Final = Context(prec=17)
+_SQRT_3: Final = 3.0**0.5
+
+
+class Point(NamedTuple):
+    """Values at one instant, as text so that every endpoint serves the same digits.
+
+    Attributes:
+        stamp: UNIX milliseconds.
+        price: In the series' currency.
+        market_cap: In the series' currency; None where the source has a hole.
+        total_volume: Trailing 24 h volume in the series' currency; None likewise.
+    """
+
+    stamp: int
+    price: str
+    market_cap: str | None
+    total_volume: str | None
+
+
+class Series(Protocol):
+    """The history of one coin in one currency."""
+
+    @property
+    def first(self) -> int:
+        """UNIX milliseconds of the first daily point."""
+
+    def daily(self, start: int, end: int) -> Sequence[Point]:
+        """The daily points with start <= stamp <= end (UNIX milliseconds), ascending."""
+
+    def at(self, stamp: int) -> Point:
+        """The values at any instant from the first daily point on."""
+
+    def closing(self, stamp: int) -> Point:
+        """The daily point that stands for a midnight (UNIX milliseconds)."""
+
+    def supply(self, stamp: int) -> Decimal | None:
+        """Circulating coins at an instant; None where it cannot be told."""
+
+
+@lru_cache(maxsize=1 << 17)
+def _gauss(key: bytes, level: int, index: int) -> float:
+    """A nearly normal number for one place: a sum of four uniform ones (Irwin-Hall), scaled to variance 1.
+
+    No function of the C library is involved, so that the number is the same on every platform.
+    """
+    digest = blake2b(b"%d/%d" % (level, index), key=key, digest_size=8).digest()
+    total = sum(int.from_bytes(digest[place : place + 2], "big") for place in (0, 2, 4, 6))
+    return (total / 65535.0 - 2.0) * _SQRT_3
+
+
+class LogPath:
+    """The logarithm of a positive quantity that wanders around given levels, at random access.
+
+    Between the levels the logarithm is linear; added to it is a Brownian bridge over each 128 days in the
+    Levy-Ciesielski construction: at every level of halving, one tent function per interval, its height a normal
+    number of standard deviation volatility * sqrt(length) / 2. A value thus costs one number per level, and a
+    midnight only those of 2 days and more, since the finer tents are zero there.
+
+    Args:
+        name: What makes this path differ from others of the same seed.
+        seed: The world's seed.
+        levels: The levels it wanders around.
+        volatility: Standard deviation of the change over one day.
+    """
+
+    def __init__(self, name: str, seed: int, levels: Levels, volatility: float) -> None:
+        self._key = blake2b(f"{seed}/{name}".encode(), digest_size=32).digest()
+        self._stamps = [day_ms(day) for day, _ in levels]
+        self._logs = [float(value.ln(EXACT)) for _, value in levels]
+        self._heights = [volatility * (128.0 / 2**level) ** 0.5 / 2.0 for level in range(_DEPTH)]
+        self._flat = volatility == 0.0
+
+    def at(self, stamp: int) -> float:
+        """The logarithm at UNIX milliseconds."""
+        total = _interpolate(self._stamps, self._logs, stamp)
+        if self._flat:
+            return total
+        length = _TOP_MS
+        for level, height in enumerate(self._heights):
+            index, inside = divmod(stamp, length)
+            if inside == 0:  # every finer tent is zero here as well
+                break
+            tent = 1.0 - abs(2.0 * inside / length - 1.0)
+            total += height * _gauss(self._key, level, index) * tent
+            length //= 2
+        return total
+
+
+def _interpolate(stamps: Sequence[int], values: Sequence[float], stamp: int) -> float:
+    place = bisect_right(stamps, stamp)
+    if place == 0:
+        return values[0]
+    if place == len(stamps):
+        return values[-1]
+    left, right = stamps[place - 1], stamps[place]
+    share = (stamp - left) / (right - left)
+    return values[place - 1] + (values[place] - values[place - 1]) * share
+
+
+class SimulatedSeries:
+    """A series made from a seed.
+
+    Args:
+        coin: The coin.
+        currency: usd or eur.
+        seed: The world's seed.
+    """
+
+    def __init__(self, coin: Coin, currency: str, seed: int) -> None:
+        rate_levels, rate_volatility = RATES[currency]
+        self._coin = coin
+        self._price = LogPath(f"{coin.coin_id}/price", seed, coin.levels, coin.volatility)
+        self._rate = LogPath(f"usd/{currency}", seed, rate_levels, rate_volatility)
+        self._turnover = LogPath(f"{coin.coin_id}/turnover", seed, ((coin.first_day, coin.turnover),), 0.15)
+        self._digits = Context(prec=coin.digits)
+        self._midnights: dict[int, Point] = {}
+        self.first = day_ms(coin.first_day)
+
+    def daily(self, start: int, end: int) -> list[Point]:
+        """The points of the midnights within the span."""
+        first = -(-max(start, self.first) // DAY_MS) * DAY_MS
+        return [self._midnight(stamp) for stamp in range(first, end + 1, DAY_MS)]
+
+    def at(self, stamp: int) -> Point:
+        """The values at an instant; a midnight has those of its daily point."""
+        if stamp % DAY_MS == 0:
+            return self._midnight(stamp)
+        return self._make(stamp)
+
+    def closing(self, stamp: int) -> Point:
+        """The daily point of a midnight."""
+        return self._midnight(stamp)
+
+    def supply(self, stamp: int) -> Decimal:
+        """Circulating coins: linear between the coin's levels."""
+        return _supply(self._coin.supply, stamp)
+
+    def _midnight(self, stamp: int) -> Point:
+        point = self._midnights.get(stamp)
+        if point is None:
+            point = self._midnights[stamp] = self._make(stamp)
+        return point
+
+    def _make(self, stamp: int) -> Point:
+        price = Decimal(self._price.at(stamp) + self._rate.at(stamp)).exp(self._digits)
+        market_cap = _AMOUNTS.multiply(price, self.supply(stamp))
+        volume = _AMOUNTS.multiply(market_cap, Decimal(self._turnover.at(stamp)).exp(_AMOUNTS))
+        return Point(stamp, wire(price), wire(market_cap), wire(volume))
+
+
+def _supply(levels: Levels, stamp: int) -> Decimal:
+    for (left, low), (right, high) in pairwise(levels):
+        start, end = day_ms(left), day_ms(right)
+        if stamp < end:
+            grown = (high - low) * max(stamp - start, 0) / (end - start)
+            return (low + grown).quantize(Decimal(1))
+    return levels[-1][1]
+
+
+class ExportSeries:
+    """A series read from a price export: its rows are the daily points, and each holds until the next.
+
+    Args:
+        points: The rows in ascending order of their stamps; at least one.
+    """
+
+    def __init__(self, points: Sequence[Point]) -> None:
+        self._points = points
+        self._stamps = [point.stamp for point in points]
+        self.first = self._stamps[0]
+
+    def daily(self, start: int, end: int) -> Sequence[Point]:
+        """The rows within the span, gaps and stamps off midnight included."""
+        low, high = bisect_right(self._stamps, start - 1), bisect_right(self._stamps, end)
+        return self._points[low:high]
+
+    def at(self, stamp: int) -> Point:
+        """The values of the latest row at or before an instant."""
+        place = max(bisect_right(self._stamps, stamp) - 1, 0)
+        return self._points[place]._replace(stamp=stamp)
+
+    def closing(self, stamp: int) -> Point:
+        """The first row of the midnight's day, else the latest before it."""
+        rows = self.daily(stamp, stamp + DAY_MS - 1)
+        return rows[0] if rows else self.at(stamp)
+
+    def supply(self, stamp: int) -> Decimal | None:
+        """Circulating coins as market capitalisation over price; None where the export has no capitalisation."""
+        point = self.at(stamp)
+        if point.market_cap is None or Decimal(point.price) == 0:
+            return None
+        return EXACT.divide(Decimal(point.market_cap), Decimal(point.price)).quantize(Decimal(1))

@@ -1,0 +1,58 @@
+"""The project around the simulator: its root folder and the block in its `.env`."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from simulator.files import write_private
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BEGIN: Final = b"# >>> simulator (written by `simulator start`) >>>"
+_END: Final = b"# <<< simulator <<<"
+# A whole block; or one whose end was lost, which then reaches as far as its own variables do: no foreign line is taken.
+_BLOCK: Final = re.compile(
+    rb"^%(begin)s[ \t]*\r?\n(?:(?:(?!# (?:>>>|<<<) ).*\n)*?%(end)s[ \t]*(?:\r?\n|\Z)|(?:LOCAL_SIMULATOR_.*(?:\n|\Z))*)"
+    % {b"begin": re.escape(_BEGIN), b"end": re.escape(_END)},
+    re.MULTILINE,
+)
+
+
+def find_root(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The folder with meltano.yml: from MELTANO_PROJECT_ROOT, else upwards from the working directory."""
+    named = environ.get("MELTANO_PROJECT_ROOT")
+    here = Path.cwd()
+    candidates = [Path(named)] if named else [here, *here.parents]
+    for folder in candidates:
+        if (folder / "meltano.yml").is_file():
+            return folder.resolve()
+    return None
+
+
+def write_env_block(path: Path, variables: Mapping[str, str]) -> bool:
+    """Put the simulator's variables into their marked block of a `.env`, leaving every other byte as it is.
+
+    Args:
+        path: The file; made (0600) where absent. A link is followed.
+        variables: Names and values, written in their order.
+
+    Returns:
+        Whether the file changed.
+    """
+    target = path.resolve()
+    before = target.read_bytes() if target.exists() else b""
+    lines = [_BEGIN, *(f"{name}={value}".encode() for name, value in variables.items()), _END]
+    block = b"\n".join(lines) + b"\n"
+    blocks = iter([block])
+    after, found = _BLOCK.subn(lambda _: next(blocks, b""), before)  # a second block would win over the first
+    if not found:
+        after = before + (b"\n" if before and not before.endswith(b"\n") else b"") + block
+    if after == before:
+        target.chmod(0o600)  # the warehouse's passwords stand in the same file
+        return False
+    write_private(target, after)
+    return True

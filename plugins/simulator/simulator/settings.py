@@ -1,0 +1,102 @@
+"""The parameters of a simulated world: what a person may choose, and within which bounds."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Final
+
+CHAINS: Final = ("bitcoin", "ethereum", "dogecoin")
+FIRST_DAY: Final = date(2009, 1, 3)
+"""The day of the oldest block of any chain; no world starts earlier."""
+LAST_DAY: Final = date(2099, 12, 31)
+"""Keeps every stamp well inside the 32 bits of a block header's time."""
+
+
+class SettingsError(ValueError):
+    """A parameter that cannot be used; its text is one sentence that names the parameter."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The parameters of a simulated world.
+
+    Attributes:
+        state_dir: Folder for what outlives a run: clock, port, record, log. Only this one has no default.
+        seed: Seed of everything that looks random; the same seed and sizes give the same bytes.
+        start: First day (UTC) of the simulated chains.
+        days: Whole days that lie in the past when the clock starts.
+        blocks_per_day: Blocks per chain and day.
+        transactions_per_block: Transactions per block, the coinbase included.
+        dumps_dir: Folder of real dump files to serve unchanged in place of the simulated dumps.
+        prices_dir: Folder of real price exports to serve in place of the simulated prices.
+        chains: The chains to simulate, a subset of bitcoin, ethereum and dogecoin.
+        now: Where the clock starts, UTC; when None, 06:00 of the day after the last whole day.
+    """
+
+    state_dir: Path
+    seed: int = 1
+    start: date = date(2025, 1, 1)
+    days: int = 14
+    blocks_per_day: int = 24
+    transactions_per_block: int = 8
+    dumps_dir: Path | None = None
+    prices_dir: Path | None = None
+    chains: tuple[str, ...] = CHAINS
+    now: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be simulated.
+
+        Raises:
+            SettingsError: One sentence naming the parameter, its value and what is allowed.
+        """
+        _within("seed", self.seed, 0, 2**63 - 1)
+        _within("days", self.days, 1, 3660)
+        _within("blocks_per_day", self.blocks_per_day, 1, 8640)
+        _within("transactions_per_block", self.transactions_per_block, 1, 10_000)
+        last = LAST_DAY - timedelta(days=self.days)
+        if not FIRST_DAY <= self.start <= last:
+            raise SettingsError(f"start is {self.start}, but must lie between {FIRST_DAY} and {last}.")
+        for name in ("dumps_dir", "prices_dir"):
+            folder: Path | None = getattr(self, name)
+            if folder is not None and not folder.is_dir():
+                raise SettingsError(f"{name} is {folder}, which is not a folder.")
+        unknown = [chain for chain in self.chains if chain not in CHAINS]
+        if unknown or not self.chains or len(set(self.chains)) != len(self.chains):
+            raise SettingsError(
+                f"chains is {','.join(self.chains)!r}, but must name one or more of {', '.join(CHAINS)}, each once."
+            )
+        if self.now is not None:
+            if self.now.utcoffset() != timedelta(0):
+                raise SettingsError(f"now is {self.now.isoformat()}, but must be given in UTC.")
+            if not self.start <= self.now.date() <= LAST_DAY:
+                raise SettingsError(f"now is {self.now.isoformat()}, but must lie between {self.start} and {LAST_DAY}.")
+
+    @property
+    def clock_start(self) -> datetime:
+        """The instant at which the clock stands before it is advanced, UTC."""
+        return self.now or datetime.combine(self.start + timedelta(days=self.days), time(6), tzinfo=UTC)
+
+    def parameters(self) -> dict[str, object]:
+        """The parameters that make the world, as JSON values; the state folder is not one of them."""
+        values: dict[str, object] = {}
+        for field in dataclasses.fields(self):
+            if field.name == "state_dir":
+                continue
+            value = getattr(self, field.name)
+            if isinstance(value, date):  # a datetime is one as well
+                value = value.isoformat()
+            elif isinstance(value, Path):
+                value = str(value)
+            elif isinstance(value, tuple):
+                value = list(value)
+            values[field.name] = value
+        return values
+
+
+def _within(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise SettingsError(f"{name} is {value}, but must lie between {low} and {high}.")

@@ -1,0 +1,104 @@
+"""Real price exports in place of the simulated prices."""
+
+# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from simulator.coingecko.book import PriceBook
+from simulator.coingecko.exports import read_exports
+from simulator.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PRO = ("x-cg-pro-api-key", "CG-any")
+HEADER = "snapped_at,price,market_cap,total_volume\n"
+ROW = "2024-01-01 00:00:00 UTC,1.5,2.5,3.5\n"
+
+
+@pytest.fixture
+def export(samples_dir: Path) -> Path:
+    return samples_dir / "coingecko/csv/eth-usd-max.2025-01-14.csv"
+
+
+def test_every_row_of_the_real_export_is_served_with_its_digits(make_api: Any, export: Path) -> None:
+    api = make_api(prices_dir=export.parent)
+    text = api.get("/coins/ethereum/market_chart", vs_currency="usd", days="max", key=PRO).text
+    chart = json.loads(text, parse_float=str, parse_int=str)
+    with export.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    for kind, column in (("prices", "price"), ("market_caps", "market_cap"), ("total_volumes", "total_volume")):
+        served = chart[kind][:-1]  # the last one is the live value
+        assert len(served) == len(rows) == 3448
+        for (stamp, value), row in zip(served, rows, strict=True):
+            snapped_at = datetime.strptime(row["snapped_at"], "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC)
+            assert int(stamp) == int(snapped_at.timestamp()) * 1000
+            assert value == (row[column] or None)
+    off_midnight = [stamp for stamp, _ in chart["prices"][:-1] if int(stamp) % 86_400_000]
+    assert off_midnight == ["1517270711000", "1518048323000"]
+    assert [stamp for stamp, value in chart["market_caps"] if value is None] == ["1491091200000"]
+
+
+def test_other_coins_and_currencies_are_unknown(make_api: Any, export: Path) -> None:
+    api = make_api(prices_dir=export.parent)
+    assert api.get("/coins/bitcoin/market_chart", vs_currency="usd", days=1).status_code == 404
+    assert api.get("/coins/ethereum/market_chart", vs_currency="eur", days=1).status_code == 400
+    assert [row["id"] for row in api.read("/coins/markets", vs_currency="usd")] == ["ethereum"]
+    assert api.read("/coins/markets", vs_currency="usd", precision="full")[0]["current_price"] == Decimal(
+        "3134.5520394596483"
+    )
+
+
+def test_rows_of_the_future_are_not_published(make_api: Any, export: Path) -> None:
+    api = make_api("2024-12-25T00:20", start=date(2024, 12, 1), prices_dir=export.parent)
+    chart = api.read("/coins/ethereum/market_chart", vs_currency="usd", days=200)
+    stamps = [stamp for stamp, _ in chart["prices"]]
+    assert stamps[-2] == int(datetime(2024, 12, 24, tzinfo=UTC).timestamp()) * 1000
+    api.advance("2024-12-25T00:35")
+    chart = api.read("/coins/ethereum/market_chart", vs_currency="usd", days=200)
+    assert chart["prices"][-2][0] == stamps[-2] + 86_400_000
+
+
+def test_chains_are_valued_with_the_export_where_it_reaches(export: Path, tmp_path: Path) -> None:
+    book = PriceBook(Settings(state_dir=tmp_path, prices_dir=export.parent))
+    simulated = PriceBook(Settings(state_dir=tmp_path))
+    assert book.close("ethereum", date(2025, 1, 13)) == Decimal("3134.5520394596483")
+    assert book.close("ethereum", date(2018, 1, 29)) == Decimal("1161.9086430994253")  # stamped 00:05:11
+    assert book.close("ethereum", date(2015, 8, 8)) == Decimal("1.33075")  # the row of 08-09 is missing
+    assert book.close("bitcoin", date(2025, 1, 13)) == simulated.close("bitcoin", date(2025, 1, 13)) > 0
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "no price export"),
+        ({"ltc-usd-max.csv": HEADER + ROW}, "ltc-usd-max.csv"),
+        ({"prices.csv": HEADER + ROW}, "prices.csv"),
+        ({"eth-usd-max.csv": "a,b\n"}, "header"),
+        ({"eth-usd-max.csv": HEADER}, "no row"),
+        ({"eth-usd-max.csv": HEADER + ROW + ROW}, "line 3"),
+        ({"eth-usd-max.csv": HEADER + "2024-01-01,1,2,3\n"}, "line 2"),
+        ({"eth-usd-max.csv": HEADER + "2024-01-01 00:00:00 UTC,NaN,2,3\n"}, "line 2"),
+        ({"eth-usd-max.csv": HEADER + "2024-01-01 00:00:00 UTC,1,2\n"}, "line 2"),
+        ({"eth-usd-max.a.csv": HEADER + ROW, "eth-usd-max.b.csv": HEADER + ROW}, "second export"),
+    ],
+)
+def test_an_unreadable_folder_is_refused(tmp_path: Path, files: dict[str, str], message: str) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    with pytest.raises(SettingsError, match=message):
+        read_exports(tmp_path)
+
+
+def test_other_files_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("about these")
+    (tmp_path / "doge-eur-max.csv").write_text(HEADER + ROW)
+    assert list(read_exports(tmp_path)) == [("dogecoin", "eur")]

@@ -1,0 +1,66 @@
+"""Processes are known by number and start, and only the right one is ended."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from simulator.daemon import Home
+from simulator.processes import end, start_mark
+from simulator.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+STUBBORN = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); input()"
+
+
+@pytest.fixture
+def stranger() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that ignores TERM and waits."""
+    with subprocess.Popen([sys.executable, "-c", STUBBORN], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def test_a_mark_is_constant_and_differs_between_processes(stranger: subprocess.Popen[bytes]) -> None:
+    own = start_mark(os.getpid())
+    assert own is not None
+    assert start_mark(os.getpid()) == own
+    assert start_mark(stranger.pid) not in (None, own)
+
+
+def test_a_dead_process_has_no_mark_even_before_it_is_reaped(stranger: subprocess.Popen[bytes]) -> None:
+    stranger.kill()
+    os.waitid(os.P_PID, stranger.pid, os.WEXITED | os.WNOWAIT)
+    assert start_mark(stranger.pid) is None
+
+
+def test_a_process_with_another_mark_is_left_alone(stranger: subprocess.Popen[bytes]) -> None:
+    end(stranger.pid, "another mark", patience=0.1)
+    assert stranger.poll() is None
+
+
+def test_a_process_that_ignores_term_is_killed(stranger: subprocess.Popen[bytes]) -> None:
+    mark = start_mark(stranger.pid)
+    assert mark is not None
+    end(stranger.pid, mark, patience=0.2)
+    assert stranger.wait(timeout=20) < 0
+
+
+def test_a_record_counts_only_for_the_process_that_wrote_it(tmp_path: Path) -> None:
+    home = Home(tmp_path / "state")
+    record = home.write(Settings(state_dir=tmp_path), os.getpid(), 4000)
+    assert home.running() == record
+    recycled = dataclasses.replace(record, started="an earlier process of this number")
+    (home.folder / "server.json").write_text(json.dumps(dataclasses.asdict(recycled)))
+    assert home.running() is None

@@ -1,0 +1,48 @@
+{#
+  Selects a raw table by the columns that its source declares, each cast to the declared type.
+
+  A table that does not exist yet becomes a typed, empty relation, and a missing column a typed null, so that a
+  project with one chain, with market data only, or with nothing at all builds. source() is called in every case:
+  the lineage is the same whether the table exists or not.
+#}
+{% macro raw_table(source_name, table_name) -%}
+    {%- set relation = source(source_name, table_name) -%}
+    {%- if not execute or relation.is_cte -%}
+    {#- parsing, or a unit test, whose fixture is typed already -#}
+    select * from {{ relation }}
+    {%- else -%}
+    {%- set existing = adapter.get_relation(relation.database, relation.schema, relation.identifier) -%}
+    {%- set raw_types = {} -%}
+    {%- if existing is not none -%}
+        {%- for column in adapter.get_columns_in_relation(existing) -%}
+            {%- do raw_types.update({column.name: column.dtype}) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    select
+    {%- for column in declared_columns(source_name, table_name) %}
+        {%- set quoted = adapter.quote(column.name) %}
+        {%- if column.name not in raw_types %}
+        cast(null as {{ column.data_type }})
+        {%- elif column.data_type == 'timestamptz' %}
+        {{ to_utc(quoted, raw_types[column.name]) }}
+        {%- else %}
+        cast({{ quoted }} as {{ column.data_type }})
+        {%- endif %} as {{ quoted }}
+        {{- "," if not loop.last }}
+    {%- endfor %}
+    {% if existing is not none -%}
+    from {{ relation }}
+    {%- else -%}
+    where false
+    {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# The columns that the source's YAML lists for a table. #}
+{% macro declared_columns(source_name, table_name) %}
+    {%- for node in graph.sources.values() if node.source_name == source_name and node.name == table_name -%}
+        {{ return(node.columns.values() | list) }}
+    {%- endfor -%}
+    {{ exceptions.raise_compiler_error("Source " ~ source_name ~ "." ~ table_name ~ " is not declared.") }}
+{% endmacro %}

@@ -1,0 +1,104 @@
+-- depends_on: {{ ref('int_integrity_failures') }}
+with
+
+chain_assets as (
+
+    select
+        coingecko_id,
+        symbol,
+        asset_name,
+        chain,
+        base_unit_name,
+        base_unit_decimals,
+        genesis_date
+    from {{ ref('assets') }}
+
+),
+
+-- the newest snapshot names the other coins that CoinGecko was asked for
+snapshot_names as (
+
+    select distinct on (coin_id)
+        coin_id,
+        upper(symbol) as symbol,
+        coin_name
+    from {{ ref('stg_coingecko__coins_markets') }}
+    order by coin_id asc, observed_at desc, vs_currency asc
+
+),
+
+priced_coins as (
+
+    select coin_id from {{ ref('stg_coingecko__market_chart') }}
+    union
+    select coin_id from snapshot_names
+
+),
+
+market_only_assets as (
+
+    select
+        priced_coins.coin_id as coingecko_id,
+        snapshot_names.symbol,
+        snapshot_names.coin_name as asset_name
+    from priced_coins
+    left join snapshot_names on priced_coins.coin_id = snapshot_names.coin_id
+    left join chain_assets on priced_coins.coin_id = chain_assets.coingecko_id
+    where chain_assets.coingecko_id is null
+
+),
+
+assets as (
+
+    select
+        {{ surrogate_key(['coingecko_id']) }} as asset_key,
+        coingecko_id,
+        symbol,
+        asset_name,
+        chain,
+        base_unit_name,
+        base_unit_decimals,
+        genesis_date,
+        true as has_chain
+    from chain_assets
+
+    union all
+
+    select
+        {{ surrogate_key(['coingecko_id']) }} as asset_key,
+        coingecko_id,
+        coalesce(symbol, 'unknown') as symbol,
+        coalesce(asset_name, coingecko_id) as asset_name,
+        null as chain,
+        null as base_unit_name,
+        null as base_unit_decimals,
+        null as genesis_date,
+        false as has_chain
+    from market_only_assets
+
+    union all
+
+    select
+        -1 as asset_key,
+        'unknown' as coingecko_id,
+        'unknown' as symbol,
+        'Unknown' as asset_name,
+        null as chain,
+        null as base_unit_name,
+        null as base_unit_decimals,
+        null as genesis_date,
+        false as has_chain
+
+)
+
+select
+    asset_key,
+    coingecko_id,
+    symbol,
+    asset_name,
+    chain,
+    base_unit_name,
+    base_unit_decimals,
+    genesis_date,
+    has_chain
+from assets

@@ -1,0 +1,115 @@
+-- depends_on: {{ ref('int_integrity_failures') }}
+with
+
+blocks as (
+
+    select
+        chain,
+        block_height,
+        block_hash,
+        block_time,
+        block_date,
+        median_time,
+        difficulty,
+        size_bytes,
+        weight_wu,
+        transaction_count,
+        transaction_row_count,
+        input_count,
+        output_count,
+        gas_used,
+        gas_limit,
+        input_total_base,
+        output_total_base,
+        fee_total_base,
+        generation_base,
+        reward_base,
+        burned_base,
+        coin_days_destroyed,
+        miner,
+        is_aux,
+        is_settled,
+        case
+            when lag(block_height) over by_height = block_height - 1
+                then cast(extract(epoch from block_time - lag(block_time) over by_height) as bigint)
+        end as block_interval_seconds
+    from {{ ref('int_blocks_unioned') }}
+    window by_height as (partition by chain order by block_height)
+
+),
+
+header_checks as (
+
+    select
+        chain,
+        block_height,
+        result
+    from {{ ref('int_check_block_header_hash') }}
+
+),
+
+assets as (
+
+    select
+        asset_key,
+        chain,
+        base_unit_decimals
+    from {{ ref('dim_asset') }}
+
+),
+
+prices as (
+
+    select
+        asset_key,
+        close_date,
+        close_price_usd
+    from {{ ref('fct_market_prices_daily') }}
+    where close_price_usd is not null
+
+)
+
+select
+    {{ surrogate_key(['blocks.chain', 'blocks.block_height']) }} as block_key,
+    coalesce(assets.asset_key, -1) as asset_key,
+    {{ date_key('blocks.block_date') }} as date_key,
+    blocks.chain,
+    blocks.block_height,
+    blocks.block_hash,
+    blocks.block_time,
+    blocks.block_date,
+    blocks.median_time,
+    blocks.block_interval_seconds,
+    blocks.difficulty,
+    blocks.size_bytes,
+    blocks.weight_wu,
+    blocks.transaction_count,
+    blocks.transaction_row_count,
+    blocks.input_count,
+    blocks.output_count,
+    blocks.gas_used,
+    blocks.gas_limit,
+    blocks.input_total_base,
+    blocks.output_total_base,
+    blocks.fee_total_base,
+    blocks.generation_base,
+    blocks.reward_base,
+    blocks.burned_base,
+    {{ to_usd('blocks.fee_total_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as fee_total_usd,
+    {{ to_usd('blocks.reward_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as reward_usd,
+    case when prices.asset_key is null then 'missing' else 'priced' end as price_status,
+    blocks.coin_days_destroyed,
+    blocks.miner,
+    blocks.is_aux,
+    blocks.is_settled,
+    coalesce(header_checks.result, 'not_checked') as header_check
+from blocks
+left join header_checks
+    on
+        blocks.chain = header_checks.chain
+        and blocks.block_height = header_checks.block_height
+left join assets on blocks.chain = assets.chain
+left join prices
+    on
+        assets.asset_key = prices.asset_key
+        and blocks.block_date = prices.close_date

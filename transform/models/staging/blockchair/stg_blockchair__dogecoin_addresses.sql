@@ -1,0 +1,30 @@
+with
+
+source as (
+
+    {{ raw_table('blockchair', 'dogecoin_addresses') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        observed_at,
+        address,
+
+        -- amounts
+        balance as balance_base,
+        rank as balance_rank,
+
+        -- lineage
+        _channel,
+        _unit,
+        _line,
+        _dump_day
+
+    from source
+
+)
+
+select * from renamed
