@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from simulator.files import write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _BEGIN: Final = b"# >>> simulator (written by `simulator start`) >>>"
 _END: Final = b"# <<< simulator <<<"
@@ -44,6 +46,23 @@ def write_env_block(path: Path, variables: Mapping[str, str]) -> bool:
         Whether the file changed.
     """
     target = path.resolve()
+    with _alone_at(target):
+        return _write_env_block(target, variables)
+
+
+@contextmanager
+def _alone_at(target: Path) -> Iterator[None]:
+    """Hold the lock that every program of the project takes before it writes its block of `.env`."""
+    folder = target.parent / ".state"
+    if not folder.is_dir():
+        yield  # no project's file
+        return
+    with (folder / "env.lock").open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _write_env_block(target: Path, variables: Mapping[str, str]) -> bool:
     before = target.read_bytes() if target.exists() else b""
     lines = [_BEGIN, *(f"{name}={value}".encode() for name, value in variables.items()), _END]
     block = b"\n".join(lines) + b"\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -79,3 +81,17 @@ def test_the_root_is_found_upwards_or_by_name(tmp_path: Path, monkeypatch: pytes
     assert find_root({}) == tmp_path / "project"
     assert find_root({"MELTANO_PROJECT_ROOT": str(tmp_path / "project")}) == tmp_path / "project"
     assert find_root({"MELTANO_PROJECT_ROOT": str(tmp_path)}) is None  # a wrong name is not papered over
+
+
+def test_a_writer_waits_for_the_projects_lock(tmp_path: Path) -> None:
+    (tmp_path / ".state").mkdir()
+    path = tmp_path / ".env"
+    with (tmp_path / ".state/env.lock").open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        writer = threading.Thread(target=write_env_block, args=(path, {"LOCAL_SIMULATOR_URL": "http://127.0.0.1:1"}))
+        writer.start()
+        writer.join(timeout=0.3)
+        assert writer.is_alive()
+        assert not path.exists()
+    writer.join(timeout=10)
+    assert b"LOCAL_SIMULATOR_URL" in path.read_bytes()

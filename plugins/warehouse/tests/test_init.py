@@ -1,0 +1,191 @@
+"""`init` on a server that .env names, by an administrator who is no superuser, on PostgreSQL 15 and 18."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from psycopg import errors
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Run = Callable[..., subprocess.CompletedProcess[str]]
+    Live = tuple[str, Path, str]
+
+DEV = "--environment=dev"
+# Row versions too (xmin): rewriting a row with the same content would be a change.
+CATALOGUE = """
+select 'database', datname::text, datacl::text, xmin::text from pg_database where datname in ('crypto', 'meltano')
+union all select 'schema', nspname, nspacl::text || nspowner, xmin::text from pg_namespace
+union all select 'table', relname, relacl::text, xmin::text from pg_class where relnamespace = 'raw_data'::regnamespace
+union all select 'default', defaclrole::text, defaclacl::text, xmin::text from pg_default_acl
+union all select 'setting', setrole::text, setconfig::text, xmin::text from pg_db_role_setting
+union all select 'member', roleid::regrole::text, member::regrole || ' ' || admin_option, '' from pg_auth_members
+order by 1, 2, 3
+"""
+
+
+def execute(
+    url: str, statement: str, database: str = "crypto", login: tuple[str, str] | None = None
+) -> list[tuple[Any, ...]]:
+    target = psycopg.conninfo.make_conninfo(url, dbname=database)
+    if login:
+        target = psycopg.conninfo.make_conninfo(target, user=login[0], password=login[1])
+    with psycopg.connect(target) as connection:
+        cursor = connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture(scope="module")
+def initialised(live: Live, run: Run) -> Live:
+    told = run(live[1], "init", DEV).stderr
+    assert "made database crypto" in told
+    assert "made database meltano" in told
+    return live
+
+
+def test_rights_of_the_roles(initialised: Live, run: Run) -> None:
+    _, project, _ = initialised
+    urls = {
+        role: run(project, "url", DEV, "--role", role).stdout.strip() for role in ("loader", "transformer", "bi_reader")
+    }
+    assert "loader:p%40ss%2Fw%3Ard%251@" in urls["loader"]
+    execute(urls["loader"], "create table if not exists raw_data.t as select 1 as n")
+    execute(urls["transformer"], "drop view if exists analytics.v; create view analytics.v as select * from raw_data.t")
+    assert execute(urls["bi_reader"], "select n from v") == [(1,)]
+    for role, statement in (
+        ("loader", "create table analytics.x ()"),
+        ("loader", "create schema x"),
+        ("transformer", "create schema x"),
+        ("transformer", "insert into raw_data.t values (2)"),
+        ("bi_reader", "select * from raw_data.t"),
+    ):
+        with pytest.raises(errors.InsufficientPrivilege):
+            execute(urls[role], statement)
+    owners = dict(execute(urls["loader"], "select nspname, nspowner::regrole::text from pg_namespace"))
+    assert owners["raw_data"] == "boss"
+    assert {owners[name] for name in ("staging", "intermediate", "analytics", "dq")} == {"transformer"}
+    zones = {execute(url, "show timezone")[0][0] for url in urls.values()}
+    assert zones == {"UTC"}
+
+
+def test_second_run_changes_nothing(initialised: Live, run: Run) -> None:
+    _, project, superuser = initialised
+    before = execute(superuser, CATALOGUE)
+    assert len(before) > 10
+    told = run(project, "init", DEV).stderr
+    assert "change" not in told
+    assert "made" not in told
+    assert execute(superuser, CATALOGUE) == before
+
+
+def test_administrator_keeps_no_role(initialised: Live) -> None:
+    version, _, superuser = initialised
+    # From 16 on a role's maker stays its administrator, which is a membership without rights.
+    kind = "member" if version == "15" else "usage"
+    held = "select bool_or(pg_has_role('boss', r, kind)) from unnest(array['loader', 'transformer']) r"
+    assert execute(superuser, f"{held}, (values ('{kind}')) v (kind)") == [(False,)]
+
+
+def test_drift_is_put_right(initialised: Live, run: Run) -> None:
+    _, project, superuser = initialised
+    execute(superuser, "grant all on schema raw_data, dq to bi_reader, public")
+    execute(superuser, "grant connect, temporary on database crypto to public")
+    execute(superuser, "alter schema staging owner to loader")
+    execute(superuser, "alter role bi_reader reset statement_timeout")
+    execute(superuser, "alter default privileges for role transformer in schema dq grant select on tables to bi_reader")
+    run(project, "init", DEV)
+    told = run(project, "init", DEV).stderr
+    assert "change" not in told
+    held = "select has_schema_privilege('bi_reader', s, 'usage') from unnest(array['raw_data', 'dq', 'analytics']) as s"
+    assert execute(superuser, held) == [(False,), (False,), (True,)]
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        execute(superuser, "select 1", login=("meltano", "meltano-secret"))
+
+
+def test_meltano_has_a_database_of_its_own(initialised: Live) -> None:
+    _, _, superuser = initialised
+    login = ("meltano", "meltano-secret")
+    execute(superuser, "create table if not exists runs (n int)", "meltano", login)
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        execute(superuser, "select 1", "meltano", login=("bi_reader", "reader-secret"))
+
+
+def test_passwords_are_refreshed(initialised: Live, run: Run) -> None:
+    _, project, superuser = initialised
+    run(project, "init", DEV, env={"WAREHOUSE_BI_READER_PASSWORD": "another"})
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        execute(superuser, "select 1", login=("bi_reader", "reader-secret"))
+    assert execute(superuser, "select 1", login=("bi_reader", "another")) == [(1,)]
+    run(project, "init", DEV)
+    assert execute(superuser, "select 1", login=("bi_reader", "reader-secret")) == [(1,)]
+    stored = execute(superuser, "select rolpassword from pg_authid where rolname in ('loader', 'bi_reader', 'meltano')")
+    assert [row[0].split("$")[0] for row in stored] == ["SCRAM-SHA-256"] * 3
+
+
+def test_too_powerful_role_is_refused(initialised: Live, run: Run) -> None:
+    _, project, superuser = initialised
+    execute(superuser, "alter role loader createdb")
+    try:
+        assert "exists with CREATEDB" in run(project, "init", DEV, code=1).stderr
+    finally:
+        execute(superuser, "alter role loader nocreatedb")
+
+
+def test_status_of_a_named_server(initialised: Live, run: Run) -> None:
+    version, project, superuser = initialised
+    execute(superuser, "create table raw_data.warehouse_origin as select 'live' as origin")
+    execute(superuser, "grant select on raw_data.warehouse_origin to transformer")
+    status = json.loads(run(project, "status", DEV, "--json").stdout)
+    execute(superuser, "drop table raw_data.warehouse_origin")
+    assert (status["running"], status["origin"]) == (True, "live")
+    assert status["roles"] == ["bi_reader", "loader", "meltano", "transformer"]
+    assert status["version"].startswith(f"{version}.")
+
+
+def test_administrator_without_rights(initialised: Live, run: Run) -> None:
+    _, project, superuser = initialised
+    execute(superuser, "drop role if exists weak; create role weak login password 'w'")
+    execute(superuser, "grant connect on database crypto to weak")
+    told = run(
+        project, "init", DEV, code=1, env={"WAREHOUSE_ADMIN_USER": "weak", "WAREHOUSE_ADMIN_PASSWORD": "w"}
+    ).stderr
+    assert "rolled back" in told
+    assert "weak must have CREATEROLE and CREATEDB" in told
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"WAREHOUSE_ADMIN_PASSWORD": "not-the-word"},
+        {"WAREHOUSE_PORT": "1"},
+        {"WAREHOUSE_SSLMODE": "require"},
+        {"WAREHOUSE_SSLMODE": "nonsense"},
+        {"WAREHOUSE_PORT": "many"},
+    ],
+)
+def test_unreachable_is_one_sentence_without_secrets(initialised: Live, run: Run, change: dict[str, str]) -> None:
+    told = run(initialised[1], "init", DEV, code=1, env=change)
+    assert len(told.stderr.strip().splitlines()) == 1
+    assert told.stderr.startswith("Error: ")
+    for secret in ("b0ss:secret", "not-the-word", "reader-secret"):
+        assert secret not in told.stderr + told.stdout
+
+
+def test_missing_variables_are_named_at_once(empty_root: Path, run: Run) -> None:
+    (empty_root / ".env").write_text("WAREHOUSE_HOST=127.0.0.1\nWAREHOUSE_LOADER_PASSWORD=\nWAREHOUSE_ADMIN_USER=a\n")
+    told = run(empty_root, "init", "--environment=prod", code=1).stderr
+    for name in ("ADMIN_PASSWORD", "LOADER_PASSWORD", "TRANSFORMER_PASSWORD", "BI_READER_PASSWORD"):
+        assert f"WAREHOUSE_{name}" in told
+    for name in ("WAREHOUSE_HOST", "WAREHOUSE_ADMIN_USER"):
+        assert name not in told
+    assert "WAREHOUSE_BI_READER_PASSWORD" in run(empty_root, "psql", DEV, code=1).stderr
+
+
+def test_unknown_environment(empty_root: Path, run: Run) -> None:
+    assert "staging" in run(empty_root, "status", code=2, env={"MELTANO_ENVIRONMENT": "staging"}).stderr

@@ -1,0 +1,217 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from warehouse import local
+from warehouse.cluster import find_binaries
+from warehouse.envfile import read_env
+from warehouse.errors import WarehouseError
+from warehouse.initialise import initialise
+from warehouse.project import Project, find_project
+from warehouse.server import ADMIN, ROLES, Server, forget_libpq_variables, live_server
+from warehouse.status import Status, read_status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Command = TypeVar("_Command", bound="Callable[..., None]")
+_NOT_RUNNING = 3  # as `systemctl status` and `pg_ctl status` say it
+
+
+def say(line: str) -> None:
+    """Print a line of progress, on standard error."""
+    click.echo(f"warehouse: {line}", err=True)
+
+
+def _project() -> Project:
+    return find_project(os.environ, Path.cwd())
+
+
+def _live(environment: str, needed: tuple[str, ...]) -> Server:
+    # As in Meltano, a variable of the process wins over the same one in .env.
+    return live_server(environment, {**read_env(_project().env_file), **os.environ}, needed)
+
+
+def _server(environment: str, needed: tuple[str, ...]) -> Server:
+    return local.running_server(_project()) if environment == "local" else _live(environment, needed)
+
+
+def _only_local(environment: str, verb: str) -> None:
+    if environment != "local":
+        raise WarehouseError(
+            f"`warehouse {verb}` is for the embedded server of the environment local; the PostgreSQL of {environment} "
+            "is not this program's to touch. Add --environment=local if the local one is meant."
+        )
+
+
+def environment_option(command: _Command) -> _Command:
+    """Add ``--environment`` to a command."""
+    return click.option(
+        "--environment",
+        type=click.Choice(["local", "dev", "prod"]),
+        envvar="MELTANO_ENVIRONMENT",
+        default="local",
+        show_default=True,
+        show_envvar=True,
+        help="local: the embedded server. dev, prod: the PostgreSQL that WAREHOUSE_* in .env names.",
+    )(command)
+
+
+def role_option(command: _Command) -> _Command:
+    """Add ``--role`` to a command."""
+    return click.option(
+        "--role",
+        type=click.Choice([*reversed(ROLES), ADMIN]),
+        default="bi_reader",
+        show_default=True,
+        help="Who to log in as. bi_reader reads the marts and changes nothing.",
+    )(command)
+
+
+class _Group(click.Group):
+    """Turns expected failures into one sentence and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except WarehouseError as error:
+            raise click.ClickException(str(error)) from None
+        except OSError as error:
+            raise click.ClickException(f"The system refused a file operation: {error}.") from None
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="crypto-elt-warehouse")
+def main() -> None:
+    """PostgreSQL for the project: a server on this machine, and schemas, roles and rights on any server.
+
+    Progress goes to standard error, data to standard output. The project is found by MELTANO_PROJECT_ROOT, else by
+    meltano.yml in the working folder or above it. Each command also works as `meltano invoke warehouse:COMMAND`.
+    """
+    forget_libpq_variables()
+
+
+@main.command()
+@click.option(
+    "--init/--no-init", "with_init", default=True, show_default=True, help="Make schemas, roles and rights too."
+)
+@environment_option
+def start(environment: str, *, with_init: bool) -> None:
+    """Start the embedded server; fine when it runs already.
+
+    Picks a free port (and keeps it while it is free), generates passwords, and writes both into a marked block of .env.
+    Mends what a crash left behind.
+    """
+    _only_local(environment, "start")
+    local.start(_project(), say, (lambda server: initialise(server, say)) if with_init else None)
+
+
+@main.command()
+@environment_option
+def stop(environment: str) -> None:
+    """Stop the embedded server, ending its sessions; fine when it does not run."""
+    _only_local(environment, "stop")
+    local.stop(_project(), say)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@environment_option
+def status(environment: str, *, as_json: bool) -> None:
+    """Show whether the warehouse runs, where, how large it is and where its data came from.
+
+    Exit code 0: running. 3: not running.
+    """
+    if environment == "local":
+        project = _project()
+        found = Status(environment, database=local.DATABASE, data=str(project.data))
+        try:
+            found = read_status(local.running_server(project), project.data)
+        except WarehouseError as error:
+            found.problem = str(error)
+    else:
+        found = read_status(_live(environment, ()))
+    click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text())
+    sys.exit(0 if found.running else _NOT_RUNNING)
+
+
+@main.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    options_metavar="[OPTIONS]",
+)
+@role_option
+@environment_option
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PSQL ARGUMENTS]...")
+def psql(environment: str, role: str, arguments: tuple[str, ...]) -> None:
+    """Open a SQL prompt; anything that psql understands may follow.
+
+    For example: warehouse psql -c 'select * from fct_blocks limit 5'
+    """
+    server = _server(environment, (role,))
+    login = server.login(role)
+    if server.is_local:
+        # The server's own psql: an older one misreads a newer server's catalogue.
+        program = str(find_binaries() / "psql")
+    else:
+        program = shutil.which("psql") or ""
+        if not program:
+            raise WarehouseError("psql is not on PATH; install PostgreSQL's client, or use `warehouse url` elsewhere.")
+    variables = {
+        "PGHOST": server.host,
+        "PGPORT": str(server.port),
+        "PGDATABASE": server.database,
+        "PGUSER": login.user,
+        "PGPASSWORD": login.password,
+        "PGSSLMODE": server.sslmode,
+    }
+    # -w: a refused password is an error, not a question.
+    os.execve(program, [program, "-w", *arguments], {**os.environ, **variables})  # noqa: S606 - becomes psql, no shell
+
+
+@main.command()
+@role_option
+@click.option(
+    "--password/--no-password", "with_password", default=True, show_default=True, help="Leave the password out."
+)
+@environment_option
+def url(environment: str, role: str, *, with_password: bool) -> None:
+    """Print a postgresql:// URL for scripts, password included."""
+    server = _server(environment, (role,) if with_password or role == ADMIN else ())
+    click.echo(server.url(role, with_password=with_password))
+
+
+@main.command()
+@environment_option
+def init(environment: str) -> None:
+    """Make database, schemas, roles and rights; a second run changes nothing but sets the passwords again.
+
+    In dev and prod the administrator that WAREHOUSE_ADMIN_USER names does it; it needs CREATEROLE and CREATEDB, not
+    superuser. With MELTANO_DB_PASSWORD set, Meltano's own database and role are made too.
+    """
+    initialise(_server(environment, (ADMIN, *ROLES)), say)
+
+
+@main.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@environment_option
+def reset(environment: str, *, yes: bool) -> None:
+    """Delete the local warehouse's data, and Meltano's local bookmarks (.meltano/meltano.db) with it."""
+    _only_local(environment, "reset")
+    project = _project()
+    if not yes:
+        if not sys.stdin.isatty():
+            raise WarehouseError("reset deletes all local data; say --yes where nobody can be asked.")
+        click.confirm(
+            f"Delete all data in {project.data} and Meltano's local bookmarks in {project.meltano_database}?",
+            abort=True,
+        )
+    local.reset(project, say)

@@ -1,0 +1,228 @@
+"""Database, schemas, roles and rights, on the embedded server or on any PostgreSQL from 15 on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import errors, sql
+
+from warehouse.errors import WarehouseError
+from warehouse.rights import BUILT, PUBLIC, RAW, SCHEMAS, Right, apply_rights, warehouse_rights
+from warehouse.server import ADMIN, MELTANO, ROLES, Server, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_OLDEST = 150000
+_NEEDS_SET_OPTION = 160000  # from 16 on a membership says apart whether it inherits and whether it may SET ROLE
+_LOCK = 7251623018446001  # any number, the same for every `init`
+
+_ROLE_SETTINGS = {
+    "loader": {"timezone": "UTC"},
+    "transformer": {"timezone": "UTC"},
+    "bi_reader": {
+        "timezone": "UTC",
+        "search_path": "analytics",
+        "default_transaction_read_only": "on",
+        "statement_timeout": "15min",  # a full import of a large fact table fits; a forgotten cross join ends
+        "idle_in_transaction_session_timeout": "5min",  # an open snapshot keeps vacuum from cleaning up
+        "idle_session_timeout": "12h",
+    },
+}
+_DATABASE_SETTINGS = {"timezone": "UTC"}
+_TOO_POWERFUL = ("rolsuper", "rolcreaterole", "rolcreatedb", "rolreplication", "rolbypassrls")
+
+
+def initialise(server: Server, say: Callable[[str], None]) -> None:
+    """Make database, schemas, roles and rights; what is right already stays untouched, passwords are set again.
+
+    Args:
+        server: With logins of ``admin`` and the three roles; with one of ``meltano``, its database is made too.
+        say: Takes progress.
+
+    Raises:
+        WarehouseError: A connection failed, or the administrator may not do something. Each database is changed in one
+            transaction, so it is then as before.
+    """
+    try:
+        _initialise(server, say)
+    except psycopg.Error as error:
+        reason = error.diag.message_primary or str(error).splitlines()[0]
+        hint = ""
+        if isinstance(error, errors.InsufficientPrivilege):
+            hint = (
+                f" The user {server.login(ADMIN).user} must have CREATEROLE and CREATEDB, own the database "
+                f"{server.database}, and have made the roles (or hold ADMIN OPTION on them)."
+            )
+        raise WarehouseError(
+            f"init of {server.database} at {server.host}:{server.port} failed and was rolled back: {reason}.{hint}"
+        ) from None
+
+
+def _initialise(server: Server, say: Callable[[str], None]) -> None:
+    with_meltano = MELTANO in server.logins
+    for name in _missing_databases(server, (server.database, *([MELTANO] if with_meltano else []))):
+        say(f"made database {name}")
+    with connect(server, ADMIN) as connection:
+        changes = _prepare_warehouse(connection, server)
+    say(
+        f"schemas {', '.join(SCHEMAS)} and roles {', '.join(ROLES)} are right"
+        + (f" ({changes} changes)" if changes else "")
+    )
+    if with_meltano:
+        with connect(server, ADMIN, MELTANO) as connection:
+            _prepare_meltano(connection, server)
+        say("database and role meltano are right")
+
+
+def _missing_databases(server: Server, wanted: tuple[str, ...]) -> Iterator[str]:
+    """Make the databases that are missing; each name is yielded when it was made."""
+    try:
+        with connect(server, ADMIN, "postgres", autocommit=True) as connection:
+            _check_version(connection, server)
+            for name in wanted:
+                if connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone() is None:
+                    # template0 allows the encoding whatever the template's is.
+                    statement = sql.SQL("create database {} encoding 'UTF8' template template0")
+                    connection.execute(statement.format(sql.Identifier(name)))
+                    yield name
+    except WarehouseError:
+        # Some hosts close the database `postgres`; then all that is needed may be there already.
+        try:
+            for name in wanted:
+                with connect(server, ADMIN, name) as connection:
+                    _check_version(connection, server)
+        except WarehouseError as error:
+            failure = error
+        else:
+            return
+        raise failure from None
+
+
+def _check_version(connection: psycopg.Connection, server: Server) -> None:
+    if connection.info.server_version < _OLDEST:
+        raise WarehouseError(
+            f"{server.host}:{server.port} runs PostgreSQL {connection.info.parameter_status('server_version')}; "
+            "15 or later is needed."
+        )
+
+
+def _prepare_warehouse(connection: psycopg.Connection, server: Server) -> int:
+    connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise WarehouseError(f"The database {server.database} has the encoding {encoding}; make one with UTF8.")
+    changes = sum(_ensure_role(connection, server, role) for role in ROLES)
+    for role, settings in _ROLE_SETTINGS.items():
+        changes += _ensure_settings(connection, "role", role, settings)
+    changes += _ensure_settings(connection, "database", server.database, _DATABASE_SETTINGS)
+    borrowed = _borrow_memberships(connection)
+    changes += _ensure_schemas(connection)
+    changes += apply_rights(
+        connection,
+        warehouse_rights(connection, server.database),
+        # On the embedded server nobody else has business in the databases that initdb makes.
+        databases=[server.database, *(["postgres", "template1"] if server.is_local else [])],
+        schemas=[*SCHEMAS, "public"],
+        grantees=ROLES,
+    )
+    for role in borrowed:
+        connection.execute(sql.SQL("revoke {} from current_user").format(sql.Identifier(role)))
+    return changes
+
+
+def _ensure_role(connection: psycopg.Connection, server: Server, role: str) -> int:
+    """Make a login role, or check a present one, and set its password; returns the number of changes."""
+    login = server.login(role)
+    # Hashed here, so that the password stands in no statement and thus in no server log.
+    verifier = connection.pgconn.encrypt_password(login.password.encode(), role.encode(), b"scram-sha-256").decode()
+    columns = sql.SQL(", ").join(map(sql.Identifier, ("rolcanlogin", *_TOO_POWERFUL)))
+    query = sql.SQL("select {} from pg_roles where rolname = %s").format(columns)
+    found = connection.execute(query, (role,)).fetchone()
+    name, password = sql.Identifier(role), sql.Literal(verifier)
+    if found is None:
+        connection.execute(sql.SQL("create role {} login password {}").format(name, password))
+        return 1
+    can_login, *powers = found
+    excess = [power.removeprefix("rol").upper() for power, held in zip(_TOO_POWERFUL, powers, strict=True) if held]
+    if excess:
+        raise WarehouseError(
+            f"The role {role} at {server.host}:{server.port} exists with {' and '.join(excess)}, which it must not "
+            f"have; take that from it (alter role {role} ...) or use another server, then run init again."
+        )
+    connection.execute(sql.SQL("alter role {} login password {}").format(name, password))
+    return 0 if can_login else 1
+
+
+def _ensure_settings(connection: psycopg.Connection, kind: str, name: str, wanted: dict[str, str]) -> int:
+    """Set a role's or a database's own parameters; returns the number of changes."""
+    row = connection.execute(
+        """
+        select s.setconfig from pg_db_role_setting s
+        where (%(kind)s = 'role' and s.setdatabase = 0
+               and s.setrole = (select oid from pg_roles where rolname = %(name)s))
+           or (%(kind)s = 'database' and s.setrole = 0
+               and s.setdatabase = (select oid from pg_database where datname = %(name)s))
+        """,
+        {"kind": kind, "name": name},
+    ).fetchone()
+    # The server writes a parameter's name in its own case (TimeZone).
+    pairs = (item.split("=", 1) for item in row[0]) if row else ()
+    present = {setting.lower(): value for setting, value in pairs}
+    missing = {setting: value for setting, value in wanted.items() if present.get(setting) != value}
+    for setting, value in missing.items():
+        head = sql.SQL("alter role {}" if kind == "role" else "alter database {}").format(sql.Identifier(name))
+        connection.execute(sql.SQL("{} set {} = {}").format(head, sql.Identifier(setting), sql.Literal(value)))
+    return len(missing)
+
+
+def _borrow_memberships(connection: psycopg.Connection) -> list[str]:
+    """Let an administrator who is no superuser act for the roles until the end of this transaction.
+
+    Giving a schema to a role takes the right to SET ROLE to it; setting its default privileges and granting on its
+    tables takes inheriting its rights. A CREATEROLE user may grant itself both, and keeps neither.
+
+    Returns:
+        The roles whose membership is to be given back.
+    """
+    modern = connection.info.server_version >= _NEEDS_SET_OPTION
+    borrowed = []
+    for role in ("loader", "transformer"):
+        modes = ["usage", "set"] if modern else ["member"]
+        held = connection.execute(
+            "select bool_and(pg_has_role(current_user, %s, mode)) from unnest(%s::text[]) as mode", (role, modes)
+        ).fetchone()
+        if held == (True,):
+            continue
+        options = sql.SQL(" with inherit true, set true" if modern else "")
+        connection.execute(sql.SQL("grant {} to current_user{}").format(sql.Identifier(role), options))
+        borrowed.append(role)
+    return borrowed
+
+
+def _ensure_schemas(connection: psycopg.Connection) -> int:
+    """Make the schemas and give them to their owners; returns the number of changes."""
+    query = "select nspname::text, pg_get_userbyid(nspowner)::text from pg_namespace where nspname = any(%s)"
+    owners: dict[str, str] = dict(connection.execute(query, (list(SCHEMAS),)).fetchall())
+    administrator = connection.info.user
+    changes = 0
+    for schema, owner in ((RAW, administrator), *((schema, "transformer") for schema in BUILT)):
+        if schema not in owners:
+            statement = sql.SQL("create schema {} authorization {}")
+        elif owners[schema] != owner:
+            statement = sql.SQL("alter schema {} owner to {}")
+        else:
+            continue
+        connection.execute(statement.format(sql.Identifier(schema), sql.Identifier(owner)))
+        changes += 1
+    return changes
+
+
+def _prepare_meltano(connection: psycopg.Connection, server: Server) -> None:
+    """Meltano's own database, in whose schema ``public`` its role makes its tables."""
+    connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+    _ensure_role(connection, server, MELTANO)
+    wanted = {Right("database", MELTANO, "", MELTANO, privilege) for privilege in ("CONNECT", "TEMPORARY")}
+    wanted |= {Right("schema", "public", "", MELTANO, privilege) for privilege in ("USAGE", "CREATE")}
+    apply_rights(connection, wanted, databases=[MELTANO], schemas=["public"], grantees=[MELTANO, PUBLIC])

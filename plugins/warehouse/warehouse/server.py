@@ -1,0 +1,191 @@
+"""The PostgreSQL that a command talks to, and connections to it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import psycopg
+
+from warehouse.errors import WarehouseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, MutableMapping
+
+ADMIN = "admin"
+ROLES = ("loader", "transformer", "bi_reader")
+MELTANO = "meltano"
+_CONNECT_SECONDS = 10
+
+# Variables by which libpq would quietly point a connection elsewhere. Certificates (PGSSLROOTCERT and the like) stay.
+_LIBPQ_VARIABLES = (
+    "PGHOST",
+    "PGHOSTADDR",
+    "PGPORT",
+    "PGDATABASE",
+    "PGUSER",
+    "PGPASSWORD",
+    "PGPASSFILE",
+    "PGSERVICE",
+    "PGSERVICEFILE",
+    "PGOPTIONS",
+    "PGSSLMODE",
+    "PGTZ",
+    "PGREQUIREAUTH",
+    "PGAPPNAME",
+    "PGTARGETSESSIONATTRS",
+    "PGLOADBALANCEHOSTS",
+    "PGDATESTYLE",
+    "PGCLIENTENCODING",
+)
+
+
+@dataclass(frozen=True)
+class Login:
+    """A user and its password (never shown)."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the warehouse is and who may log in.
+
+    Attributes:
+        environment: ``local``, ``dev`` or ``prod``.
+        host: Host name or address.
+        port: TCP port.
+        database: The warehouse's database.
+        sslmode: As libpq names it.
+        logins: By ``admin``, role name, or ``meltano``; those without a known password are absent.
+    """
+
+    environment: str
+    host: str
+    port: int
+    database: str
+    sslmode: str
+    logins: Mapping[str, Login] = field(repr=False)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is the embedded server."""
+        return self.environment == "local"
+
+    def login(self, role: str) -> Login:
+        """The login of a role.
+
+        Raises:
+            WarehouseError: Its password is not known; the text names the variable.
+        """
+        found = self.logins.get(role)
+        if found is None:
+            names = missing_for(role)
+            raise WarehouseError(f"Set {' and '.join(names)} in .env to connect as {role} in {self.environment}.")
+        return found
+
+    def url(self, role: str, *, with_password: bool = True) -> str:
+        """A ``postgresql://`` URL with every part percent-encoded."""
+        login = self.login(role)
+        secret = f":{quote(login.password, safe='')}" if with_password else ""
+        host = f"[{self.host}]" if ":" in self.host else quote(self.host, safe="")
+        options = "" if self.is_local else f"?sslmode={quote(self.sslmode, safe='')}"
+        user, database = quote(login.user, safe=""), quote(self.database, safe="")
+        return f"postgresql://{user}{secret}@{host}:{self.port}/{database}{options}"
+
+
+def missing_for(role: str) -> list[str]:
+    """The ``.env`` variables that a live login of this role needs besides the host."""
+    if role == ADMIN:
+        return ["WAREHOUSE_ADMIN_USER", "WAREHOUSE_ADMIN_PASSWORD"]
+    return [f"WAREHOUSE_{role.upper()}_PASSWORD"]
+
+
+def live_server(environment: str, variables: Mapping[str, str], needed: tuple[str, ...]) -> Server:
+    """The PostgreSQL that ``WAREHOUSE_*`` names.
+
+    Args:
+        environment: ``dev`` or ``prod``.
+        variables: The process environment over ``.env``.
+        needed: Roles (or ``admin``) that must be able to log in.
+
+    Returns:
+        The server.
+
+    Raises:
+        WarehouseError: Variables are missing (all are named), or the port is no port.
+    """
+    names = ["WAREHOUSE_HOST", *(name for role in needed for name in missing_for(role))]
+    missing = [name for name in names if not variables.get(name)]
+    if missing:
+        raise WarehouseError(f"The environment {environment} needs these variables in .env: {', '.join(missing)}.")
+    port = variables.get("WAREHOUSE_PORT") or "5432"
+    if not (port.isdecimal() and 0 < int(port) < 2**16):
+        raise WarehouseError(f"WAREHOUSE_PORT is {port!r}, which is no TCP port; set a number from 1 to 65535.")
+    logins = {}
+    for role in (ADMIN, *ROLES):
+        values = [variables.get(name, "") for name in missing_for(role)]
+        if all(values):
+            logins[role] = Login(values[0] if role == ADMIN else role, values[-1])
+    if variables.get("MELTANO_DB_PASSWORD"):
+        logins[MELTANO] = Login(MELTANO, variables["MELTANO_DB_PASSWORD"])
+    return Server(
+        environment,
+        variables["WAREHOUSE_HOST"],
+        int(port),
+        variables.get("WAREHOUSE_DB") or "crypto",
+        variables.get("WAREHOUSE_SSLMODE") or "prefer",
+        logins,
+    )
+
+
+def forget_libpq_variables(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Drop inherited ``PG*`` variables that would redirect a connection."""
+    for name in _LIBPQ_VARIABLES:
+        environ.pop(name, None)
+
+
+@contextmanager
+def connect(
+    server: Server, role: str, database: str | None = None, *, autocommit: bool = False
+) -> Iterator[psycopg.Connection]:
+    """Open a connection; it commits at the end of the block and rolls back on an error.
+
+    Args:
+        server: Where to.
+        role: ``admin`` or a role's name.
+        database: Another database than the warehouse's.
+        autocommit: Every statement by itself, as ``create database`` wants it.
+
+    Yields:
+        The connection.
+
+    Raises:
+        WarehouseError: It cannot be opened.
+    """
+    login = server.login(role)
+    name = database or server.database
+    try:
+        connection = psycopg.connect(
+            host=server.host,
+            port=server.port,
+            dbname=name,
+            user=login.user,
+            password=login.password,
+            sslmode=server.sslmode,
+            client_encoding="UTF8",
+            application_name="warehouse",
+            connect_timeout=_CONNECT_SECONDS,
+            autocommit=autocommit,
+        )
+    except psycopg.OperationalError as error:
+        reason = next(iter(str(error).splitlines()), "no reason given")
+        raise WarehouseError(
+            f"Cannot connect to database {name} at {server.host}:{server.port} as {login.user}: {reason}"
+        ) from None
+    with connection:
+        yield connection
