@@ -22,8 +22,8 @@ def last_line(text: str) -> str:
     ("variable", "value", "words"),
     [
         ("TAP_BLOCKCHAIR_CHANNEL", "carrier-pigeon", "channel"),
-        ("TAP_BLOCKCHAIR_START_DATE", "next tuesday", "start_date"),
-        ("TAP_COINGECKO_START_DATE", "next tuesday", "start_date"),
+        ("TAP_BLOCKCHAIR_START_DATE", "no date at all", "start_date"),
+        ("TAP_COINGECKO_START_DATE", "no date at all", "start_date"),
         ("SIMULATOR_DAYS", "-3", "days"),
     ],
 )

@@ -59,7 +59,8 @@ def test_a_live_tap_refuses_the_simulator(checkout: Checkout) -> None:
         TAP_BLOCKCHAIR_DATA_ORIGIN="live",
     )
     assert done.returncode != 0
-    assert "simulator" in done.stdout + done.stderr
+    assert "serves simulated data, but data_origin is live" in done.stderr
+    assert '"RECORD"' not in done.stdout
 
 
 def load(checkout: Checkout, *, data_origin: str) -> "subprocess.CompletedProcess[str]":

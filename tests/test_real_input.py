@@ -119,15 +119,13 @@ def test_satoshi_sums_match_the_files(loaded: Checkout, samples: Path) -> None:
 def test_every_close_of_the_export_is_on_its_day(loaded: Checkout, samples: Path) -> None:
     export = next((samples / "coingecko/csv").glob("eth-usd-max.*.csv"))
     closes: dict[date, Decimal] = {}
-    for row in csv.DictReader(export.open()):
+    for row in csv.DictReader(export.read_text().splitlines()):
         stamp = datetime.fromisoformat(row["snapped_at"].removesuffix(" UTC"))
         # The point at midnight is what the day before closed at; the first point of a date counts as its midnight.
         closes.setdefault(stamp.date() - timedelta(days=1), Decimal(row["price"]))
     found = dict(
         loaded.sql(
-            "select d.full_date, p.close_usd from analytics.fct_market_prices_daily as p"
-            " join analytics.dim_date as d on d.date_key = p.date_key"
-            " join analytics.dim_asset as a on a.asset_key = p.asset_key where a.symbol = 'ETH'"
+            "select close_date, close_price_usd from analytics.fct_market_prices_daily where coingecko_id = 'ethereum'"
         )
     )
     assert found == closes

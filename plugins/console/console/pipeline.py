@@ -1,18 +1,17 @@
 """Runs `meltano` for a person: installs plugins, follows the log, and says in a sentence why it failed."""
 
 import hashlib
-import json
 import os
-import re
 import signal
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dotenv import set_key
 
 from console.errors import ConsoleError
+from console.log import LogLine, progress_words, reason
 from console.ownership import RUN_ID_VARIABLE
 from console.project import Project
 
@@ -32,10 +31,6 @@ _PLUGIN_FILES = (
     "extract/tap-coingecko/pyproject.toml",
     "load/target-postgres/pyproject.toml",
 )
-_STREAM = re.compile(r"Beginning sync of '(\w+)'")
-_DAY = re.compile(r"(\w+): day ([0-9-]+) done \((\d+) of (\d+)\)")
-_NODE = re.compile(r"(\d+) of (\d+) (?:OK|PASS|WARN|FAIL|ERROR|SKIP|NO-OP)")
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def plugins_fingerprint(project: Project) -> str:
@@ -104,10 +99,12 @@ class Meltano:
                 f"(whole log: {log.relative_to(self.project.root)})."
             )
 
-    def _call(self, arguments: list[str], log: Path, progress: Callable[[str, bool], None]) -> tuple[int, list[str]]:
+    def _call(
+        self, arguments: list[str], log: Path, progress: Callable[[str, bool], None]
+    ) -> tuple[int, list[LogLine]]:
         """Call meltano in a process group of its own, because ending it takes a signal to all of the group."""
         env_file = str(local_env_file(self.project))
-        lines: list[str] = []
+        lines: list[LogLine] = []
         child = subprocess.Popen(
             [self.project.program("meltano"), "--env-file", env_file, "--log-format", "json", *arguments],
             cwd=self.project.root,
@@ -122,8 +119,8 @@ class Meltano:
         try:
             with log.open("w", buffering=1) as sink:
                 for line in child.stdout or ():
-                    said = plain(line)
-                    sink.write(said + "\n")
+                    said = LogLine.read(line)
+                    sink.write(f"{said}\n")
                     lines.append(said)
                     if words := progress_words(said):
                         progress(*words)
@@ -152,37 +149,3 @@ def _end_group(child: "subprocess.Popen[str]") -> None:
             return
         except subprocess.TimeoutExpired:
             continue
-
-
-def plain(line: str) -> str:
-    """One line of Meltano's JSON log as plain text: who said what."""
-    try:
-        entry = json.loads(line)
-        who = entry.get("string_id") or entry.get("name") or entry.get("logger") or "meltano"
-        return f"{entry.get('level', 'info'):8} {who:24} {_ANSI.sub('', str(entry.get('event', ''))).rstrip()}"
-    except (ValueError, AttributeError):
-        return _ANSI.sub("", line.rstrip())
-
-
-def progress_words(said: str) -> tuple[str, bool] | None:
-    """How far a run is, if a line of its log tells.
-
-    Returns:
-        A few words, and whether they open a new part of the work; None for any other line.
-    """
-    if match := _STREAM.search(said):
-        return f"loading {match[1]}", True
-    if match := _DAY.search(said):
-        return f"loading {match[1]}, {match[2]} (day {match[3]} of {match[4]})", False
-    if match := _NODE.search(said):
-        return f"building and testing models, {match[1]} of {match[2]}", match[1] == "1"
-    return None
-
-
-def reason(lines: Iterable[str]) -> str:
-    """The line of a failed run that says most: the last one a plugin called critical, else its last error."""
-    for pattern in (r"critical|Error: ", r"error|Error|ERROR", r""):
-        for line in reversed(list(lines)):
-            if re.search(pattern, line) and line.strip():
-                return line.strip()
-    return "it gave no reason"

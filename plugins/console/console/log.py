@@ -1,0 +1,97 @@
+"""Reads Meltano's log: how far a run is, and why it failed."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_STREAM = re.compile(r"Beginning sync of '(\w+)'")
+_DAY = re.compile(r"(\w+): day ([0-9-]+) done \((\d+) of (\d+)\)")
+_NODE = re.compile(r"(\d+) of (\d+) (?:OK|PASS|WARN|FAIL|ERROR|SKIP|NO-OP)")
+_DBT_FAILURE = re.compile(
+    r"(?:Failure|Error) in \w+ \w+|(?:Runtime|Database|Parsing|Compilation|Env var) Error|^error:", re.IGNORECASE
+)
+# What plugins say of themselves while they work; never why they stopped.
+_CHATTER = re.compile(
+    r"METRIC:|Skipping parse|Meltano SDK v|Config validation failed|completed processing|Inserting with SQL"
+    r"|Beginning |Starting |ResourceWarning|unhandled error occurred|^\s|^$"
+)
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of a run's log.
+
+    Attributes:
+        level: `info`, `warning`, `error` or `critical`.
+        who: The plugin that said it, `meltano`, or empty for a line that came past Meltano.
+        text: What was said, without colours.
+    """
+
+    level: str
+    who: str
+    text: str
+
+    @classmethod
+    def read(cls, line: str) -> "LogLine":
+        """Read a line of `meltano --log-format=json`; any other line is taken as it is."""
+        try:
+            entry = json.loads(line)
+            who = entry.get("string_id") or entry.get("name") or "meltano"
+            text = _ANSI.sub("", str(entry.get("event", ""))).rstrip()
+            return cls(str(entry.get("level", "info")), str(who), text)
+        except (ValueError, AttributeError):
+            return cls("info", "", _ANSI.sub("", line.rstrip()))
+
+    def __str__(self) -> str:
+        return f"{self.level:8} {self.who:16} {self.text}" if self.who else self.text
+
+
+def progress_words(said: LogLine) -> tuple[str, bool] | None:
+    """How far a run is, if a line of its log tells.
+
+    Returns:
+        A few words, and whether they open a new part of the work; None for any other line.
+    """
+    if match := _STREAM.search(said.text):
+        return f"loading {match[1]}", True
+    if match := _DAY.search(said.text):
+        return f"loading {match[1]}, {match[2]} (day {match[3]} of {match[4]})", False
+    if match := _NODE.search(said.text):
+        return f"building and testing models, {match[1]} of {match[2]}", match[1] == "1"
+    return None
+
+
+def reason(lines: Sequence[LogLine]) -> str:
+    """What a failed run says of its failure: the last word of the part that failed.
+
+    Args:
+        lines: The whole log, in order.
+    """
+    failed = _who_failed(lines)
+    words = [line for line in lines if line.who != "meltano" and (line.who.startswith(failed) or not line.who)]
+    words = [line for line in words if not _CHATTER.search(line.text)]
+    if failed == "dbt":
+        for number, line in enumerate(words):
+            if _DBT_FAILURE.search(line.text):
+                return " ".join(_without_clock(found.text) for found in words[number : number + 2])
+    loud = [line for line in words if line.level in {"error", "critical"}]
+    chosen = (loud or words or [line for line in lines if line.level == "error"])[-1:]
+    return chosen[0].text.strip() if chosen else "it gave no reason"
+
+
+def _who_failed(lines: Sequence[LogLine]) -> str:
+    """How the names of the plugins that may have failed begin."""
+    for line in reversed(lines):
+        if line.who == "meltano" and "Extractor failed" in line.text:
+            return "tap-"
+        if line.who == "meltano" and "Loader failed" in line.text:
+            return "target-"
+        if line.who == "meltano" and "Extractor and loader failed" in line.text:
+            return "target-"
+    return "dbt" if any(line.who.startswith("dbt") for line in lines) else ""
+
+
+def _without_clock(text: str) -> str:
+    return re.sub(r"^\d\d:\d\d:\d\d\s+", "", text).strip()

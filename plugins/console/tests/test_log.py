@@ -1,0 +1,81 @@
+"""What a person is told of Meltano's log."""
+
+import json
+
+import pytest
+
+from console.log import LogLine, progress_words, reason
+
+
+def said(who: str, event: str, level: str = "info") -> LogLine:
+    return LogLine.read(json.dumps({"level": level, "string_id": who, "event": event}))
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        ("Beginning sync of 'bitcoin_blocks' in incremental mode", ("loading bitcoin_blocks", True)),
+        (
+            "bitcoin_blocks: day 2025-01-03 done (3 of 14), 24 rows from 5653 bytes.",
+            ("loading bitcoin_blocks, 2025-01-03 (day 3 of 14)", False),
+        ),
+        ("09:50:36  1 of 75 OK created sql view model", ("building and testing models, 1 of 75", True)),
+        ("09:50:36  66 of 75 PASS unique", ("building and testing models, 66 of 75", False)),
+        ("09:50:36  66 of 75 START test", None),
+        ("Reading state from Database", None),
+    ],
+)
+def test_progress_is_read_from_the_log(event: str, words: object) -> None:
+    assert progress_words(said("any", event)) == words
+
+
+def test_a_line_of_the_log_says_who_and_loses_its_colours() -> None:
+    assert str(said("dbt-postgres", "\x1b[0m09:50:39  Done")) == "info     dbt-postgres     09:50:39  Done"
+    assert str(LogLine.read("not json at all\n")) == "not json at all"
+
+
+FAILURES = {
+    "a setting the SDK refuses": (
+        [
+            said("tap-blockchair", "'pigeon' is not one of ['auto', 'dumps', 'api'] in config['channel']"),
+            said("tap-blockchair", "Config validation failed"),
+            said("target-postgres", "Reader 'target-postgres' completed processing 0 lines of input"),
+            said("meltano", "Extractor failed", "error"),
+            said("meltano", "Block run completed", "error"),
+        ],
+        "'pigeon' is not one of ['auto', 'dumps', 'api'] in config['channel']",
+    ),
+    "a setting refused at discovery, which Meltano passes on as it is": (
+        [
+            LogLine.read("start_date 'nonsense' is not a date: write it as YYYY-MM-DD."),
+            LogLine.read("sys:1: ResourceWarning: unclosed file"),
+            said("meltano", "Block run completed", "error"),
+        ],
+        "start_date 'nonsense' is not a date: write it as YYYY-MM-DD.",
+    ),
+    "a loader that refuses": (
+        [
+            said("tap-blockchair", "bitcoin_blocks: day 2025-01-03 done (3 of 14), 24 rows from 5653 bytes."),
+            said("target-postgres", "this warehouse holds live data"),
+            said("meltano", "Loader failed", "error"),
+            said("meltano", "Block run completed", "error"),
+        ],
+        "this warehouse holds live data",
+    ),
+    "a test of the models": (
+        [
+            said("dbt-postgres", "09:50:36  6 of 75 FAIL 1 assert_no_integrity_failures"),
+            said("dbt-postgres", "09:50:39  Failure in test assert_no_integrity_failures (tests/a.sql)"),
+            said("dbt-postgres", "09:50:39    Got 1 result, configured to fail if != 0"),
+            said("dbt-postgres", "09:50:39  Done. PASS=60 WARN=0 ERROR=1 SKIP=14 NO-OP=0 TOTAL=75"),
+            said("meltano", "Block run completed", "error"),
+        ],
+        "Failure in test assert_no_integrity_failures (tests/a.sql) Got 1 result, configured to fail if != 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_the_reason_of_a_failure_is_the_failing_parts_own_last_word(failure: str) -> None:
+    lines, expected = FAILURES[failure]
+    assert reason(lines) == expected
