@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -47,13 +48,17 @@ def examine(project: Project, environment: str) -> Iterator[Finding]:
         environ, ignored = local_environ(project, os.environ)
         if ignored:
             yield Finding("note", f"set in your shell but never read by `make run`: {', '.join(ignored)}")
-        for program in ("warehouse", "simulator"):
-            yield _server(project, environ, program)
+        yield _package_index(project)
+        yield _server(project, environ, "simulator", "url")
+        running = _server(project, environ, "warehouse", "port")
+        yield running
+        if running.state == "ok":
+            yield from roles(_as_warehouse_variables(project.local_variables()), "warehouse start")
         return
     variables = {name: value for name, value in dotenv_values(project.env_file).items() if value} | dict(os.environ)
     yield from (_host(host) for host in _LIVE_HOSTS)
     yield from _keys(variables)
-    yield from _roles(variables)
+    yield from roles(variables, f"warehouse init --environment={environment}")
 
 
 def _interpreter() -> Finding:
@@ -86,11 +91,26 @@ def _env_permissions(project: Project) -> Finding:
     return Finding("ok", ".env is readable by you alone")
 
 
-def _server(project: Project, environ: Mapping[str, str], program: str) -> Finding:
+def _package_index(project: Project) -> Finding:
+    """Ask for one package by name; installed environments run on without an answer."""
+    asked = [project.program("python"), "-m", "pip", "--no-input", "--retries", "0", "index", "versions", "uv"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return Finding("ok", "the package index answers")
+    return Finding("note", "the package index is out of reach; only installing needs it (yours goes in PIP_INDEX_URL)")
+
+
+def _server(project: Project, environ: Mapping[str, str], program: str, where: str) -> Finding:
     found = status(project, environ, program)
     if found is None:
         return Finding("note", f"the {program} is not running; `make run` or `{program} start` starts it")
-    return Finding("ok", f"the {program} is running ({found.get('url') or found.get('port')})")
+    return Finding("ok", f"the {program} is running ({where} {found.get(where)})")
+
+
+def _as_warehouse_variables(local: Mapping[str, str]) -> dict[str, str]:
+    """The LOCAL_* variables under the names of a live warehouse."""
+    renamed = {name.removeprefix("LOCAL_"): value for name, value in local.items()}
+    return {name if name.startswith("WAREHOUSE_") else f"WAREHOUSE_{name}": value for name, value in renamed.items()}
 
 
 def _host(host: str) -> Finding:
@@ -119,18 +139,24 @@ def _keys(variables: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("ok", f"CoinGecko plan {plan}")
 
 
-def _roles(variables: Mapping[str, str]) -> Iterator[Finding]:
+def roles(variables: Mapping[str, str], mend: str) -> Iterator[Finding]:
+    """Try to log in as each role.
+
+    Args:
+        variables: `WAREHOUSE_*`, as in `.env`.
+        mend: The command that puts a role right.
+    """
     if not variables.get("WAREHOUSE_HOST"):
         yield Finding(
             "wrong",
-            "WAREHOUSE_HOST is empty: name your PostgreSQL in .env, then run `warehouse init --environment=prod`",
+            f"WAREHOUSE_HOST is empty: name your PostgreSQL in .env, then run `{mend}`",
         )
         return
     for role in ("loader", "transformer", "bi_reader"):
-        yield _login(variables, role)
+        yield _login(variables, role, mend)
 
 
-def _login(variables: Mapping[str, str], role: str) -> Finding:
+def _login(variables: Mapping[str, str], role: str, mend: str) -> Finding:
     where = f"{variables['WAREHOUSE_HOST']}:{variables.get('WAREHOUSE_PORT', '5432')}"
     try:
         psycopg.connect(
@@ -144,7 +170,5 @@ def _login(variables: Mapping[str, str], role: str) -> Finding:
         ).close()
     except psycopg.Error as error:
         reason = str(error).strip().splitlines()[-1]
-        return Finding(
-            "wrong", f"role {role} cannot log in at {where} ({reason}): run `warehouse init --environment=prod`"
-        )
+        return Finding("wrong", f"role {role} cannot log in at {where} ({reason}): run `{mend}`")
     return Finding("ok", f"role {role} logs in at {where}")

@@ -40,6 +40,8 @@ class LogLine:
             entry = json.loads(line)
             who = entry.get("string_id") or entry.get("name") or "meltano"
             text = _ANSI.sub("", str(entry.get("event", ""))).rstrip()
+            if text == "METRIC":
+                text = f"METRIC: {json.dumps(entry.get('metric_info', {}))}"
             return cls(str(entry.get("level", "info")), str(who), text)
         except (ValueError, AttributeError):
             return cls("info", "", _ANSI.sub("", line.rstrip()))
