@@ -20,7 +20,7 @@ test:  ## Lint, every package's tests, and the pipeline end to end on real parts
 	@$(MAKE) --no-print-directory lint
 	PATH="$(CURDIR)/$(DEV):$$PATH" $(DEV)/pytest -n 2 --dist loadfile extract load plugins
 	PATH="$(OTHER_PYTHONS)$$PATH" $(DEV)/tox run --quiet -e py312,py313
-	$(DEV)/pytest tests
+	$(DEV)/pytest -n 2 --dist loadfile tests
 
 lint:  ## ruff, mypy, sqlfluff, yamllint.
 	@$(PYTHON) plugins/console/bootstrap.py --dev
