@@ -55,6 +55,8 @@ def test_servers_that_do_not_run_and_an_index_out_of_reach_are_only_notes(projec
 
 def test_a_plan_without_its_key_is_wrong(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_LIVE_HOSTS", ())
+    for name in ("COINGECKO_PLAN", "COINGECKO_API_KEY", "WAREHOUSE_HOST"):
+        monkeypatch.delenv(name, raising=False)
     project.env_file.write_text("COINGECKO_PLAN=demo\nCOINGECKO_API_KEY=\n")
     texts = {finding.text: finding.state for finding in doctor.examine(project, "prod")}
     assert texts["COINGECKO_PLAN is demo but COINGECKO_API_KEY is empty: set it in .env"] == "wrong"
