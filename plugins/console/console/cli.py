@@ -38,13 +38,13 @@ def run() -> None:
         )
     with exclusive_run(project.run_state) as current:
         meltano = Meltano(project, environ, current.run_id)
-        with step("plugins installed") as doing:
+        with step("installing plugins", "plugins installed") as doing:
             doing.outcome = "" if meltano.install_plugins() else "already there"
-        with step("warehouse started"):
+        with step("starting the warehouse", "warehouse started"):
             command(project, environ, "warehouse", ["start"])
-        with step("simulated sources started"):
+        with step("starting the simulated sources", "simulated sources started"):
             command(project, environ, "simulator", ["start"])
-        with step("extracted, loaded, transformed and tested") as doing:
+        with step("running the pipeline", "extracted, loaded, transformed and tested") as doing:
             meltano.run_pipeline(force=current.after_a_dead_run, progress=doing.progress)
     print_summary(project, environ)
 

@@ -40,6 +40,8 @@ class LogLine:
             entry = json.loads(line)
             who = entry.get("string_id") or entry.get("name") or "meltano"
             text = _ANSI.sub("", str(entry.get("event", ""))).rstrip()
+            if details := (entry.get("install_state") or {}).get("details"):
+                text = f"{entry['install_state'].get('plugin_name')}: {_install_error(str(details))}"
             if text == "METRIC":
                 text = f"METRIC: {json.dumps(entry.get('metric_info', {}))}"
             return cls(str(entry.get("level", "info")), str(who), text)
@@ -93,6 +95,13 @@ def _who_failed(lines: Sequence[LogLine]) -> str:
         if line.who == "meltano" and "Extractor and loader failed" in line.text:
             return "target-"
     return "dbt" if any(line.who.startswith("dbt") for line in lines) else ""
+
+
+def _install_error(details: str) -> str:
+    """The installer's error and its first cause, of all that it printed."""
+    told = [line.strip() for line in details.splitlines()]
+    picked = [line.split(": ", 1)[1] for line in told if line.startswith(("error: ", "cause: "))]
+    return "; ".join(picked[:2]) or " ".join(told[-2:])
 
 
 def _without_clock(text: str) -> str:

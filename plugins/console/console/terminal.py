@@ -28,16 +28,16 @@ class Step:
 
 
 @contextmanager
-def step(title: str) -> Iterator[Step]:
-    """Show that `title` is being done, then that it is done and how long it took."""
+def step(doing: str, done: str) -> Iterator[Step]:
+    """Show what is being done, then that it is done and how long it took."""
     started = time.monotonic()
     if out.is_terminal:
-        with out.status(title) as status:
-            current = Step(title, status)
+        with out.status(doing) as status:
+            current = Step(doing, status)
             yield current
     else:
-        out.print(f"... {title}")
-        current = Step(title, None)
+        out.print(f"... {doing}")
+        current = Step(doing, None)
         yield current
     took = f"{time.monotonic() - started:.0f} s"
-    out.print(f"[green]✓[/green] {title} [dim]{', '.join(filter(None, (current.outcome, took)))}[/dim]")
+    out.print(f"[green]✓[/green] {done} [dim]{', '.join(filter(None, (current.outcome, took)))}[/dim]")

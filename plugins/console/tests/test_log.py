@@ -34,6 +34,15 @@ def test_a_line_of_the_log_says_who_and_loses_its_colours() -> None:
     assert str(LogLine.read("not json at all\n")) == "not json at all"
 
 
+def test_a_failed_installation_is_told_with_its_cause() -> None:
+    details = (
+        "Using Python 3.11\nerror: Request failed\n  cause: Failed to fetch: http://127.0.0.1:1/x/\n  cause: refused\n"
+    )
+    state = {"plugin_name": "tap-coingecko", "status": "error", "details": details}
+    line = json.dumps({"level": "error", "event": "Installation failed. Command failed.", "install_state": state})
+    assert reason([LogLine.read(line)]) == "tap-coingecko: Request failed; Failed to fetch: http://127.0.0.1:1/x/"
+
+
 FAILURES = {
     "a setting the SDK refuses": (
         [
