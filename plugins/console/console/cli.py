@@ -4,6 +4,7 @@ import os
 import sys
 
 import click
+from rich.markup import escape
 
 from console import doctor as checks
 from console.envfile import write_env
@@ -70,7 +71,7 @@ def doctor(environment: str) -> None:
     findings = []
     for finding in checks.examine(Project.find(), environment):
         findings.append(finding)
-        out.print(f"{_MARKS[finding.state]} {finding.text}", markup=True)
+        out.print(f"{_MARKS[finding.state]} {escape(finding.text)}")
     if any(finding.state == "wrong" for finding in findings):
         sys.exit(1)
 
@@ -99,7 +100,7 @@ def main() -> None:
     try:
         cli()
     except ConsoleError as error:
-        err.print(f"[red]error:[/red] {error}", markup=True)
+        err.print(f"[red]error:[/red] {escape(str(error))}")
         sys.exit(1)
     except KeyboardInterrupt:
         err.print("interrupted; rows and bookmarks loaded so far are kept, run again to carry on")

@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from rich.markup import escape
 from rich.table import Table
 
 from console.errors import ConsoleError
@@ -136,7 +137,7 @@ def _checks(connection: "psycopg.Connection[Any]") -> list[str]:
             parts.append(f"[yellow]{unverifiable:,} not verifiable[/yellow]")
         if failed:
             parts.append(f"[red]{failed:,} failed[/red]")
-        why = f" [dim]({reasons})[/dim]" if reasons else ""
+        why = f" [dim]({escape(reasons)})[/dim]" if reasons else ""
         lines.append(f"{mark} {name.replace('_', ' ')}, {chain}: {', '.join(parts)}{why}")
     return lines or ["[yellow]•[/yellow] nothing to verify: no block is loaded"]
 
@@ -144,7 +145,7 @@ def _checks(connection: "psycopg.Connection[Any]") -> list[str]:
 def _headlines(connection: "psycopg.Connection[Any]") -> list[str]:
     """Three numbers with their date; one whose data is not loaded is left out."""
     found = (connection.execute(query).fetchone() for query in (_CLOSE, _TRANSACTIONS, _REWARD))
-    return [f"[bold]{row[0]}[/bold]" for row in found if row is not None]
+    return [f"[bold]{escape(row[0])}[/bold]" for row in found if row is not None]
 
 
 def _print_next_steps() -> None:
