@@ -144,6 +144,13 @@ def test_a_second_run_changes_nothing(checkout: Checkout) -> None:
 
 
 @pytest.mark.usefixtures("first")
+@pytest.mark.parametrize("program", ["warehouse", "simulator"])
+def test_the_servers_answer_through_meltano_too(checkout: Checkout, program: str) -> None:
+    assert "127.0.0.1" in checkout.run("meltano", "invoke", f"{program}:status").stdout
+    checkout.run("meltano", "invoke", f"{program}:start")
+
+
+@pytest.mark.usefixtures("first")
 def test_the_command_users_know(checkout: Checkout) -> None:
     before = checkout.tables()
     checkout.run("meltano", "run", "tap-blockchair", "target-postgres", "dbt-postgres:run")
