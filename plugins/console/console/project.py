@@ -46,8 +46,10 @@ class Project:
     def run_state(self) -> Path:
         """Lock, record and logs of `crypto-elt run`."""
         folder = self.root / ".state" / "run"
-        folder.mkdir(parents=True, exist_ok=True)
-        (self.root / ".state").chmod(0o700)
+        for part in (folder.parent, folder):
+            part.mkdir(
+                mode=0o700, exist_ok=True
+            )  # not widened or narrowed where it is there: the warehouse may need it
         return folder
 
     def program(self, name: str) -> str:
