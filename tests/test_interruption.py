@@ -9,7 +9,7 @@ import pytest
 from checkout import BASE_PYTHON, Checkout, kill_group
 
 # The stage a run is in, by what it leaves in its log; and whether what the kill leaves behind is frozen, so that it can
-# neither end by itself nor tidy up when asked to: the next run then has to kill it, and to take over Meltano's state ids.
+# neither end by itself nor tidy up when asked: the next run then has to kill it, and to take over Meltano's state ids.
 STAGES = {
     "extracting the market": ("tap-coingecko", False),
     "loading the chains": ("bitcoin_transactions", True),
