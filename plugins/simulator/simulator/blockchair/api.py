@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulator.blockchair.chains import COIN
 from simulator.blockchair.columns import Column, Filter, Json, Kind, Money, api_value
-from simulator.blockchair.envelope import Answer, failure, respond
+from simulator.blockchair.envelope import ERRORS, Answer, failure, respond
 from simulator.blockchair.ethereum_model import ETHER
 from simulator.blockchair.parameters import ETHEREUM
 from simulator.blockchair.query import DEFAULT_LIMIT, BadRequestError, Query, QueryReader
@@ -71,10 +71,39 @@ class Api:
                 answer = failure(400, str(error))
             else:
                 answer = replace(answer, state=self._state(chain, now))
+        return self._respond(chain, answer, now)
+
+    def refusal(self, path: str, code: int, now: datetime) -> Response:
+        """An error's answer.
+
+        Args:
+            path: What follows the root of the API.
+            code: HTTP status.
+            now: The simulated instant, UTC.
+        """
+        return self._respond(path.partition("/")[0], failure(code, ERRORS.get(code, "Unknown error")), now)
+
+    def nothing(self, path: str, data: object, now: datetime) -> Response:
+        """A good answer that holds nothing.
+
+        Args:
+            path: What follows the root of the API.
+            data: An empty list or None.
+            now: The simulated instant, UTC.
+        """
+        chain, _, rest = path.strip("/").partition("/")
+        lists = rest != "stats"
+        paging: dict[str, Json] = {"limit": DEFAULT_LIMIT, "offset": 0, "rows": 0, "total_rows": 0} if lists else {}
+        empty: Json = None if data is None else []
+        return self._respond(chain, Answer(data=empty, paging=paging, state=self._state(chain, now)), now)
+
+    def _respond(self, chain: str, answer: Answer, now: datetime) -> Response:
         coin = chain if chain in self._world.chains else self._world.chains[0]
         return respond(answer, now, _SERVERS[coin], self._prices.spot(coin, now))
 
     def _state(self, chain: str, now: datetime) -> dict[str, Json]:
+        if chain not in self._world.chains:
+            return {}
         blocks = self._world.blocks_until(chain, now)
         tip = blocks[-1].id if blocks else self._world.first_height(chain) - 1
         return {"state": tip, "state_layer_2": tip} if chain == ETHEREUM else {"state": tip}

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 from fastapi import Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
+from simulator.pages import error_page
+
 if TYPE_CHECKING:
     from starlette.datastructures import Headers
 
@@ -144,8 +146,4 @@ def _index(path: str, listed: list[tuple[str, str, str]]) -> str:
 
 
 def _not_found() -> Response:
-    title = "404 Not Found"
-    return HTMLResponse(
-        f"<html>\n<head><title>{title}</title></head>\n<body>\n<center><h1>{title}</h1></center>\n</body>\n</html>\n",
-        404,
-    )
+    return HTMLResponse(error_page(404), 404)

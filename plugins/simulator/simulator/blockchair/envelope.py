@@ -27,6 +27,24 @@ _API: Final[dict[str, Json]] = {
 }
 
 
+COST_HEADER: Final = "x-simulated-points"
+"""Tells the server's own journal what an answer cost; it never leaves the server."""
+ERRORS: Final = {
+    400: "The request cannot be understood",
+    402: "A limit is exceeded: wait for the next minute or the next day, or use a key",
+    404: "Nothing is found here",
+    429: "Too many requests over the limit: this address is banned for an hour",
+    430: "This address is blocked: use a key",
+    434: "This address is blocked: use a key",
+    435: "Too many requests a second or at once",
+    436: "A limit is exceeded",
+    437: "A limit is exceeded",
+    500: "The server failed",
+    503: "The server cannot answer",
+}
+"""What an error says where its cause says nothing more exact (contract 5.2)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """What an endpoint found.
@@ -94,5 +112,9 @@ def respond(answer: Answer, now: datetime, servers: str, price: Decimal) -> Resp
         encode({"data": answer.data, "context": context}),
         status_code=answer.code,
         media_type="application/json",
-        headers={"cache-control": "no-cache, private", "access-control-allow-origin": "*"},
+        headers={
+            "cache-control": "no-cache, private",
+            "access-control-allow-origin": "*",
+            COST_HEADER: str(answer.cost),
+        },
     )

@@ -12,7 +12,6 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fastapi import Response
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -176,20 +175,3 @@ def test_real_files_are_served_unchanged(serve: Any, samples_dir: Path, folder: 
     assert world.get("/dumps/ethereum/").status_code == 404
     assert world.get("/dumps/bitcoin/blocks/notes.txt").status_code == 404
     assert world.api("ethereum/blocks")["context"]["rows"] == 10  # the API keeps to the world
-
-
-def test_interceptors_see_every_answer_the_first_one_outermost(serve: Any) -> None:
-    def mark(_: Any, produce: Any) -> Any:
-        response = produce()
-        response.headers["x-mark"] = response.headers.get("x-mark", "") + "outer"
-        return response
-
-    def refuse(request: Any, produce: Any) -> Any:
-        response = Response("no", 402) if "stats" in request.url.path else produce()
-        response.headers["x-mark"] = "inner "
-        return response
-
-    world = serve(days=1, interceptors=(mark, refuse))
-    for path, status in (("/blockchair/bitcoin/stats", 402), ("/blockchair/none", 404), ("/dumps/bitcoin/", 200)):
-        response = world.get(path)
-        assert (response.status_code, response.headers["x-mark"]) == (status, "inner outer")
