@@ -25,6 +25,7 @@ USER_AGENT = "tap-blockchair/0.1.0"
 DEFAULT_CHAINS = ("bitcoin", "ethereum", "dogecoin")
 DEFAULT_FINALITY = {"bitcoin": 6, "ethereum": 64, "dogecoin": 60}
 OTHER_FINALITY = 60
+KEYLESS_POINTS = 1440
 # Blockchair's paging ends there: offsets up to 10,000 and pages of 100.
 MOST_ADDRESSES = 10_100
 
@@ -89,6 +90,16 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         description="Most API requests in any 60 seconds. 30 is Blockchair's limit without a key.",
     ),
     th.Property(
+        "points_per_day",
+        th.IntegerType(minimum=0),
+        title="Points per day",
+        description=(
+            "Most API points spent in a UTC day, over all streams and, through the state, all runs. When they are "
+            "spent the tap ends well and says when to resume. Unset: 1440 without an api_key (Blockchair's quota), no "
+            "limit of its own with one."
+        ),
+    ),
+    th.Property(
         "finality",
         th.ObjectType(additional_properties=th.IntegerType(minimum=0)),
         title="Finality",
@@ -147,6 +158,7 @@ class Settings:
         api_key: Key of the API, or None.
         dumps_key: Key of the dump host, or None.
         requests_per_minute: Most API requests in 60 seconds.
+        points_per_day: Most API points in a UTC day, or None for no limit.
         finality: Blocks per chain that may still change.
         top_addresses: Size of an address snapshot.
         data_origin: The only origin accepted, or None for both.
@@ -164,6 +176,7 @@ class Settings:
     api_key: str | None
     dumps_key: str | None
     requests_per_minute: int
+    points_per_day: int | None
     finality: Mapping[str, int]
     top_addresses: int
     data_origin: Literal["simulator", "live"] | None
@@ -195,6 +208,7 @@ class Settings:
             api_key=config.get("api_key") or None,
             dumps_key=config.get("dumps_key") or None,
             requests_per_minute=check.value("requests_per_minute", 30),
+            points_per_day=check.value("points_per_day", None if config.get("api_key") else KEYLESS_POINTS),
             finality=check.finality(),
             top_addresses=check.value("top_addresses", 100),
             data_origin=config.get("data_origin") or None,

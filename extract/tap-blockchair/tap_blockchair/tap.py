@@ -10,10 +10,11 @@ from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
 from tap_blockchair import schemas
+from tap_blockchair.api_streams import AddressesStream, BlocksStream, StatsStream
+from tap_blockchair.quota import STATE_KEY, Quota
 from tap_blockchair.redaction import protect, redact
 from tap_blockchair.settings import CONFIG_SCHEMA, Settings
-from tap_blockchair.streams import AddressesStream, BlocksStream, DumpStream, StatsStream
-from tap_blockchair.web import Pace
+from tap_blockchair.streams import DumpStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,10 +47,18 @@ class TapBlockchair(Tap):
     @override
     def discover_streams(self) -> Sequence[ChainStream]:
         settings = Settings.from_config(self.config)
-        pace = Pace(settings.requests_per_minute)
-        return [stream for chain in settings.chains for stream in self._chain_streams(chain, settings, pace)]
+        quota = Quota(settings, lambda: self.state)
+        return [stream for chain in settings.chains for stream in self._chain_streams(chain, settings, quota)]
 
-    def _chain_streams(self, chain: str, settings: Settings, pace: Pace) -> Iterator[ChainStream]:
+    @override
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Keep the API's account too, which lies beside the bookmarks: its points are shared by all streams."""
+        super().load_state(state)
+        if isinstance(account := state.get(STATE_KEY), dict):
+            kept: dict[str, Any] = self.state  # type: ignore[assignment]  # the SDK types bookmarks only
+            kept[STATE_KEY] = dict(account)
+
+    def _chain_streams(self, chain: str, settings: Settings, quota: Quota) -> Iterator[ChainStream]:
         if settings.channel != "api":
             for name in schemas.dump_tables(chain):
                 table = schemas.chain_table(chain, name)
@@ -63,4 +72,4 @@ class TapBlockchair(Tap):
         if settings.channel == "api":
             from_api.append((BlocksStream, "blocks", schemas.api_blocks_table(chain)))
         for kind, name, table in from_api:
-            yield kind(self, chain=chain, table_name=name, table=table, settings=settings, pace=pace)
+            yield kind(self, chain=chain, table_name=name, table=table, settings=settings, quota=quota)

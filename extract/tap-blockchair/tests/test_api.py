@@ -154,35 +154,6 @@ def test_statistics_tolerate_what_varies(run: Any, api: Any) -> None:
     assert record["observed_at"].endswith("+00:00")
 
 
-@pytest.mark.parametrize(
-    ("code", "sentence", "requests"),
-    [
-        (400, "answered 400: the request was refused as malformed (it says: because)", 1),
-        (402, "answered 402: a limit is used up", 1),
-        (404, "answered 404", 1),
-        (429, "answered 429: banned for an hour", 1),
-        (430, "answered 430: this network address is blocked", 1),
-        (434, "answered 434: this network address is blocked", 1),
-        (435, "answered 435: too many requests at once", 4),
-        (436, "answered 436: a limit is used up", 1),
-        (437, "answered 437: a limit is used up", 1),
-        (500, "answered 500", 4),
-        (503, "answered 503: the server is down, or", 4),
-    ],
-)
-def test_error_codes(run: Any, api: Any, code: int, sentence: str, requests: int) -> None:
-    def refuse(_request: Any) -> Response:
-        response: Response = api.respond(None, code=code, error="because")
-        response.status_code = code
-        return response
-
-    api.answers["bitcoin/stats"] = refuse
-    result = run(config_of(api), select=("bitcoin_stats",))
-    assert sentence in str(result.error)
-    assert len(api.queries) == requests
-    assert result.records("bitcoin_stats") == []
-
-
 def test_a_server_that_recovers(run: Any, chain: Any) -> None:
     answers = [Response("<html>down</html>", status=502), Response("{}", status=500)]
     chain.answers["bitcoin/blocks"] = lambda request: answers.pop() if answers else chain.respond(chain.blocks(request))
