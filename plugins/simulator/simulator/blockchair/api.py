@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.blockchair.chains import COIN
@@ -13,11 +13,12 @@ from simulator.blockchair.envelope import ERRORS, Answer, failure, respond
 from simulator.blockchair.ethereum_model import ETHER
 from simulator.blockchair.parameters import ETHEREUM
 from simulator.blockchair.query import DEFAULT_LIMIT, BadRequestError, Query, QueryReader
+from simulator.blockchair.quotas import OverLimitError, Quotas
 from simulator.blockchair.stats import ethereum_stats, utxo_stats
 from simulator.blockchair.tables import TABLES, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from fastapi import Response
 
@@ -29,6 +30,8 @@ Endpoint = Callable[[str, "Mapping[str, str]", datetime], Answer]
 
 _SERVERS: Final = {"bitcoin": "API4,BTC0", "ethereum": "API4,ETH3,ETH3", "dogecoin": "API4,DOGE0"}
 _VIEW_COST: Final = 2
+_VALIDITY_DAYS: Final = 30
+_UNLIMITED: Final = 1_000_000_000
 _STATS_DURATION: Final = 71
 
 
@@ -38,9 +41,13 @@ class Api:
     Args:
         world: The chains.
         prices: Prices of their coins.
+        quotas: Who may ask how much.
+        quirks: Oddities that are switched on.
     """
 
-    def __init__(self, world: World, prices: PriceSource) -> None:
+    def __init__(self, world: World, prices: PriceSource, quotas: Quotas, quirks: Collection[str] = ()) -> None:
+        self._quotas = quotas
+        self._quirks = frozenset(quirks)
         self._world = world
         self._prices = prices
         self._money = {chain: Money(prices, chain, ETHER if chain == ETHEREUM else COIN) for chain in world.chains}
@@ -61,17 +68,38 @@ class Api:
             now: The simulated instant, UTC.
         """
         chain, _, rest = path.strip("/").partition("/")
+        key = parameters.get("key")
+        try:
+            if (chain, rest) == ("premium", "stats"):
+                return self._respond(chain, self._plan(key, now), now)
+            self._quotas.admit(key, now)
+            answer = self._found(chain, rest, parameters, now)
+            self._quotas.charge(key, answer.cost, now)
+        except OverLimitError as error:
+            answer = failure(error.code, str(error))
+        return self._respond(chain, answer, now)
+
+    def _found(self, chain: str, rest: str, parameters: Mapping[str, str], now: datetime) -> Answer:
         endpoint = self._endpoints.get((chain, rest))
         if endpoint is None:
-            answer = failure(404, f"Unknown endpoint /{path}")
-        else:
-            try:
-                answer = endpoint(chain, parameters, now)
-            except BadRequestError as error:
-                answer = failure(400, str(error))
-            else:
-                answer = replace(answer, state=self._state(chain, now))
-        return self._respond(chain, answer, now)
+            return failure(404, f"Unknown endpoint /{chain}/{rest}")
+        try:
+            answer = endpoint(chain, parameters, now)
+        except BadRequestError as error:
+            return failure(400, str(error))
+        return replace(answer, state=self._state(chain, now))
+
+    def _plan(self, key: str | None, now: datetime) -> Answer:
+        """`/premium/stats` (contract 4.3)."""
+        if key is None:
+            return failure(402, "A key is needed")
+        points, spent = self._quotas.plan(key, now)
+        data: dict[str, Json] = {
+            "valid_until": f"{now + timedelta(days=_VALIDITY_DAYS):%Y-%m-%d %H:%M:%S}",
+            "max_requests_per_day": points or _UNLIMITED,
+            "requests_today": float(spent),
+        }
+        return Answer(data=data, source="A", cost=0)
 
     def refusal(self, path: str, code: int, now: datetime) -> Response:
         """An error's answer.

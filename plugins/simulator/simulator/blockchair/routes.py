@@ -12,6 +12,7 @@ from simulator.blockchair.dump_files import FolderDumps, WorldDumps
 from simulator.blockchair.dump_host import DumpHost
 from simulator.blockchair.events import Events
 from simulator.blockchair.parameters import WorldParameters
+from simulator.blockchair.quotas import Quotas
 from simulator.blockchair.world import World
 from simulator.pages import error_page
 
@@ -47,7 +48,8 @@ class Blockchair:
         made = WorldDumps(world, prices)
         folder = settings.dumps_dir
         self._clock = clock
-        self._api = Api(world, prices)
+        quotas = Quotas(settings.points_per_day, settings.requests_per_minute, settings.api_keys)
+        self._api = Api(world, prices, quotas, settings.quirks)
         self._host = DumpHost(made if folder is None else FolderDumps(folder))
         self.events = Events(world, made)
 
