@@ -14,9 +14,10 @@ from tap_blockchair.schemas import json_schema, provenance_columns
 from tap_blockchair.units import ANNOTATION
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from singer_sdk import Tap
+    from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.singerlib import SchemaMessage
 
     from tap_blockchair.schemas import Column, Table
@@ -73,6 +74,11 @@ class ChainStream(Stream):
         return not (len(self.stream_maps) == 1 and type(self.stream_maps[0]) is SameRecordTransform)
 
     @override
+    def get_batch_config(self, config: Mapping[str, Any]) -> BatchConfig | None:
+        """Use no batch files: an API stream's units are small, and their SCHEMA messages come between its rows."""
+        return None
+
+    @override
     def _generate_schema_messages(self) -> Generator[SchemaMessage, None, None]:
         for message in super()._generate_schema_messages():
             # A loader cannot replace by a column that a stream map or the selection has taken away.
@@ -106,6 +112,8 @@ class ChainStream(Stream):
     def announce(self, columns: Sequence[Column], where: str) -> None:
         """Add columns that the schema did not foresee, and send SCHEMA again before their first row.
 
+        This ends the unit that is open, if any. So a stream looks at all rows of a unit before it opens the unit.
+
         Args:
             columns: The new columns.
             where: The file or address that has them.
@@ -123,4 +131,5 @@ class ChainStream(Stream):
         selected["properties"].update(added)
         self._tap.mapper.register_raw_stream_schema(self.name, selected, self.primary_keys)
         self._stream_maps = None
+        self._unit = None
         self._write_schema_message()

@@ -11,10 +11,12 @@ from typing_extensions import override
 
 from tap_blockchair import schemas
 from tap_blockchair.api_streams import AddressesStream, BlocksStream, StatsStream
+from tap_blockchair.dumps import FolderDumps
 from tap_blockchair.quota import STATE_KEY, Quota
 from tap_blockchair.redaction import protect, redact
 from tap_blockchair.settings import CONFIG_SCHEMA, Settings
-from tap_blockchair.streams import DumpStream
+from tap_blockchair.streams import DumpStream, LatestStream
+from tap_blockchair.transfer import HostDumps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,7 +50,10 @@ class TapBlockchair(Tap):
     def discover_streams(self) -> Sequence[ChainStream]:
         settings = Settings.from_config(self.config)
         quota = Quota(settings, lambda: self.state)
-        return [stream for chain in settings.chains for stream in self._chain_streams(chain, settings, quota)]
+        return [
+            *self._dump_streams(settings),
+            *(stream for chain in settings.chains for stream in self._api_streams(chain, settings, quota)),
+        ]
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
@@ -58,18 +63,29 @@ class TapBlockchair(Tap):
             kept: dict[str, Any] = self.state  # type: ignore[assignment]  # the SDK types bookmarks only
             kept[STATE_KEY] = dict(account)
 
-    def _chain_streams(self, chain: str, settings: Settings, quota: Quota) -> Iterator[ChainStream]:
-        if settings.channel != "api":
+    def _dump_streams(self, settings: Settings) -> Iterator[ChainStream]:
+        if settings.channel == "api":
+            return
+        folder = settings.dumps_folder
+        # One for all streams: the dump host gets one connection.
+        source = FolderDumps(folder) if folder else HostDumps(settings, settings.download_dir, self.logger)
+        for chain in settings.chains:
             for name in schemas.dump_tables(chain):
                 table = schemas.chain_table(chain, name)
-                yield DumpStream(self, chain=chain, table_name=name, table=table, settings=settings)
+                yield DumpStream(self, chain=chain, table_name=name, table=table, settings=settings, source=source)
+            for name in schemas.latest_tables(chain, addresses=settings.latest_addresses):
+                table = schemas.latest_table(chain, name)
+                yield LatestStream(self, chain=chain, table_name=name, table=table, settings=settings, source=source)
+
+    def _api_streams(self, chain: str, settings: Settings, quota: Quota) -> Iterator[ChainStream]:
         if settings.channel == "dumps":
             return
         from_api: list[tuple[type[ApiStream], str, schemas.Table]] = [
             (StatsStream, "stats", schemas.stats_table(chain)),
-            (AddressesStream, "addresses", schemas.addresses_table(chain)),
         ]
+        if settings.channel == "api" or not settings.latest_addresses:
+            from_api.append((AddressesStream, "addresses", schemas.addresses_table(chain)))
         if settings.channel == "api":
-            from_api.append((BlocksStream, "blocks", schemas.api_blocks_table(chain)))
+            from_api.append((BlocksStream, "blocks", schemas.api_table(chain, "blocks")))
         for kind, name, table in from_api:
             yield kind(self, chain=chain, table_name=name, table=table, settings=settings, quota=quota)
