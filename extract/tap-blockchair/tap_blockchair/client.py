@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from abc import abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from decimal import Decimal
@@ -116,8 +115,8 @@ class ApiStream(ChainStream, RESTStream[Any]):
     STATE_MSG_FREQUENCY = PAGE  # requests are slow and cost points: what was paid for is bookmarked at every page
     _LOG_REQUEST_METRIC_URLS = False
     _doubts = 0
-    base_cost = 2
-    """Points of a plain request, without filters and with the default of ten rows."""
+    ignored: frozenset[str] = frozenset()
+    """Columns that the API has and the canonical form has not."""
 
     def __init__(  # noqa: PLR0913 (what a stream is made of)
         self,
@@ -159,7 +158,7 @@ class ApiStream(ChainStream, RESTStream[Any]):
     @override
     def request_decorator(self, func: RequestFunc) -> RequestFunc:
         def allowed(request: requests.PreparedRequest, context: Context | None) -> requests.Response:
-            self._quota.reserve(estimate(request.url or "", self.base_cost))
+            self._quota.reserve(estimate(request.url or ""))
             return func(request, context)
 
         def guarded(request: requests.PreparedRequest, context: Context | None) -> requests.Response:
@@ -203,7 +202,7 @@ class ApiStream(ChainStream, RESTStream[Any]):
     def validate_response(self, response: requests.Response) -> None:
         answer = parse_answer(response)
         context = answer.context if answer else {}
-        cost = estimate(response.url, self.base_cost)
+        cost = estimate(response.url)
         self._quota.charge(response, cost, context.get("request_cost"))
         self._answer = answer
         code = response.status_code
@@ -286,6 +285,17 @@ class ApiStream(ChainStream, RESTStream[Any]):
         """
         return "this snapshot"
 
+    def cost_of_page(self, filters: int) -> Decimal:
+        """Estimate a full page of this table.
+
+        Args:
+            filters: How many filters its query has.
+
+        Returns:
+            Points.
+        """
+        return estimate(f"{self.path}?q={','.join(['x'] * filters)}&limit={PAGE}")
+
     def _save_account(self) -> None:
         self.state_manager.is_flushed = False
         self._write_state_message()
@@ -300,10 +310,11 @@ class ApiStream(ChainStream, RESTStream[Any]):
             return
         raise fault
 
-    def ask(self, **params: str | int) -> Answer:
-        """Make one request beside the pages, with the same pace, retries and checks.
+    def ask(self, table: str | None = None, **params: str | int) -> Answer:
+        """Make one request, with the pace, retries and checks of all.
 
         Args:
+            table: Another table of the chain than the stream's own.
             params: Query parameters.
 
         Returns:
@@ -314,7 +325,7 @@ class ApiStream(ChainStream, RESTStream[Any]):
         """
         request = self.build_prepared_request(
             method=self.http_method,
-            url=self.get_url(None),
+            url=f"{self.url_base}/{self.chain}/{table}" if table else self.get_url(None),
             params=params,
             headers=self.http_headers,
         )
@@ -330,28 +341,13 @@ class ApiStream(ChainStream, RESTStream[Any]):
             raise RuntimeError("an answer is used before it was validated")
         return self._answer
 
-    @override
-    def parse_response(self, response: requests.Response) -> Iterable[dict[str, Any]]:
-        yield from self.to_records(self._parsed())
-
-    @abstractmethod
-    def to_records(self, answer: Answer) -> Iterable[dict[str, Any]]:
-        """Turn an answer into records in the dumps' form.
-
-        Args:
-            answer: The answer to one page.
-
-        Returns:
-            Records.
-        """
-
     def canonical(self, row: Mapping[str, Any], unit: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
         """Bring one row of the API to the dumps' form.
 
         Args:
             row: As the API gave it.
             unit: What the row was loaded with, see `_unit`.
-            more: Columns that the tap adds.
+            more: Columns that the tap adds; `_line` is None unless given.
 
         Returns:
             A record with every column of the schema; absent optional ones are None.
@@ -373,11 +369,11 @@ class ApiStream(ChainStream, RESTStream[Any]):
             record[name] = self._value(row.get(name), column)
         return {
             **record,
-            **more,
             "_channel": "api",
             "_unit": unit,
             "_line": None,
             "_dump_day": None,
+            **more,
         }
 
     def _value(self, value: Any, column: Column) -> Any:  # noqa: ANN401 (any JSON value)
@@ -396,8 +392,9 @@ class ApiStream(ChainStream, RESTStream[Any]):
         # `date` repeats the day of `time`; the canonical form has no date columns.
         seen = (name for name in row if not (name == "date" or name.endswith("_date")))
         known = {column.name: column for column in self.table.known}
-        unknown = [name for name in seen if name not in self._announced and name not in more]
+        unknown = [name for name in seen if name not in self._announced | self.ignored and name not in more]
         if unknown:
+            self._unit = None  # a SCHEMA between two units belongs to neither
             self.announce([known.get(name, Column(name, Kind.TEXT)) for name in unknown], self.path)
 
 

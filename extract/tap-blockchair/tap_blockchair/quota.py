@@ -27,6 +27,8 @@ STATE_KEY = "api_quota"
 BAN = timedelta(hours=1)
 """How long an address is banned after repeated over-limit answers (code 429)."""
 
+_BASE_COSTS = {"stats": 1, "transactions": 5, "outputs": 10, "calls": 10}
+_USUAL_COST = 2
 _DEFAULT_LIMIT = 10
 _OPERATORS = frozenset({"not", "or"})
 
@@ -50,17 +52,18 @@ class Paused(Exception):  # noqa: N818 (no error: the tap ends well and goes on 
         return f"after {self.until:%Y-%m-%d %H:%M} UTC" if self.until else "after the next 00:00 UTC"
 
 
-def estimate(url: str, base: int) -> Decimal:
+def estimate(url: str) -> Decimal:
     """Tell what a request will cost, before it is made.
 
     Args:
-        url: The request's address with its query.
-        base: Points of the table's plain request.
+        url: The request's address with its query; the last part of its path names the table.
 
     Returns:
         Points: (base + filters) * (1 + 0.01 * rows beyond the default of 10).
     """
-    query = parse_qs(urlsplit(url).query)
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    base = _BASE_COSTS.get(parts.path.rpartition("/")[2], _USUAL_COST)
     filters = sum(term not in _OPERATORS for text in query.get("q", []) for term in text.split(","))
     limit = int(query.get("limit", [str(_DEFAULT_LIMIT)])[0])
     return (base + filters) * (1 + Decimal(max(0, limit - _DEFAULT_LIMIT)) / 100)

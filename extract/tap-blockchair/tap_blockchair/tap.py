@@ -10,13 +10,15 @@ from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
 from tap_blockchair import schemas
-from tap_blockchair.api_streams import AddressesStream, BlocksStream, StatsStream
 from tap_blockchair.dumps import FolderDumps
+from tap_blockchair.heights import BlocksStream
 from tap_blockchair.quota import STATE_KEY, Quota
 from tap_blockchair.redaction import protect, redact
 from tap_blockchair.settings import CONFIG_SCHEMA, Settings
+from tap_blockchair.snapshots import AddressesStream, StatsStream
 from tap_blockchair.streams import DumpStream, LatestStream
 from tap_blockchair.transfer import HostDumps
+from tap_blockchair.walks import WalkStream, walks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,3 +91,6 @@ class TapBlockchair(Tap):
             from_api.append((BlocksStream, "blocks", schemas.api_table(chain, "blocks")))
         for kind, name, table in from_api:
             yield kind(self, chain=chain, table_name=name, table=table, settings=settings, quota=quota)
+        if settings.channel == "api":
+            for name in walks(chain):
+                yield WalkStream(self, chain=chain, table_name=name, settings=settings, quota=quota)

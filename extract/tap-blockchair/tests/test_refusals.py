@@ -121,7 +121,7 @@ def test_or_stopped_with_the_state_unmoved(
         assert case.says in said
     if case.ends == "well":
         assert result.error is None
-        assert "What is left: the blocks 100 to 250, about 11.4 points." in caplog.text
+        assert "What is left: the blocks of heights 100 to 250, about 11 points." in caplog.text
         assert f"Resume after {case.until[:16].replace('T', ' ')} UTC" in caplog.text  # type: ignore[index]
     assert result.state["api_quota"].get("until") == case.until
 
@@ -203,18 +203,18 @@ def test_bodies_that_are_no_envelope(run: Any, chain: Any, body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "base", "points"),
+    ("query", "table", "points"),
     [
-        ("q=id(0..99)&s=id(asc)&limit=100", 2, "5.7"),
-        ("q=id(1...),block_id(0..9)&limit=100", 5, "13.3"),
-        ("limit=100", 2, "3.8"),
-        ("", 10, "10"),
-        ("q=not,type(synthetic_coinbase)&limit=1", 10, "11"),
-        ("q=time(2024-01-01..)&limit=1&key=x", 2, "3"),
+        ("q=id(0..99)&s=id(asc)&limit=100", "blocks", "5.7"),
+        ("q=id(1...),block_id(0..9)&limit=100", "erc-20/transactions", "13.3"),
+        ("limit=100", "addresses", "3.8"),
+        ("", "outputs", "10"),
+        ("q=not,type(synthetic_coinbase)&limit=1", "calls", "11"),
+        ("q=time(2024-01-01..)&limit=1&key=x", "blocks", "3"),
     ],
 )
-def test_estimated_costs(query: str, base: int, points: str) -> None:
-    assert f"{estimate(f'https://host/path?{query}', base).normalize():f}" == points
+def test_estimated_costs(query: str, table: str, points: str) -> None:
+    assert f"{estimate(f'https://host/chain/{table}?{query}').normalize():f}" == points
 
 
 def test_the_days_points_are_kept_across_runs(run: Any, chain: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -225,7 +225,7 @@ def test_the_days_points_are_kept_across_runs(run: Any, chain: Any, caplog: pyte
     assert [record["id"] for record in first.records("bitcoin_blocks")] == list(range(100))
     assert first.state["api_quota"] == {"day": "2024-05-06", "points": 15.0}
     assert "allows 20 points, 15 are spent and the next request costs 5.7" in caplog.text
-    assert "the blocks 100 to 250, about 11.4 points. Resume after 2024-05-07 00:00 UTC" in caplog.text
+    assert "the blocks of heights 100 to 250, about 11 points. Resume after 2024-05-07 00:00 UTC" in caplog.text
     chain.queries.clear()
     more = run(config_of(chain, points_per_day=24), state=first.state, select=BLOCKS)
     # Two requests find out what is due; then the account is at 25.
