@@ -102,7 +102,10 @@ class Admin:
         return self._events.reorg(wanted["chain"], wanted["depth"], self._clock.now())
 
     def _replace(self, wanted: Any) -> dict[str, Any]:  # noqa: ANN401
-        day = None if wanted.get("day") is None else date.fromisoformat(wanted["day"])
+        try:
+            day = None if wanted.get("day") is None else date.fromisoformat(wanted["day"])
+        except ValueError:
+            raise ValueError(f"{wanted['day']!r} is no ISO date, such as 2025-01-02.") from None
         change = wanted.get("change", "restated")
         return self._events.replace(wanted["chain"], wanted["table"], day, change, self._clock.now())
 

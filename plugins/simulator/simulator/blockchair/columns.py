@@ -55,6 +55,8 @@ class Filter(enum.Enum):
     EQUALITY = enum.auto()
     RANGE = enum.auto()
     TIME = enum.auto()
+    PREFIX = enum.auto()
+    """`^` and what the text begins with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,7 @@ class Column:
         sortable: Whether `s=` may name it.
         in_api: Whether the API has it.
         in_dumps: Whether dumps have it.
+        order: Takes what rows are sorted by from a row, where that is not the value.
         london: Added with Ethereum's London upgrade; dumps have it only where a switch says so, at the end.
     """
 
@@ -81,7 +84,13 @@ class Column:
     sortable: bool = False
     in_api: bool = True
     in_dumps: bool = True
+    order: Callable[[Any], Any] | None = None
     london: bool = False
+
+    def rank(self, row: object) -> tuple[bool, Any]:
+        """What rows are sorted by; what is null comes before everything else."""
+        value = (self.order or self.get)(row)
+        return value is not None, 0 if value is None else value
 
 
 class Money:

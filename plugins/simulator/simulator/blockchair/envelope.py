@@ -11,6 +11,7 @@ from fastapi import Response
 from simulator.blockchair.php_json import encode
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from decimal import Decimal
 
     from simulator.blockchair.columns import Json
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _RENDER_TIME: Final = 0.004
 _QUERY_TIME: Final = 0.1
 _FULL_TIME: Final = 0.104
+_PAST: Final = "2023-11-12 02:00:00"
 _API: Final[dict[str, Json]] = {
     "version": "2.0.95-ie",
     "last_major_update": "2022-11-07 02:00:00",
@@ -77,7 +79,7 @@ def failure(code: int, error: str) -> Answer:
     return Answer(data=None, code=code, error=error)
 
 
-def respond(answer: Answer, now: datetime, servers: str, price: Decimal) -> Response:
+def respond(answer: Answer, now: datetime, servers: str, price: Decimal, quirks: Collection[str] = ()) -> Response:
     """The response that carries an answer.
 
     Args:
@@ -85,7 +87,9 @@ def respond(answer: Answer, now: datetime, servers: str, price: Decimal) -> Resp
         now: The simulated instant.
         servers: Names of the backends.
         price: Spot price in USD of the chain's coin.
+        quirks: Oddities that are switched on.
     """
+    shown = "Ignore" if "cache-ignore" in quirks else answer.shown_duration
     failed = answer.error is not None
     context: dict[str, Json] = {"code": answer.code}
     if failed:
@@ -96,12 +100,12 @@ def respond(answer: Answer, now: datetime, servers: str, price: Decimal) -> Resp
         "market_price_usd": float(price),
         "cache": {
             "live": True,
-            "duration": answer.duration if answer.shown_duration is None else answer.shown_duration,
+            "duration": answer.duration if shown is None else shown,
             "since": f"{now:%Y-%m-%d %H:%M:%S}",
             "until": f"{now + timedelta(seconds=answer.duration):%Y-%m-%d %H:%M:%S}",
             "time": None,
         },
-        "api": dict(_API),
+        "api": _API | ({"next_major_update": _PAST} if "past-update" in quirks else {}),
         "servers": "API4" if failed else servers,
         "time": None if failed else _QUERY_TIME,
         "render_time": _RENDER_TIME,

@@ -43,15 +43,17 @@ class Blockchair:
                 blocks_per_day=settings.blocks_per_day,
                 transactions_per_block=settings.transactions_per_block,
                 chains=tuple(settings.chains),
+                era=settings.ethereum_era,
+                control_characters="control-characters" in settings.quirks,
             )
         )
-        made = WorldDumps(world, prices)
+        made = WorldDumps(world, prices, settings.quirks)
         folder = settings.dumps_dir
         self._clock = clock
         quotas = Quotas(settings.points_per_day, settings.requests_per_minute, settings.api_keys)
         self._api = Api(world, prices, quotas, settings.quirks)
         self._host = DumpHost(made if folder is None else FolderDumps(folder))
-        self.events = Events(world, made)
+        self.events = Events(world, made if folder is None else None)
 
     def routers(self) -> list[APIRouter]:
         """The routers of API and dump host."""

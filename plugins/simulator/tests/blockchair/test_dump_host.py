@@ -38,7 +38,10 @@ def test_index_lists_published_days_only(serve: Any) -> None:
 
 def test_index_pages_lead_to_the_files(served: Any) -> None:
     assert re.findall(r'<a href="([a-z]+/)">', served.get("/dumps/").text) == ["bitcoin/", "dogecoin/", "ethereum/"]
-    assert re.findall(r'<a href="([a-z]+/)">', served.get("/dumps/ethereum/").text) == ["blocks/", "transactions/"]
+    folders = re.findall(r'<a href="([a-z0-9-]+/)">', served.get("/dumps/ethereum/").text)
+    assert folders == ["addresses/", "blocks/", "calls/", "erc-20/", "transactions/", "uncles/"]
+    folders = re.findall(r'<a href="([a-z0-9-]+/)">', served.get("/dumps/ethereum/erc-20/").text)
+    assert folders == ["tokens/", "transactions/"]
     page = served.get("/dumps/bitcoin/outputs/")
     assert page.headers["content-type"].startswith("text/html")
     assert re.search(r"02-Jan-2025 00:30 +\d+K\n", page.text)
