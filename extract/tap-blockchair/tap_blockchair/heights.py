@@ -70,6 +70,14 @@ class HeightStream(ApiStream):
             rows is given too.
         """
 
+    def bottom(self) -> int | None:
+        """Find where a table begins of which everything is wanted.
+
+        Returns:
+            0 where rows are few and far between: the first one known may be gone after a reorganisation.
+        """
+        return 0
+
     @abstractmethod
     def edge(self, direction: str) -> int | None:
         """Ask for the table's own first or last height.
@@ -159,7 +167,7 @@ class HeightStream(ApiStream):
 
     def _first(self) -> int | None:
         start = self.settings.start
-        return self.edge("asc") if start is None else self._block_at(f"{start}..", "asc")
+        return self.bottom() if start is None else self._block_at(f"{start}..", "asc")
 
     def _block_at(self, time: str, direction: str) -> int | None:
         rows = self.ask("blocks", q=f"time({time})", s=f"id({direction})", limit=1).rows
@@ -245,6 +253,10 @@ class BlocksStream(HeightStream):
     def edge(self, direction: str) -> int | None:
         rows = self.ask(s=f"id({direction})", limit=1).rows
         return int(rows[0]["id"]) if rows else None
+
+    @override
+    def bottom(self) -> int | None:
+        return self.edge("asc")
 
     @override
     def added(self, row: dict[str, Any], position: int) -> dict[str, Any]:

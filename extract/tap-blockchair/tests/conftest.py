@@ -291,6 +291,8 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     place = ("--state-dir", str(tmp_path_factory.mktemp("simulator")))
     size = ("--days", "2", "--blocks-per-day", "6", "--transactions-per-block", "4")
+    # Of this era, because later blocks have no uncles.
+    size += ("--ethereum-era", "london", "--quirks", "duplicate-outputs,nonce-strings,cache-ignore,past-update")
     subprocess.run([program, "start", *place, "--no-env-file", *size], check=True, capture_output=True)
     try:
         status = subprocess.run([program, "status", *place, "--json"], check=True, capture_output=True)

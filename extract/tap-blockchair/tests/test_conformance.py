@@ -9,9 +9,7 @@ from singer_sdk.testing import SuiteConfig, get_tap_test_class
 
 from tap_blockchair.tap import TapBlockchair
 
-# Tables that a small simulated world need not have.
-RARE = [f"ethereum_{table}" for table in ("uncles", "calls", "erc20_transactions", "erc20_tokens")]
-SUITE = SuiteConfig(max_records_limit=150, ignore_no_records_for_streams=RARE)
+SUITE = SuiteConfig(max_records_limit=150)
 
 
 def _config(channel: str) -> dict[str, Any]:

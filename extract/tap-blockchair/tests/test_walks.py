@@ -216,7 +216,7 @@ def test_a_walk_stopped_by_its_points_goes_on_at_a_whole_block(run: Any, bitcoin
         # An own day for each run: the state of the day before leaves its points.
         if state:
             state["api_quota"] = {}
-        result = run(config_of(bitcoin, points_per_day=18), state=state, select=("bitcoin_transactions",))
+        result = run(config_of(bitcoin, points_per_day=17), state=state, select=("bitcoin_transactions",))
         assert result.error is None
         table = applied(result, "bitcoin_transactions", table)
         state, runs = result.state, runs + 1
