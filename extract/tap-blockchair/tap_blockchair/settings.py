@@ -46,7 +46,8 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         title="Channel",
         description=(
             "Where rows come from. `auto`: every table that has a daily dump from dumps, statistics and addresses "
-            "from the API. `dumps`: dumps only. `api`: blocks, statistics and addresses, all from the API."
+            "from the API. `dumps`: dumps only. `api`: every table from the API, in ranges of heights; one recent day of a "
+            "big table costs thousands of points."
         ),
     ),
     th.Property(
