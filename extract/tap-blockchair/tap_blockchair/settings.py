@@ -46,8 +46,8 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         title="Channel",
         description=(
             "Where rows come from. `auto`: every table that has a daily dump from dumps, statistics and addresses "
-            "from the API. `dumps`: dumps only. `api`: every table from the API, in ranges of heights; one recent day of a "
-            "big table costs thousands of points."
+            "from the API. `dumps`: dumps only. `api`: every table from the API, in ranges of heights; one recent day "
+            "of a big table costs thousands of points."
         ),
     ),
     th.Property(
