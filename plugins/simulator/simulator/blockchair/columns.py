@@ -118,18 +118,27 @@ class Money:
         Returns:
             Dollars, not rounded.
         """
+        if isinstance(amount, int):
+            return self._close(time // 86_400) * amount / self._unit
         whole = Fraction(amount)
         return self._close(time // 86_400) * whole.numerator / (whole.denominator * self._unit)
 
 
-def dump_text(column: Column, row: object, money: Money) -> str:
-    """A row's field as it stands in a dump file."""
-    value = column.get(row)
-    if value is None:
-        return "-1" if column.kind is Kind.TERNARY else r"\N"
-    if column.kind is Kind.USD:
-        value = money.dollars(value, column.when(row))
-    return _IN_DUMPS.get(column.kind, str)(value)
+def dump_writer(column: Column, money: Money) -> Callable[[object], str]:
+    """What writes a column's field of a row as it stands in a dump file; made once for a million rows."""
+    get, when, dollars = column.get, column.when, money.dollars
+    null = "-1" if column.kind is Kind.TERNARY else r"\N"
+    form = _IN_DUMPS.get(column.kind, str)
+
+    def field(row: object) -> str:
+        value = get(row)
+        return null if value is None else form(value)
+
+    def worth(row: object) -> str:
+        value = get(row)
+        return null if value is None else form(dollars(value, when(row)))
+
+    return worth if column.kind is Kind.USD else field
 
 
 def api_value(column: Column, row: object, money: Money) -> Json:

@@ -9,6 +9,8 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
+from itertools import chain as chain_up
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol
 
 from simulator.blockchair.columns import Money
@@ -27,9 +29,11 @@ _PUBLISHED_AFTER: Final = timedelta(minutes=30)
 """How long after its end a day's files appear."""
 _REBUILT_AFTER: Final = timedelta(hours=1, minutes=20)
 """When in a day the latest addresses and tokens appear."""
+_A_SECOND: Final = timedelta(seconds=1)
 _DATED: Final = re.compile(r"(?P<stem>blockchair_\w+(?:-\w+)*)_(?P<day>\d{8})\.tsv\.gz")
 _NAME: Final = re.compile(r"blockchair_(?P<chain>[a-z-]+)_(?P<table>[a-z]+)_(?:\d{8}|latest)\.tsv\.gz")
 _CHUNK: Final = 1 << 16
+_BATCH: Final = 1000
 
 
 class DumpFile(Protocol):
@@ -225,21 +229,23 @@ class WorldDumps:
 
     def _make(self, key: tuple[str, str, date]) -> MadeFile | None:
         chain, name, day = key
+        rows: Iterator[object]
         money = self._money[chain]
         if (chain, name) in self._views:
             view = self._views[chain, name]
-            columns, rows = view.dump_columns(), view.rows(self._world, midnight_of(day))
+            columns, rows = view.dump_columns(), iter(view.rows(self._world, midnight_of(day) - _A_SECOND))
             published = int((midnight_of(day) + _REBUILT_AFTER).timestamp())
             stem = f"{view.file_stem}_latest.tsv"
         else:
             table = self._tables[chain, name]
             columns = table.dump_columns(london="london-columns" in self._quirks)
-            rows = [row for block in self._world.blocks_of(chain, day) for row in table.rows(block)]
+            rows = (row for block in self._world.blocks_of(chain, day) for row in table.rows(block))
             published = int((midnight_of(day) + timedelta(days=1) + _PUBLISHED_AFTER).timestamp())
             stem = f"{table.file_stem}_{day:%Y%m%d}.tsv"
-        if not rows:
+        first = next(rows, None)
+        if first is None:
             return None
-        sheet = Sheet(columns, written(columns, rows, money))
+        sheet = Sheet(columns, written(columns, chain_up((first,), rows), money))
         sheet.distort(self._quirks)
         for change in self._changes.get(key, ()):
             sheet.change(change)
@@ -249,6 +255,12 @@ class WorldDumps:
 def midnight_of(day: date) -> datetime:
     """The first instant of a UTC day."""
     return datetime.combine(day, time(), tzinfo=UTC)
+
+
+def batched(lines: Iterator[str]) -> Iterator[list[str]]:
+    """Lines by the thousand, so that neither many small writes nor one large text are made of them."""
+    while some := list(islice(lines, _BATCH)):
+        yield some
 
 
 def packed(name: str, sheet: Sheet, modified: int, *, final: bool) -> MadeFile:
@@ -262,7 +274,12 @@ def packed(name: str, sheet: Sheet, modified: int, *, final: bool) -> MadeFile:
     """
     content = io.BytesIO()
     with gzip.GzipFile(filename=name, mode="wb", compresslevel=6, fileobj=content, mtime=modified) as stream:
-        stream.write(sheet.text().encode() + (b"\n" if final else b""))
+        end = b""
+        for some in batched(sheet.lines()):
+            stream.write(end + "\n".join(some).encode())
+            end = b"\n"
+        if final:
+            stream.write(b"\n")
     return MadeFile(f"{name}.gz", content.getvalue(), modified)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from simulator.blockchair.columns import Column, Kind, dump_text, plain
+from simulator.blockchair.columns import Column, Kind, dump_writer, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from simulator.blockchair.columns import Money
 
@@ -18,9 +18,10 @@ _NAMES: Final = frozenset({"guessed_miner", "token_name", "name"})
 _NULL: Final = r"\N"
 
 
-def written(columns: tuple[Column, ...], rows: Iterable[object], money: Money) -> list[list[str]]:
-    """The fields of all rows, as a dump writes them."""
-    return [[dump_text(column, row, money) for column in columns] for row in rows]
+def written(columns: tuple[Column, ...], rows: Iterable[object], money: Money) -> Iterator[list[str]]:
+    """The fields of all rows, as a dump writes them; row by row, since a file may have a million."""
+    writers = [dump_writer(column, money) for column in columns]
+    return ([write(row) for write in writers] for row in rows)
 
 
 class Sheet:
@@ -28,22 +29,32 @@ class Sheet:
 
     Args:
         columns: The columns.
-        rows: Their fields.
+        rows: Their fields, gone through once; only what changes a file holds all of them.
     """
 
-    def __init__(self, columns: tuple[Column, ...], rows: list[list[str]]) -> None:
+    def __init__(self, columns: tuple[Column, ...], rows: Iterable[list[str]]) -> None:
         self._names = [column.name for column in columns]
         self._columns = columns
-        self._rows = rows
+        self._given: Iterable[list[str]] | None = rows
+        self._held: list[list[str]] = []
 
-    def text(self) -> str:
-        """The file's text, without a line end after the last row."""
-        return "\n".join(["\t".join(self._names), *("\t".join(row) for row in self._rows)])
+    def lines(self) -> Iterator[str]:
+        """Header and rows, without line ends."""
+        yield "\t".join(self._names)
+        for row in self._held if self._given is None else self._given:
+            yield "\t".join(row)
+
+    @property
+    def _rows(self) -> list[list[str]]:
+        if self._given is not None:
+            self._held, self._given = list(self._given), None
+        return self._held
 
     def distort(self, quirks: frozenset[str]) -> None:
         """Apply the oddities that concern files."""
         if "empty-nulls" in quirks:
-            self._rows = [["" if field == _NULL else field for field in row] for row in self._rows]
+            for row in self._rows:
+                row[:] = ["" if field == _NULL else field for field in row]
         if "missing-columns" in quirks:
             self._drop("time")
         if "extra-columns" in quirks:
@@ -74,7 +85,7 @@ class Sheet:
 
     def empty(self) -> None:
         """Lose all rows."""
-        self._rows = []
+        self._rows.clear()
 
     def cut_a_row(self) -> None:
         """Let the row in the middle lose its last field."""
