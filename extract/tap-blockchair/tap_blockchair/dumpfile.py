@@ -97,7 +97,7 @@ def verify(path: Path, name: str, table: Table, cut: DayColumn | None = None) ->
     if start != _MAGIC:
         raise DumpError(f"{name} is not a gzip file (a server's message in its place?). {_KEPT} Fetch it again later.")
     digest = hashlib.sha256()
-    parts = _lines(path, name, digest.update)
+    parts = lines_of(path, name, digest.update)
     head = next(parts, [b""])
     columns = _bind(head.pop(0), name, table)
     check = _LineCheck(name, [column.name for column in columns], cut)
@@ -116,54 +116,76 @@ def verify(path: Path, name: str, table: Table, cut: DayColumn | None = None) ->
     )
 
 
-def read_rows(
-    path: Path,
-    name: str,
-    layout: DumpLayout,
-    keys: tuple[str, ...],
-    constants: Mapping[str, Any],
-) -> Iterator[dict[str, Any]]:
-    """Read the rows of a verified dump file, exactly.
+class RowReader:
+    """Reads the rows of a verified dump file, exactly.
 
     Args:
-        path: The file.
-        name: What to call it in messages.
+        name: What to call the file in messages.
         layout: What `verify` found.
         keys: Columns that must not be null, as far as the file has them.
         constants: Columns that the tap adds, with the same value in every row.
-
-    Yields:
-        Records.
-
-    Raises:
-        DumpError: A value does not fit its column; the message names file, line and column.
     """
-    names = [column.name for column in layout.columns]
-    readers = [(index, FROM_TEXT[c.kind]) for index, c in enumerate(layout.columns) if c.kind in FROM_TEXT]
-    texts = [index for index, column in enumerate(layout.columns) if column.kind is Kind.TEXT]
-    key_indexes = [names.index(key) for key in keys if key in names]
-    added = {**{column.name: None for column in layout.absent}, **constants}
-    rows = islice(chain.from_iterable(_lines(path, name)), 1, None)
-    for line_number, line in enumerate(rows, FIRST_ROW):
+
+    def __init__(self, name: str, layout: DumpLayout, keys: tuple[str, ...], constants: Mapping[str, Any]) -> None:
+        self.name = name
+        self.layout = layout
+        columns = layout.columns
+        self._names = [column.name for column in columns]
+        self._readers = [(index, FROM_TEXT[c.kind]) for index, c in enumerate(columns) if c.kind in FROM_TEXT]
+        self._texts = [index for index, column in enumerate(columns) if column.kind is Kind.TEXT]
+        self._keys = [self._names.index(key) for key in keys if key in self._names]
+        self._added = {**{column.name: None for column in layout.absent}, **constants}
+
+    def rows(self, path: Path) -> Iterator[dict[str, Any]]:
+        """Read all rows.
+
+        Args:
+            path: The file.
+
+        Yields:
+            Records.
+
+        Raises:
+            DumpError: A value does not fit its column; the message names file, line and column.
+        """
+        rows = islice(chain.from_iterable(lines_of(path, self.name)), 1, None)
+        for number, line in enumerate(rows, FIRST_ROW):
+            yield self.record(line, number)
+
+    def record(self, line: bytes, number: int) -> dict[str, Any]:
+        """Read a row.
+
+        Args:
+            line: Its bytes.
+            number: Its line in the file.
+
+        Returns:
+            A record.
+
+        Raises:
+            DumpError: A value does not fit its column.
+        """
         try:
             text = line.decode()
             fields: list[Any] = text.split("\t")
             if NULL in text:
-                for index in texts:
+                for index in self._texts:
                     if fields[index] == NULL:
                         fields[index] = None
-            for index, read in readers:
+            for index, read in self._readers:
                 value = fields[index]
                 fields[index] = read(value) if value and value != NULL else None
         except ValueError as error:  # UnicodeDecodeError is one, too
-            raise _unusable(line, line_number, name, layout, error) from None
-        for index in key_indexes:
+            raise _unusable(line, number, self.name, self.layout, error) from None
+        for index in self._keys:
             if fields[index] is None:
-                raise DumpError(f"{name}, line {line_number}: {names[index]} is empty but part of the key. {_KEPT}")
-        record = dict(zip(names, fields, strict=True))
-        record.update(added)
-        record["_line"] = line_number
-        yield record
+                raise DumpError(
+                    f"{self.name}, line {number}: {self._names[index]} is empty but part of the key. {_KEPT}"
+                )
+        record = dict(zip(self._names, fields, strict=True))
+        record.update(self._added)
+        record["_line"] = number
+        return record
 
 
 class _LineCheck:
@@ -199,8 +221,20 @@ class _LineCheck:
         raise DumpError(f"{self._name}, line {self.rows + number + FIRST_ROW}: {fault}. {_KEPT}")
 
 
-def _lines(path: Path, name: str, listen: Callable[[bytes], object] = lambda _part: None) -> Iterator[list[bytes]]:
-    """Unzip a file and give its lines in portions; the checksum at its end is checked."""
+def lines_of(path: Path, name: str, listen: Callable[[bytes], object] = lambda _part: None) -> Iterator[list[bytes]]:
+    """Unzip a file and give its lines in portions; the checksum at its end is checked.
+
+    Args:
+        path: The file.
+        name: What to call it in messages.
+        listen: Told all compressed bytes.
+
+    Yields:
+        Lines without their newlines, the header first.
+
+    Raises:
+        DamagedDumpError: The gzip does not hold.
+    """
     rest = b""
     try:
         for part in _unzip(path, listen):

@@ -10,12 +10,11 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Any
 
 _MEGA = 1e6
-_ROWS = 1 << 13  # rows between two looks at the clock
 
 
 class Progress:
@@ -70,18 +69,14 @@ class Progress:
             self._bar.update(count)
         self._tell()
 
-    def counted(self, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        """Count rows as they pass."""
-        for number, row in enumerate(rows, 1):
-            if not number % _ROWS:
-                self._rows += _ROWS
-                self._tell()
-            yield row
+    def rows(self, count: int) -> None:
+        """Count rows that were written."""
+        self._rows += count
+        self._tell()
 
-    def finish(self, rows: int) -> None:
+    def finish(self) -> None:
         """Count a day as done."""
         self._done += 1
-        self._rows += rows % _ROWS
         self._tell()
 
     def _tell(self) -> None:

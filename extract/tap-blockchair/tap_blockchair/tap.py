@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
-from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
@@ -19,6 +18,7 @@ from tap_blockchair.snapshots import AddressesStream, StatsStream
 from tap_blockchair.streams import DumpStream, LatestStream
 from tap_blockchair.transfer import HostDumps
 from tap_blockchair.walks import WalkStream, walks
+from tap_blockchair.writer import LineWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ class TapBlockchair(Tap):
     name = "tap-blockchair"
     config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_SCHEMA
     # Several times faster than the default writer, and as exact: decimals and integers of any size keep every digit.
-    message_writer_class = MsgSpecWriter
+    message_writer_class = LineWriter
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
