@@ -1,4 +1,4 @@
-"""What all streams share: name, columns, bookmark, and columns that turn up unannounced."""
+"""What all streams share: name, columns, bookmark, units, and columns that turn up unannounced."""
 
 from __future__ import annotations
 
@@ -6,17 +6,23 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.streams.core import Stream
+from typing_extensions import override
 
 from tap_blockchair.schemas import json_schema, provenance_columns
+from tap_blockchair.units import ANNOTATION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from singer_sdk import Tap
+    from singer_sdk.helpers._batch import BatchConfig
+    from singer_sdk.singerlib import SchemaMessage
 
     from tap_blockchair.schemas import Column, Table
     from tap_blockchair.settings import Settings
+    from tap_blockchair.units import Unit
 
 
 class ChainStream(Stream):
@@ -33,6 +39,7 @@ class ChainStream(Stream):
         columns = (*table.columns, *provenance_columns(table_name))
         self._announced = {column.name for column in columns}
         self._extra: tuple[Column, ...] = ()
+        self._unit: Unit | None = None
         super().__init__(
             tap,
             # A hyphen would be read as the border between schema and table.
@@ -40,6 +47,45 @@ class ChainStream(Stream):
             schema=json_schema(columns, (*table.keys, "_channel", "_unit")),
         )
         self.primary_keys = table.keys
+
+    def open_unit(self, unit: Unit) -> None:
+        """Send SCHEMA with a unit's description: the rows that follow are that unit, and replace its range.
+
+        A stream calls this in `get_records` (or what that calls), before it yields the unit's first row, and also
+        where the unit has no row at all: then the range became empty, and a loader deletes what it has there. The SDK
+        writes a row before it asks for the next one, so rows yielded earlier stand before the message. For a page of
+        heights 100 to 199 of the API, known to hold 100 rows:
+
+            self.open_unit(Unit.of_heights("bitcoin/blocks/heights/100-199", "id", 100, 199, rows=100))
+            yield from rows
+
+        A unit's rows come in one piece, and its bookmark after its last row. Snapshots, which never replace an
+        earlier one, open no unit.
+
+        Args:
+            unit: What follows.
+        """
+        self._unit = unit
+        self._write_schema_message()
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether stream maps change or filter this stream's records."""
+        return not (len(self.stream_maps) == 1 and type(self.stream_maps[0]) is SameRecordTransform)
+
+    @override
+    def get_batch_config(self, config: Mapping[str, Any]) -> BatchConfig | None:
+        """Use no batch files: an API stream's units are small, and their SCHEMA messages come between its rows."""
+        return None
+
+    @override
+    def _generate_schema_messages(self) -> Generator[SchemaMessage, None, None]:
+        for message in super()._generate_schema_messages():
+            # A loader cannot replace by a column that a stream map or the selection has taken away.
+            if self._unit is not None and self._unit.column in message.schema["properties"]:
+                annotation = self._unit.annotation(counted=not self.is_mapped)
+                message.schema = {**message.schema, ANNOTATION: annotation}
+            yield message
 
     def bookmark(self) -> Any | None:  # noqa: ANN401 (a day or a height)
         """Read where the last run ended.
@@ -66,6 +112,8 @@ class ChainStream(Stream):
     def announce(self, columns: Sequence[Column], where: str) -> None:
         """Add columns that the schema did not foresee, and send SCHEMA again before their first row.
 
+        This ends the unit that is open, if any. So a stream looks at all rows of a unit before it opens the unit.
+
         Args:
             columns: The new columns.
             where: The file or address that has them.
@@ -83,4 +131,5 @@ class ChainStream(Stream):
         selected["properties"].update(added)
         self._tap.mapper.register_raw_stream_schema(self.name, selected, self.primary_keys)
         self._stream_maps = None
+        self._unit = None
         self._write_schema_message()

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+import time
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import parse_qs, urlsplit
 
 import requests
-from singer_sdk.authenticators import APIKeyAuthenticator
-from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError, SyncError
 from singer_sdk.streams.rest import RESTStream
 from typing_extensions import override
 
 from tap_blockchair import values, web
 from tap_blockchair.base import ChainStream
+from tap_blockchair.quota import BAN, Paused, estimate
 from tap_blockchair.redaction import redact
+from tap_blockchair.refusals import DOUBTFUL_TRIES, DoubtfulError, LimitReachedError, Reaction, refusal
 from tap_blockchair.schemas import Column, Kind
 
 if TYPE_CHECKING:
@@ -27,30 +29,12 @@ if TYPE_CHECKING:
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Auth, Context, RequestFunc
 
+    from tap_blockchair.quota import Quota
     from tap_blockchair.schemas import Table
     from tap_blockchair.settings import Settings
 
 PAGE = 100
 """Rows per page; Blockchair's maximum."""
-
-_LIMIT = (
-    "a limit is used up (requests a minute, points a day, or a request too complex)",
-    "Wait a minute, or until 00:00 UTC if the day's points are spent; an api_key raises the limits.",
-)
-_BLOCKED = ("this network address is blocked", "Do not repeat the request; a valid api_key usually lifts it.")
-_MEANINGS = {
-    400: ("the request was refused as malformed", "Please report this as a fault of the tap."),
-    402: _LIMIT,
-    404: ("there is nothing at this address", "Check api_url and chains."),
-    429: ("banned for an hour after repeated over-limit answers", "Wait at least an hour; lower requests_per_minute."),
-    430: _BLOCKED,
-    434: _BLOCKED,
-    435: ("too many requests at once", "Lower requests_per_minute."),
-    436: _LIMIT,
-    437: _LIMIT,
-    503: ("the server is down, or this network address is blocked", "Run again later."),
-}
-_RETRIABLE = frozenset({435})
 
 
 @dataclass(frozen=True)
@@ -93,27 +77,36 @@ class Answer:
         raise FatalAPIError("the answer tells neither context.cache.since nor a Date, so a snapshot has no time.")
 
 
-def parse_answer(response: requests.Response) -> Answer:
+def parse_answer(response: requests.Response) -> Answer | None:
     """Read the envelope with exact numbers.
 
     Args:
-        response: An answer with a good status.
+        response: Any answer.
 
     Returns:
-        Data and context.
-
-    Raises:
-        FatalAPIError: The body is not Blockchair's envelope.
+        Data and context, or None where the body is not Blockchair's envelope.
     """
     try:
         body = response.json(parse_float=Decimal)
         data, context = body["data"], body.get("context") or {}
     except (requests.JSONDecodeError, KeyError, TypeError, AttributeError):
-        raise FatalAPIError(
-            f"{web.display(response.url)} answered something that is not Blockchair's JSON. "
-            "The bookmark stays where it was; check api_url.",
-        ) from None
+        return None
+    if not isinstance(context, dict):
+        return None
     return Answer([] if data is None else data, context, response.headers.get("Date"))
+
+
+class KeyInQuery:
+    """Puts the key into a request's address, once: requests are repeated and pass here each time."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign a request."""
+        if "key" not in parse_qs(urlsplit(request.url or "").query):
+            request.prepare_url(request.url, {"key": self._key})
+        return request
 
 
 class ApiStream(ChainStream, RESTStream[Any]):
@@ -121,6 +114,9 @@ class ApiStream(ChainStream, RESTStream[Any]):
 
     STATE_MSG_FREQUENCY = PAGE  # requests are slow and cost points: what was paid for is bookmarked at every page
     _LOG_REQUEST_METRIC_URLS = False
+    _doubts = 0
+    ignored: frozenset[str] = frozenset()
+    """Columns that the API has and the canonical form has not."""
 
     def __init__(  # noqa: PLR0913 (what a stream is made of)
         self,
@@ -130,10 +126,11 @@ class ApiStream(ChainStream, RESTStream[Any]):
         table_name: str,
         table: Table,
         settings: Settings,
-        pace: web.Pace,
+        quota: Quota,
     ) -> None:
-        self._pace = pace
+        self._quota = quota
         self._http = web.Session()
+        self._answer: Answer | None = None
         super().__init__(tap, chain=chain, table_name=table_name, table=table, settings=settings)
         self.path = f"/{chain}/{table_name}"
 
@@ -156,15 +153,39 @@ class ApiStream(ChainStream, RESTStream[Any]):
     @override
     def authenticator(self) -> Auth:
         key = self.settings.api_key
-        return APIKeyAuthenticator(key="key", value=key, location="params") if key else super().authenticator
+        return KeyInQuery(key) if key else super().authenticator
 
     @override
     def request_decorator(self, func: RequestFunc) -> RequestFunc:
-        def paced(request: requests.PreparedRequest, context: Context | None) -> requests.Response:
-            self._pace.wait()
+        def allowed(request: requests.PreparedRequest, context: Context | None) -> requests.Response:
+            self._quota.reserve(estimate(request.url or ""))
             return func(request, context)
 
-        return web.patient(paced, (RetriableAPIError, *web.NETWORK_FAULTS), self.backoff_handler)
+        def guarded(request: requests.PreparedRequest, context: Context | None) -> requests.Response:
+            try:
+                return allowed(request, context)
+            except LimitReachedError as limit:
+                self._wait_for_the_next_minute(limit)
+            try:
+                return allowed(request, context)
+            except LimitReachedError as limit:
+                # A minute's limit is over by now, so it is the day's. Asking on would end in a ban.
+                pause = self._quota.stop_today(limit.why)
+            raise pause
+
+        return web.patient(
+            guarded,
+            (RetriableAPIError, *web.NETWORK_FAULTS),
+            self.backoff_handler,
+            hopeless=lambda fault: isinstance(fault, DoubtfulError) and self._doubts >= DOUBTFUL_TRIES,
+        )
+
+    def _wait_for_the_next_minute(self, limit: LimitReachedError) -> None:
+        seconds: float = self._quota.rest() if limit.retry_after is None else limit.retry_after
+        if seconds > web.Pace.WINDOW + 1:
+            raise self._quota.stop_for(timedelta(seconds=seconds), limit.why)
+        self.logger.warning("%s Waiting %d s for the next minute, then trying once more.", limit, seconds)
+        time.sleep(seconds)
 
     @override
     def backoff_handler(self, details: Any) -> None:
@@ -179,27 +200,105 @@ class ApiStream(ChainStream, RESTStream[Any]):
 
     @override
     def validate_response(self, response: requests.Response) -> None:
-        status = response.status_code
-        if status >= HTTPStatus.BAD_REQUEST:
-            message = self.response_error_message(response)
-            if status in _RETRIABLE or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise RetriableAPIError(message, response)
-            raise FatalAPIError(message)
+        answer = parse_answer(response)
+        context = answer.context if answer else {}
+        cost = estimate(response.url)
+        self._quota.charge(response, cost, context.get("request_cost"))
+        self._answer = answer
+        code = response.status_code
+        if response.ok and isinstance(context.get("code"), int):
+            code = context["code"]
+        if code >= HTTPStatus.BAD_REQUEST:
+            self._refused(code, response)
         web.check_origin(response, self.settings)
+        if answer is None:
+            # A proxy's page, or an answer cut short.
+            raise RetriableAPIError(
+                f"{self.name}: {web.display(response.url)} answered something that is not Blockchair's JSON. "
+                "The bookmark stays where it was; check api_url.",
+                response,
+            )
+        self._doubts = 0
+
+    def _refused(self, code: int, response: requests.Response) -> NoReturn:
+        known = refusal(code, response.reason)
+        detail = self._answer.context.get("error") if self._answer else None
+        said = f" (it says: {redact(str(detail))})" if detail else ""
+        message = (
+            f"{self.name}: {web.display(response.url)} answered {code}: {known.meaning}{said}. "
+            f"The bookmark stays where it was. {known.advice}"
+        )
+        match known.reaction:
+            case Reaction.WAIT:
+                raise LimitReachedError(message, known.why, _retry_after(response))
+            case Reaction.REST:
+                raise self._quota.stop_for(max(BAN, timedelta(seconds=_retry_after(response) or 0)), known.why)
+            case Reaction.SLOW:
+                self._quota.pace.slow_down()
+                raise RetriableAPIError(message, response)
+            case Reaction.DOUBT:
+                self._doubts += 1
+                raise DoubtfulError(message, response)
+            case Reaction.RETRY:
+                raise RetriableAPIError(message, response)
+            case Reaction.STOP:
+                raise FatalAPIError(message)
 
     @override
-    def response_error_message(self, response: requests.Response) -> str:
-        status = response.status_code
-        meaning, advice = _MEANINGS.get(status, (response.reason or "no reason given", "Run again later."))
+    def get_records(self, context: Context | None) -> Iterable[dict[str, Any]]:
         try:
-            detail = str(response.json()["context"]["error"])
-        except (requests.JSONDecodeError, KeyError, TypeError):
-            detail = ""
-        said = f" (it says: {redact(detail)})" if detail else ""
-        return (
-            f"{self.name}: {web.display(response.url)} answered {status}: {meaning}{said}. "
-            f"The bookmark stays where it was. {advice}"
-        )
+            yield from self.collect(context)
+        except Paused as pause:
+            self.logger.warning(
+                "%s: stopped early, with its bookmark where its rows end: %s. What is left: %s. "
+                "Resume %s with this run's state.",
+                self.name,
+                pause.why,
+                self.left(),
+                pause.resume,
+            )
+        except SyncError:
+            self._save_account()
+            raise
+        # The SDK ends with a STATE of its own; points were spent even where no row came.
+        self.state_manager.is_flushed = False
+
+    def collect(self, context: Context | None) -> Iterable[dict[str, Any]]:
+        """Read the stream's rows.
+
+        Args:
+            context: The SDK's; this tap has no partitions.
+
+        Returns:
+            Records.
+
+        Raises:
+            Paused: The API must not be asked any more; what was given so far counts.
+        """
+        return super().get_records(context)
+
+    def left(self) -> str:
+        """Say what a pause leaves unread.
+
+        Returns:
+            Half a sentence.
+        """
+        return "this snapshot"
+
+    def cost_of_page(self, filters: int) -> Decimal:
+        """Estimate a full page of this table.
+
+        Args:
+            filters: How many filters its query has.
+
+        Returns:
+            Points.
+        """
+        return estimate(f"{self.path}?q={','.join(['x'] * filters)}&limit={PAGE}")
+
+    def _save_account(self) -> None:
+        self.state_manager.is_flushed = False
+        self._write_state_message()
 
     @override
     def request_records(self, context: Context | None) -> Iterable[dict[str, Any]]:
@@ -211,10 +310,11 @@ class ApiStream(ChainStream, RESTStream[Any]):
             return
         raise fault
 
-    def ask(self, **params: str | int) -> Answer:
-        """Make one request beside the pages, with the same pace, retries and checks.
+    def ask(self, table: str | None = None, **params: str | int) -> Answer:
+        """Make one request, with the pace, retries and checks of all.
 
         Args:
+            table: Another table of the chain than the stream's own.
             params: Query parameters.
 
         Returns:
@@ -225,30 +325,21 @@ class ApiStream(ChainStream, RESTStream[Any]):
         """
         request = self.build_prepared_request(
             method=self.http_method,
-            url=self.get_url(None),
+            url=f"{self.url_base}/{self.chain}/{table}" if table else self.get_url(None),
             params=params,
             headers=self.http_headers,
         )
         try:
-            return parse_answer(self.request_decorator(self._request)(request, None))
+            self.request_decorator(self._request)(request, None)
+            return self._parsed()
         except web.NETWORK_FAULTS as error:
             fault = web.unreachable(request.url, "api_url", error)
         raise fault
 
-    @override
-    def parse_response(self, response: requests.Response) -> Iterable[dict[str, Any]]:
-        yield from self.to_records(parse_answer(response))
-
-    @abstractmethod
-    def to_records(self, answer: Answer) -> Iterable[dict[str, Any]]:
-        """Turn an answer into records in the dumps' form.
-
-        Args:
-            answer: The answer to one page.
-
-        Returns:
-            Records.
-        """
+    def _parsed(self) -> Answer:
+        if self._answer is None:
+            raise RuntimeError("an answer is used before it was validated")
+        return self._answer
 
     def canonical(self, row: Mapping[str, Any], unit: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
         """Bring one row of the API to the dumps' form.
@@ -256,7 +347,7 @@ class ApiStream(ChainStream, RESTStream[Any]):
         Args:
             row: As the API gave it.
             unit: What the row was loaded with, see `_unit`.
-            more: Columns that the tap adds.
+            more: Columns that the tap adds; `_line` is None unless given.
 
         Returns:
             A record with every column of the schema; absent optional ones are None.
@@ -278,11 +369,11 @@ class ApiStream(ChainStream, RESTStream[Any]):
             record[name] = self._value(row.get(name), column)
         return {
             **record,
-            **more,
             "_channel": "api",
             "_unit": unit,
             "_line": None,
             "_dump_day": None,
+            **more,
         }
 
     def _value(self, value: Any, column: Column) -> Any:  # noqa: ANN401 (any JSON value)
@@ -301,6 +392,12 @@ class ApiStream(ChainStream, RESTStream[Any]):
         # `date` repeats the day of `time`; the canonical form has no date columns.
         seen = (name for name in row if not (name == "date" or name.endswith("_date")))
         known = {column.name: column for column in self.table.known}
-        unknown = [name for name in seen if name not in self._announced and name not in more]
+        unknown = [name for name in seen if name not in self._announced | self.ignored and name not in more]
         if unknown:
+            self._unit = None  # a SCHEMA between two units belongs to neither
             self.announce([known.get(name, Column(name, Kind.TEXT)) for name in unknown], self.path)
+
+
+def _retry_after(response: requests.Response) -> int | None:
+    text = response.headers.get("Retry-After", "")
+    return int(text) if text.isascii() and text.isdigit() else None

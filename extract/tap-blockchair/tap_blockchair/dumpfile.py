@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
-import io
+import hashlib
 import zlib
 from dataclasses import dataclass
+from itertools import chain, islice
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import FatalSyncError
@@ -14,13 +15,16 @@ from tap_blockchair.schemas import Column, Kind
 from tap_blockchair.values import FROM_TEXT, NULL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import date
     from pathlib import Path
 
     from tap_blockchair.schemas import Table
 
 _MAGIC = b"\x1f\x8b"
-_BUFFER = 1 << 20
+_READ = 1 << 18
+_UNZIPPED = 1 << 21  # bounds the memory, however well a file is compressed
+_GZIP = zlib.MAX_WBITS | 16
 FIRST_ROW = 2
 """Line of the first row; the header is line 1."""
 
@@ -29,6 +33,10 @@ _KEPT = "Nothing of this day was bookmarked."
 
 class DumpError(FatalSyncError):
     """A dump day that cannot be taken as it is."""
+
+
+class DamagedDumpError(DumpError):
+    """A file whose gzip does not hold: a second download may bring a good one."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,7 @@ class DumpLayout:
         absent: Announced columns that it lacks although nothing forces it to have them.
         rows: Number of rows.
         size: Bytes of the compressed file.
+        sha256: Digest of the compressed file.
     """
 
     columns: tuple[Column, ...]
@@ -48,18 +57,34 @@ class DumpLayout:
     absent: tuple[Column, ...]
     rows: int
     size: int
+    sha256: str
 
 
-def verify(path: Path, name: str, table: Table) -> DumpLayout:
+@dataclass(frozen=True)
+class DayColumn:
+    """The column by which the source cuts a table into days.
+
+    Attributes:
+        name: The column.
+        day: The day on which every row must lie.
+    """
+
+    name: str
+    day: date
+
+
+def verify(path: Path, name: str, table: Table, cut: DayColumn | None = None) -> DumpLayout:
     """Read a whole dump file without taking a value from it.
 
-    Checked are the gzip magic, the checksum and length at the gzip's end, the header, and the field count of every
-    line. So a damaged file emits no row at all; only a value that does not fit its column can stop a day half-way.
+    Checked are the gzip magic, the checksum and length at the gzip's end, the header, the field count of every line,
+    and that every row lies on the file's day. So a damaged file emits no row at all; only a value that does not fit
+    its column can stop a day half-way.
 
     Args:
         path: The file.
         name: What to call it in messages.
         table: The columns to find.
+        cut: The file's day, where it has one.
 
     Returns:
         The file's layout.
@@ -71,78 +96,184 @@ def verify(path: Path, name: str, table: Table) -> DumpLayout:
         start = file.read(len(_MAGIC))
     if start != _MAGIC:
         raise DumpError(f"{name} is not a gzip file (a server's message in its place?). {_KEPT} Fetch it again later.")
-    try:
-        with gzip.open(path) as unzipped, io.BufferedReader(unzipped, _BUFFER) as lines:
-            columns = _bind(lines.readline(), name, table)
-            rows = _count(lines, name, len(columns))
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DumpError(f"{name} is damaged or incomplete ({error}). {_KEPT} Fetch it again later.") from None
+    digest = hashlib.sha256()
+    parts = lines_of(path, name, digest.update)
+    head = next(parts, [b""])
+    columns = _bind(head.pop(0), name, table)
+    check = _LineCheck(name, [column.name for column in columns], cut)
+    check(head)
+    for lines in parts:
+        check(lines)
     found = {column.name for column in columns}
     announced = {column.name for column in table.columns}
     return DumpLayout(
         columns=columns,
         unknown=tuple(column for column in columns if column.name not in announced),
         absent=tuple(column for column in table.columns if column.name not in found),
-        rows=rows,
+        rows=check.rows,
         size=path.stat().st_size,
+        sha256=digest.hexdigest(),
     )
 
 
-def read_rows(
-    path: Path,
-    name: str,
-    layout: DumpLayout,
-    keys: tuple[str, ...],
-    constants: Mapping[str, Any],
-) -> Iterator[dict[str, Any]]:
-    """Read the rows of a verified dump file, exactly.
+class RowReader:
+    """Reads the rows of a verified dump file, exactly.
+
+    Args:
+        name: What to call the file in messages.
+        layout: What `verify` found.
+        keys: Columns that must not be null, as far as the file has them.
+        constants: Columns that the tap adds, with the same value in every row.
+    """
+
+    def __init__(self, name: str, layout: DumpLayout, keys: tuple[str, ...], constants: Mapping[str, Any]) -> None:
+        self.name = name
+        self.layout = layout
+        columns = layout.columns
+        self._names = [column.name for column in columns]
+        self._readers = [(index, FROM_TEXT[c.kind]) for index, c in enumerate(columns) if c.kind in FROM_TEXT]
+        self._texts = [index for index, column in enumerate(columns) if column.kind is Kind.TEXT]
+        self._keys = [self._names.index(key) for key in keys if key in self._names]
+        self._added = {**{column.name: None for column in layout.absent}, **constants}
+
+    def rows(self, path: Path) -> Iterator[dict[str, Any]]:
+        """Read all rows.
+
+        Args:
+            path: The file.
+
+        Yields:
+            Records.
+
+        Raises:
+            DumpError: A value does not fit its column; the message names file, line and column.
+        """
+        rows = islice(chain.from_iterable(lines_of(path, self.name)), 1, None)
+        for number, line in enumerate(rows, FIRST_ROW):
+            yield self.record(line, number)
+
+    def record(self, line: bytes, number: int) -> dict[str, Any]:
+        """Read a row.
+
+        Args:
+            line: Its bytes.
+            number: Its line in the file.
+
+        Returns:
+            A record.
+
+        Raises:
+            DumpError: A value does not fit its column.
+        """
+        try:
+            text = line.decode()
+            fields: list[Any] = text.split("\t")
+            if NULL in text:
+                for index in self._texts:
+                    if fields[index] == NULL:
+                        fields[index] = None
+            for index, read in self._readers:
+                value = fields[index]
+                fields[index] = read(value) if value and value != NULL else None
+        except ValueError as error:  # UnicodeDecodeError is one, too
+            raise _unusable(line, number, self.name, self.layout, error) from None
+        for index in self._keys:
+            if fields[index] is None:
+                raise DumpError(
+                    f"{self.name}, line {number}: {self._names[index]} is empty but part of the key. {_KEPT}"
+                )
+        record = dict(zip(self._names, fields, strict=True))
+        record.update(self._added)
+        record["_line"] = number
+        return record
+
+
+class _LineCheck:
+    """Checks lines by the thousand, and looks for the guilty one only when there is one."""
+
+    def __init__(self, name: str, columns: list[str], cut: DayColumn | None) -> None:
+        self.rows = 0
+        self._name = name
+        self._columns = columns
+        self._count = methodcaller("count", b"\t")
+        self._place = columns.index(cut.name) if cut and cut.name in columns else None
+        self._day = cut.day.isoformat() if cut else ""
+        self._split = methodcaller("split", b"\t", (self._place or 0) + 1)
+
+    def __call__(self, lines: list[bytes]) -> None:
+        expected = len(self._columns) - 1
+        if not set(map(self._count, lines)) <= {expected}:
+            number, tabs = next((n, t) for n, t in enumerate(map(self._count, lines)) if t != expected)
+            self._fail(number, f"{tabs + 1} fields, but the header has {expected + 1}")
+        if self._place is not None:
+            place, day = self._place, self._day.encode() + b" "
+            for number, fields in enumerate(map(self._split, lines)):
+                if not fields[place].startswith(day):
+                    shown = fields[place][:60].decode(errors="replace")
+                    self._fail(number, f"{self._columns[place]} is {shown!r}, not a time of the file's day {self._day}")
+        if b"\0" in b"".join(lines):
+            # PostgreSQL and others cannot store NUL in text, and dropping it would rewrite a value of the source.
+            number = next(number for number, line in enumerate(lines) if b"\0" in line)
+            self._fail(number, "a NUL character, which no dump should hold")
+        self.rows += len(lines)
+
+    def _fail(self, number: int, fault: str) -> None:
+        raise DumpError(f"{self._name}, line {self.rows + number + FIRST_ROW}: {fault}. {_KEPT}")
+
+
+def lines_of(path: Path, name: str, listen: Callable[[bytes], object] = lambda _part: None) -> Iterator[list[bytes]]:
+    """Unzip a file and give its lines in portions; the checksum at its end is checked.
 
     Args:
         path: The file.
         name: What to call it in messages.
-        layout: What `verify` found.
-        keys: Columns that must not be null, as far as the file has them.
-        constants: Columns that the tap adds, with the same value in every row.
+        listen: Told all compressed bytes.
 
     Yields:
-        Records.
+        Lines without their newlines, the header first.
 
     Raises:
-        DumpError: A value does not fit its column; the message names file, line and column.
+        DamagedDumpError: The gzip does not hold.
     """
-    names = [column.name for column in layout.columns]
-    readers = [(index, FROM_TEXT[c.kind]) for index, c in enumerate(layout.columns) if c.kind in FROM_TEXT]
-    texts = [index for index, column in enumerate(layout.columns) if column.kind is Kind.TEXT]
-    key_indexes = [names.index(key) for key in keys if key in names]
-    added = {**{column.name: None for column in layout.absent}, **constants}
-    with gzip.open(path) as unzipped, io.BufferedReader(unzipped, _BUFFER) as lines:
-        lines.readline()
-        for line_number, line in enumerate(lines, FIRST_ROW):
-            try:
-                text = line.decode().removesuffix("\n")
-                fields: list[Any] = text.split("\t")
-                if NULL in text:
-                    for index in texts:
-                        if fields[index] == NULL:
-                            fields[index] = None
-                for index, read in readers:
-                    value = fields[index]
-                    fields[index] = read(value) if value and value != NULL else None
-            except ValueError as error:  # UnicodeDecodeError is one, too
-                raise _unusable(line, line_number, name, layout, error) from None
-            for index in key_indexes:
-                if fields[index] is None:
-                    raise DumpError(f"{name}, line {line_number}: {names[index]} is empty but part of the key. {_KEPT}")
-            record = dict(zip(names, fields, strict=True))
-            record.update(added)
-            record["_line"] = line_number
-            yield record
+    rest = b""
+    try:
+        for part in _unzip(path, listen):
+            lines = (rest + part if rest else part).split(b"\n")
+            rest = lines.pop()
+            if lines:
+                yield lines
+    except (EOFError, zlib.error) as error:
+        raise DamagedDumpError(
+            f"{name} is damaged or incomplete ({error}). {_KEPT} Fetch it again later.",
+        ) from None
+    if rest:  # the last line has no newline
+        yield [rest]
+
+
+def _unzip(path: Path, listen: Callable[[bytes], object]) -> Iterator[bytes]:
+    unzip = zlib.decompressobj(_GZIP)
+    with path.open("rb") as file:
+        while packed := file.read(_READ):
+            listen(packed)
+            while packed:
+                if unzip.eof:
+                    unzip = zlib.decompressobj(_GZIP)  # a further member; anything else is refused as no gzip header
+                part = unzip.decompress(packed, _UNZIPPED)
+                packed = unzip.unused_data if unzip.eof else unzip.unconsumed_tail
+                if part:
+                    yield part
+                elif not unzip.eof and not packed:
+                    break
+        while not unzip.eof and (part := unzip.decompress(unzip.unconsumed_tail, _UNZIPPED)):
+            yield part
+    if not unzip.eof:
+        raise EOFError("it ends before its gzip does")
 
 
 def _bind(header: bytes, name: str, table: Table) -> tuple[Column, ...]:
     """Find the columns by name: their order may change and new ones may appear."""
     try:
-        names = header.decode().removesuffix("\n").split("\t")
+        names = header.decode().split("\t")
     except UnicodeDecodeError:
         raise DumpError(f"{name}: the header is not text. {_KEPT}") from None
     odd = [column for column in names if not column or column.startswith("_") or names.count(column) > 1]
@@ -158,22 +289,9 @@ def _bind(header: bytes, name: str, table: Table) -> tuple[Column, ...]:
     return tuple(documented.get(column, Column(column, Kind.TEXT)) for column in names)
 
 
-def _count(lines: Iterable[bytes], name: str, fields: int) -> int:
-    rows = 0
-    for line in lines:
-        rows += 1
-        if line.count(b"\t") != fields - 1:
-            found = line.count(b"\t") + 1
-            raise DumpError(f"{name}, line {rows + 1}: {found} fields, but the header has {fields}. {_KEPT}")
-        if b"\0" in line:
-            # PostgreSQL and others cannot store NUL in text, and dropping it would rewrite a value of the source.
-            raise DumpError(f"{name}, line {rows + 1}: a NUL character, which no dump should hold. {_KEPT}")
-    return rows
-
-
 def _unusable(line: bytes, line_number: int, name: str, layout: DumpLayout, error: ValueError) -> DumpError:
     """Name the column whose value cannot be read; slow, but only once."""
-    for column, field in zip(layout.columns, line.removesuffix(b"\n").split(b"\t"), strict=True):
+    for column, field in zip(layout.columns, line.split(b"\t"), strict=True):
         try:
             text = field.decode()
             if column.kind in FROM_TEXT and text and text != NULL:

@@ -1,231 +1,270 @@
-"""The dump channel's transport: which days exist, and a complete local copy of one file at a time."""
+"""Where dump files lie: which there are, and a complete local copy of one at a time."""
 
 from __future__ import annotations
 
 import re
-import tempfile
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from html.parser import HTMLParser
-from http import HTTPStatus
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-import urllib3
-from singer_sdk.exceptions import RetriableSyncError
 from typing_extensions import override
 
-from tap_blockchair import web
 from tap_blockchair.dumpfile import DumpError
 
 if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
-    import requests
-
-    from tap_blockchair.settings import Settings
-
-_Result = TypeVar("_Result")
-_CHUNK = 1 << 16
-_KEPT = "The bookmark stays where it was."
-
-
-class _TransferError(RetriableSyncError):
-    """A transfer that a second try may complete."""
+KEPT = "The bookmark stays where it was."
+LATEST = "latest"
+_FOLDERS = {"erc20_transactions": ("erc-20", "transactions"), "erc20_tokens": ("erc-20", "tokens")}
+_SIZE = re.compile(r"\s(\d+(?:\.\d+)?)([KMGT]?)\s*$", re.IGNORECASE)
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 @dataclass(frozen=True)
-class DumpDay:
-    """A day's dump of a table.
+class DumpFile:
+    """A day's dump of a table, or its latest snapshot.
 
     Attributes:
         chain: Blockchair's path name of the chain.
-        table: The dump's table.
-        day: The UTC day of its rows.
+        table: The stream's table.
+        day: The UTC day of its rows; None for a latest snapshot.
         name: The file's name.
+        about: Bytes as the index page shows them, rounded; None where it shows none.
     """
 
     chain: str
     table: str
-    day: date
+    day: date | None
     name: str
+    about: int | None = field(default=None, compare=False)
 
     @property
     def unit(self) -> str:
         """What is loaded whole, such as `bitcoin/blocks/2009-01-09`."""
-        return f"{self.chain}/{self.table}/{self.day.isoformat()}"
+        return f"{self.chain}/{self.table}/{self.day.isoformat() if self.day else LATEST}"
+
+    @property
+    def folder(self) -> str:
+        """The file's folder below the dump host's root."""
+        return folder_of(self.chain, self.table)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of a table.
+
+    Attributes:
+        files: In the order of their days.
+        now: The source's own time, where it tells one.
+    """
+
+    files: list[DumpFile]
+    now: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Version:
+    """What tells one file from another of the same name.
+
+    Attributes:
+        etag: The server's validator, or None.
+        length: Bytes, or None.
+        modified: When the file was published, or None.
+    """
+
+    etag: str | None
+    length: int | None
+    modified: datetime | None = None
 
 
 class DumpSource(ABC):
     """Where dump files lie."""
 
+    # Whether a file that is gone means that its rows are gone. In a folder it means that somebody tidied up.
+    is_authority = True
+
     @abstractmethod
-    def days(self, chain: str, table: str) -> list[DumpDay]:
-        """List the days that have a file.
+    def listing(self, chain: str, table: str) -> Listing:
+        """List the files of a table.
 
         Args:
             chain: Blockchair's path name of the chain.
-            table: The dump's table.
+            table: The stream's table.
 
         Returns:
-            The days in order.
+            The daily files in order, or the one latest file.
         """
 
     @abstractmethod
-    def copy(self, day: DumpDay) -> AbstractContextManager[Path]:
-        """Give a complete local file for the time of a `with` block.
+    def version(self, file: DumpFile) -> Version | None:
+        """Ask for a file's version without reading it.
 
         Args:
-            day: One of `days()`.
+            file: The file.
 
         Returns:
-            A context manager giving the path.
+            Its version; None where there is no such file.
         """
+
+    @abstractmethod
+    def fetch(self, file: DumpFile, version: Version, report: Callable[[int], object]) -> tuple[Path, Version]:
+        """Give a complete local file.
+
+        Args:
+            file: One that `listing` named.
+            version: What `version` said of it.
+            report: Told the number of bytes that arrived.
+
+        Returns:
+            Its path, and the version that it holds.
+        """
+
+    @abstractmethod
+    def discard(self, path: Path) -> None:
+        """Delete a local copy that is damaged or no longer needed; a source's own file stays."""
+
+    @abstractmethod
+    def prune(self, chain: str, table: str, is_loaded: Callable[[date | None, str], bool]) -> None:
+        """Delete the copies that were handed over by earlier runs and have since been loaded.
+
+        Args:
+            chain: Blockchair's path name of the chain.
+            table: The stream's table.
+            is_loaded: Told day (None: latest) and sha256 (its first digits); whether the state shows it as loaded.
+        """
+
+    def handed(self, path: Path, sha256: str) -> Path:
+        """Give a file the name under which a loader may keep it; a newer version of the day gets another.
+
+        Args:
+            path: What `fetch` gave.
+            sha256: Its digest.
+
+        Returns:
+            Where it lies now.
+        """
+        del sha256
+        return path
 
 
 class FolderDumps(DumpSource):
     """Dump files in a folder: an own mirror, laid out like the host or flat."""
 
+    is_authority = False
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     @override
-    def days(self, chain: str, table: str) -> list[DumpDay]:
-        names = (path.name for folder in self._places(chain, table) if folder.is_dir() for path in folder.iterdir())
-        return _dump_days(names, chain, table)
+    def listing(self, chain: str, table: str) -> Listing:
+        places = (folder for folder in self._places(chain, table) if folder.is_dir())
+        return Listing(dump_files((path.name for folder in places for path in folder.iterdir()), chain, table))
 
     @override
-    @contextmanager
-    def copy(self, day: DumpDay) -> Iterator[Path]:
-        yield next(place / day.name for place in self._places(day.chain, day.table) if (place / day.name).is_file())
+    def version(self, file: DumpFile) -> Version | None:
+        path = self._find(file)
+        if path is None:
+            return None
+        about = path.stat()
+        modified = datetime.fromtimestamp(int(about.st_mtime), UTC)
+        return Version(f'"{about.st_mtime_ns:x}-{about.st_size:x}"', about.st_size, modified)
+
+    @override
+    def fetch(self, file: DumpFile, version: Version, report: Callable[[int], object]) -> tuple[Path, Version]:
+        path = self._find(file)
+        if path is None:
+            raise DumpError(f"{self._folder / file.name} has gone while the tap ran. {KEPT} Check the folder.")
+        return path, version
+
+    @override
+    def discard(self, path: Path) -> None:
+        """Keep it: it is the user's."""
+
+    @override
+    def prune(self, chain: str, table: str, is_loaded: Callable[[date | None, str], bool]) -> None:
+        """Keep all: they are the user's."""
+
+    def _find(self, file: DumpFile) -> Path | None:
+        paths = (place / file.name for place in self._places(file.chain, file.table))
+        return next((path for path in paths if path.is_file()), None)
 
     def _places(self, chain: str, table: str) -> tuple[Path, Path]:
-        return self._folder / chain / table, self._folder
+        return self._folder / folder_of(chain, table), self._folder
 
 
-class HostDumps(DumpSource):
-    """Blockchair's dump host or a copy of it: index pages and files over HTTP, one request at a time."""
-
-    def __init__(self, settings: Settings, logger: logging.Logger) -> None:
-        self._settings = settings
-        self._logger = logger
-        self._session = web.Session()
-        self._session.headers["User-Agent"] = settings.user_agent
-
-    @override
-    def days(self, chain: str, table: str) -> list[DumpDay]:
-        url = f"{self._settings.dumps_url}/{chain}/{table}/"
-        return _dump_days(_anchors(self._patiently(lambda: self._page(url), url)), chain, table)
-
-    @override
-    @contextmanager
-    def copy(self, day: DumpDay) -> Iterator[Path]:
-        url = f"{self._settings.dumps_url}/{day.chain}/{day.table}/{day.name}"
-        with tempfile.TemporaryDirectory(prefix="tap-blockchair-") as folder:
-            path = Path(folder) / day.name
-            self._patiently(lambda: self._download(url, path), url)
-            yield path
-
-    def _page(self, url: str) -> str:
-        with self._get(url) as response:
-            return response.text
-
-    def _download(self, url: str, path: Path) -> None:
-        """Stream a file to disk as the server stores it; urllib3 holds it against the announced length."""
-        with self._get(url) as response, path.open("wb") as file:
-            # Not `iter_content`: it would unzip where a server labels its .gz files as a content encoding.
-            for chunk in response.raw.stream(_CHUNK, decode_content=False):
-                file.write(chunk)
-
-    def _get(self, url: str) -> requests.Response:
-        key = self._settings.dumps_key
-        response = self._session.get(
-            url,
-            params={"key": key} if key and not url.endswith("/") else None,
-            headers={"Accept-Encoding": "identity"},
-            stream=True,
-            timeout=self._settings.timeout,
-        )
-        try:
-            self._check(response)
-        except BaseException:
-            response.close()
-            raise
-        return response
-
-    def _check(self, response: requests.Response) -> None:
-        where, status = web.display(response.url), response.status_code
-        if status == HTTPStatus.PAYMENT_REQUIRED:
-            raise DumpError(
-                f"{where} answered 402: the dump host's limit is used up. {_KEPT} "
-                "Wait before the next run, or set dumps_key, which lifts the limit.",
-            )
-        if status == HTTPStatus.NOT_FOUND:
-            raise DumpError(f"{where} answered 404: there is no such dump. {_KEPT} Check dumps_url and chains.")
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise _TransferError(f"{where} answered {status} {response.reason}. {_KEPT} Run again later.")
-        if status != HTTPStatus.OK:
-            raise DumpError(f"{where} answered {status} {response.reason}. {_KEPT} Check dumps_url.")
-        web.check_origin(response, self._settings)
-
-    def _patiently(self, action: Callable[[], _Result], url: str) -> _Result:
-        """Repeat what may succeed at a second try, for a few seconds only."""
-        faults = (_TransferError, urllib3.exceptions.HTTPError, *web.NETWORK_FAULTS)
-        try:
-            return web.patient(action, faults, lambda details: self._report(url, details))()
-        except _TransferError:
-            raise
-        except urllib3.exceptions.ProtocolError:
-            raise DumpError(
-                f"{web.display(url)}: the transfer broke off {web.TRIES} times. {_KEPT} Run again later.",
-            ) from None
-        except faults as error:
-            fault = web.unreachable(url, "dumps_url", error)
-        raise fault
-
-    def _report(self, url: str, details: Any) -> None:  # noqa: ANN401 (the library's dictionary)
-        again = f"trying again in {details['wait']:.1f} s (try {details['tries'] + 1} of {web.TRIES})"
-        self._logger.warning("%s: the transfer failed, %s.", web.display(url), again)
+def folder_of(chain: str, table: str) -> str:
+    """Name a table's folder below the dump host's root."""
+    return "/".join((chain, *_FOLDERS.get(table, (table,))))
 
 
-class _Links(HTMLParser):
-    """Collects the targets of all anchors."""
+def dump_files(names: Iterable[str], chain: str, table: str, sizes: dict[str, int] | None = None) -> list[DumpFile]:
+    """Pick a table's files out of a folder's names.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.targets: list[str] = []
+    Args:
+        names: Names of files.
+        chain: Blockchair's path name of the chain.
+        table: The stream's table.
+        sizes: Rounded sizes in bytes by name.
 
-    @override
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "a":
-            self.targets.extend(value for name, value in attrs if name == "href" and value)
+    Returns:
+        The daily files in order; where there is none, the latest snapshot.
 
-
-def _anchors(page: str) -> list[str]:
-    """Name the files that an index page links to.
-
-    Only the last part of a link is used, so that a page cannot send the tap to another host.
+    Raises:
+        DumpError: A name has a day that is not in the calendar.
     """
-    links = _Links()
-    links.feed(page)
-    links.close()
-    return [PurePosixPath(unquote(urlsplit(target).path)).name for target in links.targets]
-
-
-def _dump_days(names: Iterable[str], chain: str, table: str) -> list[DumpDay]:
-    pattern = re.compile(rf"blockchair_{re.escape(chain)}_{re.escape(table)}_(\d{{8}})\.tsv\.gz")
-    found: dict[date, DumpDay] = {}
+    prefix = "_".join(_FOLDERS.get(table, (chain, table)))
+    pattern = re.compile(rf"blockchair_{re.escape(prefix)}_(\d{{8}}|{LATEST})\.tsv\.gz")
+    found: dict[date | None, DumpFile] = {}
     for name in names:
         match = pattern.fullmatch(name)
         if not match:
             continue
         try:
-            day = datetime.strptime(match[1], "%Y%m%d").date()  # noqa: DTZ007 (a day has no zone)
+            day = None if match[1] == LATEST else datetime.strptime(match[1], "%Y%m%d").date()  # noqa: DTZ007 (a day)
         except ValueError:
-            raise DumpError(f"the file {name} names no day of the calendar. {_KEPT} Check dumps_url.") from None
-        found[day] = DumpDay(chain, table, day, name)
-    return [found[day] for day in sorted(found)]
+            raise DumpError(f"the file {name} names no day of the calendar. {KEPT} Check dumps_url.") from None
+        found[day] = DumpFile(chain, table, day, name, (sizes or {}).get(name))
+    days = sorted(day for day in found if day)
+    return [found[day] for day in days] or [file for file in found.values() if file.day is None]
+
+
+class _Links(HTMLParser):
+    """Collects the targets of all anchors, and the size that follows each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.sizes: dict[str, int] = {}
+
+    @override
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            # Only the last part of a link is used, so that a page cannot send the tap to another host.
+            targets = (value for name, value in attrs if name == "href" and value)
+            self.names.extend(PurePosixPath(unquote(urlsplit(target).path)).name for target in targets)
+
+    @override
+    def handle_data(self, data: str) -> None:
+        match = _SIZE.search(f" {data.rstrip()}")
+        if match and self.names and data.strip() != self.names[-1]:
+            self.sizes[self.names[-1]] = int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def index_page(page: str) -> tuple[list[str], dict[str, int]]:
+    """Read an index page.
+
+    Args:
+        page: HTML with one anchor for each file.
+
+    Returns:
+        The files' names, and their sizes as far as the page shows them (rounded), in bytes.
+    """
+    links = _Links()
+    links.feed(page)
+    links.close()
+    return links.names, links.sizes

@@ -5,7 +5,7 @@ Names and order are those of Blockchair's dump headers; stats and addresses, whi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +139,43 @@ _EVM = {
         internal_value:n internal_value_usd:n fee:n fee_usd:n gas_used:i gas_limit:i gas_price:n input_hex:s nonce:i
         v:s r:s s:s
     """),
+    "uncles": _columns("""
+        parent_block_id:i index:i id:i hash:s time:t size:i miner:s extra_data_hex:s difficulty:n gas_used:i gas_limit:i
+        logs_bloom:s mix_hash:s nonce:n receipts_root:s sha3_uncles:s state_root:s transactions_root:s generation:n
+        generation_usd:n
+    """),
+    "calls": _columns("""
+        block_id:i transaction_hash:s index:s depth:i time:t failed:b fail_reason:s type:s sender:s recipient:s
+        child_call_count:i value:n value_usd:n transferred:b input_hex:s output_hex:s
+    """),
+    "erc20_transactions": _columns("""
+        block_id:i transaction_hash:s time:t token_address:s token_name:s token_symbol:s token_decimals:i sender:s
+        recipient:s value:n
+    """),
+}
+
+# No header of this dump is on record, only that the address stands in it.
+_ERC20_TOKENS = _columns("address:s") + _columns(
+    "id:i time:t name:s symbol:s decimals:i creating_block_id:i creating_transaction_hash:s",
+    required=False,
+)
+
+# What some chains have besides; no header of their dumps is on record, so a file without it is no fault.
+_MORE = {
+    ("dogecoin", "blocks"): _columns("is_aux:b", required=False),
+    ("dash", "blocks"): _columns("cbtx:s", required=False),
+    ("dash", "transactions"): _columns("type:s is_instant_lock:b is_special:b special_json:s", required=False),
+    ("zcash", "blocks"): _columns(
+        "final_sapling_root:s solution:s anchor:s shielded_value_delta_total:n",
+        required=False,
+    ),
+    ("zcash", "transactions"): _columns(
+        """
+        shielded_value_delta:n version_group_id:s is_overwintered:b expiry_height:i join_split_raw:s
+        shielded_input_raw:s shielded_output_raw:s binding_signature:s
+        """,
+        required=False,
+    ),
 }
 
 # Added with the London upgrade; the API has them, the dumps do not by default.
@@ -151,6 +188,7 @@ _LONDON = {
         """,
         required=False,
     ),
+    "uncles": _columns("base_fee_per_gas:n", required=False),
 }
 
 _MARKET_STATS = """
@@ -203,7 +241,11 @@ _KEYS = {
     "transactions": ("block_id", "hash"),
     "outputs": ("block_id", "transaction_hash", "index"),
     "inputs": ("spending_block_id", "spending_transaction_hash", "spending_index"),
+    "uncles": ("parent_block_id", "index"),
 }
+# Synthetic transactions and calls have no hash, and a transaction may repeat a token transfer to the letter: only the
+# place in the file identifies a row.
+_KEYED_BY_PLACE = frozenset({"transactions", "calls", "erc20_transactions"})
 
 
 def dump_tables(chain: str) -> tuple[str, ...]:
@@ -229,30 +271,58 @@ def chain_table(chain: str, name: str) -> Table:
         Its columns, key and documented absentees.
     """
     if chain in EVM_CHAINS:
-        # Synthetic transactions have no hash, so only the place in the file identifies a row.
-        keys = ("_unit", "_line") if name == "transactions" else _KEYS[name]
+        keys = ("_unit", "_line") if name in _KEYED_BY_PLACE else _KEYS[name]
         return Table(_EVM[name], keys, known=_LONDON.get(name, ()), bare_hex=True)
     columns = _UTXO[name]
     absent: tuple[Column, ...] = ()
     if chain not in _SEGWIT_CHAINS:
         absent = tuple(column for column in columns if column.name in _SEGWIT_COLUMNS)
         columns = tuple(column for column in columns if column.name not in _SEGWIT_COLUMNS)
-    if chain == "dogecoin" and name == "blocks":
-        # No header of a Dogecoin dump is on record: announced, but a file without it is no fault.
-        columns += _columns("is_aux:b", required=False)
-    return Table(columns, _KEYS[name], known=absent)
+    return Table(columns + _MORE.get((chain, name), ()), _KEYS[name], known=absent)
 
 
-def api_blocks_table(chain: str) -> Table:
-    """Describe the blocks of a chain as the API gives them, in the dumps' form.
+def latest_tables(chain: str, *, addresses: bool) -> tuple[str, ...]:
+    """Name the tables of a chain of which only a latest snapshot is dumped.
 
     Args:
         chain: Blockchair's path name of the chain.
+        addresses: Whether the large snapshot of all addresses is wanted.
+
+    Returns:
+        Table names.
+    """
+    return (*(("addresses",) if addresses else ()), *(("erc20_tokens",) if chain in EVM_CHAINS else ()))
+
+
+def latest_table(chain: str, name: str) -> Table:
+    """Describe a table of which only a latest snapshot is dumped.
+
+    Args:
+        chain: Blockchair's path name of the chain.
+        name: `addresses` or `erc20_tokens`.
+
+    Returns:
+        Its columns and key. Addresses have the columns of the API's ranking, so that both share a table.
+    """
+    if name == "erc20_tokens":
+        return Table(_ERC20_TOKENS, ("address",), bare_hex=True)
+    table = addresses_table(chain)
+    return replace(table, columns=tuple(replace(c, required=c in _ADDRESSES) for c in table.columns))
+
+
+def api_table(chain: str, name: str) -> Table:
+    """Describe a table as the API gives it, in the dumps' form.
+
+    Args:
+        chain: Blockchair's path name of the chain.
+        name: One of `dump_tables(chain)`, or `erc20_tokens`.
 
     Returns:
         The dump's table; for Ethereum with the London columns announced.
     """
-    table = chain_table(chain, "blocks")
+    if name == "erc20_tokens":
+        return latest_table(chain, name)
+    table = chain_table(chain, name)
     if chain in EVM_CHAINS:
         return Table((*table.columns, *table.known), table.keys, bare_hex=True)
     return table

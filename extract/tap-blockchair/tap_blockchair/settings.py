@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ USER_AGENT = "tap-blockchair/0.1.0"
 DEFAULT_CHAINS = ("bitcoin", "ethereum", "dogecoin")
 DEFAULT_FINALITY = {"bitcoin": 6, "ethereum": 64, "dogecoin": 60}
 OTHER_FINALITY = 60
+KEYLESS_POINTS = 1440
 # Blockchair's paging ends there: offsets up to 10,000 and pages of 100.
 MOST_ADDRESSES = 10_100
 
@@ -44,7 +46,8 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         title="Channel",
         description=(
             "Where rows come from. `auto`: every table that has a daily dump from dumps, statistics and addresses "
-            "from the API. `dumps`: dumps only. `api`: blocks, statistics and addresses, all from the API."
+            "from the API. `dumps`: dumps only. `api`: every table from the API, in ranges of heights; one recent day "
+            "of a big table costs thousands of points."
         ),
     ),
     th.Property(
@@ -89,6 +92,16 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         description="Most API requests in any 60 seconds. 30 is Blockchair's limit without a key.",
     ),
     th.Property(
+        "points_per_day",
+        th.IntegerType(minimum=0),
+        title="Points per day",
+        description=(
+            "Most API points spent in a UTC day, over all streams and, through the state, all runs. When they are "
+            "spent the tap ends well and says when to resume. Unset: 1440 without an api_key (Blockchair's quota), no "
+            "limit of its own with one."
+        ),
+    ),
+    th.Property(
         "finality",
         th.ObjectType(additional_properties=th.IntegerType(minimum=0)),
         title="Finality",
@@ -123,6 +136,112 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         description="How the tap names itself to the servers.",
     ),
     th.Property(
+        "recheck_days",
+        th.IntegerType(minimum=0),
+        default=2,
+        title="Recheck days",
+        description=(
+            "How many of the last loaded dump days are compared with the dump host at each run; a day whose file "
+            "changed is sent again whole. 0: none."
+        ),
+    ),
+    th.Property(
+        "max_lag_days",
+        th.IntegerType(minimum=1),
+        default=3,
+        title="Most days of lag",
+        description=(
+            "Warn when the last listed dump day lies more than so many days back, by the dump host's clock. The tap "
+            "waits for a late day and never skips it."
+        ),
+    ),
+    th.Property(
+        "latest_addresses",
+        th.BooleanType,
+        default=False,
+        title="Latest addresses",
+        description=(
+            "Read {chain}_addresses from the dump of all addresses with a balance (Bitcoin: 1.8 GB) in place of the "
+            "API's ranking. Only its latest snapshot is kept."
+        ),
+    ),
+    th.Property(
+        "download_dir",
+        th.StringType,
+        title="Download folder",
+        description=(
+            "Folder for dump files on their way; a transfer that broke off goes on from there, in the next run too. "
+            "Unset: tap-blockchair in the user's cache folder, or, with batch_config of format tsv, its storage root."
+        ),
+    ),
+    th.Property(
+        "keep_downloads",
+        th.BooleanType,
+        default=False,
+        title="Keep downloads",
+        description="Keep dump files after they are read. What is kept and has not changed is not downloaded again.",
+    ),
+    th.Property(
+        "batch_config",
+        th.ObjectType(
+            th.Property(
+                "encoding",
+                th.ObjectType(
+                    th.Property(
+                        "format",
+                        th.StringType,
+                        required=True,
+                        allowed_values=["tsv", "jsonl", "parquet"],
+                        title="Batch format",
+                        description="tsv hands the verified dump file itself over; the others are the SDK's.",
+                    ),
+                    th.Property(
+                        "compression",
+                        th.StringType,
+                        allowed_values=["gzip", "none"],
+                        title="Batch compression",
+                        description="gzip for tsv, as published.",
+                    ),
+                ),
+                required=True,
+                title="Batch encoding",
+                description="Format and compression of the files.",
+            ),
+            th.Property(
+                "storage",
+                th.ObjectType(
+                    th.Property(
+                        "root",
+                        th.StringType,
+                        required=True,
+                        title="Batch storage root",
+                        description="Folder of the files, as a file:// URL.",
+                    ),
+                    th.Property(
+                        "prefix",
+                        th.StringType,
+                        title="Batch storage prefix",
+                        description="Start of the names of jsonl and parquet files.",
+                    ),
+                ),
+                required=True,
+                title="Batch storage",
+                description="Where the files lie.",
+            ),
+            th.Property(
+                "batch_size",
+                th.IntegerType(minimum=1),
+                title="Batch size",
+                description="Rows in a jsonl or parquet file.",
+            ),
+        ),
+        title="Batch configuration",
+        description=(
+            "Hand dump days over as files, in Singer BATCH messages (docs/units.md), to a loader that understands the "
+            "format. Unset: RECORD messages, for any loader. The API's rows are always records."
+        ),
+    ),
+    th.Property(
         "timeout",
         th.IntegerType(minimum=1),
         default=60,
@@ -147,11 +266,17 @@ class Settings:
         api_key: Key of the API, or None.
         dumps_key: Key of the dump host, or None.
         requests_per_minute: Most API requests in 60 seconds.
+        points_per_day: Most API points in a UTC day, or None for no limit.
         finality: Blocks per chain that may still change.
         top_addresses: Size of an address snapshot.
         data_origin: The only origin accepted, or None for both.
         user_agent: Value of the User-Agent header.
         timeout: Seconds of silence that fail a request.
+        recheck_days: Last loaded days that are compared with the dump host.
+        max_lag_days: Days of lag above which a warning is due.
+        latest_addresses: Whether addresses come from the latest dump.
+        download_dir: Folder for dump files on their way.
+        keep_downloads: Whether they stay there.
     """
 
     chains: tuple[str, ...]
@@ -164,11 +289,17 @@ class Settings:
     api_key: str | None
     dumps_key: str | None
     requests_per_minute: int
+    points_per_day: int | None
     finality: Mapping[str, int]
     top_addresses: int
     data_origin: Literal["simulator", "live"] | None
     user_agent: str
     timeout: int
+    recheck_days: int
+    max_lag_days: int
+    latest_addresses: bool
+    download_dir: Path
+    keep_downloads: bool
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
@@ -195,11 +326,17 @@ class Settings:
             api_key=config.get("api_key") or None,
             dumps_key=config.get("dumps_key") or None,
             requests_per_minute=check.value("requests_per_minute", 30),
+            points_per_day=check.value("points_per_day", None if config.get("api_key") else KEYLESS_POINTS),
             finality=check.finality(),
             top_addresses=check.value("top_addresses", 100),
             data_origin=config.get("data_origin") or None,
             user_agent=check.value("user_agent", USER_AGENT),
             timeout=check.value("timeout", 60),
+            recheck_days=check.value("recheck_days", 2),
+            max_lag_days=check.value("max_lag_days", 3),
+            latest_addresses=check.value("latest_addresses", False),
+            download_dir=check.downloads(),
+            keep_downloads=check.value("keep_downloads", False),
         )
         if settings.start and settings.end and settings.end < settings.start:
             check.faults.append(f"end_date {settings.end} lies before start_date {settings.start}.")
@@ -265,6 +402,21 @@ class _Check:
         if not folder.is_dir():
             self.faults.append(f"{name} names the folder {folder}, which does not exist.")
         return folder
+
+    def downloads(self) -> Path:
+        batches = self.value("batch_config", None)
+        tsv = bool(batches) and batches["encoding"]["format"] == "tsv"
+        root = str(batches["storage"]["root"]) if tsv else ""
+        if tsv and (urlsplit(root).scheme != "file" or batches["encoding"].get("compression", "gzip") != "gzip"):
+            self.faults.append(
+                "batch_config of format tsv hands over gzipped files of this machine: compression must be gzip and "
+                "storage.root a file:// URL.",
+            )
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tap-blockchair"
+        given = self.value("download_dir", None)
+        # Files are handed over where they were downloaded, so that a day is never copied.
+        folder = Path(url2pathname(urlsplit(root).path)) if root else Path(given).expanduser() if given else cache
+        return folder.absolute()
 
     def finality(self) -> dict[str, int]:
         given: dict[str, int] = self.value("finality", {})

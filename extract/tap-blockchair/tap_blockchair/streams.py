@@ -1,24 +1,61 @@
-"""The streams: daily dumps, and the API's blocks, statistics and top addresses."""
+"""The dump channel's streams: daily files, and tables of which only a latest snapshot is dumped."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
-from singer_sdk.exceptions import FatalAPIError
-from singer_sdk.pagination import BaseAPIPaginator, OffsetPaginator, SinglePagePaginator
+from singer_sdk.batch import Batcher
+from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig
+from singer_sdk.helpers._util import utc_now
 from typing_extensions import override
 
 from tap_blockchair.base import ChainStream
-from tap_blockchair.client import PAGE, Answer, ApiStream
-from tap_blockchair.dumpfile import read_rows, verify
-from tap_blockchair.dumps import DumpDay, DumpSource, FolderDumps, HostDumps
+from tap_blockchair.bookmarks import DayBook, Loaded
+from tap_blockchair.dumpfile import DamagedDumpError, DayColumn, DumpError, DumpLayout, RowReader, verify
+from tap_blockchair.dumps import KEPT, DumpFile, DumpSource, Listing, Version
+from tap_blockchair.progress import Progress
+from tap_blockchair.units import Unit
+from tap_blockchair.writer import LineWriter, record_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from datetime import date
+    from pathlib import Path
 
-    import requests
+    from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
-    from singer_sdk.streams.rest import HTTPRequest, PageContext
+
+    from tap_blockchair.schemas import Table
+    from tap_blockchair.settings import Settings
+
+
+_TELL = 1 << 13  # rows between two looks at the clock
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A verified local file.
+
+    Attributes:
+        file: What it is.
+        path: Where it lies.
+        version: Which version it is.
+        layout: What it holds.
+        unit: The unit that it is.
+    """
+
+    file: DumpFile
+    path: Path
+    version: Version
+    layout: DumpLayout
+    unit: Unit
+
+    @property
+    def loaded(self) -> Loaded:
+        """What the state keeps of it."""
+        return Loaded(self.version.etag, self.version.length, self.layout.sha256)
 
 
 class DumpStream(ChainStream):
@@ -27,225 +64,320 @@ class DumpStream(ChainStream):
     replication_key = "_dump_day"
     is_sorted = True
 
+    def __init__(  # noqa: PLR0913 (what a stream is made of)
+        self,
+        tap: Tap,
+        *,
+        chain: str,
+        table_name: str,
+        table: Table,
+        settings: Settings,
+        source: DumpSource,
+    ) -> None:
+        self._source = source
+        super().__init__(tap, chain=chain, table_name=table_name, table=table, settings=settings)
+
     @override
     def get_records(self, context: Context | None) -> Iterable[Record]:
-        source = self._source()
-        days = list(self._due(source.days(self.chain, self.table_name)))
-        for position, day in enumerate(days, 1):
-            with source.copy(day) as path:
-                layout = verify(path, day.name, self.table)
-                unknown = [column for column in layout.unknown if column.name not in self._announced]
-                if unknown:
-                    self.announce(unknown, day.name)
-                constants: dict[str, Any] = {"_channel": "dumps", "_unit": day.unit, "_dump_day": day.day.isoformat()}
-                if self.table_name == "blocks":
-                    constants["is_settled"] = True
-                yield from read_rows(path, day.name, layout, self.table.keys, constants)
+        for taken, progress in self._days():
+            self.open_unit(taken.unit)
+            for number, row in enumerate(self._rows(taken), 1):
+                if not number % _TELL:
+                    progress.rows(_TELL)
+                yield row
             # The generator goes on only after the last row was written, so from here on the day counts.
-            self._complete(day)
-            self.logger.info(
-                "%s: day %s done (%d of %d), %d rows from %d bytes.",
-                self.name,
-                day.day,
-                position,
-                len(days),
-                layout.rows,
-                layout.size,
-            )
+            self._complete(taken)
+            if not self.settings.keep_downloads:
+                self._source.discard(taken.path)
+
+    @override
+    def get_batch_config(self, config: Mapping[str, Any]) -> BatchConfig | None:
+        raw = config.get("batch_config")
+        # `--test` wants a record, and what a stream map makes of a row stands in no dump file.
+        return BatchConfig.from_dict(raw) if raw and self.ABORT_AT_RECORD_COUNT is None and not self.is_mapped else None
+
+    @override
+    def get_batches(
+        self,
+        batch_config: BatchConfig,
+        context: Context | None = None,
+    ) -> Iterable[tuple[BaseBatchFileEncoding, list[str]]]:
+        encoding = batch_config.encoding
+        if not self.settings.keep_downloads:
+            self._source.prune(self.chain, self.table_name, self._is_loaded)
+        for taken, _ in self._days():
+            if encoding.format == "tsv":
+                path = self._source.handed(taken.path, taken.layout.sha256)
+                self.open_unit(taken.unit)
+                yield BaseBatchFileEncoding("tsv", "gzip"), [path.as_uri()]
+            else:
+                self.open_unit(taken.unit)
+                batcher = Batcher(self.tap_name, self.name, batch_config)
+                for manifest in batcher.get_batches(iter(self._rows(taken))):
+                    yield encoding, manifest
+                self._source.discard(taken.path)
+            self._complete(taken)
 
     @override
     def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:
         """Leave the bookmark alone: a row says that its day has begun, not that it is complete."""
 
-    def _complete(self, day: DumpDay) -> None:
-        super()._increment_stream_state({"_dump_day": day.day.isoformat()})
+    def due(self, listing: Listing) -> list[DumpFile]:
+        """Pick the files to read, without asking for any: new days, late ones, and those that may have changed.
+
+        Only listed days are due, so a missing one is passed over only where a later one exists, and is due again as
+        soon as it is listed.
+
+        Args:
+            listing: The table's files.
+
+        Returns:
+            In the order of their days.
+        """
+        book = self._book(listing)
+        files = [(file, file.day) for file in listing.files if file.day]
+        return [file for file, day in files if self._wanted(day) and (not book.has(day) or book.may_change(day))]
+
+    def _days(self) -> Iterator[tuple[Taken, Progress]]:
+        """Give verified days one after the other, and delete the ones that are gone."""
+        listing = self._source.listing(self.chain, self.table_name)
+        self._report_lag(listing)
+        self._empty_vanished(listing)
+        due = self.due(listing)
+        size = sum(file.about or 0 for file in due)
+        with Progress(self.name, len(due), size, self.logger) as progress:
+            for position, file in enumerate(due, 1):
+                progress.begin(str(file.day or "latest"))
+                taken = self._take(file, self._remembered(file), progress)
+                if taken is None:
+                    continue
+                yield taken, progress
+                progress.finish()
+                self.logger.info(
+                    "%s: %s done (%d of %d), %d rows from %d bytes.",
+                    self.name,
+                    f"day {file.day}" if file.day else "latest snapshot",
+                    position,
+                    len(due),
+                    taken.layout.rows,
+                    taken.layout.size,
+                )
+
+    def _take(self, file: DumpFile, known: Loaded | None, progress: Progress) -> Taken | None:
+        """Get and verify a file; None where it is the one that was loaded."""
+        version = self._source.version(file)
+        if version is None:
+            raise DumpError(f"{self.name}: {file.name} is listed, but answered 404. {KEPT} Run again later.")
+        if known and known.is_of(version):
+            return None
+        path, version, layout = self._fetch(file, version, progress)
+        taken = Taken(file, path, version, layout, self._unit_of(file, version, layout))
+        if known and known.sha256 == layout.sha256:
+            self.logger.info("%s: %s has a new ETag but the same content.", self.name, file.name)
+            self._complete(taken)
+            self._source.discard(path)
+            return None
+        if known:
+            self.logger.info("%s: %s was replaced; the day is sent again whole.", self.name, file.name)
+        unknown = [column for column in layout.unknown if column.name not in self._announced]
+        if unknown:
+            self.announce(unknown, file.name)
+        return taken
+
+    def _fetch(self, file: DumpFile, version: Version, progress: Progress) -> tuple[Path, Version, DumpLayout]:
+        cut = DayColumn(self._day_column, file.day) if file.day else None
+        for last in (False, True):
+            path, found = self._source.fetch(file, version, progress.downloaded)
+            try:
+                return path, found, verify(path, file.name, self.table, cut)
+            except DamagedDumpError:
+                self._source.discard(path)
+                if last:
+                    raise
+                self.logger.warning("%s: %s is damaged; trying once more.", self.name, file.name)
+            except DumpError:
+                self._source.discard(path)
+                raise
+        raise AssertionError("the second try returns or raises")
+
+    def _reader(self, taken: Taken) -> RowReader:
+        return RowReader(taken.file.name, taken.layout, self.table.keys, taken.unit.constants)
+
+    def _rows(self, taken: Taken) -> Iterator[dict[str, Any]]:
+        return self._reader(taken).rows(taken.path)
+
+    @override
+    def _sync_records(
+        self,
+        context: Context | None = None,
+        *,
+        write_messages: bool = True,
+    ) -> Generator[dict[str, Any], Any, Any]:
+        """Write rows as lines where the SDK has nothing to do to them; else let it.
+
+        The SDK's loop takes most of the time: it asks for child streams, conforms and copies each record.
+        """
+        writer = self._tap.message_writer
+        names = self.schema["properties"]
+        plain = not self.is_mapped and all(self.mask[("properties", name)] for name in names)
+        limited = self.ABORT_AT_RECORD_COUNT is not None
+        if limited or not (write_messages and plain and isinstance(writer, LineWriter)):
+            yield from super()._sync_records(context, write_messages=write_messages)
+            return
+        with self.get_record_counter() as counter, self.get_sync_timer():
+            for taken, progress in self._days():
+                self.open_unit(taken.unit)
+                reader = self._reader(taken)
+                now = lambda: utc_now().isoformat()  # noqa: E731
+                for count, lines in record_lines(self.name, taken.path, reader, taken.unit.constants, now):
+                    writer.write_lines(lines)
+                    counter.increment(count)
+                    progress.rows(count)
+                self._complete(taken)
+                if not self.settings.keep_downloads:
+                    self._source.discard(taken.path)
+        self._finalize_state(self.stream_state)
+        self._write_state_message()
+
+    def _unit_of(self, file: DumpFile, version: Version, layout: DumpLayout) -> Unit:
+        del version
+        if file.day is None:
+            raise DumpError(f"{self.name}: {file.name} is no daily file. {KEPT} Check dumps_url.")
+        constants: dict[str, Any] = {"_channel": "dumps", "_unit": file.unit, "_dump_day": file.day.isoformat()}
+        if self.table_name == "blocks":
+            constants["is_settled"] = True
+        more: dict[str, Any] = {"rows": layout.rows, "sha256": layout.sha256, "constants": constants}
+        return Unit.of_day(file.unit, self._day_column, file.day, **more)
+
+    def _complete(self, taken: Taken) -> None:
+        if taken.file.day:
+            self._book().add(taken.file.day, taken.loaded)
+        self._flush()
+
+    def _flush(self) -> None:
         self.state_manager.is_flushed = False
-        # In BATCH mode the rows are still on their way to a file; the SDK sends the state after it.
-        if self.get_batch_config(self.config) is None:
-            self._write_state_message()
+        self._write_state_message()
 
-    def _source(self) -> DumpSource:
-        folder = self.settings.dumps_folder
-        return FolderDumps(folder) if folder else HostDumps(self.settings, self.logger)
+    def _book(self, listing: Listing | None = None) -> DayBook:
+        self.bookmark()  # drops what the other channel wrote
+        first = self.settings.start or (listing.files[0].day if listing and listing.files else None)
+        return DayBook(self.get_context_state(None), self.settings.recheck_days, first)
 
-    def _due(self, days: list[DumpDay]) -> Iterator[DumpDay]:
-        """Pick the days to read. Only listed days are, so a missing one is passed over only once a later one exists."""
-        done = self.bookmark()
-        if not days:
+    def _remembered(self, file: DumpFile) -> Loaded | None:
+        return self._book().file(file.day) if file.day else None
+
+    def _is_loaded(self, day: date | None, sha256: str) -> bool:
+        """Say whether a file handed over by an earlier run has done its service."""
+        book = self._book()
+        known = book.file(day) if day else None
+        return day is not None and book.has(day) and (known is None or known.sha256.startswith(sha256))
+
+    def _wanted(self, day: date) -> bool:
+        start, end = self.settings.start, self.settings.end
+        return (start is None or day >= start) and (end is None or day <= end)
+
+    @property
+    def _day_column(self) -> str:
+        return "spending_time" if self.table_name == "inputs" else "time"
+
+    def _report_lag(self, listing: Listing) -> None:
+        book = self._book(listing)
+        if not listing.files:
             self.logger.warning("%s: no dump day is listed.", self.name)
-        elif done is not None and days[-1].day.isoformat() <= done:
-            self.logger.info("%s: nothing new, the last day listed is %s.", self.name, days[-1].day)
-        for day in days:
-            if self.settings.start and day.day < self.settings.start:
+            return
+        last = listing.files[-1].day
+        if last and book.last and last <= book.last:
+            self.logger.info("%s: nothing newer, the last day listed is %s.", self.name, last)
+        if last and listing.now and listing.now.date() - last > timedelta(days=self.settings.max_lag_days):
+            ended = self.settings.end is not None and self.settings.end <= last
+            if not ended:
+                self.logger.warning(
+                    "%s: the last day listed is %s, %d days back. Nothing is skipped: the next run takes up there.",
+                    self.name,
+                    last,
+                    (listing.now.date() - last).days,
+                )
+
+    def _empty_vanished(self, listing: Listing) -> None:
+        """Empty the days whose file is gone, if index and file agree and later days are listed.
+
+        A day without blocks has no file, so a file that is gone says that the day has no rows. Where the index ends
+        before such a day, it lags, and nothing is concluded.
+        """
+        listed = {file.day for file in listing.files}
+        book = self._book(listing)
+        for day in book.remembered:
+            if day in listed or not self._wanted(day) or not self._source.is_authority:
                 continue
-            if self.settings.end and day.day > self.settings.end:
+            name = self._name_of(day, listing)
+            if name is None or not any(other and other > day for other in listed):
+                self.logger.warning("%s: day %s is not listed any more; its rows are kept.", self.name, day)
                 continue
-            if done is None or day.day.isoformat() > done:
-                yield day
-
-
-class Heights(NamedTuple):
-    """A closed range of block heights."""
-
-    first: int
-    last: int
-
-
-class HeightPaginator(BaseAPIPaginator[Heights]):
-    """Walks up closed ranges that end at full hundreds, so that the same blocks come in the same units."""
-
-    def __init__(self, span: Heights) -> None:
-        super().__init__(self._window(span.first, span.last))
-        self._last = span.last
-
-    @override
-    def has_more(self, response: requests.Response) -> bool:
-        return self.current_value.last < self._last
-
-    @override
-    def get_next(self, response: requests.Response) -> Heights:
-        return self._window(self.current_value.last + 1, self._last)
+            file = DumpFile(self.chain, self.table_name, day, name)
+            if self._source.version(file) is not None:
+                continue
+            self.logger.warning("%s: the file of %s is gone upstream; the day is emptied.", self.name, day)
+            constants = {"_channel": "dumps", "_unit": file.unit, "_dump_day": day.isoformat()}
+            self.open_unit(Unit.of_day(file.unit, self._day_column, day, rows=0, constants=constants))
+            book.remove(day)
+            self._flush()
 
     @staticmethod
-    def _window(first: int, last: int) -> Heights:
-        return Heights(first, min(first - first % PAGE + PAGE - 1, last))
+    def _name_of(day: date, listing: Listing) -> str | None:
+        """Name a day's file after its neighbours."""
+        for file in listing.files:
+            if file.day:
+                return file.name.replace(f"{file.day:%Y%m%d}", f"{day:%Y%m%d}")
+        return None
 
 
-class BlocksStream(ApiStream):
-    """Blocks from the API, bookmarked by the highest settled height."""
-
-    replication_key = "id"
-    is_sorted = True
-    _settled = -1
-    _span = Heights(0, -1)
-    _page = Heights(0, -1)
+class LatestStream(DumpStream):
+    """A table of which only the latest snapshot is dumped; it replaces the one before."""
 
     @override
-    def get_records(self, context: Context | None) -> Iterable[dict[str, Any]]:
-        self._span = self._due()
-        if self._span.first <= self._span.last:
-            yield from super().get_records(context)
-        else:
-            self.logger.info("%s: nothing new.", self.name)
+    def due(self, listing: Listing) -> list[DumpFile]:
+        return [file for file in listing.files if file.day is None]
 
     @override
-    def get_new_paginator(self) -> HeightPaginator:
-        return HeightPaginator(self._span)
+    def _unit_of(self, file: DumpFile, version: Version, layout: DumpLayout) -> Unit:
+        if version.modified is None:
+            raise DumpError(f"{self.name}: {file.name} has no Last-Modified, so the snapshot has no time. {KEPT}")
+        constants: dict[str, Any] = {
+            "_channel": "dumps",
+            "_unit": file.unit,
+            "_dump_day": version.modified.date().isoformat(),
+        }
+        # Addresses share their table with dated snapshots of the API, which stay; tokens have it for themselves.
+        dated = self.table_name == "addresses"
+        if dated:
+            constants["observed_at"] = version.modified.isoformat()
+        more: dict[str, Any] = {"rows": layout.rows, "sha256": layout.sha256, "constants": constants}
+        return Unit(file.unit, "_dump_day" if dated else "address", None, None, **more)
 
     @override
-    def get_http_request(self, *, page: PageContext[Heights]) -> HTTPRequest:
-        request = super().get_http_request(page=page)
-        self._page = page.next_page_token or self._span
-        request.params = {"q": f"id({self._page.first}..{self._page.last})", "s": "id(asc)", "limit": PAGE}
-        return request
+    def _remembered(self, file: DumpFile) -> Loaded | None:
+        known = self.get_context_state(None).get("latest")
+        return Loaded(known.get("etag"), known.get("length"), known["sha256"]) if known else None
 
     @override
-    def to_records(self, answer: Answer) -> Iterable[dict[str, Any]]:
-        asked = self._page
-        found = [row.get("id") for row in answer.rows]
-        missing = sorted(set(range(asked.first, asked.last + 1)) - set(found))
-        if missing or len(found) != asked.last - asked.first + 1:
-            raise FatalAPIError(
-                f"{self.name}: asked for the blocks {asked.first} to {asked.last}, got {len(found)} rows"
-                f"{f', block {missing[0]} is missing' if missing else ''}. Nothing of this range was taken and the "
-                "bookmark stays before it; run again later.",
-            )
-        unit = f"{self.chain}/blocks/heights/{asked.first}-{asked.last}"
-        for row in answer.rows:
-            yield self.canonical(row, unit, is_settled=row["id"] <= self._settled)
+    def _complete(self, taken: Taken) -> None:
+        state = self.get_context_state(None)
+        loaded = taken.loaded
+        state["replication_key"] = self.replication_key
+        state["replication_key_value"] = taken.unit.constants["_dump_day"]
+        state["latest"] = {"etag": loaded.etag, "length": loaded.length, "sha256": loaded.sha256}
+        self._flush()
 
     @override
-    def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:
-        """Keep the bookmark at the settled height, so that blocks above it are read again.
-
-        The SDK's hook for that, the signpost, works on unsorted streams only; those cannot be resumed.
-        """
-        if latest_record["id"] <= self._settled:
-            super()._increment_stream_state(latest_record, context=context)
-
-    def _due(self) -> Heights:
-        # The highest row there is. `context.state` may run ahead of the table or come from a cache.
-        tip = self._edge(s="id(desc)")
-        if tip is None:
-            return Heights(0, -1)
-        self._settled = tip - self.settings.finality[self.chain]
-        done, start, end = self.bookmark(), self.settings.start, self.settings.end
-        if done is not None:
-            first: int | None = int(done) + 1
-        else:
-            first = self._edge(s="id(asc)", **({"q": f"time({start}..)"} if start else {}))
-        last = self._edge(q=f"time(..{end})", s="id(desc)") if end else tip
-        return Heights(tip + 1 if first is None else first, -1 if last is None else min(last, tip))
-
-    def _edge(self, **params: str) -> int | None:
-        rows = self.ask(**params, limit=1).rows
-        return int(rows[0]["id"]) if rows else None
-
-
-class SnapshotStream(ApiStream):
-    """A view of the present, kept by the moment of observation."""
-
-    # Activating a version would delete the earlier snapshots, which are the point.
-    emit_activate_version_messages = False
-
-
-class StatsStream(SnapshotStream):
-    """A chain's statistics."""
+    def _is_loaded(self, day: date | None, sha256: str) -> bool:
+        known = self.get_context_state(None).get("latest")
+        return known is not None and known["sha256"].startswith(sha256)
 
     @override
-    def get_new_paginator(self) -> SinglePagePaginator:
-        return SinglePagePaginator()
+    def _report_lag(self, listing: Listing) -> None:
+        if not self.due(listing):
+            self.logger.warning("%s: no latest snapshot is listed.", self.name)
 
     @override
-    def to_records(self, answer: Answer) -> Iterable[dict[str, Any]]:
-        if not isinstance(answer.data, dict):
-            raise FatalAPIError(f"{self.name}: the API has no statistics at the moment; run again later.")
-        seen = answer.observed_at
-        yield self.canonical(answer.data, f"{self.chain}/stats/{seen}", observed_at=seen)
-
-
-class AddressesStream(SnapshotStream):
-    """The richest addresses, largest first."""
-
-    _observed_at: str | None = None
-    _ranked: set[str]
-
-    @override
-    def get_records(self, context: Context | None) -> Iterable[dict[str, Any]]:
-        self._observed_at, self._ranked = None, set()
-        yield from super().get_records(context)
-
-    @override
-    def get_new_paginator(self) -> AddressPaginator:
-        return AddressPaginator(self.settings.top_addresses)
-
-    @override
-    def get_http_request(self, *, page: PageContext[int]) -> HTTPRequest:
-        request = super().get_http_request(page=page)
-        offset = page.next_page_token or 0
-        request.params = {"limit": min(PAGE, self.settings.top_addresses - offset), "offset": offset}
-        return request
-
-    @override
-    def to_records(self, answer: Answer) -> Iterable[dict[str, Any]]:
-        # One moment for all pages: it identifies the snapshot.
-        self._observed_at = self._observed_at or answer.observed_at
-        unit = f"{self.chain}/addresses/{self._observed_at}"
-        for row in answer.rows:
-            # The ranking may move between two pages and show an address twice.
-            if row["address"] in self._ranked:
-                continue
-            self._ranked.add(row["address"])
-            yield self.canonical(row, unit, observed_at=self._observed_at, rank=len(self._ranked))
-
-
-class AddressPaginator(OffsetPaginator):
-    """Pages by offset up to the wanted number of addresses."""
-
-    def __init__(self, wanted: int) -> None:
-        super().__init__(start_value=0, page_size=PAGE)
-        self._wanted = wanted
-
-    @override
-    def has_more(self, response: requests.Response) -> bool:
-        return self.current_value + PAGE < self._wanted
+    def _empty_vanished(self, listing: Listing) -> None:
+        """Keep the last snapshot where there is no newer one."""

@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
-from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
 from tap_blockchair import schemas
+from tap_blockchair.dumps import FolderDumps
+from tap_blockchair.heights import BlocksStream
+from tap_blockchair.quota import STATE_KEY, Quota
 from tap_blockchair.redaction import protect, redact
 from tap_blockchair.settings import CONFIG_SCHEMA, Settings
-from tap_blockchair.streams import AddressesStream, BlocksStream, DumpStream, StatsStream
-from tap_blockchair.web import Pace
+from tap_blockchair.snapshots import AddressesStream, StatsStream
+from tap_blockchair.streams import DumpStream, LatestStream
+from tap_blockchair.transfer import HostDumps
+from tap_blockchair.walks import WalkStream, walks
+from tap_blockchair.writer import LineWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +33,7 @@ class TapBlockchair(Tap):
     name = "tap-blockchair"
     config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_SCHEMA
     # Several times faster than the default writer, and as exact: decimals and integers of any size keep every digit.
-    message_writer_class = MsgSpecWriter
+    message_writer_class = LineWriter
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -46,21 +51,46 @@ class TapBlockchair(Tap):
     @override
     def discover_streams(self) -> Sequence[ChainStream]:
         settings = Settings.from_config(self.config)
-        pace = Pace(settings.requests_per_minute)
-        return [stream for chain in settings.chains for stream in self._chain_streams(chain, settings, pace)]
+        quota = Quota(settings, lambda: self.state)
+        return [
+            *self._dump_streams(settings),
+            *(stream for chain in settings.chains for stream in self._api_streams(chain, settings, quota)),
+        ]
 
-    def _chain_streams(self, chain: str, settings: Settings, pace: Pace) -> Iterator[ChainStream]:
-        if settings.channel != "api":
+    @override
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Keep the API's account too, which lies beside the bookmarks: its points are shared by all streams."""
+        super().load_state(state)
+        if isinstance(account := state.get(STATE_KEY), dict):
+            kept: dict[str, Any] = self.state  # type: ignore[assignment]  # the SDK types bookmarks only
+            kept[STATE_KEY] = dict(account)
+
+    def _dump_streams(self, settings: Settings) -> Iterator[ChainStream]:
+        if settings.channel == "api":
+            return
+        folder = settings.dumps_folder
+        # One for all streams: the dump host gets one connection.
+        source = FolderDumps(folder) if folder else HostDumps(settings, settings.download_dir, self.logger)
+        for chain in settings.chains:
             for name in schemas.dump_tables(chain):
                 table = schemas.chain_table(chain, name)
-                yield DumpStream(self, chain=chain, table_name=name, table=table, settings=settings)
+                yield DumpStream(self, chain=chain, table_name=name, table=table, settings=settings, source=source)
+            for name in schemas.latest_tables(chain, addresses=settings.latest_addresses):
+                table = schemas.latest_table(chain, name)
+                yield LatestStream(self, chain=chain, table_name=name, table=table, settings=settings, source=source)
+
+    def _api_streams(self, chain: str, settings: Settings, quota: Quota) -> Iterator[ChainStream]:
         if settings.channel == "dumps":
             return
         from_api: list[tuple[type[ApiStream], str, schemas.Table]] = [
             (StatsStream, "stats", schemas.stats_table(chain)),
-            (AddressesStream, "addresses", schemas.addresses_table(chain)),
         ]
+        if settings.channel == "api" or not settings.latest_addresses:
+            from_api.append((AddressesStream, "addresses", schemas.addresses_table(chain)))
         if settings.channel == "api":
-            from_api.append((BlocksStream, "blocks", schemas.api_blocks_table(chain)))
+            from_api.append((BlocksStream, "blocks", schemas.api_table(chain, "blocks")))
         for kind, name, table in from_api:
-            yield kind(self, chain=chain, table_name=name, table=table, settings=settings, pace=pace)
+            yield kind(self, chain=chain, table_name=name, table=table, settings=settings, quota=quota)
+        if settings.channel == "api":
+            for name in walks(chain):
+                yield WalkStream(self, chain=chain, table_name=name, settings=settings, quota=quota)

@@ -126,11 +126,13 @@ def from_json(value: Any, kind: Kind, *, bare_hex: bool = False) -> Any:  # noqa
         bare_hex: Whether a leading `0x` is dropped from text.
 
     Returns:
-        The value as a record holds it; None stays None.
+        The value as a record holds it; None stays None, but of `is_spendable` it becomes -1.
 
     Raises:
         ValueError: The value does not fit the kind.
     """
+    if kind is Kind.SPENDABLE and (value is None or isinstance(value, bool)):
+        return -1 if value is None else int(value)
     if value is None:
         return None
     if kind is Kind.TEXT:
@@ -158,7 +160,8 @@ def as_text(value: Any) -> str | None:  # noqa: ANN401 (any JSON value)
 def _text(value: Any, *, bare_hex: bool) -> str:  # noqa: ANN401 (any JSON value)
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return str(value)
-    text: str = _expect(value, str)
+    # Token names hold any text, also NUL, which PostgreSQL cannot store.
+    text: str = _expect(value, str).replace("\0", "")
     return text[2:].lower() if bare_hex and text.startswith("0x") else text
 
 

@@ -44,6 +44,8 @@ def patient(
     action: Callable[_Args, _Result],
     faults: tuple[type[Exception], ...],
     report: Callable[[Any], None],
+    *,
+    hopeless: Callable[[Exception], bool] = lambda _fault: False,
 ) -> Callable[_Args, _Result]:
     """Make a call that is repeated a few times within seconds.
 
@@ -52,6 +54,7 @@ def patient(
         faults: Exceptions that a second try may spare.
         report: Told of each pause, with the retry library's details; the library itself stays silent, because it
             would print functions and arguments.
+        hopeless: Whether one of these exceptions ends the tries early.
 
     Returns:
         The action with retries; the last exception comes through.
@@ -62,6 +65,7 @@ def patient(
         max_tries=TRIES,
         jitter=backoff.full_jitter,
         on_backoff=report,
+        giveup=hopeless,
         logger=None,
     )(action)
     return repeated
@@ -90,14 +94,22 @@ class Pace:
         calls: int,
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
-        self._sleep = sleep
+        self._sleep = sleep or time.sleep
         self._clock = clock
         self._past: deque[float] = deque(maxlen=calls)
+        self._gap = 0.0
+
+    def slow_down(self) -> None:
+        """Let half as many calls through from now on, and never two in quick succession."""
+        self._past = deque(self._past, maxlen=max(1, (self._past.maxlen or 1) // 2))
+        self._gap = max(1.0, 2 * self._gap)
 
     def wait(self) -> None:
         """Sleep until one more call keeps the limit, and count it."""
+        if self._gap and self._past:
+            self._sleep(max(0.0, self._past[-1] + self._gap - self._clock()))
         if len(self._past) == self._past.maxlen:
             self._sleep(max(0.0, self._past[0] + self.WINDOW - self._clock()))
         self._past.append(self._clock())

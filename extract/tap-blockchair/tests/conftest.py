@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import os
 import re
 import shutil
 import subprocess
+import zlib
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from werkzeug import Request, Response
 
+from tap_blockchair import schemas
 from tap_blockchair.tap import TapBlockchair
 
 if TYPE_CHECKING:
@@ -122,7 +125,20 @@ def gz() -> Callable[..., bytes]:
     """Writes a dump file: a header, rows, no newline at the end."""
 
     def pack(header: str, *rows: str) -> bytes:
-        return gzip.compress("\n".join((header, *rows)).encode())
+        return gzip.compress("\n".join((header, *rows)).encode(), mtime=0)
+
+    return pack
+
+
+@pytest.fixture
+def blocks(gz: Callable[..., bytes]) -> Callable[..., bytes]:
+    """Writes a Bitcoin blocks day with these heights."""
+
+    def pack(*heights: int, chain: str = "bitcoin") -> bytes:
+        filler = {"i": "1", "n": "1", "s": "ab", "t": "2024-01-01 00:00:00", "b": "1", "p": "-1"}
+        columns = schemas.chain_table(chain, "blocks").columns
+        filled = ((str(height) if c.name == "id" else filler[c.kind.value] for c in columns) for height in heights)
+        return gz("\t".join(column.name for column in columns), *map("\t".join, filled))
 
     return pack
 
@@ -135,28 +151,62 @@ class DumpHost:
     files: dict[str, bytes] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     queries: list[str] = field(default_factory=list)
+    salt: str = ""
+    gets: list[str] = field(default_factory=list)
+    request: Request = field(init=False)
+    ranges: list[str] = field(default_factory=list)
     # Answers in place of a file, by path; each is used once, the last one for ever.
     instead: dict[str, list[Callable[[], Response]]] = field(default_factory=dict)
 
     def put(self, chain: str, table: str, day: str, content: bytes) -> str:
+        """Publish a day; rows with the filler time are moved to that day."""
         name = f"{chain}/{table}/blockchair_{chain}_{table}_{day}.tsv.gz"
-        self.files[name] = content
+        self.files[name] = self.stamped(content, day)
         return name
+
+    @staticmethod
+    def stamped(content: bytes, day: str) -> bytes:
+        try:
+            text = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error):  # damaged on purpose
+            return content
+        moved = text.replace(b"2024-01-01 00:00:00", f"{day[:4]}-{day[4:6]}-{day[6:]} 00:00:00".encode())
+        return content if moved == text else gzip.compress(moved, mtime=0)
 
     def serve(self, request: Request) -> Response:
         path = request.path.removeprefix("/dumps/")
         self.queries.append(request.full_path)
-        if path in self.instead:
+        self.request = request
+        if path in self.instead and request.method == "GET":
             waiting = self.instead[path]
             return (waiting.pop(0) if len(waiting) > 1 else waiting[0])()
         if path in self.files:
-            return Response(self.files[path], content_type="application/octet-stream", headers=self.headers)
+            return self.file(path, request)
         if path.endswith("/"):
             names = [name.rpartition("/")[2] for name in self.files if name.startswith(path)]
+            if not names:
+                return Response("<html>404 Not Found</html>", status=404, content_type="text/html")
             rows = "".join(f'<tr><td><a href="{name}">{name}</a></td><td>2K</td></tr>' for name in names)
             page = f'<html><body><a href="../">..</a><table>{rows}</table></body></html>'
             return Response(page, content_type="text/html", headers=self.headers)
         return Response("<html>404 Not Found</html>", status=404, content_type="text/html")
+
+    def etag(self, path: str) -> str:
+        return f'"{hashlib.md5(self.files[path]).hexdigest()}{self.salt}"'  # noqa: S324 (a validator)
+
+    def file(self, path: str, request: Request) -> Response:
+        content, etag = self.files[path], self.etag(path)
+        modified = "Sat, 06 Jan 2024 01:20:00 GMT"
+        headers = {"ETag": etag, "Last-Modified": modified, **self.headers}
+        start, status = 0, 200
+        if request.method == "GET":
+            self.gets.append(path)
+            if "Range" in request.headers:
+                self.ranges.append(request.headers["Range"])
+                if request.headers.get("If-Range") == etag:
+                    start, status = int(request.headers["Range"].removeprefix("bytes=").rstrip("-")), 206
+                    headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        return Response(content[start:], status=status, content_type="application/octet-stream", headers=headers)
 
 
 @pytest.fixture
@@ -200,6 +250,8 @@ class Api:
         ids = [height for height in range(self.tip + 1) if height not in self.missing]
         if match := re.fullmatch(r"id\((\d+)\.\.(\d+)\)", q):
             ids = [height for height in ids if int(match[1]) <= height <= int(match[2])]
+        elif match := re.fullmatch(r"id\((\d+)\)", q):
+            ids = [height for height in ids if height == int(match[1])]
         elif match := re.fullmatch(r"time\(2024-01-(\d\d)\.\.\)", q):
             ids = [height for height in ids if height >= (int(match[1]) - 1) * 144]
         elif match := re.fullmatch(r"time\(\.\.2024-01-(\d\d)\)", q):
@@ -219,6 +271,12 @@ def api(httpserver: HTTPServer) -> Api:
 
 
 @pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Downloads of one test are not found by the next, nor by the user."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries at once: what is tested is that they happen, not how long they take."""
     monkeypatch.setattr("backoff._sync.time.sleep", lambda _seconds: None)
@@ -233,6 +291,8 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     place = ("--state-dir", str(tmp_path_factory.mktemp("simulator")))
     size = ("--days", "2", "--blocks-per-day", "6", "--transactions-per-block", "4")
+    # Of this era, because later blocks have no uncles.
+    size += ("--ethereum-era", "london", "--quirks", "duplicate-outputs,nonce-strings,cache-ignore,past-update")
     subprocess.run([program, "start", *place, "--no-env-file", *size], check=True, capture_output=True)
     try:
         status = subprocess.run([program, "status", *place, "--json"], check=True, capture_output=True)

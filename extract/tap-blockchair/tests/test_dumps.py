@@ -17,7 +17,6 @@ from werkzeug import Response
 from tap_blockchair import schemas
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 FILLER = {"i": "1", "n": "1", "s": "ab", "t": "2024-01-01 00:00:00", "b": "1", "p": "-1"}
@@ -33,17 +32,6 @@ def row_of(chain: str, table: str, **values: str) -> str:
     return "\t".join(values.get(column.name, FILLER[column.kind.value]) for column in columns)
 
 
-@pytest.fixture
-def blocks(gz: Callable[..., bytes]) -> Callable[..., bytes]:
-    """Writes a Bitcoin blocks day with these heights."""
-
-    def pack(*heights: int, chain: str = "bitcoin") -> bytes:
-        rows = (row_of(chain, "blocks", id=str(height)) for height in heights)
-        return gz("\t".join(header_of(chain, "blocks")), *rows)
-
-    return pack
-
-
 def config_of(host: Any, **more: Any) -> dict[str, Any]:
     return {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.url, **more}
 
@@ -57,14 +45,14 @@ def test_days_are_taken_in_order_and_only_those_listed(run: Any, host: Any, bloc
     result = run(config_of(host), select=ONLY_BLOCKS)
     assert [record["id"] for record in result.records("bitcoin_blocks")] == [1, 2, 3]
     assert result.bookmark("bitcoin_blocks") == "2024-01-05"
-    host.queries.clear()
+    host.gets.clear()
     again = run(config_of(host), state=result.state, select=ONLY_BLOCKS)
     assert again.records("bitcoin_blocks") == []
-    assert not [query for query in host.queries if ".gz" in query]
+    assert not host.gets, "HEAD tells that the last day is the same"
     host.put("bitcoin", "blocks", "20240107", blocks(4))
     host.put("bitcoin", "blocks", "20240103", blocks(9))
     more = run(config_of(host), state=again.state, select=ONLY_BLOCKS)
-    assert [record["id"] for record in more.records("bitcoin_blocks")] == [4]
+    assert [record["id"] for record in more.records("bitcoin_blocks")] == [9, 4], "a late day is taken, too"
 
 
 def test_start_and_end_are_included(run: Any, host: Any, blocks: Any) -> None:
@@ -111,10 +99,13 @@ def test_batch_mode_does_not_bookmark_rows_that_are_not_in_a_file_yet(
     files: list[str] = []
     for message in result.messages:
         files += message.get("manifest", [])
-        if message["type"] == "STATE" and message["value"]["bookmarks"]["bitcoin_blocks"].get("replication_key_value"):
-            break
-    rows = [line for file in files for line in gzip.decompress((tmp_path / file.rsplit("/")[-1]).read_bytes()).split()]
-    assert len(rows) == 3
+        if message["type"] != "STATE":
+            continue
+        done = message["value"]["bookmarks"].get("bitcoin_blocks", {}).get("replication_key_value")
+        parts = [gzip.decompress((tmp_path / file.rsplit("/")[-1]).read_bytes()).split() for file in files]
+        assert sum(map(len, parts)) >= {None: 0, "2024-01-01": 2, "2024-01-02": 3}[done]
+    assert len(files) == 2
+    assert done == "2024-01-02"
 
 
 def bad_value(blocks: Any, gz: Any) -> bytes:
@@ -240,10 +231,11 @@ def test_a_transfer_that_always_breaks_off(run: Any, host: Any, blocks: Any) -> 
     assert result.bookmark("bitcoin_blocks") is None
 
 
-def test_a_killed_run_leaves_no_bookmark_ahead_of_its_rows(blocks: Any, tmp_path: Path) -> None:
+def test_a_killed_run_leaves_no_bookmark_ahead_of_its_rows(host: Any, blocks: Any, tmp_path: Path) -> None:
     (tmp_path / "dumps").mkdir()
     for day, heights in (("20240101", range(3)), ("20240102", range(3, 5000))):
-        (tmp_path / "dumps" / f"blockchair_bitcoin_blocks_{day}.tsv.gz").write_bytes(blocks(*heights))
+        content = host.stamped(blocks(*heights), day)
+        (tmp_path / "dumps" / f"blockchair_bitcoin_blocks_{day}.tsv.gz").write_bytes(content)
     config = tmp_path / "config.json"
     dumps_url = (tmp_path / "dumps").as_uri()
     config.write_text(json.dumps({"chains": ["bitcoin"], "channel": "dumps", "dumps_url": dumps_url}))
@@ -283,10 +275,11 @@ def test_an_extra_column_is_announced_before_its_rows(
     assert [record.get("pool_tag") for record in result.records("bitcoin_blocks")] == [None, "0012", None, "", "x"]
     assert [record["id"] for record in result.records("bitcoin_blocks")] == [1, 2, 2, 2, 2]
     kinds = [message["type"] for message in result.messages if message["type"] != "STATE"]
-    assert kinds == ["SCHEMA", "RECORD", "SCHEMA", "RECORD", "RECORD", "RECORD", "RECORD"]
-    first, second = result.of("SCHEMA")
+    plain, day, records = ["SCHEMA"], ["SCHEMA"], ["RECORD"]
+    assert kinds == plain + day + records + plain + day + 3 * records + day + records
+    first, _, second, *_ = result.of("SCHEMA")
     assert second["schema"]["properties"].pop("pool_tag") == {"type": ["string", "null"]}
-    assert first == second
+    assert first == second, "an announcement must not open the last unit again"
     assert len([record for record in caplog.records if "pool_tag" in record.getMessage()]) == 1
 
 

@@ -77,7 +77,31 @@ def test_folder_laid_out_like_the_host(run: Any, samples: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("number", "chain", "checks"),
     [
-        ("22", "bitcoin", {"id": 599954, "fee_per_kwu": Decimal("3744.56"), "reward": 1264959404, "nonce": 318379413}),
+        (
+            "22",
+            "bitcoin",
+            {
+                "id": 599954,
+                "hash": "0000000000000000000a405e0eb599136580eed78682bfe6648c5f7b6f81a9cb",
+                "time": "2019-10-18T17:16:18+00:00",
+                "size": 1291891,
+                "stripped_size": 900520,
+                "weight": 3993451,
+                "transaction_count": 2157,
+                "witness_count": 1320,
+                "input_count": 6564,
+                "output_count": 4969,
+                "input_total": 255590274198,
+                "output_total": 256840274198,
+                "fee_total": 14959404,
+                "fee_per_kb": 11583,
+                "fee_per_kwu": Decimal("3744.56"),
+                "generation": 1250000000,
+                "reward": 1264959404,
+                "guessed_miner": "Poolin",
+                "nonce": 318379413,
+            },
+        ),
         (
             "29",
             "ethereum",

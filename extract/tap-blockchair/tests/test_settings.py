@@ -65,12 +65,10 @@ def test_streams_by_channel() -> None:
 
     utxo = {"blocks", "transactions", "outputs", "inputs"}
     assert names(chains=["bitcoin-cash"], channel="dumps") == {f"bitcoin_cash_{table}" for table in utxo}
-    assert names(chains=["ethereum"]) == {
-        f"ethereum_{table}" for table in ("blocks", "transactions", "stats", "addresses")
-    }
-    assert names(chains=["dogecoin"], channel="api") == {
-        f"dogecoin_{table}" for table in ("blocks", "stats", "addresses")
-    }
+    evm = {"blocks", "transactions", "uncles", "calls", "erc20_transactions", "erc20_tokens", "stats", "addresses"}
+    assert names(chains=["ethereum"]) == names(chains=["ethereum"], channel="api")
+    assert names(chains=["ethereum"]) == {f"ethereum_{table}" for table in evm}
+    assert names(chains=["dogecoin"], channel="api") == {f"dogecoin_{table}" for table in utxo | {"stats", "addresses"}}
     assert {name.partition("_")[0] for name in names()} == {"bitcoin", "ethereum", "dogecoin"}
 
 

@@ -18,7 +18,7 @@ from simulator.daemon import Home, start, stop
 from simulator.failures import SimulatorError
 from simulator.instants import parse_instant
 from simulator.project import find_root, write_env_block
-from simulator.settings import CHAINS, Settings, SettingsError
+from simulator.settings import CHAINS, ERAS, QUIRKS, Settings, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +84,11 @@ _WORLD: Final = (
     _option("prices-dir", _FOLDER, "Folder of real price exports to serve."),
     _option("chains", str, "Chains to simulate, comma separated.", ",".join(CHAINS)),
     _option("now", _Instant(), "Where the clock starts, UTC; else 06:00 after the last day."),
+    _option("points-per-day", int, "Blockchair's points a day without a key; else no limit."),
+    _option("requests-per-minute", int, "Blockchair's requests a minute without a key; else no limit."),
+    _option("api-keys", str, "Blockchair's keys, comma separated, each `key` or `key:points`; else all are good.", ""),
+    _option("quirks", str, f"Oddities, comma separated: {', '.join(QUIRKS)}.", ""),
+    _option("ethereum-era", click.Choice(ERAS), "Ethereum after the Merge, or between London and it.", ERAS[0]),
     _option("port", click.IntRange(1, 65535), "Port on 127.0.0.1; else that of last time if free, else any."),
     _STATE_DIR,
 )
@@ -242,8 +247,9 @@ def _state_folder(given: Path | None) -> Path:
 
 
 def _settings(home: Home, world: dict[str, Any]) -> Settings:
-    chains = tuple(name.strip() for name in world.pop("chains").split(",") if name.strip())
-    return Settings(state_dir=home.folder, chains=chains, **world)
+    for name in ("chains", "api_keys", "quirks"):
+        world[name] = tuple(part.strip() for part in world[name].split(",") if part.strip())
+    return Settings(state_dir=home.folder, **world)
 
 
 def _flags(settings: Settings) -> list[str]:

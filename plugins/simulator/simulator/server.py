@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
+from simulator.connections import Protocol
+
 if TYPE_CHECKING:
     import socket
 
@@ -23,8 +25,14 @@ def serve(app: ASGIApp, listener: socket.socket) -> None:
         listener: A listening socket.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    server_of(app).run(sockets=[listener])
+
+
+def server_of(app: ASGIApp) -> uvicorn.Server:
+    """The server, not yet running."""
     config = uvicorn.Config(
         app,
+        http=Protocol,
         date_header=False,
         server_header=False,
         access_log=False,  # it would print query strings, where Blockchair's key stands
@@ -32,4 +40,4 @@ def serve(app: ASGIApp, listener: socket.socket) -> None:
         lifespan="off",
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    return uvicorn.Server(config)

@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
 
+_KEY: Final = re.compile(r"[^\s:,&]+(:\d{1,9})?")
 CHAINS: Final = ("bitcoin", "ethereum", "dogecoin")
 FIRST_DAY: Final = date(2009, 1, 3)
 """The day of the oldest block of any chain; no world starts earlier."""
 LAST_DAY: Final = date(2099, 12, 31)
 """Keeps every stamp well inside the 32 bits of a block header's time."""
+
+QUIRKS: Final = {
+    "cache-ignore": 'every answer says cache.duration "Ignore"',
+    "control-characters": "names of some ERC-20 tokens hold NUL and other control characters",
+    "duplicate-outputs": "outputs pages lose duplicates, so that rows is below pre_rows",
+    "empty-nulls": r"nulls in dumps are empty fields in place of \N",
+    "extra-columns": "unknown columns, in the middle and at the end, in dumps and in the API",
+    "final-newline": "dump files end with a line end",
+    "lagging-tables": "Ethereum's tables trail context.state by 6 blocks",
+    "london-columns": "Ethereum's dumps end with the columns that London added",
+    "missing-columns": "dumps lack their column time",
+    "nonce-strings": "nonces of Ethereum's transactions are strings in the API",
+    "past-update": "next_major_update lies in the past",
+}
+"""What can be switched on to make the answers odd, as the vendor's have been at times (contract 9.1)."""
+ERAS: Final = ("merged", "london")
+"""Ethereum's rules: after the Merge, or between London and the Merge, with uncles and rewards for blocks."""
 
 
 class SettingsError(ValueError):
@@ -34,6 +53,11 @@ class Settings:
         prices_dir: Folder of real price exports to serve in place of the simulated prices.
         chains: The chains to simulate, a subset of bitcoin, ethereum and dogecoin.
         now: Where the clock starts, UTC; when None, 06:00 of the day after the last whole day.
+        points_per_day: Blockchair's points a day without a key; None for no limit.
+        requests_per_minute: Blockchair's requests a minute without a key; None for no limit.
+        api_keys: Keys that Blockchair's API knows, each as `key` or `key:points a day`; every key is good when empty.
+        quirks: Oddities that are switched on, of QUIRKS.
+        ethereum_era: Ethereum's rules, of ERAS.
     """
 
     state_dir: Path
@@ -46,6 +70,11 @@ class Settings:
     prices_dir: Path | None = None
     chains: tuple[str, ...] = CHAINS
     now: datetime | None = None
+    points_per_day: int | None = None
+    requests_per_minute: int | None = None
+    api_keys: tuple[str, ...] = ()
+    quirks: tuple[str, ...] = ()
+    ethereum_era: str = ERAS[0]
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated.
@@ -64,6 +93,7 @@ class Settings:
             folder: Path | None = getattr(self, name)
             if folder is not None and not folder.is_dir():
                 raise SettingsError(f"{name} is {folder}, which is not a folder.")
+        self._check_blockchair()
         unknown = [chain for chain in self.chains if chain not in CHAINS]
         if unknown or not self.chains or len(set(self.chains)) != len(self.chains):
             raise SettingsError(
@@ -74,6 +104,18 @@ class Settings:
                 raise SettingsError(f"now is {self.now.isoformat()}, but must be given in UTC.")
             if not self.start <= self.now.date() <= LAST_DAY:
                 raise SettingsError(f"now is {self.now.isoformat()}, but must lie between {self.start} and {LAST_DAY}.")
+
+    def _check_blockchair(self) -> None:
+        for name in ("points_per_day", "requests_per_minute"):
+            if getattr(self, name) is not None:
+                _within(name, getattr(self, name), 1, 10**9)
+        if not all(_KEY.fullmatch(key) for key in self.api_keys):
+            raise SettingsError("api_keys is no list of keys such as `key` or `key:1000`.")
+        odd = [quirk for quirk in self.quirks if quirk not in QUIRKS]
+        if odd:
+            raise SettingsError(f"quirks is {','.join(odd)}, but must name some of {', '.join(QUIRKS)}.")
+        if self.ethereum_era not in ERAS:
+            raise SettingsError(f"ethereum_era is {self.ethereum_era!r}, but must be one of {', '.join(ERAS)}.")
 
     @property
     def clock_start(self) -> datetime:

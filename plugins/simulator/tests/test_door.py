@@ -47,6 +47,8 @@ def test_the_date_follows_the_clock(api: Any) -> None:
 def test_advance_by_days(api: Any) -> None:
     answer = api.client.post("/_simulator/advance", json={"days": 2})
     assert answer.json()["now"] == "2025-01-17T06:00:00+00:00"
+    answer = api.client.post("/_simulator/advance", json={"hours": 1, "minutes": 2, "seconds": 3})
+    assert answer.json()["now"] == "2025-01-17T07:02:03+00:00"
 
 
 @pytest.mark.parametrize(

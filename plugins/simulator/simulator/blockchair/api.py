@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.blockchair.chains import COIN
-from simulator.blockchair.columns import Column, Filter, Json, Kind, Money, api_value
-from simulator.blockchair.envelope import Answer, failure, respond
+from simulator.blockchair.columns import Column, Json, Money, api_value
+from simulator.blockchair.envelope import ERRORS, Answer, failure, respond
 from simulator.blockchair.ethereum_model import ETHER
 from simulator.blockchair.parameters import ETHEREUM
 from simulator.blockchair.query import DEFAULT_LIMIT, BadRequestError, Query, QueryReader
+from simulator.blockchair.quotas import OverLimitError, Quotas
+from simulator.blockchair.snapshots import Snapshot, snapshots_of
 from simulator.blockchair.stats import ethereum_stats, utxo_stats
-from simulator.blockchair.tables import TABLES, Table
+from simulator.blockchair.tables import TABLES
+from simulator.blockchair.utxo_tables import OutputNow, api_outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from fastapi import Response
 
+    from simulator.blockchair.table import Table
+    from simulator.blockchair.transactions import Output
     from simulator.blockchair.world import World
     from simulator.prices import PriceSource
 
@@ -28,7 +34,10 @@ Endpoint = Callable[[str, "Mapping[str, str]", datetime], Answer]
 """Takes chain, query parameters and the simulated instant."""
 
 _SERVERS: Final = {"bitcoin": "API4,BTC0", "ethereum": "API4,ETH3,ETH3", "dogecoin": "API4,DOGE0"}
-_VIEW_COST: Final = 2
+_LAG: Final = 6
+"""Blocks by which Ethereum's tables trail, where that is asked for."""
+_VALIDITY_DAYS: Final = 30
+_UNLIMITED: Final = 1_000_000_000
 _STATS_DURATION: Final = 71
 
 
@@ -38,19 +47,26 @@ class Api:
     Args:
         world: The chains.
         prices: Prices of their coins.
+        quotas: Who may ask how much.
+        quirks: Oddities that are switched on.
     """
 
-    def __init__(self, world: World, prices: PriceSource) -> None:
+    def __init__(self, world: World, prices: PriceSource, quotas: Quotas, quirks: Collection[str] = ()) -> None:
+        self._quotas = quotas
+        self._quirks = frozenset(quirks)
         self._world = world
         self._prices = prices
         self._money = {chain: Money(prices, chain, ETHER if chain == ETHEREUM else COIN) for chain in world.chains}
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
-        for chain in world.chains:
-            self._endpoints[chain, "stats"] = self._stats
-            self._endpoints[chain, "addresses"] = self._addresses
         for (chain, name), table in TABLES.items():
             if table.in_api and chain in world.chains:
                 self._endpoints[chain, name] = self._table(table)
+        for chain in world.chains:
+            self._endpoints[chain, "stats"] = self._stats
+            if chain != ETHEREUM:
+                self._endpoints[chain, "outputs"] = self._table(api_outputs(chain))
+            for view in snapshots_of(chain):
+                self._endpoints[chain, view.name] = self._view(view)
 
     def answer(self, path: str, parameters: Mapping[str, str], now: datetime) -> Response:
         """The response to a request.
@@ -61,20 +77,70 @@ class Api:
             now: The simulated instant, UTC.
         """
         chain, _, rest = path.strip("/").partition("/")
+        key = parameters.get("key")
+        try:
+            if (chain, rest) == ("premium", "stats"):
+                return self._respond(chain, self._plan(key, now), now)
+            self._quotas.admit(key, now)
+            answer = self._found(chain, rest, parameters, now)
+            self._quotas.charge(key, answer.cost, now)
+        except OverLimitError as error:
+            answer = failure(error.code, str(error))
+        return self._respond(chain, answer, now)
+
+    def _found(self, chain: str, rest: str, parameters: Mapping[str, str], now: datetime) -> Answer:
         endpoint = self._endpoints.get((chain, rest))
         if endpoint is None:
-            answer = failure(404, f"Unknown endpoint /{path}")
-        else:
-            try:
-                answer = endpoint(chain, parameters, now)
-            except BadRequestError as error:
-                answer = failure(400, str(error))
-            else:
-                answer = replace(answer, state=self._state(chain, now))
+            return failure(404, f"Unknown endpoint /{chain}/{rest}")
+        try:
+            answer = endpoint(chain, parameters, now)
+        except BadRequestError as error:
+            return failure(400, str(error))
+        return replace(answer, state=self._state(chain, now))
+
+    def _plan(self, key: str | None, now: datetime) -> Answer:
+        """`/premium/stats` (contract 4.3)."""
+        if key is None:
+            return failure(402, "A key is needed")
+        points, spent = self._quotas.plan(key, now)
+        data: dict[str, Json] = {
+            "valid_until": f"{now + timedelta(days=_VALIDITY_DAYS):%Y-%m-%d %H:%M:%S}",
+            "max_requests_per_day": points or _UNLIMITED,
+            "requests_today": float(spent),
+        }
+        return Answer(data=data, source="A", cost=0)
+
+    def refusal(self, path: str, code: int, now: datetime) -> Response:
+        """An error's answer.
+
+        Args:
+            path: What follows the root of the API.
+            code: HTTP status.
+            now: The simulated instant, UTC.
+        """
+        return self._respond(path.partition("/")[0], failure(code, ERRORS.get(code, "Unknown error")), now)
+
+    def nothing(self, path: str, data: object, now: datetime) -> Response:
+        """A good answer that holds nothing.
+
+        Args:
+            path: What follows the root of the API.
+            data: An empty list or None.
+            now: The simulated instant, UTC.
+        """
+        chain, _, rest = path.strip("/").partition("/")
+        lists = rest != "stats"
+        paging: dict[str, Json] = {"limit": DEFAULT_LIMIT, "offset": 0, "rows": 0, "total_rows": 0} if lists else {}
+        empty: Json = None if data is None else []
+        return self._respond(chain, Answer(data=empty, paging=paging, state=self._state(chain, now)), now)
+
+    def _respond(self, chain: str, answer: Answer, now: datetime) -> Response:
         coin = chain if chain in self._world.chains else self._world.chains[0]
-        return respond(answer, now, _SERVERS[coin], self._prices.spot(coin, now))
+        return respond(answer, now, _SERVERS[coin], self._prices.spot(coin, now), self._quirks)
 
     def _state(self, chain: str, now: datetime) -> dict[str, Json]:
+        if chain not in self._world.chains:
+            return {}
         blocks = self._world.blocks_until(chain, now)
         tip = blocks[-1].id if blocks else self._world.first_height(chain) - 1
         return {"state": tip, "state_layer_2": tip} if chain == ETHEREUM else {"state": tip}
@@ -86,37 +152,105 @@ class Api:
 
     def _table(self, table: Table) -> Endpoint:
         money = self._money[table.chain]
-        reader = QueryReader(table.api_columns, "id", money)
+        reader = QueryReader(table.api_columns, table.sort, money)
 
         def answer(chain: str, parameters: Mapping[str, str], now: datetime) -> Answer:
             query = reader.read(parameters, now)
-            rows = [row for block in self._world.blocks_until(chain, now) for row in table.rows(block)]
+            blocks = self._world.blocks_until(chain, now)
+            if "lagging-tables" in self._quirks and chain == ETHEREUM:
+                blocks = blocks[:-_LAG]
             whole = bool(query.equalities & table.whole_by)
-            return _page(query, query.matching(rows), (table.api_columns, money, table.cost), whole=whole)
+            if table.in_dumps:
+                rows = [row for block in self._within(blocks, query, table) for row in table.rows(block)]
+                return self._page(query, query.matching(rows), (table.api_columns, money, table.cost), whole=whole)
+            found = query.matching(self._outputs(blocks, query, table))
+            return self._page(query, found, (table.api_columns, money, table.cost), whole=whole, outputs=True)
 
         return answer
 
-    def _addresses(self, chain: str, parameters: Mapping[str, str], now: datetime) -> Answer:
-        columns = _ETHEREUM_HOLDER if chain == ETHEREUM else _HOLDER
-        query = QueryReader(columns, "balance", self._money[chain]).read(parameters, now)
-        found = query.matching(list(self._world.holders(chain, now)))
-        return replace(_page(query, found, (columns, self._money[chain], _VIEW_COST), whole=False), source="A")
+    def _within(self, blocks: Sequence[Any], query: Query, table: Table) -> Sequence[Any]:
+        """The blocks that can hold what is asked for."""
+        start, stop = 0, len(blocks)
+        for name, first in table.firsts.items():
+            low, high = query.bounds.get(name, (None, None))
+            if low is not None:
+                # From the last block that begins at or below it; several begin there if the ones before are empty.
+                start = max(start, bisect_right(blocks, int(low), key=first) - 1)
+            if high is not None:
+                stop = min(stop, bisect_right(blocks, int(high), key=first))
+        return blocks[start:stop]
+
+    def _outputs(self, blocks: Sequence[Any], query: Query, table: Table) -> list[OutputNow]:
+        """Outputs with the spending that has come; asked for by the spending block, only those spent there."""
+        tip = blocks[-1].id if blocks else -1
+
+        def seen(output: Output) -> OutputNow:
+            spending = output.spending
+            return OutputNow(output, spending if spending is not None and spending.block_id <= tip else None)
+
+        low, high = query.bounds.get("spending_block_id", (None, None))
+        if low is not None or high is not None:
+            first = blocks[0].id if blocks else 0
+            start = 0 if low is None else max(int(low) - first, 0)
+            spent = blocks[start : len(blocks) if high is None else max(int(high) - first + 1, 0)]
+            return [seen(one.spent) for block in spent for tx in block.transactions for one in tx.inputs]
+        older = self._world.opening_outputs(table.chain)
+        inside = self._within(blocks, query, table)
+        return [
+            *(seen(output) for output in older),
+            *(seen(output) for block in inside for output in table.rows(block)),  # type: ignore[arg-type]
+        ]
+
+    def _view(self, view: Snapshot) -> Endpoint:
+        money = self._money[view.chain]
+        reader = QueryReader(view.api_columns, view.sort, money)
+
+        def answer(chain: str, parameters: Mapping[str, str], now: datetime) -> Answer:  # noqa: ARG001 - the view's
+            query = reader.read(parameters, now)
+            found = query.matching(list(view.rows(self._world, now)))
+            whole = bool(query.equalities & view.whole_by)
+            page = self._page(query, found, (view.api_columns, money, view.cost), whole=whole)
+            return replace(page, source=view.source)
+
+        return answer
+
+    def _page(
+        self,
+        query: Query,
+        found: list[Any],
+        table: tuple[tuple[Column, ...], Money, int],
+        *,
+        whole: bool,
+        outputs: bool = False,
+    ) -> Answer:
+        """A page of what was found; a page of outputs says how many rows it had before duplicates were removed."""
+        columns, money, cost = table
+        total = len(found)
+        if outputs and "duplicate-outputs" in self._quirks:
+            found = [row for row in found for _ in range(1 + _is_doubled(row))]
+        shown = found if whole else found[query.offset : query.offset + query.limit]
+        before = len(shown)
+        if outputs:
+            shown = list({id(row): row for row in shown}.values())
+        data: list[Json] = [self._row(columns, row, money) for row in shown]
+        paging: dict[str, Json] = {"limit": None if whole else query.limit, "offset": query.offset, "rows": len(data)}
+        if outputs:
+            paging["pre_rows"] = before
+        return Answer(data=data, paging={**paging, "total_rows": total}, cost=points(cost, query))
+
+    def _row(self, columns: tuple[Column, ...], row: object, money: Money) -> dict[str, Json]:
+        values = {column.name: api_value(column, row, money) for column in columns}
+        if "nonce-strings" in self._quirks and values.get("nonce") is not None:
+            values["nonce"] = str(values["nonce"])
+        if "extra-columns" in self._quirks:
+            first, *rest = values.items()
+            values = dict([first, ("simulated_note", "an extra column"), *rest, ("simulated_count", 7)])
+        return values
 
 
-def _page(query: Query, found: list[Any], table: tuple[tuple[Column, ...], Money, int], *, whole: bool) -> Answer:
-    columns, money, cost = table
-    shown = found if whole else found[query.offset : query.offset + query.limit]
-    data: list[Json] = [{column.name: api_value(column, row, money) for column in columns} for row in shown]
-    return Answer(
-        data=data,
-        paging={
-            "limit": None if whole else query.limit,
-            "offset": query.offset,
-            "rows": len(data),
-            "total_rows": len(found),
-        },
-        cost=points(cost, query),
-    )
+def _is_doubled(row: OutputNow) -> bool:
+    """Whether the vendor's table holds an output twice: some of those that were spent."""
+    return row.spending is not None and row.output.transaction_id[0] % 3 == 0
 
 
 def points(base: int, query: Query) -> float:
@@ -128,19 +262,3 @@ def points(base: int, query: Query) -> float:
     """
     hundredths = (base + query.filters) * (100 + max(0, query.limit - DEFAULT_LIMIT))
     return hundredths / 100
-
-
-def _holder_column(name: str, kind: Kind, **more: Any) -> Column:  # noqa: ANN401 - fields of Column
-    return Column(name=name, kind=kind, get=lambda holder: getattr(holder, name), **more)
-
-
-_HOLDER: Final = (
-    _holder_column("address", Kind.TEXT),
-    _holder_column("balance", Kind.INTEGER, filter=Filter.RANGE, sortable=True),
-)
-_ETHEREUM_HOLDER: Final = (
-    _holder_column("address", Kind.PREFIXED_HEX),
-    _holder_column("balance", Kind.WEI, filter=Filter.RANGE, sortable=True),
-    _holder_column("nonce", Kind.INTEGER),
-    _holder_column("is_contract", Kind.FLAG),
-)

@@ -55,6 +55,8 @@ class Filter(enum.Enum):
     EQUALITY = enum.auto()
     RANGE = enum.auto()
     TIME = enum.auto()
+    PREFIX = enum.auto()
+    """`^` and what the text begins with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,7 @@ class Column:
         sortable: Whether `s=` may name it.
         in_api: Whether the API has it.
         in_dumps: Whether dumps have it.
+        order: Takes what rows are sorted by from a row, where that is not the value.
         london: Added with Ethereum's London upgrade; dumps have it only where a switch says so, at the end.
     """
 
@@ -81,7 +84,13 @@ class Column:
     sortable: bool = False
     in_api: bool = True
     in_dumps: bool = True
+    order: Callable[[Any], Any] | None = None
     london: bool = False
+
+    def rank(self, row: object) -> tuple[bool, Any]:
+        """What rows are sorted by; what is null comes before everything else."""
+        value = (self.order or self.get)(row)
+        return value is not None, 0 if value is None else value
 
 
 class Money:
@@ -109,18 +118,27 @@ class Money:
         Returns:
             Dollars, not rounded.
         """
+        if isinstance(amount, int):
+            return self._close(time // 86_400) * amount / self._unit
         whole = Fraction(amount)
         return self._close(time // 86_400) * whole.numerator / (whole.denominator * self._unit)
 
 
-def dump_text(column: Column, row: object, money: Money) -> str:
-    """A row's field as it stands in a dump file."""
-    value = column.get(row)
-    if value is None:
-        return "-1" if column.kind is Kind.TERNARY else r"\N"
-    if column.kind is Kind.USD:
-        value = money.dollars(value, column.when(row))
-    return _IN_DUMPS.get(column.kind, str)(value)
+def dump_writer(column: Column, money: Money) -> Callable[[object], str]:
+    """What writes a column's field of a row as it stands in a dump file; made once for a million rows."""
+    get, when, dollars = column.get, column.when, money.dollars
+    null = "-1" if column.kind is Kind.TERNARY else r"\N"
+    form = _IN_DUMPS.get(column.kind, str)
+
+    def field(row: object) -> str:
+        value = get(row)
+        return null if value is None else form(value)
+
+    def worth(row: object) -> str:
+        value = get(row)
+        return null if value is None else form(dollars(value, when(row)))
+
+    return worth if column.kind is Kind.USD else field
 
 
 def api_value(column: Column, row: object, money: Money) -> Json:

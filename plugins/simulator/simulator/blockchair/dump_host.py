@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 from fastapi import Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
+from simulator.pages import error_page
+
 if TYPE_CHECKING:
     from starlette.datastructures import Headers
 
@@ -55,18 +57,14 @@ class DumpHost:
     def _listing(self, folder: tuple[str, ...], now: datetime) -> list[tuple[str, str, str]] | None:
         """Name, date and rounded size of what a folder holds; None where there is no such folder."""
         tables = self._store.tables()
-        match folder:
-            case ():
-                return [(f"{chain}/", "", "-") for chain in sorted({chain for chain, _ in tables})]
-            case (chain,):
-                return [(f"{table}/", "", "-") for one, table in tables if one == chain] or None
-            case (chain, table) if (chain, table) in tables:
-                return [
-                    (file.name, f"{datetime.fromtimestamp(file.modified, UTC):%d-%b-%Y %H:%M}", _rounded(file.size))
-                    for file in self._store.files(chain, table, now)
-                ]
-            case _:
-                return None
+        if folder and (folder[0], "/".join(folder[1:])) in tables:
+            return [
+                (file.name, f"{datetime.fromtimestamp(file.modified, UTC):%d-%b-%Y %H:%M}", _rounded(file.size))
+                for file in self._store.files(folder[0], "/".join(folder[1:]), now)
+            ]
+        paths = [(chain, *table.split("/")) for chain, table in tables]
+        below = {path[len(folder)] for path in paths if path[: len(folder)] == folder and len(path) > len(folder)}
+        return [(f"{name}/", "", "-") for name in sorted(below)] or None
 
 
 def etag_of(file: DumpFile) -> str:
@@ -144,8 +142,4 @@ def _index(path: str, listed: list[tuple[str, str, str]]) -> str:
 
 
 def _not_found() -> Response:
-    title = "404 Not Found"
-    return HTMLResponse(
-        f"<html>\n<head><title>{title}</title></head>\n<body>\n<center><h1>{title}</h1></center>\n</body>\n</html>\n",
-        404,
-    )
+    return HTMLResponse(error_page(404), 404)

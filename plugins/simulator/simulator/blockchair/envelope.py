@@ -11,6 +11,7 @@ from fastapi import Response
 from simulator.blockchair.php_json import encode
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from decimal import Decimal
 
     from simulator.blockchair.columns import Json
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _RENDER_TIME: Final = 0.004
 _QUERY_TIME: Final = 0.1
 _FULL_TIME: Final = 0.104
+_PAST: Final = "2023-11-12 02:00:00"
 _API: Final[dict[str, Json]] = {
     "version": "2.0.95-ie",
     "last_major_update": "2022-11-07 02:00:00",
@@ -25,6 +27,24 @@ _API: Final[dict[str, Json]] = {
     "documentation": "https://blockchair.com/api/docs",
     "notice": "Simulated: nothing here comes from a real chain.",
 }
+
+
+COST_HEADER: Final = "x-simulated-points"
+"""Tells the server's own journal what an answer cost; it never leaves the server."""
+ERRORS: Final = {
+    400: "The request cannot be understood",
+    402: "A limit is exceeded: wait for the next minute or the next day, or use a key",
+    404: "Nothing is found here",
+    429: "Too many requests over the limit: this address is banned for an hour",
+    430: "This address is blocked: use a key",
+    434: "This address is blocked: use a key",
+    435: "Too many requests a second or at once",
+    436: "A limit is exceeded",
+    437: "A limit is exceeded",
+    500: "The server failed",
+    503: "The server cannot answer",
+}
+"""What an error says where its cause says nothing more exact (contract 5.2)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +79,7 @@ def failure(code: int, error: str) -> Answer:
     return Answer(data=None, code=code, error=error)
 
 
-def respond(answer: Answer, now: datetime, servers: str, price: Decimal) -> Response:
+def respond(answer: Answer, now: datetime, servers: str, price: Decimal, quirks: Collection[str] = ()) -> Response:
     """The response that carries an answer.
 
     Args:
@@ -67,7 +87,9 @@ def respond(answer: Answer, now: datetime, servers: str, price: Decimal) -> Resp
         now: The simulated instant.
         servers: Names of the backends.
         price: Spot price in USD of the chain's coin.
+        quirks: Oddities that are switched on.
     """
+    shown = "Ignore" if "cache-ignore" in quirks else answer.shown_duration
     failed = answer.error is not None
     context: dict[str, Json] = {"code": answer.code}
     if failed:
@@ -78,12 +100,12 @@ def respond(answer: Answer, now: datetime, servers: str, price: Decimal) -> Resp
         "market_price_usd": float(price),
         "cache": {
             "live": True,
-            "duration": answer.duration if answer.shown_duration is None else answer.shown_duration,
+            "duration": answer.duration if shown is None else shown,
             "since": f"{now:%Y-%m-%d %H:%M:%S}",
             "until": f"{now + timedelta(seconds=answer.duration):%Y-%m-%d %H:%M:%S}",
             "time": None,
         },
-        "api": dict(_API),
+        "api": _API | ({"next_major_update": _PAST} if "past-update" in quirks else {}),
         "servers": "API4" if failed else servers,
         "time": None if failed else _QUERY_TIME,
         "render_time": _RENDER_TIME,
@@ -94,5 +116,9 @@ def respond(answer: Answer, now: datetime, servers: str, price: Decimal) -> Resp
         encode({"data": answer.data, "context": context}),
         status_code=answer.code,
         media_type="application/json",
-        headers={"cache-control": "no-cache, private", "access-control-allow-origin": "*"},
+        headers={
+            "cache-control": "no-cache, private",
+            "access-control-allow-origin": "*",
+            COST_HEADER: str(answer.cost),
+        },
     )

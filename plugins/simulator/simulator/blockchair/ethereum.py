@@ -17,19 +17,32 @@ from simulator.blockchair.ethereum_model import (
     SYNTHETIC,
     EthereumBlock,
     EthereumTransaction,
+    Uncle,
     next_base_fee,
 )
+from simulator.blockchair.parameters import LONDON, MERGED
 from simulator.blockchair.times import DAY, midnight
+from simulator.blockchair.tokens import FIRST_TRANSFER, TokenBook, transfer_count
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from simulator.blockchair.parameters import WorldParameters
 
-FIRST_HEIGHT: Final = 21_500_000
+FIRST_HEIGHTS: Final = {MERGED: 21_500_000, LONDON: 13_000_000}
+"""Height of a world's first block, by era."""
 TOTAL_DIFFICULTY: Final = 58750003716598352816469
 """Where mainnet's total difficulty has stood since the Merge."""
 NO_UNCLES: Final = "1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347"
 """Hash of an empty list of uncles."""
 
+_EARLIER_TOTAL_DIFFICULTY: Final = 30_000_000_000_000_000_000_000
+_DIFFICULTY: Final = (8_500_000_000_000_000, 9_500_000_000_000_000)
+_SUBSIDY: Final = 2 * ETHER
+"""Since EIP-1234; a 32nd of it for including an uncle, and eighths of it for the uncle's miner."""
+_MOST_UNCLES: Final = 2
+_UNCLE_IN_PERCENT: Final = 12
+_FIRST_TOKEN: Final = 400_000
 _EMPTY_TRIE: Final = "56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421"
 _SLOT: Final = 12
 _SLOTS: Final = DAY // _SLOT
@@ -59,16 +72,22 @@ class EthereumLedger:
 
     Args:
         parameters: The world's parameters.
+        forks: Heights from which the chain was replaced by another one, once for each.
 
     Attributes:
+        tokens: The ERC-20 tokens made so far.
+        first_height: Height of the first block.
         blocks: All blocks made so far.
         opening: Balances in wei before the first block.
         contracts: Addresses that hold code before the first block.
     """
 
-    def __init__(self, parameters: WorldParameters) -> None:
+    def __init__(self, parameters: WorldParameters, forks: Sequence[int] = ()) -> None:
         self.blocks: list[EthereumBlock] = []
+        self.first_height = FIRST_HEIGHTS[parameters.era]
         self._parameters = parameters
+        self._forks = tuple(forks)
+        self._branch: tuple[object, ...] = ()
         self._people = [self._address("person", number) for number in range(_PEOPLE)]
         self.contracts = [self._address("contract", number) for number in range(_CONTRACTS)]
         self._miners = [self._address("builder", number) for number in range(len(_BUILDERS))]
@@ -79,6 +98,14 @@ class EthereumLedger:
         self._least_gas_limit = self._gas_limit
         self._base_fee = _FIRST_BASE_FEE
         self._parent = self._mark("parent")
+        self._total_difficulty = TOTAL_DIFFICULTY if parameters.era == MERGED else _EARLIER_TOTAL_DIFFICULTY
+        self.tokens = TokenBook(
+            self.contracts[2:],
+            (self.first_height, midnight(parameters.start)),
+            first_id=_FIRST_TOKEN,
+            control=parameters.control_characters,
+        )
+        self._transfers = FIRST_TRANSFER
         self._days = 0
         self._lock = threading.Lock()
 
@@ -111,9 +138,13 @@ class EthereumLedger:
         # Blocks sit in 12-second slots, the first of a day at 00:00:11; a denser world has slots of a second.
         slots, width, first = (_SLOTS, _SLOT, _SLOT - 1) if blocks <= _SLOTS else (DAY, 1, 0)
         for place in range(blocks):
-            height = FIRST_HEIGHT + len(self.blocks)
+            height = self.first_height + len(self.blocks)
             dice = Dice(self._parameters.seed, "ethereum", height)
             slot = place * slots // blocks + dice.below(slots // blocks)
+            branch = sum(fork <= height for fork in self._forks)
+            if branch:  # its time is that of the block it replaces, all else is its own
+                self._branch = ("branch", branch)
+                dice = Dice(self._parameters.seed, "ethereum", height, *self._branch)
             self._append(dice, height, start + first + width * slot)
 
     def _append(self, dice: Dice, height: int, time: int) -> None:
@@ -127,9 +158,14 @@ class EthereumLedger:
             for index, gas in enumerate(self._gas_plan(dice, self._gas_limit // 2))
         ]
         builder = dice.below(len(_BUILDERS))
+        uncles = [self._uncle(dice, height, time, index) for index in range(self._uncle_count(dice, height))]
+        made = self._parameters.era == LONDON
+        difficulty = dice.between(*_DIFFICULTY) if made else 0
+        self._total_difficulty += difficulty
+        payouts = [(self._miners[builder], 0), *((uncle.miner, uncle.generation) for uncle in uncles)]
         block = EthereumBlock(
             id=height,
-            hash=self._mark("block", height, self._parent, *(tx.hash for tx in transactions)),
+            hash=self._mark("block", height, self._parent, *self._branch, *(tx.hash for tx in transactions)),
             time=time,
             size=_HEADER_BYTES + sum(_TRANSACTION_BYTES + len(tx.input_hex or "") // 2 for tx in transactions),
             miner=self._miners[builder],
@@ -138,16 +174,70 @@ class EthereumLedger:
             base_fee_per_gas=self._base_fee,
             logs_bloom=(dice.raw(256) if any(tx.type == CALL_TREE for tx in transactions) else bytes(256)).hex(),
             mix_hash=dice.raw(32).hex(),
-            receipts_root=self._mark("receipts", height) if transactions else _EMPTY_TRIE,
-            state_root=self._mark("state", height),
-            transactions_root=self._mark("transactions", height) if transactions else _EMPTY_TRIE,
-            transactions=[*transactions, _nothing(height, time, self._miners[builder])],
+            receipts_root=self._mark("receipts", height, *self._branch) if transactions else _EMPTY_TRIE,
+            state_root=self._mark("state", height, *self._branch),
+            transactions_root=self._mark("transactions", height, *self._branch) if transactions else _EMPTY_TRIE,
+            transactions=[
+                *transactions,
+                *(
+                    _payout((height, time, len(transactions) + place), miner, amount)
+                    for place, (miner, amount) in enumerate(payouts)
+                ),
+            ],
+            uncles=uncles,
+            difficulty=difficulty,
+            total_difficulty=self._total_difficulty,
+            nonce=str(int.from_bytes(dice.raw(8), "big")) if made else "0",
+            sha3_uncles=self._mark("uncles", *(uncle.hash for uncle in uncles)) if uncles else NO_UNCLES,
+            generation=_SUBSIDY + len(uncles) * _SUBSIDY // 32 if made else 0,
+            transfers_before=self._transfers,
+            known=self.tokens.tokens,
+            known_count=len(self.tokens.tokens),
         )
-        payout = block.transactions[-1]
+        payout = block.transactions[len(transactions)]
         payout.value = block.reward
-        self._apply(payout)
+        for synthetic in block.synthetic:
+            self._apply(synthetic)
+        for transaction in transactions:
+            self._transfers += transfer_count(transaction)
+            self.tokens.note(transaction)
         self._parent = block.hash
         self.blocks.append(block)
+
+    def _uncle_count(self, dice: Dice, height: int) -> int:
+        """Uncles of a block: none after the Merge, nor in a world's first few blocks."""
+        if self._parameters.era == MERGED or height < self.first_height + _MOST_UNCLES:
+            return 0
+        return 0 if not dice.chance(_UNCLE_IN_PERCENT) else 1 if dice.chance(80) else _MOST_UNCLES
+
+    def _uncle(self, dice: Dice, height: int, time: int, index: int) -> Uncle:
+        """An uncle one or two blocks older than the block that names it."""
+        depth = dice.between(1, 2)
+        rival = self.blocks[-depth]
+        builder = dice.below(len(_BUILDERS))
+        mark = self._mark("uncle", height, index, *self._branch)
+        return Uncle(
+            parent_block_id=height,
+            index=index,
+            id=height - depth,
+            hash=mark,
+            time=min(rival.time + dice.below(5), time - 1),
+            size=_HEADER_BYTES + dice.below(60_000),
+            miner=self._miners[builder],
+            extra_data_hex=_BUILDERS[builder].encode().hex(),
+            difficulty=dice.between(*_DIFFICULTY),
+            gas_used=dice.below(rival.gas_limit),
+            gas_limit=rival.gas_limit,
+            base_fee_per_gas=rival.base_fee_per_gas,
+            logs_bloom=dice.raw(256).hex(),
+            mix_hash=dice.raw(32).hex(),
+            nonce=str(int.from_bytes(dice.raw(8), "big")),
+            receipts_root=dice.raw(32).hex(),
+            sha3_uncles=NO_UNCLES,
+            state_root=dice.raw(32).hex(),
+            transactions_root=dice.raw(32).hex(),
+            generation=_SUBSIDY * (8 - depth) // 8,
+        )
 
     def _gas_plan(self, dice: Dice, target: int) -> list[int]:
         """Gas for each transaction of a block; the sum leans against the base fee, so that it stays in a band."""
@@ -180,8 +270,9 @@ class EthereumLedger:
         transaction = EthereumTransaction(
             block_id=height,
             time=time,
+            position=index,
             index=index,
-            hash=self._mark("transaction", sender, nonce),
+            hash=self._mark("transaction", sender, nonce, *self._branch),
             failed=failed,
             type=kind,
             sender=sender,
@@ -222,8 +313,16 @@ class EthereumLedger:
             self._balances[address] += amount
 
 
-def _nothing(height: int, time: int, miner: str) -> EthereumTransaction:
-    """The pseudo-row that pays a block's reward, before the reward is known."""
+def _payout(place: tuple[int, int, int], miner: str, amount: int) -> EthereumTransaction:
+    """A pseudo-row that pays the miner of the block, before that is known, or of an uncle."""
+    height, time, position = place
     return EthereumTransaction(
-        block_id=height, time=time, failed=False, type=SYNTHETIC, recipient=miner, call_count=1, value=0
+        block_id=height,
+        time=time,
+        position=position,
+        failed=False,
+        type=SYNTHETIC,
+        recipient=miner,
+        call_count=1,
+        value=amount,
     )

@@ -1,10 +1,15 @@
-"""Transactions and blocks of Ethereum after the Merge; amounts in wei, hex without 0x."""
+"""Transactions, uncles and blocks of Ethereum since London; amounts in wei, hex without 0x."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from simulator.blockchair.tokens import Token
 
 GWEI: Final = 10**9
 ETHER: Final = 10**18
@@ -19,7 +24,8 @@ SYNTHETIC: Final = "synthetic_coinbase"
 class EthereumTransaction:
     """A transaction, or the pseudo-transaction that pays the block's reward, which has no hash, sender or gas.
 
-    `internal` are the transfers that a contract made on its own: sender, recipient, wei.
+    `position` counts all rows of the block, pseudo-rows last. `internal` are the transfers that a contract made on its
+    own: sender, recipient, wei.
     """
 
     block_id: int
@@ -30,6 +36,7 @@ class EthereumTransaction:
     call_count: int
     value: int
     internal: tuple[tuple[str, str, int], ...] = ()
+    position: int = 0
     index: int | None = None
     hash: str | None = None
     sender: str | None = None
@@ -45,6 +52,11 @@ class EthereumTransaction:
     base_fee_per_gas: int | None = None
     max_fee_per_gas: int | None = None
     max_priority_fee_per_gas: int | None = None
+
+    @property
+    def id(self) -> int:
+        """Blockchair's id: a million per block, and the position (contract 3.9)."""
+        return self.block_id * 10**6 + self.position
 
     @property
     def is_synthetic(self) -> bool:
@@ -84,9 +96,39 @@ class EthereumTransaction:
         return moved
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncle:
+    """A block that lost to another of its height, and that a later one rewards; `id` is its own height."""
+
+    parent_block_id: int
+    index: int
+    id: int
+    hash: str
+    time: int
+    size: int
+    miner: str
+    extra_data_hex: str
+    difficulty: int
+    gas_used: int
+    gas_limit: int
+    base_fee_per_gas: int
+    logs_bloom: str
+    mix_hash: str
+    nonce: str
+    receipts_root: str
+    sha3_uncles: str
+    state_root: str
+    transactions_root: str
+    generation: int
+
+
 @dataclass(kw_only=True)
 class EthereumBlock:
-    """A block; its transactions are the real ones in order, then the pseudo-row."""
+    """A block; its transactions are the real ones in order, then the pseudo-rows: the miner's, and one per uncle.
+
+    `transfers_before` are the ERC-20 transfers older than the block; `known` and `known_count` hold the tokens that a
+    transfer in it may move.
+    """
 
     id: int
     hash: str
@@ -102,11 +144,35 @@ class EthereumBlock:
     state_root: str
     transactions_root: str
     transactions: list[EthereumTransaction] = field(repr=False)
+    uncles: list[Uncle] = field(default_factory=list, repr=False)
+    difficulty: int = 0
+    total_difficulty: int = 0
+    nonce: str = "0"
+    sha3_uncles: str = ""
+    generation: int = 0
+    transfers_before: int = 0
+    known: Sequence[Token] = field(default=(), repr=False)
+    known_count: int = 0
+
+    @property
+    def tokens(self) -> Sequence[Token]:
+        """The tokens that existed before the block."""
+        return self.known[: self.known_count]
 
     @property
     def real(self) -> list[EthereumTransaction]:
         """The chain's own transactions."""
-        return self.transactions[:-1]
+        return [tx for tx in self.transactions if not tx.is_synthetic]
+
+    @property
+    def synthetic(self) -> list[EthereumTransaction]:
+        """The pseudo-rows."""
+        return [tx for tx in self.transactions if tx.is_synthetic]
+
+    @property
+    def uncle_generation(self) -> int:
+        """Wei made for the miners of uncles."""
+        return sum(uncle.generation for uncle in self.uncles)
 
     @cached_property
     def gas_used(self) -> int:
@@ -122,11 +188,6 @@ class EthereumBlock:
     def burned_total(self) -> int:
         """Wei that no one received."""
         return self.base_fee_per_gas * self.gas_used
-
-    @property
-    def generation(self) -> int:
-        """Wei made by the block: none since the Merge."""
-        return 0
 
     @property
     def reward(self) -> int:

@@ -8,6 +8,9 @@ from typing import Final
 
 UTXO_NAMES: Final = ("bitcoin", "dogecoin")
 ETHEREUM: Final = "ethereum"
+MERGED: Final = "merged"
+LONDON: Final = "london"
+"""Ethereum since the Merge, and between London and the Merge."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +23,8 @@ class WorldParameters:
         blocks_per_day: Blocks on every day of every chain.
         transactions_per_block: Mean number of transactions in a block, a coinbase included.
         chains: The chains that exist.
+        era: Ethereum's rules.
+        control_characters: Whether some token names hold control characters.
     """
 
     seed: int = 1
@@ -27,3 +32,5 @@ class WorldParameters:
     blocks_per_day: int = 24
     transactions_per_block: int = 8
     chains: tuple[str, ...] = ("bitcoin", "ethereum", "dogecoin")
+    era: str = MERGED
+    control_characters: bool = False

@@ -30,6 +30,7 @@ _DURATION: Final = re.compile(r"~P(?:(\d{1,4})W)?(?:(\d{1,4})D)?(?:T(?:(\d{1,4})
 _FLAGS: Final = {"true": True, "false": False}
 
 Test = Callable[[Any], bool]
+Bounds = tuple[Decimal | None, Decimal | None]
 
 
 class BadRequestError(ValueError):
@@ -47,6 +48,7 @@ class Query:
         limit: Rows wanted.
         offset: Rows to skip.
         equalities: Names of columns asked for one exact value.
+        bounds: Lowest and highest value that can match, per column of whole numbers; None where a side is open.
     """
 
     groups: tuple[tuple[Test, ...], ...]
@@ -55,12 +57,13 @@ class Query:
     limit: int
     offset: int
     equalities: frozenset[str]
+    bounds: Mapping[str, Bounds]
 
     def matching(self, rows: list[Any]) -> list[Any]:
         """The rows that pass, sorted."""
         found = [row for row in rows if all(any(test(row) for test in group) for group in self.groups)]
         for column, downwards in reversed(self.sorts):
-            found.sort(key=column.get, reverse=downwards)
+            found.sort(key=column.rank, reverse=downwards)
         return found
 
 
@@ -88,7 +91,7 @@ class QueryReader:
         Raises:
             BadRequestError: A parameter is malformed, out of bounds or names a column that cannot serve.
         """
-        groups, equalities, filters = self._filters(parameters.get("q", ""), now)
+        groups, equalities, filters, bounds = self._filters(parameters.get("q", ""), now)
         return Query(
             groups=groups,
             filters=filters,
@@ -96,11 +99,15 @@ class QueryReader:
             limit=_bounded(parameters, "limit", DEFAULT_LIMIT, range(1, MAX_LIMIT + 1)),
             offset=_bounded(parameters, "offset", 0, range(MAX_OFFSET + 1)),
             equalities=equalities,
+            bounds=bounds,
         )
 
-    def _filters(self, text: str, now: datetime) -> tuple[tuple[tuple[Test, ...], ...], frozenset[str], int]:
+    def _filters(
+        self, text: str, now: datetime
+    ) -> tuple[tuple[tuple[Test, ...], ...], frozenset[str], int, Mapping[str, Bounds]]:
         groups: list[list[Test]] = []
         equalities = set()
+        bounds: dict[str, Bounds] = {}
         count = 0
         negated = joined = False
         for part in text.split(",") if text else []:
@@ -113,10 +120,13 @@ class QueryReader:
                 test = self._test(self._column(name), expression, now)
                 if not negated and not joined and ".." not in expression:
                     equalities.add(name)
+                if not negated and not joined and self._column(name).kind is Kind.INTEGER:
+                    bounds[name] = _bounds(expression)
                 test = _negation(test) if negated else test
                 if joined:
                     groups[-1].append(test)
                     equalities.clear()
+                    bounds.clear()
                 else:
                     groups.append([test])
                 count += 1
@@ -125,7 +135,7 @@ class QueryReader:
             raise BadRequestError("An expression is missing after 'not' or 'or'")
         if count > _MAX_FILTERS:
             raise BadRequestError(f"At most {_MAX_FILTERS} filters can be used")
-        return tuple(map(tuple, groups)), frozenset(equalities), count
+        return tuple(map(tuple, groups)), frozenset(equalities), count, bounds
 
     def _sorts(self, text: str) -> tuple[tuple[Column, bool], ...]:
         if not text:
@@ -153,6 +163,9 @@ class QueryReader:
             return _time_test(column, expression, now)
         if column.filter is Filter.RANGE:
             return _number_test(column, expression, self._money)
+        if column.filter is Filter.PREFIX and expression.startswith("^"):
+            start = expression[1:].lower()
+            return lambda row: (column.get(row) or "").startswith(start)
         raise BadRequestError(f"Cannot filter by {column.name}")
 
 
@@ -185,6 +198,13 @@ def _equality(column: Column, expression: str) -> Test:
     return lambda row: bool(column.get(row) == wanted)
 
 
+def _bounds(expression: str) -> Bounds:
+    """The ends of a range, put in order; an open one is None."""
+    ends = [_number(end) for end in _ends(expression)]
+    low, high = ends[0], ends[-1]
+    return (high, low) if low is not None and high is not None and high < low else (low, high)
+
+
 def _number_test(column: Column, expression: str, money: Money) -> Test:
     def value(row: object) -> Any:  # noqa: ANN401 - any number
         found = column.get(row)
@@ -197,8 +217,9 @@ def _number_test(column: Column, expression: str, money: Money) -> Test:
 
 
 def _time_test(column: Column, expression: str, now: datetime) -> Test:
-    def value(row: object) -> str:
-        return stamp(column.get(row))
+    def value(row: object) -> str | None:
+        time = column.get(row)
+        return None if time is None else stamp(time)
 
     if expression.startswith("~"):
         match = _DURATION.fullmatch(expression)
@@ -207,7 +228,7 @@ def _time_test(column: Column, expression: str, now: datetime) -> Test:
         weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
         span = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
         since = f"{now - span:%Y-%m-%d %H:%M:%S}"
-        return lambda row: value(row) >= since
+        return lambda row: (value(row) or "") >= since
     ends = [_instants(end) for end in _ends(expression)]
     if len({end[0] for end in ends if end}) > 1:
         raise BadRequestError("Both ends of a range must be written alike")

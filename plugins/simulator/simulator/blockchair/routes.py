@@ -1,65 +1,86 @@
-"""The door to the simulated Blockchair: its routers."""
+"""The door to the simulated Blockchair: its routers, its answers of an error, and what can happen to its world."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
 
 from simulator.blockchair.api import Api
-from simulator.blockchair.delivery import Delivery, Interceptor
-from simulator.blockchair.dump_files import DumpStore, FolderDumps, WorldDumps
+from simulator.blockchair.dump_files import FolderDumps, WorldDumps
 from simulator.blockchair.dump_host import DumpHost
+from simulator.blockchair.events import Events
 from simulator.blockchair.parameters import WorldParameters
+from simulator.blockchair.quotas import Quotas
 from simulator.blockchair.world import World
+from simulator.pages import error_page
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from simulator.clock import Clock
+    from simulator.faults import Action
     from simulator.prices import PriceSource
     from simulator.settings import Settings
 
 
-def build_routers(
-    settings: Settings,
-    clock: Clock,
-    prices: PriceSource,
-    *,
-    interceptors: Sequence[Interceptor] = (),
-    london_columns: bool = False,
-) -> list[APIRouter]:
-    """The routers of API (`/blockchair`) and dump host (`/dumps`). Nothing of the world is made yet.
+class Blockchair:
+    """API (`/blockchair`) and dump host (`/dumps`). Nothing of the world is made before it is asked for.
 
     Args:
-        settings: Seed, sizes and folders.
+        settings: Seed, sizes, quotas, quirks and folders.
         clock: The simulated clock.
         prices: USD prices of the coins.
-        interceptors: What stands between every request and its answer, the outermost first.
-        london_columns: Whether Ethereum's dumps end with the columns that London added.
+
+    Attributes:
+        events: What can be made to happen to the world.
     """
-    world = World(
-        WorldParameters(
-            seed=settings.seed,
-            start=settings.start,
-            blocks_per_day=settings.blocks_per_day,
-            transactions_per_block=settings.transactions_per_block,
-            chains=tuple(settings.chains),
+
+    def __init__(self, settings: Settings, clock: Clock, prices: PriceSource) -> None:
+        world = World(
+            WorldParameters(
+                seed=settings.seed,
+                start=settings.start,
+                blocks_per_day=settings.blocks_per_day,
+                transactions_per_block=settings.transactions_per_block,
+                chains=tuple(settings.chains),
+                era=settings.ethereum_era,
+                control_characters="control-characters" in settings.quirks,
+            )
         )
-    )
-    folder = settings.dumps_dir
-    store: DumpStore = WorldDumps(world, prices, london=london_columns) if folder is None else FolderDumps(folder)
-    api, host, delivery = Api(world, prices), DumpHost(store), Delivery(interceptors)
-    api_router, dump_router = APIRouter(prefix="/blockchair"), APIRouter(prefix="/dumps")
+        made = WorldDumps(world, prices, settings.quirks)
+        folder = settings.dumps_dir
+        self._clock = clock
+        quotas = Quotas(settings.points_per_day, settings.requests_per_minute, settings.api_keys)
+        self._api = Api(world, prices, quotas, settings.quirks)
+        self._host = DumpHost(made if folder is None else FolderDumps(folder))
+        self.events = Events(world, made if folder is None else None)
 
-    # Plain functions, so that the server runs them beside its loop: making a day takes a moment.
-    @api_router.api_route("/{path:path}", methods=["GET", "HEAD"], include_in_schema=False)
-    def answer_api(request: Request, path: str) -> Response:
-        return delivery.answer(request, lambda: api.answer(path, request.query_params, clock.now()))
+    def routers(self) -> list[APIRouter]:
+        """The routers of API and dump host."""
+        api_router, dump_router = APIRouter(prefix="/blockchair"), APIRouter(prefix="/dumps")
 
-    @dump_router.api_route("/{path:path}", methods=["GET", "HEAD"], include_in_schema=False)
-    def answer_dumps(request: Request, path: str) -> Response:
-        head = request.method == "HEAD"
-        return delivery.answer(request, lambda: host.answer(path, request.headers, clock.now(), head=head))
+        # Plain functions, so that the server runs them beside its loop: making a day takes a moment.
+        @api_router.api_route("/{path:path}", methods=["GET", "HEAD"], include_in_schema=False)
+        def answer_api(request: Request, path: str) -> Response:
+            return self._api.answer(path, request.query_params, self._clock.now())
 
-    return [api_router, dump_router]
+        @dump_router.api_route("/{path:path}", methods=["GET", "HEAD"], include_in_schema=False)
+        def answer_dumps(request: Request, path: str) -> Response:
+            return self._host.answer(path, request.headers, self._clock.now(), head=request.method == "HEAD")
+
+        return [api_router, dump_router]
+
+    def refuse_api(self, path: str, action: Action) -> Response:
+        """The API's answer to a request that a fault spoils."""
+        code = action.status or 200
+        if action.html:
+            return HTMLResponse(error_page(code), code)
+        below = path.removeprefix("/blockchair/")
+        if action.data is not None:
+            return self._api.nothing(below, action.data[0], self._clock.now())
+        return self._api.refusal(below, code, self._clock.now())
+
+    def refuse_dump(self, path: str, action: Action) -> Response:  # noqa: ARG002 - all paths alike
+        """The dump host's answer to a request that a fault spoils: a page, whatever the code."""
+        code = action.status or 200
+        return HTMLResponse(error_page(code), code)

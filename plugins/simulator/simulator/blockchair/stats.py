@@ -14,6 +14,7 @@ from simulator.blockchair.encoding import difficulty_of, work_of
 from simulator.blockchair.ethereum_model import CALL, ETHER, GWEI, EthereumBlock, EthereumTransaction, next_base_fee
 from simulator.blockchair.parameters import ETHEREUM
 from simulator.blockchair.times import DAY, stamp
+from simulator.blockchair.tokens import FIRST_TRANSFER, transfer_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,7 +119,7 @@ def ethereum_stats(world: World, chain: str, now: datetime, prices: PriceSource)
     recent = [block for block in blocks if block.time > now.timestamp() - DAY]
     real = [tx for block in recent for tx in block.real]
     burned, burned_recent = (sum(block.burned_total for block in some) for some in (blocks, recent))
-    supply = world.opening_supply(chain) - burned
+    supply = world.opening_supply(chain) + _made(blocks) - burned
     fees = _fees(real)
     simple = _fees([tx for tx in real if tx.type == CALL])
     largest = max(real, key=lambda tx: tx.value, default=None)
@@ -129,7 +130,7 @@ def ethereum_stats(world: World, chain: str, now: datetime, prices: PriceSource)
         "blocks_24h": len(recent),
         "circulation_approximate": str(supply),
         "transactions_24h": len(real),
-        "difficulty": 0,
+        "difficulty": tip.difficulty,
         "volume_24h_approximate": str(sum(tx.internal_value for tx in real)),
         "mempool_transactions": 0,
         "mempool_median_gas_price": next_fee,
@@ -138,28 +139,28 @@ def ethereum_stats(world: World, chain: str, now: datetime, prices: PriceSource)
         "best_block_height": tip.id,
         "best_block_hash": tip.hash,
         "best_block_time": stamp(tip.time),
-        "uncles": 0,
-        "uncles_24h": 0,
+        "uncles": sum(len(block.uncles) for block in blocks),
+        "uncles_24h": sum(len(block.uncles) for block in recent),
         "blockchain_size": sum(block.size for block in blocks),
         "calls": sum(block.call_count for block in blocks),
         "average_transaction_fee_24h": str(sum(fees) // len(fees)),
         "median_transaction_fee_24h": str(median_low(fees)),
-        "inflation_24h": 0,
+        "inflation_24h": _made(recent) / ETHER,
         "average_simple_transaction_fee_24h": str(sum(simple) // len(simple)),
         "median_simple_transaction_fee_24h": str(median_low(simple)),
         "largest_transaction_24h": {
             "hash": f"0x{largest.hash}" if largest else None,
             "value_usd": market.worth(largest.value, ETHER) if largest else 0,
         },
-        "hashrate_24h": "0",
-        "inflation_usd_24h": 0,
+        "hashrate_24h": str(sum(block.difficulty for block in recent) // DAY),
+        "inflation_usd_24h": market.worth(_made(recent), ETHER),
         "average_transaction_fee_usd_24h": market.worth(Fraction(sum(fees), len(fees)), ETHER),
         "median_transaction_fee_usd_24h": market.worth(median_low(fees), ETHER),
         "average_simple_transaction_fee_usd_24h": market.worth(Fraction(sum(simple), len(simple)), ETHER),
         "median_simple_transaction_fee_usd_24h": market.worth(median_low(simple), ETHER),
         **market.keys(Fraction(supply, ETHER)),
         "market_dominance_percentage": _dominance(world, chain, now, prices),
-        "layer_2": {"erc_20": {"tokens": 0, "transactions": 0, "tokens_24h": 0, "transactions_24h": 0}},
+        "layer_2": {"erc_20": _erc_20(world, now)},
         "countdowns": [],
         "suggested_transaction_fee_gwei_options": {
             name: -(-next_fee * percent // (100 * GWEI))
@@ -175,9 +176,32 @@ def supply_of(world: World, chain: str, now: datetime) -> Fraction:
     """Coins in existence at an instant."""
     blocks = world.blocks_until(chain, now)
     if chain == ETHEREUM:
-        burned = sum(block.burned_total for block in blocks if isinstance(block, EthereumBlock))
-        return Fraction(world.opening_supply(chain) - burned, ETHER)
+        own = [block for block in blocks if isinstance(block, EthereumBlock)]
+        burned = sum(block.burned_total for block in own)
+        return Fraction(world.opening_supply(chain) + _made(own) - burned, ETHER)
     return Fraction(world.opening_supply(chain) + sum(block.generation for block in blocks), COIN)
+
+
+def _made(blocks: Sequence[EthereumBlock]) -> int:
+    """Wei made by blocks and uncles."""
+    return sum(block.generation + block.uncle_generation for block in blocks)
+
+
+def _erc_20(world: World, now: datetime) -> dict[str, Json]:
+    """What stats say of tokens and their transfers."""
+    blocks = cast("Sequence[EthereumBlock]", world.blocks_until(ETHEREUM, now))
+    tokens = world.tokens_until(now)
+    since = now.timestamp() - DAY
+    last = blocks[-1]
+    done = last.transfers_before + sum(map(transfer_count, last.real))
+    older = [block for block in blocks if block.time <= since]
+    before = older[-1].transfers_before + sum(map(transfer_count, older[-1].real)) if older else FIRST_TRANSFER
+    return {
+        "tokens": tokens[-1].id,
+        "transactions": done,
+        "tokens_24h": sum(token.time > since for token in tokens),
+        "transactions_24h": done - before,
+    }
 
 
 def _fees(transactions: list[EthereumTransaction]) -> list[int]:

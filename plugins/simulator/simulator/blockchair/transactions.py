@@ -18,7 +18,8 @@ _NOWHERE: Final = (bytes(32), 0xFFFFFFFF)
 class Output:
     """Coins under a script; from the moment its transaction is in a block, with its place in the chain.
 
-    `value` is in base units (satoshi, koinu). `spendable` is 1, 0 or None for "cannot be told".
+    `value` is in base units (satoshi, koinu). `spendable` is 1, 0 or None for "cannot be told". `maker` is the number
+    of its transaction, `spending` what spends it, be that in a block of the future.
     """
 
     value: int
@@ -32,6 +33,8 @@ class Output:
     time: int = 0
     transaction_id: bytes = b""
     index: int = 0
+    maker: int = -1
+    spending: Input | None = field(default=None, repr=False, compare=False)
 
     @property
     def transaction_hash(self) -> str:
@@ -51,6 +54,7 @@ class Input:
     time: int = 0
     transaction_id: bytes = b""
     index: int = 0
+    number: int = -1
 
     @property
     def transaction_hash(self) -> str:
@@ -72,7 +76,8 @@ class Input:
 class Transaction:
     """A transaction; everything it says of itself follows from its parts.
 
-    `coinbase_data` is the script of a coinbase's only input and None elsewhere.
+    `coinbase_data` is the script of a coinbase's only input and None elsewhere. `number` counts the transactions of the
+    chain from its beginning; it is Blockchair's internal id (contract 3.9).
     """
 
     version: int
@@ -83,6 +88,7 @@ class Transaction:
     coinbase_witness: tuple[bytes, ...] = ()
     block_id: int = -1
     time: int = 0
+    number: int = -1
 
     @property
     def is_coinbase(self) -> bool:
@@ -158,6 +164,15 @@ class Transaction:
         for index, output in enumerate(self.outputs):
             output.block_id, output.time, output.transaction_id, output.index = block_id, time, self.id, index
             output.is_from_coinbase = self.is_coinbase
+
+    def enter(self, number: int) -> None:
+        """Give the transaction its number, and its parts what follows from it."""
+        self.number = number
+        for spending in self.inputs:
+            spending.number = number
+            spending.spent.spending = spending
+        for output in self.outputs:
+            output.maker = number
 
     def _head(self) -> bytes:
         return struct.pack("<I", self.version)

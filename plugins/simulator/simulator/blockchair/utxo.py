@@ -26,6 +26,8 @@ from simulator.blockchair.transactions import Block, Output, Transaction
 from simulator.blockchair.wallets import Wallets, data_output
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from simulator.blockchair.chains import UtxoChain
     from simulator.blockchair.parameters import WorldParameters
 
@@ -50,14 +52,17 @@ class UtxoLedger:
     Args:
         chain: Which chain.
         parameters: The world's parameters.
+        forks: Heights from which the chain was replaced by another one, once for each.
 
     Attributes:
         blocks: All blocks made so far.
         opening: Outputs older than the world, none on a chain that starts at height 0.
     """
 
-    def __init__(self, chain: UtxoChain, parameters: WorldParameters) -> None:
+    def __init__(self, chain: UtxoChain, parameters: WorldParameters, forks: Sequence[int] = ()) -> None:
         self.chain = chain
+        self._forks = tuple(forks)
+        self._numbered = chain.first_height  # a coinbase each for the blocks of the past
         self.blocks: list[Block] = []
         self._parameters = parameters
         wallets = Wallets(chain, parameters.seed)
@@ -98,6 +103,9 @@ class UtxoLedger:
             while self._unripe and self._unripe[0][0] + self.chain.maturity <= height:
                 for output in self._unripe.popleft()[1]:
                     self._purse.put(output)
+            branch = sum(fork <= height for fork in self._forks)
+            if branch:  # its time is that of the block it replaces, all else is its own
+                dice = Dice(parameters.seed, self.chain.name, height, "branch", branch)
             payments = self._payments(dice, height, time, whales=place == whale_place)
             self._append(dice, height, time, payments)
 
@@ -129,6 +137,9 @@ class UtxoLedger:
         if height:  # the very first coinbase of a chain can never be spent
             self._unripe.append((height, coinbase.outputs))
         transactions = [coinbase, *payments]
+        for transaction in transactions:
+            transaction.enter(self._numbered)
+            self._numbered += 1
         root = merkle_root([tx.id for tx in transactions])
         is_aux = not chain.segwit and dice.chance(80)
         version = dice.pick(_BITCOIN_VERSIONS) if chain.segwit else _DOGECOIN_VERSION | (_AUX_FLAG if is_aux else 0)
@@ -228,4 +239,6 @@ def _opening_outputs(chain: UtxoChain, parameters: WorldParameters, wallets: Wal
         output.transaction_id = dice.raw(32)
         output.index = dice.below(3)
         outputs.append(output)
+    for number, output in enumerate(sorted(outputs, key=lambda one: one.block_id)):
+        output.maker = chain.first_height - len(outputs) + number
     return outputs

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from simulator.blockchair.chains import UTXO_CHAINS
-from simulator.blockchair.ethereum import FIRST_HEIGHT, EthereumLedger
+from simulator.blockchair.ethereum import EthereumLedger
 from simulator.blockchair.ethereum_model import CREATE, EthereumBlock
 from simulator.blockchair.parameters import ETHEREUM, WorldParameters
 from simulator.blockchair.transactions import Block
@@ -17,6 +17,9 @@ from simulator.blockchair.wallets import NULLDATA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from simulator.blockchair.tokens import Token
+    from simulator.blockchair.transactions import Output
 
 AnyBlock = Block | EthereumBlock
 
@@ -55,10 +58,8 @@ class World:
 
     def __init__(self, parameters: WorldParameters) -> None:
         self.parameters = parameters
-        self._ledgers: dict[str, UtxoLedger | EthereumLedger] = {
-            name: EthereumLedger(parameters) if name == ETHEREUM else UtxoLedger(UTXO_CHAINS[name], parameters)
-            for name in parameters.chains
-        }
+        self._forks: dict[str, tuple[int, ...]] = dict.fromkeys(parameters.chains, ())
+        self._ledgers = {name: self._ledger(name) for name in parameters.chains}
         self._books: dict[str, _Book] = {}
         self._lock = threading.Lock()
 
@@ -67,9 +68,60 @@ class World:
         """The chains' names."""
         return self.parameters.chains
 
+    def _ledger(self, chain: str) -> UtxoLedger | EthereumLedger:
+        if chain == ETHEREUM:
+            return EthereumLedger(self.parameters, self._forks[chain])
+        return UtxoLedger(UTXO_CHAINS[chain], self.parameters, self._forks[chain])
+
     def first_height(self, chain: str) -> int:
         """Height of the chain's first block in this world."""
-        return FIRST_HEIGHT if chain == ETHEREUM else UTXO_CHAINS[chain].first_height
+        ledger = self._ledgers[chain]
+        return ledger.first_height if isinstance(ledger, EthereumLedger) else ledger.chain.first_height
+
+    def reorganise(self, chain: str, depth: int, now: datetime) -> Sequence[AnyBlock]:
+        """Let the last blocks of a chain, and all to come, be others of the same heights and times.
+
+        The chain is made anew up to there when it is next asked for.
+
+        Args:
+            chain: Which chain.
+            depth: How many of the blocks that have arrived are replaced.
+            now: The simulated instant, UTC.
+
+        Returns:
+            The blocks that were replaced.
+
+        Raises:
+            ValueError: There are not so many.
+        """
+        with self._lock:
+            blocks = self.blocks_until(chain, now)
+            if not 0 < depth <= len(blocks):
+                raise ValueError(f"depth is {depth}, but {chain} has {len(blocks)} blocks to replace.")
+            self._forks[chain] = (*self._forks[chain], blocks[-depth].id)
+            self._ledgers[chain] = self._ledger(chain)
+            self._books.pop(chain, None)
+            return blocks[-depth:]
+
+    def day_of(self, chain: str, height: int) -> date:
+        """The day in whose files a block stands."""
+        return self.parameters.start + timedelta(
+            days=(height - self.first_height(chain)) // self.parameters.blocks_per_day
+        )
+
+    def opening_outputs(self, chain: str) -> Sequence[Output]:
+        """Outputs older than the world, in chain order; none on Ethereum."""
+        ledger = self._ledgers[chain]
+        return () if isinstance(ledger, EthereumLedger) else sorted(ledger.opening, key=lambda output: output.maker)
+
+    def tokens_until(self, now: datetime) -> Sequence[Token]:
+        """Ethereum's tokens at an instant, in the order of their making."""
+        ledger = self._ledgers[ETHEREUM]
+        if not isinstance(ledger, EthereumLedger):
+            return ()
+        blocks = self.blocks_until(ETHEREUM, now)
+        tip = blocks[-1].id if blocks else ledger.first_height - 1
+        return [token for token in ledger.tokens.tokens if token.creating_block_id <= tip]
 
     def blocks_of(self, chain: str, day: date) -> Sequence[AnyBlock]:
         """All blocks of a UTC day, in order; none before the world's start. The clock plays no part here."""

@@ -49,5 +49,10 @@ def outside_window(now: datetime) -> Refusal:
     return Refusal(401, {"error": {"status": _status(now, 10012, message)}})
 
 
+def injected(now: datetime, code: int) -> Refusal:
+    """An error that a fault asks for."""
+    return Refusal(code, {"status": _status(now, code, "A fault was asked for.")})
+
+
 def _status(now: datetime, code: int, message: str) -> dict[str, object]:
     return {"timestamp": now.isoformat(timespec="milliseconds"), "error_code": code, "error_message": message}

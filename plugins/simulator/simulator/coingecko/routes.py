@@ -11,7 +11,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import Response
 
 from simulator.coingecko.chart import Granularity, automatic, chart
-from simulator.coingecko.errors import Refusal, application_error, no_user_agent, outside_window
+from simulator.coingecko.errors import Refusal, application_error, injected, no_user_agent, outside_window
 from simulator.coingecko.markets import DISPLAY, PERIODS, Market
 from simulator.coingecko.numbers import DAY_MS, encode, rounded, to_ms, wire
 from simulator.coingecko.query import (
@@ -25,6 +25,7 @@ from simulator.coingecko.query import (
     tier_of,
     whole,
 )
+from simulator.pages import error_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from simulator.coingecko.book import PriceBook
     from simulator.coingecko.coins import Coin
     from simulator.coingecko.series import Point, Series
+    from simulator.door import Refuse
+    from simulator.faults import Action
 
 PREFIX: Final = "/coingecko/api/v3"
 _WINDOW_MS: Final = 365 * DAY_MS
@@ -189,3 +192,16 @@ def build_router(clock: Clock, book: PriceBook) -> APIRouter:
         book: The prices.
     """
     return CoinGecko(clock, book).router()
+
+
+def refuse(clock: Clock) -> Refuse:
+    """Makes CoinGecko's answers of an error that a fault asks for."""
+
+    def answer(path: str, action: Action) -> Response:  # noqa: ARG001 - all paths alike
+        code = action.status or 200
+        if action.html:
+            return Response(error_page(code), code, media_type="text/html")
+        body: object = action.data[0] if action.data else injected(clock.now(), code).body
+        return Response(encode(body), code, _HEADERS)
+
+    return answer

@@ -16,7 +16,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from simulator.blockchair.routes import build_routers
+from simulator.blockchair.routes import Blockchair
 from simulator.clock import Clock
 from simulator.settings import Settings
 
@@ -51,6 +51,7 @@ class Served:
     client: TestClient
     clock: Clock
     settings: Settings
+    blockchair: Blockchair
 
     def get(self, path: str, **headers: str) -> Response:
         return self.client.get(path, headers={k.replace("_", "-"): v for k, v in headers.items()})
@@ -83,15 +84,16 @@ class Served:
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Served]:
-    """Makes a served world; keyword arguments are settings, or the switches of the routes."""
+    """Makes a served world; keyword arguments are settings."""
 
-    def make(*, london_columns: bool = False, interceptors: Any = (), **settings: Any) -> Served:
+    def make(**settings: Any) -> Served:
         chosen = Settings(state_dir=tmp_path_factory.mktemp("state"), **settings)
         clock = Clock(chosen.clock_start)
         app = FastAPI()
-        for router in build_routers(chosen, clock, Prices(), interceptors=interceptors, london_columns=london_columns):
+        blockchair = Blockchair(chosen, clock, Prices())
+        for router in blockchair.routers():
             app.include_router(router)
-        return Served(TestClient(app), clock, chosen)
+        return Served(TestClient(app), clock, chosen, blockchair)
 
     return make
 

@@ -12,7 +12,6 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fastapi import Response
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +38,10 @@ def test_index_lists_published_days_only(serve: Any) -> None:
 
 def test_index_pages_lead_to_the_files(served: Any) -> None:
     assert re.findall(r'<a href="([a-z]+/)">', served.get("/dumps/").text) == ["bitcoin/", "dogecoin/", "ethereum/"]
-    assert re.findall(r'<a href="([a-z]+/)">', served.get("/dumps/ethereum/").text) == ["blocks/", "transactions/"]
+    folders = re.findall(r'<a href="([a-z0-9-]+/)">', served.get("/dumps/ethereum/").text)
+    assert folders == ["addresses/", "blocks/", "calls/", "erc-20/", "transactions/", "uncles/"]
+    folders = re.findall(r'<a href="([a-z0-9-]+/)">', served.get("/dumps/ethereum/erc-20/").text)
+    assert folders == ["tokens/", "transactions/"]
     page = served.get("/dumps/bitcoin/outputs/")
     assert page.headers["content-type"].startswith("text/html")
     assert re.search(r"02-Jan-2025 00:30 +\d+K\n", page.text)
@@ -176,20 +178,3 @@ def test_real_files_are_served_unchanged(serve: Any, samples_dir: Path, folder: 
     assert world.get("/dumps/ethereum/").status_code == 404
     assert world.get("/dumps/bitcoin/blocks/notes.txt").status_code == 404
     assert world.api("ethereum/blocks")["context"]["rows"] == 10  # the API keeps to the world
-
-
-def test_interceptors_see_every_answer_the_first_one_outermost(serve: Any) -> None:
-    def mark(_: Any, produce: Any) -> Any:
-        response = produce()
-        response.headers["x-mark"] = response.headers.get("x-mark", "") + "outer"
-        return response
-
-    def refuse(request: Any, produce: Any) -> Any:
-        response = Response("no", 402) if "stats" in request.url.path else produce()
-        response.headers["x-mark"] = "inner "
-        return response
-
-    world = serve(days=1, interceptors=(mark, refuse))
-    for path, status in (("/blockchair/bitcoin/stats", 402), ("/blockchair/none", 404), ("/dumps/bitcoin/", 200)):
-        response = world.get(path)
-        assert (response.status_code, response.headers["x-mark"]) == (status, "inner outer")

@@ -158,7 +158,7 @@ def test_times_are_slots_in_order(blocks: Rows, epoch: Callable[[str], int]) -> 
 
 
 def test_london_columns_stand_at_the_end_where_asked_for(serve: Any) -> None:
-    world = serve(days=1, london_columns=True, chains=("ethereum",))
+    world = serve(days=1, quirks=("london-columns",), chains=("ethereum",))
     blocks, rows = world.rows("ethereum", "blocks"), world.rows("ethereum", "transactions")
     assert list(blocks[0]) == [*BLOCKS.split("|"), "base_fee_per_gas", "burned_total"]
     added = [

@@ -1,0 +1,253 @@
+"""What Blockchair's API allows: points a day, requests a minute, and when to come back after a refusal.
+
+The day's account lies in the tap's state, so that runs of one UTC day share it. Now is always the source's (its Date
+header), never this machine's clock.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+
+from tap_blockchair import web
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tap_blockchair.settings import Settings
+
+STATE_KEY = "api_quota"
+"""Where the account lies in the tap's state, beside `bookmarks`."""
+
+BAN = timedelta(hours=1)
+"""How long an address is banned after repeated over-limit answers (code 429)."""
+
+_BASE_COSTS = {"stats": 1, "transactions": 5, "outputs": 10, "calls": 10}
+_USUAL_COST = 2
+_DEFAULT_LIMIT = 10
+_OPERATORS = frozenset({"not", "or"})
+
+
+class Paused(Exception):  # noqa: N818 (no error: the tap ends well and goes on another time)
+    """The API must not be asked before a moment.
+
+    Attributes:
+        why: What is used up.
+        until: When to resume, by the source's clock; None where the source told no time.
+    """
+
+    def __init__(self, why: str, until: datetime | None) -> None:
+        super().__init__(why)
+        self.why = why
+        self.until = until
+
+    @property
+    def resume(self) -> str:
+        """When to resume, for a person."""
+        return f"after {self.until:%Y-%m-%d %H:%M} UTC" if self.until else "after the next 00:00 UTC"
+
+
+def estimate(url: str) -> Decimal:
+    """Tell what a request will cost, before it is made.
+
+    Args:
+        url: The request's address with its query; the last part of its path names the table.
+
+    Returns:
+        Points: (base + filters) * (1 + 0.01 * rows beyond the default of 10).
+    """
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    base = _BASE_COSTS.get(parts.path.rpartition("/")[2], _USUAL_COST)
+    filters = sum(term not in _OPERATORS for text in query.get("q", []) for term in text.split(","))
+    limit = int(query.get("limit", [str(_DEFAULT_LIMIT)])[0])
+    return (base + filters) * (1 + Decimal(max(0, limit - _DEFAULT_LIMIT)) / 100)
+
+
+def source_time(headers: Mapping[str, str]) -> datetime | None:
+    """Read the source's clock.
+
+    Args:
+        headers: A response's headers.
+
+    Returns:
+        Its Date in UTC, or None where it has none that can be read.
+    """
+    try:
+        return parsedate_to_datetime(headers["Date"]).astimezone(UTC)
+    except (KeyError, ValueError):
+        return None
+
+
+class Quota:
+    """The one account of all streams that ask the API."""
+
+    def __init__(self, settings: Settings, state: Callable[[], Any]) -> None:
+        self._settings = settings
+        # Given as a function, because the tap makes its state after its streams.
+        self._state = state
+        self._stopped: Paused | None = None
+        self._now: datetime | None = None
+        self.pace = web.Pace(settings.requests_per_minute)
+
+    @property
+    def now(self) -> datetime | None:
+        """The source's clock at its last answer of this run; None before the first."""
+        return self._now
+
+    @property
+    def spent(self) -> Decimal:
+        """Points of the account's day that are spent."""
+        return Decimal(str(self._account().points))
+
+    @property
+    def left(self) -> Decimal | None:
+        """Points that the day has left; None without a limit."""
+        limit = self._settings.points_per_day
+        return None if limit is None else max(Decimal(0), limit - self.spent)
+
+    def reserve(self, cost: Decimal) -> None:
+        """Let a request through, at the pace of `requests_per_minute`.
+
+        Args:
+            cost: Its points, estimated.
+
+        Raises:
+            Paused: The day's points do not suffice, or an earlier answer told to stay away.
+        """
+        if self._now is None and (self._account().until or self._over(cost)):
+            # Whether the account's day is still the source's day decides; asking for that must cost nothing.
+            self._see(self._probe())
+        self._hold()
+        if self._over(cost):
+            raise self._spent(cost)
+        self.pace.wait()
+
+    def charge(self, response: requests.Response, cost: Decimal, told: object) -> None:
+        """Book an answer, and read the source's clock from it.
+
+        Args:
+            response: The answer, good or bad.
+            cost: What was estimated.
+            told: The answer's own `context.request_cost`, which is the truth where it is a number.
+        """
+        self._see(source_time(response.headers))
+        if isinstance(told, int | Decimal) and not isinstance(told, bool):
+            cost = Decimal(told)
+        elif not response.ok:
+            cost = Decimal(0)
+        account = self._account()
+        self._write(account._replace(points=round(account.points + float(cost), 3)))
+
+    def stop_for(self, span: timedelta, why: str) -> Paused:
+        """Stay away for a while, in later runs too.
+
+        Args:
+            span: How long.
+            why: What is used up.
+
+        Returns:
+            What to raise.
+        """
+        return self._stop(self._now + span if self._now else None, why)
+
+    def stop_today(self, why: str) -> Paused:
+        """Stay away until the points are counted anew, at 00:00 UTC.
+
+        Args:
+            why: What is used up.
+
+        Returns:
+            What to raise.
+        """
+        return self._stop(_midnight_after(self._now) if self._now else None, why)
+
+    def rest(self) -> float:
+        """Tell how long the minute's limit lasts.
+
+        Returns:
+            Seconds to the source's next full minute, and one to spare; a whole minute where its clock is unknown.
+        """
+        return 61.0 - (self._now.second if self._now else 0)
+
+    def _stop(self, until: datetime | None, why: str) -> Paused:
+        self._write(self._account()._replace(until=until.isoformat() if until else None, why=why))
+        self._stopped = Paused(why, until)
+        return self._stopped
+
+    def _hold(self) -> None:
+        account = self._account()
+        if self._stopped:
+            raise Paused(self._stopped.why, self._stopped.until)
+        if account.until and self._now and self._now < datetime.fromisoformat(account.until):
+            raise Paused(account.why or "the API asked to wait", datetime.fromisoformat(account.until))
+        if account.until and self._now:
+            self._write(account._replace(until=None, why=None))
+
+    def _over(self, cost: Decimal) -> bool:
+        left = self.left
+        return left is not None and cost > left
+
+    def _spent(self, cost: Decimal) -> Paused:
+        limit = self._settings.points_per_day
+        why = (
+            f"points_per_day allows {limit} points, {self.spent.normalize():f} are spent and the next request costs "
+            f"{cost.normalize():f}"
+        )
+        return Paused(why, _midnight_after(self._now) if self._now else None)
+
+    def _see(self, now: datetime | None) -> None:
+        if now is None:
+            return
+        self._now = now
+        account, today = self._account(), now.date().isoformat()
+        if account.day != today:
+            self._write(account._replace(day=today, points=0.0))
+
+    def _account(self) -> _Account:
+        kept = self._state().get(STATE_KEY) or {}
+        return _Account(kept.get("day"), float(kept.get("points") or 0), kept.get("until"), kept.get("why"))
+
+    def _write(self, account: _Account) -> None:
+        self._state()[STATE_KEY] = {name: value for name, value in account._asdict().items() if value is not None}
+
+    def _probe(self) -> datetime | None:
+        """Ask for the time where it costs no points: at the dump host, else at the account's own (free) statistics."""
+        settings, session = self._settings, web.Session()
+        key = {"key": settings.api_key} if settings.api_key else None
+        places: list[tuple[str, str, dict[str, str] | None]] = [("GET", f"{settings.api_url}/premium/stats", key)]
+        if not settings.dumps_folder:
+            places.insert(0, ("HEAD", f"{settings.dumps_url}/", None))
+        for method, url, params in places:
+            try:
+                response = session.request(
+                    method,
+                    url,
+                    params=params,
+                    headers={"User-Agent": settings.user_agent},
+                    timeout=settings.timeout,
+                    allow_redirects=False,
+                )
+            except requests.RequestException:
+                continue
+            if (now := source_time(response.headers)) is not None:
+                return now
+        return None
+
+
+class _Account(NamedTuple):
+    """What the state keeps."""
+
+    day: str | None
+    points: float
+    until: str | None
+    why: str | None
+
+
+def _midnight_after(now: datetime) -> datetime:
+    return datetime.combine(now.date() + timedelta(days=1), time(), UTC)

@@ -1,0 +1,160 @@
+"""Batch hand-over: the same rows as RECORD messages, and no file deleted before its rows are known to be loaded."""
+
+# ruff: noqa: ANN401 (JSON values, and fixtures whose classes live in conftest, which no module imports by name)
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from tap_blockchair.tap import TapBlockchair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BLOCKS = ("bitcoin_blocks",)
+
+
+def config_of(host: Any, root: Path | None = None, **more: Any) -> dict[str, Any]:
+    if root is not None:
+        more["batch_config"] = {
+            "encoding": {"format": "tsv", "compression": "gzip"},
+            "storage": {"root": root.as_uri()},
+        }
+    return {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.url, **more}
+
+
+def read(manifest: list[str], schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """Load a handed file as `docs/units.md` tells a loader to."""
+    (url,) = manifest
+    content = Path(unquote(urlsplit(url).path)).read_bytes()
+    unit = schema["x-unit"]
+    assert hashlib.sha256(content).hexdigest() == unit["sha256"]
+    header, *lines = gzip.decompress(content).decode().split("\n")
+    names = header.split("\t")
+    rows = []
+    for number, line in enumerate(lines, 2):
+        row: dict[str, Any] = dict.fromkeys(schema["properties"])
+        row |= {name: value for name, value in zip(names, line.split("\t"), strict=True) if name in row}
+        rows.append({**row, **unit["constants"], "_line": number})
+    assert len(rows) == unit["rows"]
+    return rows
+
+
+def as_text(record: dict[str, Any]) -> dict[str, Any]:
+    def text(value: Any) -> Any:
+        if isinstance(value, bool):
+            return "1" if value else "0"
+        moment = isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", value)
+        return value[:19].replace("T", " ") if moment else value if value is None else str(value)
+
+    return {name: text(value) for name, value in record.items()}
+
+
+def handed(result: Any) -> list[tuple[dict[str, Any], list[str]]]:
+    """Schema and manifest of each BATCH message."""
+    schema: dict[str, Any] = {}
+    found = []
+    for message in result.messages:
+        if message["type"] == "SCHEMA":
+            schema = message["schema"]
+        elif message["type"] == "BATCH":
+            assert message["encoding"] == {"format": "tsv", "compression": "gzip"}
+            found.append((schema, message["manifest"]))
+    return found
+
+
+@pytest.fixture
+def days(host: Any, blocks: Callable[..., bytes]) -> Any:
+    for day in (1, 2, 3):
+        host.put("bitcoin", "blocks", f"2024010{day}", blocks(*range(10 * day, 10 * day + 4)))
+    return host
+
+
+def test_both_ways_carry_the_same_rows(run: Any, days: Any, tmp_path: Path) -> None:
+    records = run(config_of(days), select=BLOCKS).records("bitcoin_blocks")
+    result = run(config_of(days, tmp_path), select=BLOCKS)
+    assert result.error is None
+    assert result.records("bitcoin_blocks") == []
+    rows = [row for schema, manifest in handed(result) for row in read(manifest, schema)]
+    assert [as_text(row) for row in rows] == [as_text(record) for record in records]
+    assert len(rows) == 12
+    assert [m["type"] for m in result.messages if m["type"] != "STATE"] == ["SCHEMA", *3 * ["SCHEMA", "BATCH"]]
+
+
+def test_the_real_samples_both_ways(run: Any, samples: Path, tmp_path: Path) -> None:
+    config = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": (samples / "dumps").as_uri()}
+    records = run(config).messages
+    plain = [as_text(message["record"]) for message in records if message["type"] == "RECORD"]
+    batch = {"encoding": {"format": "tsv", "compression": "gzip"}, "storage": {"root": tmp_path.as_uri()}}
+    result = run({**config, "batch_config": batch})
+    assert [as_text(row) for schema, manifest in handed(result) for row in read(manifest, schema)] == plain
+    assert len(plain) == 14 + 7 + 14 + 14
+    assert list(tmp_path.iterdir()) == [], "a folder's files are handed over where they are"
+
+
+def test_a_file_stays_until_a_later_run_knows_it_loaded(run: Any, days: Any, tmp_path: Path, blocks: Any) -> None:
+    def there() -> list[str]:
+        return sorted(path.name[-28:-20] for path in tmp_path.glob("*.tsv.gz"))
+
+    first = run(config_of(days, tmp_path), select=BLOCKS)
+    assert there() == ["20240101", "20240102", "20240103"]
+    # The loader died after the first day: Meltano kept the state that it had passed on.
+    (known,) = (
+        message["value"]
+        for message in first.messages
+        if message["type"] == "STATE"
+        and message["value"]["bookmarks"].get("bitcoin_blocks", {}).get("loaded") == [["2024-01-01", "2024-01-01"]]
+    )
+    days.gets.clear()
+    second = run(config_of(days, tmp_path), state=known, select=BLOCKS)
+    assert there() == ["20240102", "20240103"]
+    assert days.gets == [], "what was handed over and not loaded is handed over again, not downloaded again"
+    assert [schema["x-unit"]["id"][-2:] for schema, _ in handed(second)] == ["02", "03"]
+    run(config_of(days, tmp_path, keep_downloads=True), state=second.state, select=BLOCKS)
+    assert there() == ["20240102", "20240103"]
+    days.put("bitcoin", "blocks", "20240103", blocks(7))
+    third = run(config_of(days, tmp_path), state=second.state, select=BLOCKS)
+    assert [schema["x-unit"]["rows"] for schema, _ in handed(third)] == [1]
+    assert there() == ["20240103"]
+    assert run(config_of(days, tmp_path), state=third.state, select=BLOCKS).error is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_state_follows_the_batch_that_it_counts(run: Any, days: Any, tmp_path: Path) -> None:
+    seen = 0
+    for message in run(config_of(days, tmp_path), select=BLOCKS).messages:
+        seen += message["type"] == "BATCH"
+        if message["type"] == "STATE":
+            done = message["value"]["bookmarks"].get("bitcoin_blocks", {}).get("replication_key_value")
+            assert seen >= (int(done[-1]) if done else 0)
+
+
+@pytest.mark.parametrize(
+    "maps", [{"bitcoin_blocks": {"nonce": "__NULL__"}}, {"bitcoin_blocks": {"__filter__": "True"}}]
+)
+def test_what_a_stream_map_changes_comes_as_records(run: Any, days: Any, tmp_path: Path, maps: Any) -> None:
+    result = run(config_of(days, tmp_path, stream_maps=maps), select=BLOCKS)
+    assert result.error is None
+    assert len(result.records("bitcoin_blocks")) == 12
+    assert not result.of("BATCH")
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        {"encoding": {"format": "tsv", "compression": "none"}, "storage": {"root": "file:///tmp"}},
+        {"encoding": {"format": "tsv"}, "storage": {"root": "s3://bucket"}},
+        {"encoding": {"format": "csv"}, "storage": {"root": "file:///tmp"}},
+        {"encoding": {"format": "tsv"}},
+    ],
+)
+def test_a_batch_setting_that_cannot_work_is_refused(batch: Any) -> None:
+    with pytest.raises(Exception, match=r"Invalid settings|Config validation failed"):
+        TapBlockchair(config={"batch_config": batch})

@@ -1,0 +1,325 @@
+"""Every refusal of the API: recovered with exact rows, or stopped with the state unmoved. Nothing in between."""
+
+# ruff: noqa: ANN401, PLR0913, PLR0917 (a fixture is an argument; the classes of fixtures live in conftest, which no module imports by name)
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from werkzeug import Response
+
+from tap_blockchair.quota import Quota, estimate
+from tap_blockchair.redaction import redact
+from tap_blockchair.web import TRIES, Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BLOCKS = ("bitcoin_blocks",)
+SECRET = "k3y+very/secret"
+
+
+@pytest.fixture
+def chain(api: Any, answer: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An API with 251 Bitcoin blocks and a clock that stands still."""
+    api.template = answer("22")["data"][0]
+    api.tip = 250
+    api.date = "Mon, 06 May 2024 07:08:09 GMT"
+    monkeypatch.setattr("http.server.BaseHTTPRequestHandler.date_time_string", lambda *_: api.date)
+    return api
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that were made."""
+    pauses: list[float] = []
+    monkeypatch.setattr("tap_blockchair.client.time.sleep", pauses.append)
+    return pauses
+
+
+def config_of(api: Any, **more: Any) -> dict[str, Any]:
+    config = {"chains": ["bitcoin"], "channel": "api", "api_url": api.url, "dumps_url": api.url + "/elsewhere"}
+    return {**config, "requests_per_minute": 1000, **more}
+
+
+def refusing(api: Any, code: int, *, after: int, times: int, body: str = "json", **headers: str) -> None:
+    """Let the API refuse some requests for blocks, counted from the given one on."""
+    count = iter(range(10_000))
+
+    def serve(request: Any) -> Response:
+        number = next(count)
+        if not after <= number < after + times:
+            response: Response = api.respond(api.blocks(request), request_cost=2)
+            return response
+        refusal: Response = api.respond(None, code=code, error="because", request_cost=1)
+        if body == "html":
+            refusal = Response("<html>402 Payment Required</html>", headers=api.headers, content_type="text/html")
+        refusal.status_code = code
+        refusal.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+        return refusal
+
+    api.answers["bitcoin/blocks"] = serve
+
+
+class Case(NamedTuple):
+    """A code: for how many answers in a row the tap recovers, and how it ends otherwise."""
+
+    code: int
+    recovers: int
+    ends: str
+    requests: int
+    says: str
+    until: str | None = None
+
+
+MIDNIGHT, HOUR = "2024-05-07T00:00:00+00:00", "2024-05-06T08:08:09+00:00"
+CASES = [
+    Case(400, 0, "error", 1, "the request was refused as malformed (it says: because)"),
+    Case(401, 0, "error", 1, "access was refused"),
+    Case(402, 1, "well", 2, "a limit is used up", MIDNIGHT),
+    Case(404, 0, "error", 1, "there is nothing at this address"),
+    Case(418, 0, "error", 1, "answered 418"),
+    Case(429, 0, "well", 1, "banned for an hour", HOUR),
+    Case(430, 0, "error", 1, "this network address is blocked for abuse"),
+    Case(434, 0, "error", 1, "this network address is blocked as part of a botnet"),
+    Case(435, 3, "error", TRIES, "too many requests at once"),
+    Case(436, 1, "well", 2, "a further limit is used up", MIDNIGHT),
+    Case(437, 1, "well", 2, "a limit on complex requests is used up", MIDNIGHT),
+    Case(500, 3, "error", TRIES, "the server failed"),
+    Case(502, 3, "error", TRIES, "answered 502"),
+    Case(503, 1, "error", 2, "the server is down, or this network address is blocked"),
+    Case(504, 3, "error", TRIES, "answered 504"),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.code))
+@pytest.mark.parametrize("body", ["json", "html"])
+def test_recovered_with_exact_rows(run: Any, chain: Any, case: Case, body: str, slept: list[float]) -> None:
+    refusing(chain, case.code, after=3, times=case.recovers, body=body)
+    result = run(config_of(chain), select=BLOCKS)
+    assert result.error is None
+    assert [record["id"] for record in result.records("bitcoin_blocks")] == list(range(251))
+    assert result.bookmark("bitcoin_blocks") == 244
+    assert len(chain.queries) == 5 + case.recovers
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.code))
+@pytest.mark.parametrize("body", ["json", "html"])
+def test_or_stopped_with_the_state_unmoved(
+    run: Any, chain: Any, case: Case, body: str, slept: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    # Requests: the highest block, the lowest, the first hundred; the second hundred is refused for good.
+    refusing(chain, case.code, after=3, times=1000, body=body)
+    result = run(config_of(chain), select=BLOCKS)
+    assert [record["id"] for record in result.records("bitcoin_blocks")] == list(range(100))
+    assert result.bookmark("bitcoin_blocks") == 99
+    assert len(chain.queries) == 3 + case.requests
+    said = str(result.error) if case.ends == "error" else caplog.text
+    if body == "json" or "(it says" not in case.says:
+        assert case.says in said
+    if case.ends == "well":
+        assert result.error is None
+        assert "What is left: the blocks of heights 100 to 250, about 11 points." in caplog.text
+        assert f"Resume after {case.until[:16].replace('T', ' ')} UTC" in caplog.text  # type: ignore[index]
+    assert result.state["api_quota"].get("until") == case.until
+
+
+@pytest.mark.parametrize(("code", "reached"), [(402, "2024-05-07 00:00:01"), (429, "2024-05-06 08:08:10")])
+def test_a_later_run_stays_away_until_then(run: Any, chain: Any, code: int, reached: str, slept: list[float]) -> None:
+    refusing(chain, code, after=3, times=2 if code == 402 else 1)
+    first = run(config_of(chain), select=BLOCKS)
+    chain.queries.clear()
+    again = run(config_of(chain), state=first.state, select=BLOCKS)
+    assert (again.error, again.records("bitcoin_blocks")) == (None, [])
+    # One look at the other host's clock; nothing was asked of the API.
+    assert chain.queries == [""]
+    assert again.bookmark("bitcoin_blocks") == 99
+    chain.date = f"{reached[8:10]} May 2024 {reached[11:]} GMT"
+    last = run(config_of(chain), state=again.state, select=BLOCKS)
+    assert [record["id"] for record in last.records("bitcoin_blocks")] == list(range(100, 251))
+    assert "until" not in last.state["api_quota"]
+
+
+def test_after_a_refusal_of_all_no_other_stream_asks(run: Any, chain: Any) -> None:
+    refusing(chain, 429, after=0, times=1000)
+    chain.answers["bitcoin/stats"] = chain.answers["bitcoin/addresses"] = chain.answers["bitcoin/blocks"]
+    assert run(config_of(chain)).error is None
+    assert len(chain.queries) == 1
+
+
+def test_the_minute_is_waited_out_by_the_sources_clock(run: Any, chain: Any, slept: list[float]) -> None:
+    refusing(chain, 402, after=3, times=1)
+    run(config_of(chain), select=BLOCKS)
+    assert slept == [61.0 - 9]
+    slept.clear()
+    refusing(chain, 402, after=3, times=1, Retry_After="7")
+    run(config_of(chain), select=BLOCKS)
+    assert slept == [7]
+    slept.clear()
+    refusing(chain, 402, after=3, times=1, Retry_After="7200")
+    assert run(config_of(chain), select=BLOCKS).state["api_quota"]["until"] == "2024-05-06T09:08:09+00:00"
+    assert slept == []
+
+
+def test_435_lowers_the_rate(run: Any, chain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    lowered: list[Pace] = []
+    monkeypatch.setattr(Pace, "slow_down", lambda pace: lowered.append(pace))  # noqa: PLW0108 (a method)
+    refusing(chain, 435, after=3, times=2)
+    assert len(run(config_of(chain), select=BLOCKS).records("bitcoin_blocks")) == 251
+    assert len(lowered) == 2
+
+
+def test_a_lowered_pace() -> None:
+    now, slept = [0.0], list[float]()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    pace = Pace(4, clock=lambda: now[0], sleep=sleep)
+    pace.wait()
+    pace.slow_down()
+    pace.wait()
+    pace.wait()
+    assert slept == [1.0, 1.0, 58.0]
+
+
+def test_an_envelope_with_a_code_of_its_own(run: Any, chain: Any) -> None:
+    chain.answers["bitcoin/blocks"] = lambda _request: chain.respond(None, code=430, error="because")
+    assert "answered 430" in str(run(config_of(chain), select=BLOCKS).error)
+
+
+@pytest.mark.parametrize("body", ["<html>hello</html>", '{"data":[{"id":1', "[]", '{"data":[],"context":"x"}'])
+def test_bodies_that_are_no_envelope(run: Any, chain: Any, body: str) -> None:
+    answers = [Response(body), Response(body)]
+    chain.answers["bitcoin/blocks"] = lambda request: answers.pop() if answers else chain.respond(chain.blocks(request))
+    assert len(run(config_of(chain), select=BLOCKS).records("bitcoin_blocks")) == 251
+    chain.answers["bitcoin/blocks"] = lambda _request: Response(body)
+    result = run(config_of(chain), select=BLOCKS)
+    assert "not Blockchair's JSON" in str(result.error)
+    assert result.bookmark("bitcoin_blocks") is None
+
+
+@pytest.mark.parametrize(
+    ("query", "table", "points"),
+    [
+        ("q=id(0..99)&s=id(asc)&limit=100", "blocks", "5.7"),
+        ("q=id(1...),block_id(0..9)&limit=100", "erc-20/transactions", "13.3"),
+        ("limit=100", "addresses", "3.8"),
+        ("", "outputs", "10"),
+        ("q=not,type(synthetic_coinbase)&limit=1", "calls", "11"),
+        ("q=time(2024-01-01..)&limit=1&key=x", "blocks", "3"),
+    ],
+)
+def test_estimated_costs(query: str, table: str, points: str) -> None:
+    assert f"{estimate(f'https://host/chain/{table}?{query}').normalize():f}" == points
+
+
+def test_the_days_points_are_kept_across_runs(run: Any, chain: Any, caplog: pytest.LogCaptureFixture) -> None:
+    chain.answers["bitcoin/blocks"] = lambda request: chain.respond(chain.blocks(request), request_cost=5)
+    # Three requests spend 15 points; the next one is estimated at 5.7.
+    first = run(config_of(chain, points_per_day=20), select=BLOCKS)
+    assert first.error is None
+    assert [record["id"] for record in first.records("bitcoin_blocks")] == list(range(100))
+    assert first.state["api_quota"] == {"day": "2024-05-06", "points": 15.0}
+    assert "allows 20 points, 15 are spent and the next request costs 5.7" in caplog.text
+    assert "the blocks of heights 100 to 250, about 11 points. Resume after 2024-05-07 00:00 UTC" in caplog.text
+    chain.queries.clear()
+    more = run(config_of(chain, points_per_day=24), state=first.state, select=BLOCKS)
+    # Two requests find out what is due; then the account is at 25.
+    assert more.state["api_quota"]["points"] == 20.0
+    assert (more.records("bitcoin_blocks"), more.bookmark("bitcoin_blocks")) == ([], 99)
+    chain.queries.clear()
+    spent = run(config_of(chain, points_per_day=20), state=more.state, select=BLOCKS)
+    assert chain.queries == [""]
+    assert spent.bookmark("bitcoin_blocks") == 99
+    chain.date = "Tue, 07 May 2024 00:00:01 GMT"
+    last = run(config_of(chain, points_per_day=20), state=spent.state, select=BLOCKS)
+    assert [record["id"] for record in last.records("bitcoin_blocks")] == list(range(100, 251))
+    assert last.state["api_quota"] == {"day": "2024-05-07", "points": 15.0}
+
+
+def test_the_points_are_shared_by_all_streams(run: Any, chain: Any) -> None:
+    chain.answers["bitcoin/stats"] = lambda _request: chain.respond({"blocks": 5}, request_cost=1)
+    chain.answers["bitcoin/addresses"] = lambda _request: chain.respond([], request_cost=4)
+    result = run(config_of(chain, points_per_day=9))
+    assert result.error is None
+    assert len(result.records("bitcoin_stats")) == 1
+    assert result.records("bitcoin_blocks") == []
+    # Addresses 4, then 2 and 2 to find out which blocks are due, and what is left suffices for the statistics only.
+    assert result.state["api_quota"]["points"] == 9
+
+
+def test_points_are_booked_even_if_the_run_fails(run: Any, chain: Any) -> None:
+    refusing(chain, 430, after=2, times=1)
+    assert run(config_of(chain), select=BLOCKS).state["api_quota"]["points"] == 5.0
+
+
+def test_half_a_ranking_is_not_emitted(run: Any, chain: Any) -> None:
+    def page(request: Any) -> Response:
+        offset = int(request.args["offset"])
+        rows = [{"address": f"a{n}", "balance": 9} for n in range(offset, offset + 100)]
+        answered: Response = chain.respond(rows, request_cost=3)
+        return answered
+
+    chain.answers["bitcoin/addresses"] = page
+    limited = config_of(chain, top_addresses=200, points_per_day=5)
+    assert run(limited, select=("bitcoin_addresses",)).records("bitcoin_addresses") == []
+
+
+def test_no_default_limit_with_a_key(run: Any, chain: Any) -> None:
+    chain.answers["bitcoin/blocks"] = lambda request: chain.respond(chain.blocks(request), request_cost=1440)
+    assert len(run(config_of(chain), select=BLOCKS).records("bitcoin_blocks")) == 0
+    assert len(run(config_of(chain, api_key=SECRET), select=BLOCKS).records("bitcoin_blocks")) == 251
+
+
+def test_the_key_stands_once_in_every_request(run: Any, chain: Any) -> None:
+    refusing(chain, 500, after=0, times=2)
+    run(config_of(chain, api_key=SECRET), select=BLOCKS)
+    assert all(query.count("key=") == 1 for query in chain.queries)
+    assert len(chain.queries) == 7
+
+
+@pytest.mark.parametrize("body", ["json", "html"])
+@pytest.mark.parametrize("code", [case.code for case in CASES] + [200, 0])
+def test_the_key_is_in_no_output_of_any_failure(
+    run: Any, chain: Any, code: int, body: str, slept: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    chain.answers["bitcoin/blocks"] = lambda _request: _leak(chain, code, body)
+    config = config_of(chain, api_key=SECRET, dumps_key="dumps-s3cret")
+    if code == 0:
+        config["api_url"] = "http://user:pa55word@127.0.0.1:1"
+    result = run(config, select=BLOCKS)
+    assert result.records("bitcoin_blocks") == []
+    output = "\n".join((*result.lines, str(result.error), repr(result.error), caplog.text, str(result.state)))
+    # The test server logs what it was asked, which is no output of the tap.
+    output = "\n".join(line for line in output.splitlines() if "werkzeug" not in line)
+    for form in (SECRET, "k3y%2Bvery%2Fsecret", "dumps-s3cret", "pa55word"):
+        assert form not in output
+    cause = result.error
+    while cause is not None:
+        assert SECRET not in str(cause) + redact("")
+        cause = cause.__cause__ or cause.__context__
+
+
+def _leak(api: Any, code: int, body: str) -> Response:
+    """Repeat the key in the answer, as a proxy may."""
+    said = f"bad request /bitcoin/blocks?key={SECRET}"
+    response: Response = api.respond(None, code=code, error=said)
+    if body == "html":
+        response = Response(f"<html>{said}</html>", headers=api.headers)
+    response.status_code = code
+    return response
+
+
+def test_quota_without_a_clock() -> None:
+    class Settings:
+        requests_per_minute, points_per_day, api_url, dumps_folder = 10, 5, "http://127.0.0.1:1", "x"
+        api_key, user_agent, timeout = None, "x", 1
+
+    quota = Quota(Settings(), dict)  # type: ignore[arg-type]
+    assert quota.stop_today("why").resume == "after the next 00:00 UTC"
+    assert quota.rest() == 61.0

@@ -1,0 +1,182 @@
+"""What a dump stream's state remembers: replaced, late, lagging, vanished and backfilled days."""
+
+# ruff: noqa: ANN401, PLR0913, PLR0917 (JSON values, and fixtures whose classes live in conftest, which no module imports by name)
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_blockchair.bookmarks import DayBook, Loaded
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BLOCKS = ("bitcoin_blocks",)
+FILE = Loaded('"e"', 1, "ab" * 32)
+
+
+def config_of(host: Any, **more: Any) -> dict[str, Any]:
+    return {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.url, **more}
+
+
+def ids(result: Any) -> list[int]:
+    return [record["id"] for record in result.records("bitcoin_blocks")]
+
+
+def units(result: Any) -> list[dict[str, Any]]:
+    return [m["schema"]["x-unit"] for m in result.of("SCHEMA") if "x-unit" in m["schema"]]
+
+
+@pytest.fixture
+def week(host: Any, blocks: Any) -> Any:
+    """Five days with two blocks each."""
+    for day in range(1, 6):
+        host.put("bitcoin", "blocks", f"2024010{day}", blocks(10 * day, 10 * day + 1))
+    return host
+
+
+def test_a_replaced_day_is_sent_again_whole_and_nothing_else_is_downloaded(run: Any, week: Any, blocks: Any) -> None:
+    first = run(config_of(week), select=BLOCKS)
+    week.gets.clear()
+    week.put("bitcoin", "blocks", "20240104", blocks(40))
+    second = run(config_of(week), state=first.state, select=BLOCKS)
+    assert second.error is None
+    assert ids(second) == [40]
+    (unit,) = units(second)
+    assert (unit["id"], unit["column"], unit["rows"]) == ("bitcoin/blocks/2024-01-04", "time", 1)
+    assert (unit["from"], unit["to"]) == ("2024-01-04T00:00:00+00:00", "2024-01-05T00:00:00+00:00")
+    assert [path[-15:-7] for path in week.gets] == ["20240104"]
+    week.gets.clear()
+    third = run(config_of(week), state=second.state, select=BLOCKS)
+    assert (ids(third), week.gets, third.bookmark("bitcoin_blocks")) == ([], [], "2024-01-05")
+
+
+def test_a_day_outside_the_window_is_not_looked_at(run: Any, week: Any, blocks: Any) -> None:
+    state = run(config_of(week), select=BLOCKS).state
+    week.put("bitcoin", "blocks", "20240103", blocks(99))
+    week.queries.clear()
+    assert ids(run(config_of(week), state=state, select=BLOCKS)) == []
+    assert len(week.queries) == 3, "the index, and HEAD for two days"
+    assert ids(run(config_of(week, recheck_days=0), state=state, select=BLOCKS)) == []
+
+
+def test_a_new_etag_with_the_same_content_is_noted_and_not_sent(run: Any, week: Any) -> None:
+    first = run(config_of(week), select=BLOCKS)
+    week.salt = "moved"
+    second = run(config_of(week), state=first.state, select=BLOCKS)
+    assert (ids(second), units(second)) == ([], [])
+    week.gets.clear()
+    third = run(config_of(week), state=second.state, select=BLOCKS)
+    assert (ids(third), week.gets) == ([], [])
+
+
+def test_state_has_what_it_says_and_stays_small(run: Any, week: Any) -> None:
+    state = run(config_of(week), select=BLOCKS).state["bookmarks"]["bitcoin_blocks"]
+    assert state["loaded"] == [["2024-01-01", "2024-01-05"]]
+    assert [file["day"] for file in state["files"]] == ["2024-01-04", "2024-01-05"]
+    path = "bitcoin/blocks/blockchair_bitcoin_blocks_20240105.tsv.gz"
+    assert (state["files"][1]["etag"], state["files"][1]["length"]) == (week.etag(path), len(week.files[path]))
+    book: dict[str, Any] = {}
+    day = date(2009, 1, 3)
+    for number in range(6000):
+        if number % 7:  # a gap every week, which no chain has
+            DayBook(book, 2).add(day + timedelta(days=number), FILE)
+    assert len(json.dumps(book)) < 4096
+    assert DayBook(book, 2).has(day + timedelta(days=5998))
+    assert not DayBook(book, 2).has(day + timedelta(days=5992))
+
+
+def test_moving_start_date_back_loads_only_what_is_missing(run: Any, week: Any) -> None:
+    first = run(config_of(week, start_date="2024-01-04"), select=BLOCKS)
+    assert ids(first) == [40, 41, 50, 51]
+    second = run(config_of(week, start_date="2024-01-02"), state=first.state, select=BLOCKS)
+    assert ids(second) == [20, 21, 30, 31]
+    assert second.bookmark("bitcoin_blocks") == "2024-01-05"
+    assert second.state["bookmarks"]["bitcoin_blocks"]["loaded"] == [["2024-01-02", "2024-01-05"]]
+    third = run(config_of(week), state=second.state, select=BLOCKS)
+    assert ids(third) == [10, 11]
+
+
+def test_a_backfill_that_stops_half_way_goes_on_there(run: Any, week: Any, blocks: Any) -> None:
+    state = run(config_of(week, start_date="2024-01-05"), select=BLOCKS).state
+    whole = week.files["bitcoin/blocks/blockchair_bitcoin_blocks_20240103.tsv.gz"]
+    week.put("bitcoin", "blocks", "20240103", b"<html>402</html>")
+    second = run(config_of(week), state=state, select=BLOCKS)
+    assert second.error
+    assert ids(second) == [10, 11, 20, 21]
+    assert second.bookmark("bitcoin_blocks") == "2024-01-05"
+    week.put("bitcoin", "blocks", "20240103", whole)
+    assert ids(run(config_of(week), state=second.state, select=BLOCKS)) == [30, 31, 40, 41]
+
+
+def test_a_state_of_the_first_release_is_understood(run: Any, week: Any) -> None:
+    state = {"bookmarks": {"bitcoin_blocks": {"replication_key": "_dump_day", "replication_key_value": "2024-01-04"}}}
+    result = run(config_of(week, recheck_days=0), state=state, select=BLOCKS)
+    assert ids(result) == [50, 51]
+    assert result.state["bookmarks"]["bitcoin_blocks"]["loaded"] == [["2024-01-01", "2024-01-05"]]
+
+
+def test_a_vanished_day_is_emptied_when_index_and_file_agree(run: Any, week: Any, blocks: Any) -> None:
+    state = run(config_of(week), select=BLOCKS).state
+    gone = week.files.pop("bitcoin/blocks/blockchair_bitcoin_blocks_20240104.tsv.gz")
+    second = run(config_of(week), state=state, select=BLOCKS)
+    assert ids(second) == []
+    assert [(unit["id"], unit["rows"]) for unit in units(second)] == [("bitcoin/blocks/2024-01-04", 0)]
+    kinds = [m["type"] for m in second.messages]
+    assert kinds.index("STATE", kinds.index("SCHEMA", kinds.index("SCHEMA") + 1)), "the state follows the empty unit"
+    assert units(run(config_of(week), state=second.state, select=BLOCKS)) == []
+    week.put("bitcoin", "blocks", "20240104", gone)
+    assert ids(run(config_of(week), state=second.state, select=BLOCKS)) == [40, 41], "it came back"
+
+
+def test_a_tip_that_vanished_is_a_lag_and_its_rows_stay(
+    run: Any, week: Any, blocks: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = run(config_of(week), select=BLOCKS).state
+    del week.files["bitcoin/blocks/blockchair_bitcoin_blocks_20240105.tsv.gz"]
+    second = run(config_of(week), state=state, select=BLOCKS)
+    assert (ids(second), units(second), second.bookmark("bitcoin_blocks")) == ([], [], "2024-01-05")
+    assert "2024-01-05 is not listed any more; its rows are kept" in caplog.text
+
+
+def test_a_tidied_folder_empties_nothing(run: Any, host: Any, blocks: Any, tmp_path: Path) -> None:
+    for day in ("20240101", "20240102"):
+        path = tmp_path / f"blockchair_bitcoin_blocks_{day}.tsv.gz"
+        path.write_bytes(host.stamped(blocks(int(day)), day))
+    config = config_of(host, dumps_url=tmp_path.as_uri())
+    state = run(config, select=BLOCKS).state
+    (tmp_path / "blockchair_bitcoin_blocks_20240101.tsv.gz").unlink()
+    assert units(run(config, state=state, select=BLOCKS)) == []
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), mtime=9))
+    os.utime(path, (9, 9))
+    assert ids(run(config, state=state, select=BLOCKS)) == [20240102], "other bytes, other sha256: sent again"
+
+
+@pytest.mark.parametrize(("now", "warned"), [("06", False), ("08", False), ("09", True)])
+def test_a_lagging_chain_waits_and_warns_by_the_hosts_clock(
+    run: Any,
+    week: Any,
+    now: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    warned: bool,  # noqa: FBT001
+) -> None:
+    clock = f"Sat, {now} Jan 2024 12:00:00 GMT"
+    monkeypatch.setattr("werkzeug.serving.WSGIRequestHandler.date_time_string", lambda *_: clock)
+    result = run(config_of(week), select=BLOCKS)
+    assert result.bookmark("bitcoin_blocks") == "2024-01-05"
+    assert ("the last day listed is 2024-01-05, " in caplog.text) is warned
+    assert ids(run(config_of(week, end_date="2024-01-05"), state=result.state, select=BLOCKS)) == []
+
+
+def test_a_row_outside_its_day_stops_the_day(run: Any, host: Any, blocks: Any) -> None:
+    host.files["bitcoin/blocks/blockchair_bitcoin_blocks_20240102.tsv.gz"] = blocks(1)  # rows of the first
+    result = run(config_of(host), select=BLOCKS)
+    assert "line 2: time is '2024-01-01 00:00:00', not a time of the file's day 2024-01-02" in str(result.error)
+    assert ids(result) == []

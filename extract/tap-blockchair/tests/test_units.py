@@ -1,0 +1,55 @@
+"""The unit's description in SCHEMA messages."""
+
+# ruff: noqa: ANN401 (JSON values)
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from tap_blockchair.tap import TapBlockchair
+from tap_blockchair.units import Unit
+
+
+def test_a_day_is_half_open_from_midnight_to_midnight() -> None:
+    unit = Unit.of_day("bitcoin/blocks/2024-02-29", "time", date(2024, 2, 29), rows=3, sha256="ab")
+    assert unit.annotation() == {
+        "id": "bitcoin/blocks/2024-02-29",
+        "column": "time",
+        "from": "2024-02-29T00:00:00+00:00",
+        "to": "2024-03-01T00:00:00+00:00",
+        "rows": 3,
+        "sha256": "ab",
+    }
+    assert set(unit.annotation(counted=False)) == {"id", "column", "from", "to"}
+
+
+def test_heights_are_half_open_and_an_empty_unit_says_so() -> None:
+    unit = Unit.of_heights("bitcoin/blocks/heights/100-199", "id", 100, 199, rows=0)
+    assert unit.annotation() == {"id": unit.id, "column": "id", "from": 100, "to": 200, "rows": 0}
+
+
+@pytest.mark.parametrize(
+    ("maps", "expected"),
+    [
+        ({}, {"id", "column", "from", "to", "rows"}),
+        ({"bitcoin_blocks": {"nonce": "__NULL__"}}, {"id", "column", "from", "to"}),
+        ({"bitcoin_blocks": {"id": "__NULL__", "__key_properties__": ["hash"]}}, None),
+        ({"bitcoin_blocks": None}, "no message"),
+    ],
+)
+def test_stream_maps_and_the_annotation(maps: Any, expected: Any) -> None:
+    tap = TapBlockchair(config={"chains": ["bitcoin"], "channel": "dumps", "stream_maps": maps})
+    stream: Any = tap.streams["bitcoin_blocks"]
+    sent: list[Any] = []
+    tap.write_message = sent.append
+    stream.open_unit(Unit.of_heights("bitcoin/blocks/heights/1-2", "id", 1, 2, rows=2))
+    if expected == "no message":
+        assert not sent
+        return
+    (message,) = sent
+    annotation = message.schema.get("x-unit")
+    assert (set(annotation) if annotation else None) == expected
+    assert "x-unit" not in stream.schema

@@ -1,0 +1,93 @@
+"""What can be made to happen to the world while it is served."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from simulator.blockchair.dump_host import etag_of
+from simulator.failures import SimulatorError
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from simulator.blockchair.dump_files import WorldDumps
+    from simulator.blockchair.world import World
+
+
+class Events:
+    """Reorganisations, rebuilt files and late ones. Nothing of it outlives the server.
+
+    Args:
+        world: The chains.
+        dumps: The world's files; None where real ones are served, which nothing happens to.
+    """
+
+    def __init__(self, world: World, dumps: WorldDumps | None) -> None:
+        self._world = world
+        self._dumps = dumps
+
+    def reorg(self, chain: str, depth: int, now: datetime) -> dict[str, Any]:
+        """Replace the last blocks of a chain; their published files follow.
+
+        Args:
+            chain: Which chain.
+            depth: How many blocks.
+            now: The simulated instant, UTC.
+
+        Returns:
+            Heights replaced, and the tables that have changed files.
+
+        Raises:
+            ValueError: The chain has not so many blocks.
+            SimulatorError: There is no such chain.
+        """
+        self._known(chain)
+        gone = self._world.reorganise(chain, depth, now)
+        first, last = gone[0].id, gone[-1].id
+        files = [] if self._dumps is None else self._dumps.rebuild(chain, self._world.day_of(chain, first), now)
+        return {"chain": chain, "from": first, "to": last, "tables": files}
+
+    def replace(self, chain: str, table: str, day: date | None, change: str, now: datetime) -> dict[str, Any]:
+        """Rebuild a published file with changed content.
+
+        Args:
+            chain: Which chain.
+            table: Which table.
+            day: Which day; None for a file that is the latest of its kind.
+            change: What changes.
+            now: The simulated instant, UTC.
+
+        Returns:
+            The file's name and its new validator.
+
+        Raises:
+            ValueError: There is no such file or change.
+            SimulatorError: There is no such chain, or its files are real ones.
+        """
+        file = self._files(chain).change(chain, table, day, change, now)
+        return {"file": file.name, "etag": etag_of(file)}
+
+    def delay(self, chain: str, table: str | None, days: int) -> dict[str, Any]:
+        """Let files appear later.
+
+        Args:
+            chain: Which chain.
+            table: Which table; None for all.
+            days: How many days later than usual; 0 as usual.
+
+        Raises:
+            ValueError: There is no such table.
+            SimulatorError: There is no such chain, or its files are real ones.
+        """
+        self._files(chain).delay(chain, table, days)
+        return {"chain": chain, "table": table, "days": days}
+
+    def _known(self, chain: str) -> None:
+        if chain not in self._world.chains:
+            raise SimulatorError(f"There is no chain {chain}; there are {', '.join(self._world.chains)}.")
+
+    def _files(self, chain: str) -> WorldDumps:
+        self._known(chain)
+        if self._dumps is None:
+            raise SimulatorError("The dump files are real ones (--dumps-dir), and real ones stay as they are.")
+        return self._dumps
