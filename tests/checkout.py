@@ -106,16 +106,17 @@ class Checkout:
         return found
 
     def bookmarks(self) -> dict[str, object]:
-        """Every state id of the project with its content."""
+        """The bookmarks of every state id; what else a tap keeps beside them, such as points spent, is left out."""
         ids = [
             line.strip().removeprefix("local:")
             for line in self.run("meltano", "state", "list").stdout.splitlines()
             if line.strip().startswith("local:")
         ]
-        return {
-            name: json.loads(self.run("meltano", "state", "get", f"local:{name}").stdout.strip().splitlines()[-1])
-            for name in ids
-        }
+        found = {}
+        for name in ids:
+            said = self.run("meltano", "state", "get", f"local:{name}").stdout.strip().splitlines()[-1]
+            found[name] = json.loads(said)["singer_state"]["bookmarks"]
+        return found
 
 
 def copy_working_tree(target: Path) -> None:

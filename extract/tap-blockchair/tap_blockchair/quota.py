@@ -103,7 +103,7 @@ class Quota:
     @property
     def spent(self) -> Decimal:
         """Points of the account's day that are spent."""
-        return Decimal(str(self._account().points))
+        return self._account().points
 
     @property
     def left(self) -> Decimal | None:
@@ -142,7 +142,7 @@ class Quota:
         elif not response.ok:
             cost = Decimal(0)
         account = self._account()
-        self._write(account._replace(points=round(account.points + float(cost), 3)))
+        self._write(account._replace(points=account.points + cost))
 
     def stop_for(self, span: timedelta, why: str) -> Paused:
         """Stay away for a while, in later runs too.
@@ -207,14 +207,16 @@ class Quota:
         self._now = now
         account, today = self._account(), now.date().isoformat()
         if account.day != today:
-            self._write(account._replace(day=today, points=0.0))
+            self._write(account._replace(day=today, points=Decimal(0)))
 
     def _account(self) -> _Account:
         kept = self._state().get(STATE_KEY) or {}
-        return _Account(kept.get("day"), float(kept.get("points") or 0), kept.get("until"), kept.get("why"))
+        return _Account(kept.get("day"), Decimal(kept.get("points") or 0), kept.get("until"), kept.get("why"))
 
     def _write(self, account: _Account) -> None:
-        self._state()[STATE_KEY] = {name: value for name, value in account._asdict().items() if value is not None}
+        # Text, because targets read a fraction as a Decimal and then cannot write the state back.
+        kept = account._asdict() | {"points": f"{account.points.normalize():f}"}
+        self._state()[STATE_KEY] = {name: value for name, value in kept.items() if value is not None}
 
     def _probe(self) -> datetime | None:
         """Ask for the time where it costs no points: at the dump host, else at the account's own (free) statistics."""
@@ -244,7 +246,7 @@ class _Account(NamedTuple):
     """What the state keeps."""
 
     day: str | None
-    points: float
+    points: Decimal
     until: str | None
     why: str | None
 
