@@ -296,6 +296,14 @@ class ApiStream(ChainStream, RESTStream[Any]):
         """
         return estimate(f"{self.path}?q={','.join(['x'] * filters)}&limit={PAGE}")
 
+    def price(self) -> tuple[int, Decimal]:
+        """Estimate the next run, which may take a few cheap requests of its own.
+
+        Returns:
+            Requests and points.
+        """
+        return 1, estimate(self.path)
+
     def _save_account(self) -> None:
         self.state_manager.is_flushed = False
         self._write_state_message()

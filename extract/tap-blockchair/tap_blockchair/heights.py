@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from singer_sdk.exceptions import FatalAPIError
@@ -13,7 +14,6 @@ from tap_blockchair.units import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from decimal import Decimal
 
     from singer_sdk.helpers.types import Context, Record
 
@@ -109,6 +109,23 @@ class HeightStream(ApiStream):
 
         Returns:
             Points.
+        """
+
+    @override
+    def price(self) -> tuple[int, Decimal]:
+        self._span = span = self._due()
+        if span.first > span.last:
+            return 0, Decimal(0)
+        self._done = span.first - 1
+        self.look_ahead(span)
+        points = self.points_left()
+        return int(points // self.cost_of_page(1)), points
+
+    def look_ahead(self, span: Heights) -> None:
+        """Find out what `points_left` needs to know.
+
+        Args:
+            span: The heights that are due.
         """
 
     @override

@@ -13,6 +13,7 @@ from tap_blockchair.client import PAGE, Answer, ApiStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from decimal import Decimal
 
     import requests
     from singer_sdk.helpers.types import Context
@@ -90,6 +91,11 @@ class AddressesStream(SnapshotStream):
                 continue
             self._ranked.add(row["address"])
             yield self.canonical(row, unit, observed_at=self._observed_at, rank=len(self._ranked))
+
+    @override
+    def price(self) -> tuple[int, Decimal]:
+        pages = -(-self.settings.top_addresses // PAGE)
+        return pages, pages * self.cost_of_page(0)
 
 
 class AddressPaginator(OffsetPaginator):

@@ -138,6 +138,27 @@ class DumpStream(ChainStream):
         files = [(file, file.day) for file in listing.files if file.day]
         return [file for file, day in files if self._wanted(day) and (not book.has(day) or book.may_change(day))]
 
+    def new_files(self) -> list[DumpFile]:
+        """List what the next run would download, for an estimate.
+
+        Returns:
+            Due files without those that are remembered: they are compared, and rarely differ.
+        """
+        listing = self._source.listing(self.chain, self.table_name)
+        return [file for file in self.due(listing) if self._remembered(file) is None]
+
+    def length_of(self, file: DumpFile) -> int:
+        """Ask for a file's length.
+
+        Args:
+            file: The file.
+
+        Returns:
+            Bytes; 0 where the source tells none.
+        """
+        version = self._source.version(file)
+        return (version.length or 0) if version else 0
+
     def _days(self) -> Iterator[tuple[Taken, Progress]]:
         """Give verified days one after the other, and delete the ones that are gone."""
         listing = self._source.listing(self.chain, self.table_name)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import click
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
 from tap_blockchair import schemas
+from tap_blockchair.base import ChainStream
 from tap_blockchair.dumps import FolderDumps
+from tap_blockchair.estimate import report
 from tap_blockchair.heights import BlocksStream
 from tap_blockchair.quota import STATE_KEY, Quota
 from tap_blockchair.redaction import protect, redact
@@ -23,7 +27,6 @@ from tap_blockchair.writer import LineWriter
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tap_blockchair.base import ChainStream
     from tap_blockchair.client import ApiStream
 
 
@@ -47,6 +50,32 @@ class TapBlockchair(Tap):
             error.errors = [redact(sentence) for sentence in error.errors]
             raise
         return errors
+
+    @classmethod
+    @override
+    def get_singer_command(cls) -> click.Command:
+        command = super().get_singer_command()
+        about = "Say what a run would download and cost (bytes, hours, points), without running it."
+        command.params.append(click.Option(["--estimate"], is_flag=True, help=about))
+        return command
+
+    @classmethod
+    @override
+    def invoke(cls, *, estimate: bool = False, **kwargs: Any) -> None:
+        """Run the tap, or say what running it would cost."""
+        if not estimate:
+            super().invoke(**kwargs)
+            return
+        config = kwargs["config"]
+        catalog, state = kwargs.get("catalog"), kwargs.get("state")
+        tap = cls(
+            config=config.config,
+            catalog=None if catalog is None else json.load(catalog),
+            state=None if state is None else json.load(state),
+            parse_env_config=config.parse_env,
+        )
+        streams = [stream for stream in tap.streams.values() if stream.selected and isinstance(stream, ChainStream)]
+        click.echo(report(streams, Settings.from_config(tap.config)))
 
     @override
     def discover_streams(self) -> Sequence[ChainStream]:

@@ -119,6 +119,12 @@ class WalkStream(HeightStream):
         return self.cost_of_page(2) * (max(0, self._rows_left - 1) // PAGE + 1)
 
     @override
+    def look_ahead(self, span: Heights) -> None:
+        fence = f"{self.height}({span.first}..{span.last})"
+        total = self.ask(q=fence, limit=1).context.get("total_rows")
+        self._rows_left = total if isinstance(total, int) else 0
+
+    @override
     def left(self) -> str:
         # A unit holds whole blocks, so a block that costs more than a day's points would never arrive.
         stuck = self._rows_left and self._done < self._span.first

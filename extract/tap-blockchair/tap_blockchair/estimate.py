@@ -1,0 +1,136 @@
+"""What a configuration would cost, found out without running it: bytes, hours and points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from tap_blockchair.client import ApiStream
+from tap_blockchair.streams import DumpStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tap_blockchair.base import ChainStream
+    from tap_blockchair.settings import Settings
+
+THROTTLE = 10_000
+"""Bytes a second that the dump host's README allows without a key."""
+_MOST_HEADS = 20
+_HOUR = 3600
+_WIDTH = 34
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a stream would take.
+
+    Attributes:
+        files: Dump files to download.
+        size: Their bytes.
+        exact: Whether every file was asked for its length.
+        requests: Requests to the API.
+        points: Points of the API.
+    """
+
+    files: int = 0
+    size: int = 0
+    exact: bool = True
+    requests: int = 0
+    points: Decimal = Decimal(0)
+
+
+def dump_cost(stream: DumpStream) -> Cost:
+    """Say what a dump stream would download with its state.
+
+    Few files are asked for their length, one HEAD each. Of many the index page's rounded sizes are taken, and where it
+    shows none, a sample of files is asked, evenly spread.
+
+    Args:
+        stream: The stream.
+
+    Returns:
+        Its cost.
+    """
+    files = stream.new_files()
+    if not files:
+        return Cost()
+    rounded = [file.about for file in files if file.about is not None]
+    if len(files) > _MOST_HEADS and len(rounded) == len(files):
+        return Cost(len(files), sum(rounded), exact=False)
+    step = max(1, len(files) // _MOST_HEADS)
+    asked = files[::step][:_MOST_HEADS] if step > 1 else files[:_MOST_HEADS]
+    lengths = [stream.length_of(file) for file in asked]
+    return Cost(len(files), sum(lengths) * len(files) // len(lengths), exact=len(asked) == len(files))
+
+
+def cost_of(stream: ChainStream) -> Cost:
+    """Say what a stream would take with its state.
+
+    Args:
+        stream: Any stream of the tap.
+
+    Returns:
+        Its cost.
+    """
+    if isinstance(stream, DumpStream):
+        return dump_cost(stream)
+    if isinstance(stream, ApiStream):
+        requests, points = stream.price()
+        return Cost(requests=requests, points=points)
+    return Cost()
+
+
+def report(streams: Iterable[ChainStream], settings: Settings) -> str:
+    """Estimate the selected streams.
+
+    Args:
+        streams: Streams in order.
+        settings: The tap's settings.
+
+    Returns:
+        Lines for a person.
+    """
+    lines = [f"{'stream':{_WIDTH}} {'files':>7} {'download':>12} {'API requests':>13} {'points':>9}"]
+    size, points, requests = 0, Decimal(0), 0
+    for stream in streams:
+        cost = cost_of(stream)
+        about = "" if cost.exact else "~"
+        lines.append(
+            f"{stream.name:{_WIDTH}} {cost.files:>7,} {about + bytes_text(cost.size):>12} {cost.requests:>13,}"
+            f" {cost.points:>9,.0f}",
+        )
+        size, points, requests = size + cost.size, points + cost.points, requests + cost.requests
+    lines.append(f"{'together':{_WIDTH}} {'':>7} {bytes_text(size):>12} {requests:>13,} {points:>9,.0f}")
+    if settings.dumps_folder:
+        lines.append("dumps: read from a folder, nothing is downloaded.")
+    elif settings.dumps_key:
+        lines.append("dumps: with dumps_key no throttle is documented; the time is that of your connection.")
+    else:
+        hours = size / THROTTLE / _HOUR
+        lines.append(f"dumps: about {hours:,.1f} hours at the {THROTTLE // 1000} kB/s allowed without dumps_key.")
+    if requests:
+        minutes = requests / settings.requests_per_minute
+        lines.append(f"API: at least {minutes:,.0f} minutes at {settings.requests_per_minute} requests a minute.")
+    if settings.points_per_day is not None and points:
+        days = points / max(1, settings.points_per_day)
+        lines.append(f"API: {days:,.1f} days' points at {settings.points_per_day:,} a day.")
+    return "\n".join(lines)
+
+
+def bytes_text(size: int) -> str:
+    """Write a number of bytes for people.
+
+    Args:
+        size: Bytes.
+
+    Returns:
+        Such as `61.9 MB` (powers of 1000).
+    """
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:  # noqa: PLR2004 (of the decimal prefixes)
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"

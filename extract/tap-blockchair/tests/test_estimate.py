@@ -1,0 +1,92 @@
+"""An estimate is right to the byte and the point, and takes nothing; progress is told at steady intervals."""
+
+# ruff: noqa: ANN401 (JSON values, and fixtures whose classes live in conftest, which no module imports by name)
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from tap_blockchair.dumps import index_page
+from tap_blockchair.progress import Progress
+from tap_blockchair.tap import TapBlockchair
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def estimate(tmp_path: Path, config: dict[str, Any], state: dict[str, Any] | None = None) -> str:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    arguments = ["--estimate", "--config", str(tmp_path / "config.json")]
+    if state is not None:
+        (tmp_path / "state.json").write_text(json.dumps(state))
+        arguments += ["--state", str(tmp_path / "state.json")]
+    result = CliRunner().invoke(TapBlockchair.get_singer_command(), arguments)
+    assert result.exit_code == 0, result.output
+    return str(result.stdout)
+
+
+def test_bytes_by_head_with_the_state(run: Any, host: Any, blocks: Any, tmp_path: Path) -> None:
+    for day in range(1, 6):
+        host.put("bitcoin", "blocks", f"2024010{day}", blocks(*range(300)))
+    config = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.url}
+    text = estimate(tmp_path, config)
+    size = sum(map(len, host.files.values()))
+    assert re.search(rf"bitcoin_blocks +5 +{size / 1000:.1f} kB", text), text
+    assert f"about {size / 10_000 / 3600:,.1f} hours at the 10 kB/s" in text
+    assert host.gets == []
+    state = run({**config, "end_date": "2024-01-03"}).state
+    host.gets.clear()
+    assert re.search(r"bitcoin_blocks +2 ", estimate(tmp_path, config, state))
+    assert host.gets == []
+    assert "10 kB/s" not in estimate(tmp_path, {**config, "dumps_key": "secretsecret"})
+
+
+def test_of_many_files_the_index_tells_the_size(host: Any, blocks: Any, tmp_path: Path) -> None:
+    for day in range(1, 31):
+        host.put("bitcoin", "blocks", f"202401{day:02}", blocks(1))
+    config = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.url}
+    text = estimate(tmp_path, config)
+    assert re.search(r"bitcoin_blocks +30 +~61.4 kB", text), text  # the page says 2K for each
+    assert not [query for query in host.queries if ".gz" in query]
+
+
+def test_points_of_the_simulated_api(simulator: str, tmp_path: Path) -> None:
+    config = {"chains": ["bitcoin"], "channel": "api", "api_url": f"{simulator}/blockchair", "top_addresses": 250}
+    text = estimate(tmp_path, {**config, "requests_per_minute": 10_000})
+    assert re.search(r"bitcoin_stats +0 +0 B +1 +1\n", text), text
+    assert re.search(r"bitcoin_addresses +0 +0 B +3 +11\n", text), text
+    assert re.search(r"bitcoin_blocks +0 +0 B +1 +6\n", text), text
+    assert "days' points at 1,440 a day" in text
+
+
+@pytest.mark.parametrize(
+    ("page", "size"),
+    [
+        ('<a href="x.tsv.gz">x.tsv.gz</a>  01-Jan-2024 01:20   62M\n', 62 << 20),
+        ('<tr><td><a href="x.tsv.gz">x.tsv.gz</a></td><td>2K</td></tr>', 2048),
+        ('<a href="x.tsv.gz">x.tsv.gz</a> 01-Jan-2024 00:30 512', 512),
+        ('<a href="x.tsv.gz">x.tsv.gz</a> 01-Jan-2024 01:20 -', None),
+    ],
+)
+def test_index_pages_show_rounded_sizes(page: str, size: int | None) -> None:
+    assert index_page(page)[1].get("x.tsv.gz") == size
+
+
+def test_progress_is_logged_at_steady_intervals(caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    caplog.set_level(logging.INFO)
+    with Progress("s", 2, 4_000_000, logging.getLogger("p"), clock=lambda: now[0]) as progress:
+        for _ in range(20):
+            now[0] += 5
+            progress.begin("2024-01-01")
+            progress.downloaded(100_000)
+            progress.rows(10)
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 3
+    assert lines[0] == "s: day 2024-01-01, 0 of 2 days done, 0.5 MB at 16.7 kB/s, 50 rows, about 0.1 h left."
