@@ -147,7 +147,8 @@ def main() -> None:
             print(f"  records against plain: {figures['plain'][0] / figures['records'][0]:.1f} times as fast")
             batch, start, bare = (figures[name][0] for name in ("batch", "start", "gzip -t"))
             print(
-                f"  batch against gzip -t: {(batch - start) / bare:.1f} times as long, {batch / bare:.1f} with the start"
+                f"  batch against gzip -t: {(batch - start) / bare:.1f} times as long,"
+                f" {batch / bare:.1f} with the start"
             )
 
 
