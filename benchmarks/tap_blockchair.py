@@ -146,10 +146,7 @@ def main() -> None:
                 print(f"  {name:8} {seconds:7.2f} s  {rows / seconds:12,.0f} rows/s  peak {peak:6.1f} MB")
             print(f"  records against plain: {figures['plain'][0] / figures['records'][0]:.1f} times as fast")
             batch, start, bare = (figures[name][0] for name in ("batch", "start", "gzip -t"))
-            print(
-                f"  batch against gzip -t: {(batch - start) / bare:.1f} times as long,"
-                f" {batch / bare:.1f} with the start"
-            )
+            print(f"  batch against gzip -t: {(batch - start) / bare:.1f} times as long, with start {batch / bare:.1f}")
 
 
 if __name__ == "__main__":
