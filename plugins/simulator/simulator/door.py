@@ -93,15 +93,21 @@ class Door:
             fault=action is not None,
         )
 
+        left = -1  # bytes of the body that the client still waits for, where the answer told its length
+
         async def noted(message: Message) -> None:
+            nonlocal left
             if message["type"] == "http.response.start":
                 entry.status = message["status"]
                 headers = dict(message["headers"])
                 entry.points = float(headers.pop(_COST, b"0"))
+                left = int(headers.get(b"content-length", b"-1"))
                 kept = [(name, value) for name, value in message["headers"] if name != _COST]
                 message = {**message, "headers": kept}
-            elif not message.get("more_body", False):
-                self._journal.end(entry)  # before the client has it all, and perhaps asks for more
+            else:
+                left -= len(message.get("body", b""))
+                if left == 0 or not message.get("more_body", False):
+                    self._journal.end(entry)  # before the client has it all, and perhaps asks for more
             await send(message)
 
         self._journal.begin(entry)
