@@ -285,6 +285,16 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A tiny simulated world; gives the server's URL."""
+    yield from _simulated(tmp_path_factory)
+
+
+@pytest.fixture
+def own_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A world of the test's own, in which files can be replaced for good."""
+    yield from _simulated(tmp_path_factory)
+
+
+def _simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     program = shutil.which("simulator")
     if not program:
         _absent("the simulator is not installed beside the tap")
