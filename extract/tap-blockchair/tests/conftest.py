@@ -155,6 +155,8 @@ class DumpHost:
     gets: list[str] = field(default_factory=list)
     request: Request = field(init=False)
     ranges: list[str] = field(default_factory=list)
+    resumed: list[str] = field(default_factory=list)
+    unlisted: set[str] = field(default_factory=set)
     # Answers in place of a file, by path; each is used once, the last one for ever.
     instead: dict[str, list[Callable[[], Response]]] = field(default_factory=dict)
 
@@ -183,7 +185,9 @@ class DumpHost:
         if path in self.files:
             return self.file(path, request)
         if path.endswith("/"):
-            names = [name.rpartition("/")[2] for name in self.files if name.startswith(path)]
+            names = [
+                name.rpartition("/")[2] for name in self.files if name.startswith(path) and name not in self.unlisted
+            ]
             if not names:
                 return Response("<html>404 Not Found</html>", status=404, content_type="text/html")
             rows = "".join(f'<tr><td><a href="{name}">{name}</a></td><td>2K</td></tr>' for name in names)
@@ -205,6 +209,7 @@ class DumpHost:
                 self.ranges.append(request.headers["Range"])
                 if request.headers.get("If-Range") == etag:
                     start, status = int(request.headers["Range"].removeprefix("bytes=").rstrip("-")), 206
+                    self.resumed.append(path)
                     headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         return Response(content[start:], status=status, content_type="application/octet-stream", headers=headers)
 
@@ -285,6 +290,16 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A tiny simulated world; gives the server's URL."""
+    yield from _simulated(tmp_path_factory)
+
+
+@pytest.fixture
+def own_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A world of the test's own, in which files can be replaced for good."""
+    yield from _simulated(tmp_path_factory)
+
+
+def _simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     program = shutil.which("simulator")
     if not program:
         _absent("the simulator is not installed beside the tap")

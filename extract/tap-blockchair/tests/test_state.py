@@ -135,6 +135,13 @@ def test_a_vanished_day_is_emptied_when_index_and_file_agree(run: Any, week: Any
     assert ids(run(config_of(week), state=second.state, select=BLOCKS)) == [40, 41], "it came back"
 
 
+def test_a_day_that_only_the_index_has_lost_keeps_its_rows(run: Any, week: Any) -> None:
+    state = run(config_of(week), select=BLOCKS).state
+    week.unlisted.add("bitcoin/blocks/blockchair_bitcoin_blocks_20240104.tsv.gz")
+    second = run(config_of(week), state=state, select=BLOCKS)
+    assert (second.error, units(second)) == (None, [])
+
+
 def test_a_tip_that_vanished_is_a_lag_and_its_rows_stay(
     run: Any, week: Any, blocks: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -48,6 +48,7 @@ def test_a_broken_transfer_is_resumed_with_range_and_if_range(run: Any, day: Any
     assert result.error is None
     assert len(result.records("bitcoin_blocks")) == 300
     assert day.ranges == ["bytes=500-"]
+    assert day.resumed == [NAME], "If-Range named the file, so only the rest was sent"
     assert list((tmp_path / "downloads").iterdir()) == [], "nothing is kept unless asked"
 
 
