@@ -17,6 +17,8 @@ pin tap-blockchair extract/tap-blockchair/pyproject.toml "$@"
 pin tap-coingecko extract/tap-coingecko/pyproject.toml "$@"
 pin target-postgres load/target-postgres/pyproject.toml "$@"
 pin dbt-postgres requirements/dbt-postgres.in "$@"
+pin singer-tools requirements/singer-tools.in "$@"
+pin singer-tools-build requirements/singer-tools-build.in "$@"
 groups=
 packages=
 for package in extract/*/pyproject.toml load/*/pyproject.toml plugins/*/pyproject.toml; do

@@ -47,11 +47,11 @@ def test_local_reads_no_live_name() -> None:
 
 
 def test_no_plugin_asks_a_hub() -> None:
-    """A custom definition has a namespace; any other plugin would be looked up at install."""
+    """A custom definition has a namespace, or inherits from one; any other plugin would be looked up at install."""
     for name in MELTANO_FILES[1:]:
         text = (PROJECT / name).read_text()
         names = re.findall(r"^  - name: (\S+)", text, re.MULTILINE)
-        assert len(re.findall(r"^    namespace: ", text, re.MULTILINE)) == len(names) > 0
+        assert len(re.findall(r"^    (?:namespace|inherit_from): ", text, re.MULTILINE)) == len(names) > 0
 
 
 @pytest.mark.parametrize("path", sorted((PROJECT / "requirements").glob("*.txt")), ids=lambda path: path.stem)

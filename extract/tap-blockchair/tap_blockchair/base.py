@@ -11,7 +11,7 @@ from singer_sdk.streams.core import Stream
 from typing_extensions import override
 
 from tap_blockchair.schemas import json_schema, provenance_columns
-from tap_blockchair.units import ANNOTATION
+from tap_blockchair.units import ANNOTATION, PARTITION, partitioning
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -81,11 +81,26 @@ class ChainStream(Stream):
     @override
     def _generate_schema_messages(self) -> Generator[SchemaMessage, None, None]:
         for message in super()._generate_schema_messages():
+            properties = message.schema["properties"]
+            cut = partitioning(self.table_name)
+            if cut is not None and {cut["column"], *cut["index"]} <= properties.keys():
+                message.schema = {**message.schema, PARTITION: cut}
             # A loader cannot replace by a column that a stream map or the selection has taken away.
-            if self._unit is not None and self._unit.column in message.schema["properties"]:
+            if self._unit is not None and self._unit.column in properties:
                 annotation = self._unit.annotation(counted=not self.is_mapped)
                 message.schema = {**message.schema, ANNOTATION: annotation}
             yield message
+
+    @override
+    def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
+        """Send a plain SCHEMA message where the table was read to its end: the last unit has all its rows.
+
+        The SDK calls this for each stream that has not failed, and has no other place for it.
+        """
+        super().finalize_state_progress_markers(state)
+        if self._unit is not None:
+            self._unit = None
+            self._write_schema_message()
 
     def bookmark(self) -> Any | None:  # noqa: ANN401 (a day or a height)
         """Read where the last run ended.
@@ -108,6 +123,19 @@ class ChainStream(Stream):
         for part in ("replication_key", "replication_key_value"):
             state.pop(part, None)
         return None
+
+    def flush(self) -> None:
+        """Send the state."""
+        self.state_manager.is_flushed = False
+        self._write_state_message()
+
+    def share_columns(self, other: ChainStream) -> None:
+        """Take over the columns that another stream of the same table has announced.
+
+        Args:
+            other: The stream.
+        """
+        self._extra, self._announced = other._extra, other._announced
 
     def announce(self, columns: Sequence[Column], where: str) -> None:
         """Add columns that the schema did not foresee, and send SCHEMA again before their first row.

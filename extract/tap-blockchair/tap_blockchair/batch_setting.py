@@ -61,6 +61,6 @@ BATCH_SETTING: th.Property[dict[str, object]] = th.Property(
     title="Batch configuration",
     description=(
         "Hand dump days over as files, in Singer BATCH messages (docs/units.md), to a loader that understands the "
-        "format. Unset: RECORD messages, for any loader. The API's rows are always records."
+        "format. Unset or {}: RECORD messages, for any loader. The API's rows are always records."
     ),
 )

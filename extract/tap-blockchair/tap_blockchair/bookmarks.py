@@ -1,10 +1,10 @@
-"""What the state of a dump stream remembers: which days are loaded, and the files of the last few."""
+"""What a stream's state remembers: loaded days and the files of the last few, or heights and what may still change."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from tap_blockchair.dumps import Version
@@ -14,6 +14,8 @@ FILES = "files"
 _DAY = timedelta(days=1)
 # Every gap in a chain's history splits a range. Chains have a few dozen, all in their first year.
 _MOST_RANGES = 100
+ANCHORS = 10
+"""How many settled blocks' hashes the state keeps, to notice a reorganisation deeper than `finality`."""
 
 
 @dataclass(frozen=True)
@@ -120,3 +122,166 @@ class DayBook:
             {"day": day.isoformat(), "etag": file.etag, "length": file.length, "sha256": file.sha256}
             for day, file in sorted(self._files.items())
         ]
+
+
+class Heights(NamedTuple):
+    """A closed range of block heights."""
+
+    first: int
+    last: int
+
+
+class Unsettled(NamedTuple):
+    """Heights whose rows were sent, though the chain may still change there.
+
+    Attributes:
+        first: Lowest height.
+        last: Highest height.
+        hash: The last block's hash when its rows were read; None where it is not known.
+    """
+
+    first: int
+    last: int
+    hash: str | None
+
+
+class HeightBook:
+    """Reads and writes the bookmark of a table that is read by heights.
+
+    The state holds `covered`: closed ranges of settled heights that are complete; `unsettled`: heights above them whose
+    rows were sent and are read again; `anchors`: hashes of settled blocks, by which a reorganisation shows that went
+    deeper than finality; `since`: the day from which rows are wanted and its first height, so that this is not asked
+    in every run; `above`: the day with which the part begins that no dump has.
+
+    Args:
+        state: The part of the stream's state that is the book's own; written in place.
+    """
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        self._state = state
+
+    @property
+    def covered(self) -> list[Heights]:
+        """Complete ranges of settled heights, lowest first."""
+        return [Heights(*pair) for pair in self._state.get("covered", ())]
+
+    @property
+    def done(self) -> int | None:
+        """The highest settled height that is complete."""
+        covered = self.covered
+        return covered[-1].last if covered else None
+
+    @property
+    def unsettled(self) -> Unsettled | None:
+        """What was sent above."""
+        kept = self._state.get("unsettled")
+        return Unsettled(*kept) if kept else None
+
+    @unsettled.setter
+    def unsettled(self, value: Unsettled | None) -> None:
+        self._put("unsettled", list(value) if value else None)
+
+    @property
+    def anchors(self) -> list[tuple[int, str]]:
+        """Heights and hashes of settled blocks, lowest first."""
+        return [(height, known) for height, known in self._state.get("anchors", ())]
+
+    @property
+    def since(self) -> tuple[str | None, int] | None:
+        """The first day wanted (None: all of the chain) and the height with which it begins."""
+        kept = self._state.get("since")
+        return (kept[0], kept[1]) if kept else None
+
+    @since.setter
+    def since(self, value: tuple[str | None, int]) -> None:
+        self._put("since", list(value))
+
+    @property
+    def above(self) -> date | None:
+        """The first day that no dump had when it was last asked for."""
+        kept = self._state.get("above")
+        return date.fromisoformat(kept) if kept else None
+
+    @above.setter
+    def above(self, value: date) -> None:
+        self._put("above", value.isoformat())
+
+    def gaps(self, first: int, last: int) -> list[Heights]:
+        """Find what is missing.
+
+        Args:
+            first: Lowest height wanted.
+            last: Highest height wanted.
+
+        Returns:
+            The parts of this range that are not covered, lowest first.
+        """
+        missing = []
+        for low, high in self.covered:
+            if first < low:
+                missing.append(Heights(first, min(low - 1, last)))
+            first = max(first, high + 1)
+        return [gap for gap in (*missing, Heights(first, last)) if gap.first <= gap.last]
+
+    def add(self, heights: Heights) -> None:
+        """Count settled heights as complete."""
+        merged: list[Heights] = []
+        for low, high in sorted([*self.covered, heights]):
+            if merged and low <= merged[-1].last + 1:
+                merged[-1] = Heights(merged[-1].first, max(high, merged[-1].last))
+            else:
+                merged.append(Heights(low, high))
+        self._put("covered", [list(pair) for pair in merged])
+
+    def complete(self, heights: Heights, start: int, settled: int, top: Unsettled | None) -> None:
+        """Count a unit as sent that belongs to the range which ends at the tip.
+
+        Args:
+            heights: The unit.
+            start: Where that range began.
+            settled: The highest settled height of the chain.
+            top: What is open from now on where the unit reached the tip, and so replaced all above it, too.
+        """
+        if heights.first <= settled:
+            self.add(Heights(heights.first, min(heights.last, settled)))
+        if top:
+            self.unsettled = top if top.first <= top.last else None
+            return
+        first, old = max(start, min(heights.last, settled) + 1), self.unsettled
+        last = max(heights.last, old.last if old else -1)
+        same = old is not None and old.last == last and heights.last < last
+        self.unsettled = Unsettled(first, last, old.hash if old and same else None) if first <= last else None
+
+    def anchor(self, height: int, known: str) -> None:
+        """Remember the hash of a settled block, if it is higher than those remembered."""
+        if not self.anchors or height > self.anchors[-1][0]:
+            self._put("anchors", [list(pair) for pair in [*self.anchors, (height, known)][-ANCHORS:]])
+
+    def cut(self, height: int | None, *, keep_anchors: bool = False) -> None:
+        """Count nothing above a height as complete any more: what was sent there is open.
+
+        Args:
+            height: The highest height that still counts; None for none.
+            keep_anchors: Whether the blocks above may come back, so that their hashes stay worth comparing.
+        """
+        limit = -1 if height is None else height
+        lost = [Heights(max(first, limit + 1), last) for first, last in self.covered if last > limit]
+        if lost:
+            old = self.unsettled
+            last = max(lost[-1].last, old.last if old else -1)
+            self.unsettled = Unsettled(lost[0].first, last, None)
+        kept = [[first, min(last, limit)] for first, last in self.covered if first <= limit]
+        self._put("covered", kept)
+        if not keep_anchors:
+            self._put("anchors", [list(pair) for pair in self.anchors if pair[0] <= limit])
+
+    def leave(self) -> None:
+        """Forget all heights: dumps have taken their place."""
+        for part in ("covered", "unsettled", "anchors"):
+            self._put(part, None)
+
+    def _put(self, part: str, value: object) -> None:
+        if value:
+            self._state[part] = value
+        else:
+            self._state.pop(part, None)

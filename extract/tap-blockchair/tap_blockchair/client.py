@@ -1,22 +1,18 @@
-"""The API channel's base: requests, errors, envelope, and the way from JSON to a record."""
+"""The API channel's base: requests, refusals, and the way from JSON to a record."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from datetime import UTC, timedelta
-from decimal import Decimal
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import parse_qs, urlsplit
 
-import requests
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError, SyncError
 from singer_sdk.streams.rest import RESTStream
 from typing_extensions import override
 
 from tap_blockchair import values, web
+from tap_blockchair.answers import Answer, KeyInQuery, parse_answer, retry_after
 from tap_blockchair.base import ChainStream
 from tap_blockchair.quota import BAN, Paused, estimate
 from tap_blockchair.redaction import redact
@@ -25,7 +21,9 @@ from tap_blockchair.schemas import Column, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from decimal import Decimal
 
+    import requests
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Auth, Context, RequestFunc
 
@@ -33,80 +31,10 @@ if TYPE_CHECKING:
     from tap_blockchair.schemas import Table
     from tap_blockchair.settings import Settings
 
+__all__ = ["PAGE", "Answer", "ApiStream"]
+
 PAGE = 100
 """Rows per page; Blockchair's maximum."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A good answer of the API.
-
-    Attributes:
-        data: Rows, an object, or an empty list where nothing was found.
-        context: The envelope's second half.
-        date: The Date header, if any.
-    """
-
-    data: Any
-    context: Mapping[str, Any]
-    date: str | None
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """The rows of a table; none where nothing was found.
-
-        Raises:
-            FatalAPIError: The data are something else.
-        """
-        if isinstance(self.data, list) and all(isinstance(row, dict) for row in self.data):
-            return self.data
-        raise FatalAPIError("the API answered something that is not rows of a table; the bookmark stays where it was.")
-
-    @property
-    def observed_at(self) -> str:
-        """The moment the server computed the data, RFC 3339 in UTC; never this machine's clock.
-
-        Raises:
-            FatalAPIError: The answer tells no time at all.
-        """
-        cache = self.context.get("cache")
-        if isinstance(cache, dict) and cache.get("since"):
-            return values.time(str(cache["since"]))
-        if self.date:
-            return parsedate_to_datetime(self.date).astimezone(UTC).isoformat()
-        raise FatalAPIError("the answer tells neither context.cache.since nor a Date, so a snapshot has no time.")
-
-
-def parse_answer(response: requests.Response) -> Answer | None:
-    """Read the envelope with exact numbers.
-
-    Args:
-        response: Any answer.
-
-    Returns:
-        Data and context, or None where the body is not Blockchair's envelope.
-    """
-    try:
-        body = response.json(parse_float=Decimal)
-        data, context = body["data"], body.get("context") or {}
-    except (requests.JSONDecodeError, KeyError, TypeError, AttributeError):
-        return None
-    if not isinstance(context, dict):
-        return None
-    return Answer([] if data is None else data, context, response.headers.get("Date"))
-
-
-class KeyInQuery:
-    """Puts the key into a request's address, once: requests are repeated and pass here each time."""
-
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign a request."""
-        if "key" not in parse_qs(urlsplit(request.url or "").query):
-            request.prepare_url(request.url, {"key": self._key})
-        return request
 
 
 class ApiStream(ChainStream, RESTStream[Any]):
@@ -230,9 +158,9 @@ class ApiStream(ChainStream, RESTStream[Any]):
         )
         match known.reaction:
             case Reaction.WAIT:
-                raise LimitReachedError(message, known.why, _retry_after(response))
+                raise LimitReachedError(message, known.why, retry_after(response))
             case Reaction.REST:
-                raise self._quota.stop_for(max(BAN, timedelta(seconds=_retry_after(response) or 0)), known.why)
+                raise self._quota.stop_for(max(BAN, timedelta(seconds=retry_after(response) or 0)), known.why)
             case Reaction.SLOW:
                 self._quota.pace.slow_down()
                 raise RetriableAPIError(message, response)
@@ -400,12 +328,8 @@ class ApiStream(ChainStream, RESTStream[Any]):
         # `date` repeats the day of `time`; the canonical form has no date columns.
         seen = (name for name in row if not (name == "date" or name.endswith("_date")))
         known = {column.name: column for column in self.table.known}
-        unknown = [name for name in seen if name not in self._announced | self.ignored and name not in more]
+        expected = self._announced | self.ignored | more.keys()
+        unknown = [name for name in seen if name not in expected]
         if unknown:
             self._unit = None  # a SCHEMA between two units belongs to neither
             self.announce([known.get(name, Column(name, Kind.TEXT)) for name in unknown], self.path)
-
-
-def _retry_after(response: requests.Response) -> int | None:
-    text = response.headers.get("Retry-After", "")
-    return int(text) if text.isascii() and text.isdigit() else None

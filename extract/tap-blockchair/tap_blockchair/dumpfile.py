@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
 from dataclasses import dataclass
 from itertools import chain, islice
-from operator import methodcaller
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from singer_sdk.exceptions import FatalSyncError
 
@@ -25,6 +25,7 @@ _MAGIC = b"\x1f\x8b"
 _READ = 1 << 18
 _UNZIPPED = 1 << 21  # bounds the memory, however well a file is compressed
 _GZIP = zlib.MAX_WBITS | 16
+_TEXT = bytes(sorted(set(range(256)) - set(b"\t\n")))
 FIRST_ROW = 2
 """Line of the first row; the header is line 1."""
 
@@ -92,18 +93,22 @@ def verify(path: Path, name: str, table: Table, cut: DayColumn | None = None) ->
     Raises:
         DumpError: The file is damaged or has another form; the message names file and line.
     """
-    with path.open("rb") as file:
-        start = file.read(len(_MAGIC))
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_MAGIC))
+    except OSError as error:
+        raise DumpError(f"{path} cannot be read ({error.strerror or error}). {_KEPT} Check its owner.") from None
     if start != _MAGIC:
         raise DumpError(f"{name} is not a gzip file (a server's message in its place?). {_KEPT} Fetch it again later.")
     digest = hashlib.sha256()
-    parts = lines_of(path, name, digest.update)
-    head = next(parts, [b""])
-    columns = _bind(head.pop(0), name, table)
+    portions = _portions(path, name, digest.update)
+    header, newline, first = next(portions, b"").partition(b"\n")
+    columns = _bind(header, name, table)
     check = _LineCheck(name, [column.name for column in columns], cut)
-    check(head)
-    for lines in parts:
-        check(lines)
+    if newline:
+        check(first)
+    for portion in portions:
+        check(portion)
     found = {column.name for column in columns}
     announced = {column.name for column in table.columns}
     return DumpLayout(
@@ -189,45 +194,59 @@ class RowReader:
 
 
 class _LineCheck:
-    """Checks lines by the thousand, and looks for the guilty one only when there is one."""
+    """Checks whole portions of lines, and looks for the guilty line only when there is one."""
 
     def __init__(self, name: str, columns: list[str], cut: DayColumn | None) -> None:
         self.rows = 0
         self._name = name
         self._columns = columns
-        self._count = methodcaller("count", b"\t")
+        self._shape = b"\t" * (len(columns) - 1) + b"\n"
         self._place = columns.index(cut.name) if cut and cut.name in columns else None
         self._day = cut.day.isoformat() if cut else ""
-        self._split = methodcaller("split", b"\t", (self._place or 0) + 1)
+        # Only for lines whose tabs are counted: there it cannot run into the next line.
+        on_day = rb"[^\t]*+\t" * (self._place or 0) + self._day.encode() + b" "
+        # The empty group is what is collected, in place of copies of the lines.
+        self._first_on_day, self._later_on_day = re.compile(on_day).match, re.compile(b"\n" + on_day + b"()").findall
 
-    def __call__(self, lines: list[bytes]) -> None:
-        expected = len(self._columns) - 1
-        if not set(map(self._count, lines)) <= {expected}:
-            number, tabs = next((n, t) for n, t in enumerate(map(self._count, lines)) if t != expected)
-            self._fail(number, f"{tabs + 1} fields, but the header has {expected + 1}")
-        if self._place is not None:
-            place, day = self._place, self._day.encode() + b" "
-            for number, fields in enumerate(map(self._split, lines)):
-                if not fields[place].startswith(day):
-                    shown = fields[place][:60].decode(errors="replace")
-                    self._fail(number, f"{self._columns[place]} is {shown!r}, not a time of the file's day {self._day}")
-        if b"\0" in b"".join(lines):
-            # PostgreSQL and others cannot store NUL in text, and dropping it would rewrite a value of the source.
-            number = next(number for number, line in enumerate(lines) if b"\0" in line)
-            self._fail(number, "a NUL character, which no dump should hold")
-        self.rows += len(lines)
+    def __call__(self, portion: bytes) -> None:
+        # What is left without the text between tabs and newlines must be the header's tabs, line for line.
+        shape = portion.translate(None, _TEXT)
+        count = shape.count(b"\n") + 1
+        if shape != (self._shape * count)[:-1]:
+            self._find(portion, self._fault_of_shape)
+        if self._place is not None and (
+            not self._first_on_day(portion) or len(self._later_on_day(portion)) != count - 1
+        ):
+            self._find(portion, self._fault_of_day)
+        # PostgreSQL and others cannot store NUL in text, and dropping it would rewrite a value of the source.
+        if b"\0" in portion:
+            self._find(portion, lambda line: "a NUL character, which no dump should hold" if b"\0" in line else "")
+        self.rows += count
 
-    def _fail(self, number: int, fault: str) -> None:
-        raise DumpError(f"{self._name}, line {self.rows + number + FIRST_ROW}: {fault}. {_KEPT}")
+    def _fault_of_shape(self, line: bytes) -> str:
+        fields, expected = line.count(b"\t") + 1, len(self._columns)
+        return f"{fields} fields, but the header has {expected}" if fields != expected else ""
+
+    def _fault_of_day(self, line: bytes) -> str:
+        if self._first_on_day(line):
+            return ""
+        place = self._place or 0
+        shown = line.split(b"\t")[place][:60].decode(errors="replace")
+        return f"{self._columns[place]} is {shown!r}, not a time of the file's day {self._day}"
+
+    def _find(self, portion: bytes, fault_of: Callable[[bytes], str]) -> NoReturn:
+        for number, line in enumerate(portion.split(b"\n"), self.rows + FIRST_ROW):
+            if fault := fault_of(line):
+                raise DumpError(f"{self._name}, line {number}: {fault}. {_KEPT}")
+        raise AssertionError("a portion is refused, but none of its lines")
 
 
-def lines_of(path: Path, name: str, listen: Callable[[bytes], object] = lambda _part: None) -> Iterator[list[bytes]]:
+def lines_of(path: Path, name: str) -> Iterator[list[bytes]]:
     """Unzip a file and give its lines in portions; the checksum at its end is checked.
 
     Args:
         path: The file.
         name: What to call it in messages.
-        listen: Told all compressed bytes.
 
     Yields:
         Lines without their newlines, the header first.
@@ -235,19 +254,27 @@ def lines_of(path: Path, name: str, listen: Callable[[bytes], object] = lambda _
     Raises:
         DamagedDumpError: The gzip does not hold.
     """
+    for portion in _portions(path, name):
+        yield portion.split(b"\n")
+
+
+def _portions(path: Path, name: str, listen: Callable[[bytes], object] = lambda _part: None) -> Iterator[bytes]:
+    """Give whole lines, some megabytes at a time, without the newline behind the last one."""
     rest = b""
     try:
         for part in _unzip(path, listen):
-            lines = (rest + part if rest else part).split(b"\n")
-            rest = lines.pop()
-            if lines:
-                yield lines
+            end = part.rfind(b"\n")
+            if end < 0:
+                rest += part
+                continue
+            yield b"".join((rest, memoryview(part)[:end]))
+            rest = part[end + 1 :]
     except (EOFError, zlib.error) as error:
         raise DamagedDumpError(
             f"{name} is damaged or incomplete ({error}). {_KEPT} Fetch it again later.",
         ) from None
     if rest:  # the last line has no newline
-        yield [rest]
+        yield rest
 
 
 def _unzip(path: Path, listen: Callable[[bytes], object]) -> Iterator[bytes]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tap_blockchair.client import ApiStream
+from tap_blockchair.quota import Paused
 from tap_blockchair.streams import DumpStream
+from tap_blockchair.tips import TippedStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,6 +76,10 @@ def cost_of(stream: ChainStream) -> Cost:
     Returns:
         Its cost.
     """
+    if isinstance(stream, TippedStream):
+        requests, points = stream.price_of_tip()
+        days = dump_cost(stream) if stream.settings.tip != "only" else Cost()
+        return replace(days, requests=requests, points=points)
     if isinstance(stream, DumpStream):
         return dump_cost(stream)
     if isinstance(stream, ApiStream):
@@ -95,7 +101,11 @@ def report(streams: Iterable[ChainStream], settings: Settings) -> str:
     lines = [f"{'stream':{_WIDTH}} {'files':>7} {'download':>12} {'API requests':>13} {'points':>9}"]
     size, points, requests = 0, Decimal(0), 0
     for stream in streams:
-        cost = cost_of(stream)
+        try:
+            cost = cost_of(stream)
+        except Paused as pause:
+            lines.append(f"{stream.name:{_WIDTH}} not estimated: {pause.why}; ask again {pause.resume}.")
+            continue
         about = "" if cost.exact else "~"
         lines.append(
             f"{stream.name:{_WIDTH}} {cost.files:>7,} {about + bytes_text(cost.size):>12} {cost.requests:>13,}"

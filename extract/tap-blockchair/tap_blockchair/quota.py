@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -27,6 +28,7 @@ STATE_KEY = "api_quota"
 BAN = timedelta(hours=1)
 """How long an address is banned after repeated over-limit answers (code 429)."""
 
+_STALE = 60.0  # seconds
 _BASE_COSTS = {"stats": 1, "transactions": 5, "outputs": 10, "calls": 10}
 _USUAL_COST = 2
 _DEFAULT_LIMIT = 10
@@ -93,6 +95,7 @@ class Quota:
         self._state = state
         self._stopped: Paused | None = None
         self._now: datetime | None = None
+        self._seen = 0.0
         self.pace = web.Pace(settings.requests_per_minute)
 
     @property
@@ -120,7 +123,7 @@ class Quota:
         Raises:
             Paused: The day's points do not suffice, or an earlier answer told to stay away.
         """
-        if self._now is None and (self._account().until or self._over(cost)):
+        if self._is_stale() and (self._account().until or self._over(cost)):
             # Whether the account's day is still the source's day decides; asking for that must cost nothing.
             self._see(self._probe())
         self._hold()
@@ -177,17 +180,24 @@ class Quota:
 
     def _stop(self, until: datetime | None, why: str) -> Paused:
         self._write(self._account()._replace(until=until.isoformat() if until else None, why=why))
-        self._stopped = Paused(why, until)
-        return self._stopped
+        pause = Paused(why, until)
+        # A moment that is known stands in the account, and passes.
+        self._stopped = None if until else pause
+        return pause
+
+    def _is_stale(self) -> bool:
+        """Say whether the source's clock is unknown or was seen long ago: dump days between two requests take hours."""
+        return self._now is None or monotonic() - self._seen > _STALE
 
     def _hold(self) -> None:
         account = self._account()
-        if self._stopped:
-            raise Paused(self._stopped.why, self._stopped.until)
-        if account.until and self._now and self._now < datetime.fromisoformat(account.until):
-            raise Paused(account.why or "the API asked to wait", datetime.fromisoformat(account.until))
         if account.until and self._now:
+            until = datetime.fromisoformat(account.until)
+            if self._now < until:
+                raise Paused(account.why or "the API asked to wait", until)
             self._write(account._replace(until=None, why=None))
+        elif self._stopped:
+            raise Paused(self._stopped.why, self._stopped.until)
 
     def _over(self, cost: Decimal) -> bool:
         left = self.left
@@ -204,7 +214,7 @@ class Quota:
     def _see(self, now: datetime | None) -> None:
         if now is None:
             return
-        self._now = now
+        self._now, self._seen = now, monotonic()
         account, today = self._account(), now.date().isoformat()
         if account.day != today:
             self._write(account._replace(day=today, points=Decimal(0)))

@@ -47,8 +47,21 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         title="Channel",
         description=(
             "Where rows come from. `auto`: every table that has a daily dump from dumps, statistics and addresses "
-            "from the API. `dumps`: dumps only. `api`: every table from the API, in ranges of heights; one recent day "
-            "of a big table costs thousands of points."
+            "from the API, and so what dumps have not yet of blocks and uncles (see tip). `dumps`: dumps only. `api`: "
+            "every table from the API, in ranges of heights; one recent day of a big table costs thousands of points."
+        ),
+    ),
+    th.Property(
+        "tip",
+        th.StringType,
+        default="also",
+        allowed_values=["also", "only", "off"],
+        title="Tip",
+        description=(
+            "In channel auto: whether the API gives what lies above the last published dump day of {chain}_blocks and "
+            "ethereum_uncles. `also`: after the dump days. `only`: nothing but that and the API's snapshots; dump days "
+            "are left to another run. `off`: no. Where no dump is published at all the tip begins at start_date, and "
+            "without a start_date nothing is read. In YAML, put 'off' in quotes."
         ),
     ),
     th.Property(
@@ -56,8 +69,9 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         th.DateType,
         title="Start date",
         description=(
-            "First day (UTC) of dumps and blocks, YYYY-MM-DD; of a date with a time the whole day counts. "
-            "A bookmark in the state, if later, wins. Unset: from the chain's first block."
+            "First day (UTC) of dumps and blocks, YYYY-MM-DD; of a date with a time the whole day counts. What the "
+            "state shows as loaded is not read again; moved back, it brings what is missing. Unset: from the chain's "
+            "first block."
         ),
     ),
     th.Property(
@@ -200,6 +214,7 @@ class Settings:
     Attributes:
         chains: Blockchair's path names, without repetitions.
         channel: Which source serves a table that has two.
+        tip: Whether, in channel auto, the API gives what dumps have not yet.
         start: First day wanted, or None.
         end: Last day wanted, or None.
         api_url: Root of the API without a slash at the end.
@@ -223,6 +238,7 @@ class Settings:
 
     chains: tuple[str, ...]
     channel: Literal["auto", "dumps", "api"]
+    tip: Literal["also", "only", "off"]
     start: date | None
     end: date | None
     api_url: str
@@ -260,6 +276,7 @@ class Settings:
         settings = cls(
             chains=check.chains(),
             channel=check.value("channel", "auto"),
+            tip=check.value("tip", "also"),
             start=check.day("start_date"),
             end=check.day("end_date"),
             api_url=check.url("api_url", API_URL, ("https", "http")),
@@ -282,6 +299,8 @@ class Settings:
         )
         if settings.start and settings.end and settings.end < settings.start:
             check.faults.append(f"end_date {settings.end} lies before start_date {settings.start}.")
+        if settings.tip == "only" and settings.channel != "auto":
+            check.faults.append(f"tip is only, which goes with channel auto, but channel is {settings.channel}.")
         if settings.dumps_folder and settings.data_origin == "simulator" and settings.channel != "api":
             check.faults.append(
                 "data_origin is simulator, but dumps_url is a folder, which carries no mark of its origin: "

@@ -1,7 +1,8 @@
-"""The dump channel's streams: daily files, and tables of which only a latest snapshot is dumped."""
+"""The dump channel's streams of daily files."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from tap_blockchair.base import ChainStream
 from tap_blockchair.bookmarks import DayBook, Loaded
 from tap_blockchair.dumpfile import DamagedDumpError, DayColumn, DumpError, DumpLayout, RowReader, verify
 from tap_blockchair.dumps import KEPT, DumpFile, DumpSource, Listing, Version
+from tap_blockchair.locks import locked
 from tap_blockchair.progress import Progress
 from tap_blockchair.units import Unit
 from tap_blockchair.writer import LineWriter, record_lines
@@ -75,6 +77,7 @@ class DumpStream(ChainStream):
         source: DumpSource,
     ) -> None:
         self._source = source
+        self.listing: Listing | None = None
         super().__init__(tap, chain=chain, table_name=table_name, table=table, settings=settings)
 
     @override
@@ -103,9 +106,7 @@ class DumpStream(ChainStream):
         context: Context | None = None,
     ) -> Iterable[tuple[BaseBatchFileEncoding, list[str]]]:
         encoding = batch_config.encoding
-        if not self.settings.keep_downloads:
-            self._source.prune(self.chain, self.table_name, self._is_loaded)
-        for taken, _ in self._days():
+        for taken, _ in self._days(prune=not self.settings.keep_downloads):
             if encoding.format == "tsv":
                 path = self._source.handed(taken.path, taken.layout.sha256)
                 self.open_unit(taken.unit)
@@ -144,8 +145,8 @@ class DumpStream(ChainStream):
         Returns:
             Due files without those that are remembered: they are compared, and rarely differ.
         """
-        listing = self._source.listing(self.chain, self.table_name)
-        return [file for file in self.due(listing) if self._remembered(file) is None]
+        self.listing = self._source.listing(self.chain, self.table_name)
+        return [file for file in self.due(self.listing) if self._remembered(file) is None]
 
     def length_of(self, file: DumpFile) -> int:
         """Ask for a file's length.
@@ -159,9 +160,19 @@ class DumpStream(ChainStream):
         version = self._source.version(file)
         return (version.length or 0) if version else 0
 
-    def _days(self) -> Iterator[tuple[Taken, Progress]]:
+    def _days(self, *, prune: bool = False) -> Iterator[tuple[Taken, Progress]]:
         """Give verified days one after the other, and delete the ones that are gone."""
-        listing = self._source.listing(self.chain, self.table_name)
+        with (
+            nullcontext()
+            if self.settings.dumps_folder
+            else locked(self.settings.download_dir, self.chain, self.table_name)
+        ):
+            if prune:
+                self._source.prune(self.chain, self.table_name, self._is_loaded)
+            self.listing = self._source.listing(self.chain, self.table_name)
+            yield from self._days_of(self.listing)
+
+    def _days_of(self, listing: Listing) -> Iterator[tuple[Taken, Progress]]:
         self._report_lag(listing)
         self._empty_vanished(listing)
         due = self.due(listing)
@@ -206,7 +217,7 @@ class DumpStream(ChainStream):
         return taken
 
     def _fetch(self, file: DumpFile, version: Version, progress: Progress) -> tuple[Path, Version, DumpLayout]:
-        cut = DayColumn(self._day_column, file.day) if file.day else None
+        cut = DayColumn(self._day_column, file.day) if file.day and self._day_column != "_dump_day" else None
         for last in (False, True):
             path, found = self._source.fetch(file, version, progress.downloaded)
             try:
@@ -261,23 +272,24 @@ class DumpStream(ChainStream):
         self._write_state_message()
 
     def _unit_of(self, file: DumpFile, version: Version, layout: DumpLayout) -> Unit:
-        del version
         if file.day is None:
             raise DumpError(f"{self.name}: {file.name} is no daily file. {KEPT} Check dumps_url.")
         constants: dict[str, Any] = {"_channel": "dumps", "_unit": file.unit, "_dump_day": file.day.isoformat()}
         if self.table_name == "blocks":
             constants["is_settled"] = True
-        more: dict[str, Any] = {"rows": layout.rows, "sha256": layout.sha256, "constants": constants}
-        return Unit.of_day(file.unit, self._day_column, file.day, **more)
+        more: dict[str, Any] = {"file": file.name, "etag": version.etag, "sha256": layout.sha256}
+        more |= {"rows": layout.rows, "constants": constants}
+        return self._unit_of_day(file.unit, file.day, **more)
+
+    def _unit_of_day(self, unit_id: str, day: date, **more: Any) -> Unit:  # noqa: ANN401 (as Unit's fields)
+        if self._day_column == "_dump_day":
+            return Unit(unit_id, "_dump_day", day.isoformat(), (day + timedelta(days=1)).isoformat(), **more)
+        return Unit.of_day(unit_id, self._day_column, day, **more)
 
     def _complete(self, taken: Taken) -> None:
         if taken.file.day:
             self._book().add(taken.file.day, taken.loaded)
-        self._flush()
-
-    def _flush(self) -> None:
-        self.state_manager.is_flushed = False
-        self._write_state_message()
+        self.flush()
 
     def _book(self, listing: Listing | None = None) -> DayBook:
         self.bookmark()  # drops what the other channel wrote
@@ -299,7 +311,11 @@ class DumpStream(ChainStream):
 
     @property
     def _day_column(self) -> str:
-        return "spending_time" if self.table_name == "inputs" else "time"
+        """The column by which the source cuts days.
+
+        Whether an uncle stands in the file of its own day or of its parent's is not documented, so its file's day says.
+        """
+        return {"inputs": "spending_time", "uncles": "_dump_day"}.get(self.table_name, "time")
 
     def _report_lag(self, listing: Listing) -> None:
         book = self._book(listing)
@@ -339,9 +355,9 @@ class DumpStream(ChainStream):
                 continue
             self.logger.warning("%s: the file of %s is gone upstream; the day is emptied.", self.name, day)
             constants = {"_channel": "dumps", "_unit": file.unit, "_dump_day": day.isoformat()}
-            self.open_unit(Unit.of_day(file.unit, self._day_column, day, rows=0, constants=constants))
+            self.open_unit(self._unit_of_day(file.unit, day, rows=0, constants=constants))
             book.remove(day)
-            self._flush()
+            self.flush()
 
     @staticmethod
     def _name_of(day: date, listing: Listing) -> str | None:
@@ -350,55 +366,3 @@ class DumpStream(ChainStream):
             if file.day:
                 return file.name.replace(f"{file.day:%Y%m%d}", f"{day:%Y%m%d}")
         return None
-
-
-class LatestStream(DumpStream):
-    """A table of which only the latest snapshot is dumped; it replaces the one before."""
-
-    @override
-    def due(self, listing: Listing) -> list[DumpFile]:
-        return [file for file in listing.files if file.day is None]
-
-    @override
-    def _unit_of(self, file: DumpFile, version: Version, layout: DumpLayout) -> Unit:
-        if version.modified is None:
-            raise DumpError(f"{self.name}: {file.name} has no Last-Modified, so the snapshot has no time. {KEPT}")
-        constants: dict[str, Any] = {
-            "_channel": "dumps",
-            "_unit": file.unit,
-            "_dump_day": version.modified.date().isoformat(),
-        }
-        # Addresses share their table with dated snapshots of the API, which stay; tokens have it for themselves.
-        dated = self.table_name == "addresses"
-        if dated:
-            constants["observed_at"] = version.modified.isoformat()
-        more: dict[str, Any] = {"rows": layout.rows, "sha256": layout.sha256, "constants": constants}
-        return Unit(file.unit, "_dump_day" if dated else "address", None, None, **more)
-
-    @override
-    def _remembered(self, file: DumpFile) -> Loaded | None:
-        known = self.get_context_state(None).get("latest")
-        return Loaded(known.get("etag"), known.get("length"), known["sha256"]) if known else None
-
-    @override
-    def _complete(self, taken: Taken) -> None:
-        state = self.get_context_state(None)
-        loaded = taken.loaded
-        state["replication_key"] = self.replication_key
-        state["replication_key_value"] = taken.unit.constants["_dump_day"]
-        state["latest"] = {"etag": loaded.etag, "length": loaded.length, "sha256": loaded.sha256}
-        self._flush()
-
-    @override
-    def _is_loaded(self, day: date | None, sha256: str) -> bool:
-        known = self.get_context_state(None).get("latest")
-        return known is not None and known["sha256"].startswith(sha256)
-
-    @override
-    def _report_lag(self, listing: Listing) -> None:
-        if not self.due(listing):
-            self.logger.warning("%s: no latest snapshot is listed.", self.name)
-
-    @override
-    def _empty_vanished(self, listing: Listing) -> None:
-        """Keep the last snapshot where there is no newer one."""

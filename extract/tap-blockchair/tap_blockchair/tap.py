@@ -12,14 +12,16 @@ from typing_extensions import override
 
 from tap_blockchair import schemas
 from tap_blockchair.base import ChainStream
+from tap_blockchair.blocks import BlocksStream
 from tap_blockchair.dumps import FolderDumps
 from tap_blockchair.estimate import report
-from tap_blockchair.heights import BlocksStream
+from tap_blockchair.latest import LatestStream
 from tap_blockchair.quota import STATE_KEY, Quota
 from tap_blockchair.redaction import protect, redact
 from tap_blockchair.settings import CONFIG_SCHEMA, Settings
 from tap_blockchair.snapshots import AddressesStream, StatsStream
-from tap_blockchair.streams import DumpStream, LatestStream
+from tap_blockchair.streams import DumpStream
+from tap_blockchair.tips import TIPPED, TippedStream
 from tap_blockchair.transfer import HostDumps
 from tap_blockchair.walks import WalkStream, walks
 from tap_blockchair.writer import LineWriter
@@ -42,6 +44,9 @@ class TapBlockchair(Tap):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Add the checks that a JSON schema cannot express; keys are protected before anything can print them."""
         protect(self.config.get("api_key"), self.config.get("dumps_key"))
+        # An orchestrator whose plugins inherit settings has no other way to unset an object.
+        if self._config.get("batch_config") == {}:
+            del self._config["batch_config"]
         try:
             errors = super()._validate_config(raise_errors=raise_errors)
             if not errors and raise_errors:
@@ -82,7 +87,7 @@ class TapBlockchair(Tap):
         settings = Settings.from_config(self.config)
         quota = Quota(settings, lambda: self.state)
         return [
-            *self._dump_streams(settings),
+            *self._dump_streams(settings, quota),
             *(stream for chain in settings.chains for stream in self._api_streams(chain, settings, quota)),
         ]
 
@@ -94,16 +99,24 @@ class TapBlockchair(Tap):
             kept: dict[str, Any] = self.state  # type: ignore[assignment]  # the SDK types bookmarks only
             kept[STATE_KEY] = dict(account)
 
-    def _dump_streams(self, settings: Settings) -> Iterator[ChainStream]:
+    def _dump_streams(self, settings: Settings, quota: Quota) -> Iterator[ChainStream]:
         if settings.channel == "api":
             return
+        tipped = TIPPED if settings.channel == "auto" and settings.tip != "off" else ()
         folder = settings.dumps_folder
         # One for all streams: the dump host gets one connection.
         source = FolderDumps(folder) if folder else HostDumps(settings, settings.download_dir, self.logger)
         for chain in settings.chains:
             for name in schemas.dump_tables(chain):
-                table = schemas.chain_table(chain, name)
-                yield DumpStream(self, chain=chain, table_name=name, table=table, settings=settings, source=source)
+                if name in tipped:
+                    yield TippedStream(
+                        self, chain=chain, table_name=name, settings=settings, source=source, quota=quota
+                    )
+                elif settings.tip != "only":
+                    table = schemas.chain_table(chain, name)
+                    yield DumpStream(self, chain=chain, table_name=name, table=table, settings=settings, source=source)
+            if settings.tip == "only":
+                continue
             for name in schemas.latest_tables(chain, addresses=settings.latest_addresses):
                 table = schemas.latest_table(chain, name)
                 yield LatestStream(self, chain=chain, table_name=name, table=table, settings=settings, source=source)
@@ -114,7 +127,7 @@ class TapBlockchair(Tap):
         from_api: list[tuple[type[ApiStream], str, schemas.Table]] = [
             (StatsStream, "stats", schemas.stats_table(chain)),
         ]
-        if settings.channel == "api" or not settings.latest_addresses:
+        if settings.channel == "api" or settings.tip == "only" or not settings.latest_addresses:
             from_api.append((AddressesStream, "addresses", schemas.addresses_table(chain)))
         if settings.channel == "api":
             from_api.append((BlocksStream, "blocks", schemas.api_table(chain, "blocks")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
@@ -19,7 +20,7 @@ from tap_blockchair.dumps import KEPT, DumpFile, DumpSource, Listing, Version, d
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import date
     from pathlib import Path
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from tap_blockchair.settings import Settings
 
 _Result = TypeVar("_Result")
-_CHUNK = 1 << 16
+_CHUNK = 1 << 14  # at the throttled 10 kB/s a sign of life every other second
 _SUFFIX = ".tsv.gz"
 _NAMED_DIGITS = 12  # of the digest, in a handed file's name
 _HANDED = re.compile(r"(blockchair_.+_(?:\d{8}|latest))\.([0-9a-f]{12})\.tsv\.gz")
@@ -125,16 +126,21 @@ class HostDumps(DumpSource):
 
     def _go_on(self, download: _Download, report: Callable[[int], object]) -> None:
         """Stream a file to disk as the server stores it, behind what is there; its length is held against HEAD's."""
+        if not download.whole():  # else the last run ended between a file's last byte and its name
+            self._receive(download, report)
+        with _writing(download.path):
+            download.finish()
+
+    def _receive(self, download: _Download, report: Callable[[int], object]) -> None:
         with self._ask("GET", download.url, download.headers()) as response:
             if response.status_code == HTTPStatus.NOT_FOUND:
                 raise self._missing(download.url)
-            with download.open(response) as file:
+            with _writing(download.path), download.open(response) as file:
                 # Not `iter_content`: it would unzip where a server labels its .gz files as a content encoding.
                 for chunk in response.raw.stream(_CHUNK, decode_content=False):
                     file.write(chunk)
                     download.best = max(download.best, file.tell())
                     report(len(chunk))
-        download.finish()
 
     def _ask(self, method: str, url: str, headers: dict[str, str] | None = None) -> requests.Response:
         key = self._settings.dumps_key
@@ -221,6 +227,10 @@ class _Download:
                 return True
         return False
 
+    def whole(self) -> bool:
+        """Say whether all bytes are here and only the file's name is missing."""
+        return self._resumable() and self._part.stat().st_size == self.version.length
+
     def headers(self) -> dict[str, str]:
         """Ask for the rest only, provided that the file is still the same."""
         validator = _validator(self.version)
@@ -262,6 +272,18 @@ class _Download:
 
     def _note(self) -> dict[str, Any]:
         return {"url": self.url, "validator": _validator(self.version), "length": self.version.length}
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Say what is wrong with the disk; faults of the network are no OSError here, urllib3 has its own for them."""
+    try:
+        yield
+    except OSError as error:
+        reason = f"{path} cannot be written ({error.strerror or error}). {KEPT}"
+    else:
+        return
+    raise DumpError(f"{reason} Check download_dir and the space on its disk, then run again.")
 
 
 def _version(response: requests.Response) -> Version:

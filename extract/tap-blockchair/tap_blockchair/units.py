@@ -12,6 +12,26 @@ if TYPE_CHECKING:
 ANNOTATION = "x-unit"
 """The key in a SCHEMA message's `schema` under which a unit is described."""
 
+PARTITION = "x-partition"
+"""The key under which a big table's partitioning is described."""
+
+_BIG = {"transactions": "", "outputs": "", "inputs": "spending_", "calls": "", "erc20_transactions": ""}
+
+
+def partitioning(table_name: str) -> dict[str, Any] | None:
+    """Say how a loader should cut a table that grows by millions of rows a month.
+
+    Args:
+        table_name: Blockchair's name of the table.
+
+    Returns:
+        What a SCHEMA message carries under `PARTITION`, None for a small table.
+    """
+    if table_name not in _BIG:
+        return None
+    side = _BIG[table_name]
+    return {"column": f"{side}time", "interval": "month", "index": [f"{side}block_id"]}
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -23,7 +43,9 @@ class Unit:
         start: First value replaced (included): an RFC 3339 time or a height; None: no lower bound.
         stop: First value above the range (excluded), likewise; None: no upper bound.
         rows: How many rows follow, where that is known beforehand; fewer mean that the unit is incomplete.
-        sha256: Digest of the dump file (as published, compressed) that holds the unit.
+        file: Name of the dump file that holds the unit, as published.
+        etag: Its entity tag.
+        sha256: Its digest, as published, compressed.
         constants: Columns with the same value in every row, which a batch file does not carry.
     """
 
@@ -32,6 +54,8 @@ class Unit:
     start: str | int | None
     stop: str | int | None
     rows: int | None = None
+    file: str | None = None
+    etag: str | None = None
     sha256: str | None = None
     constants: Mapping[str, Any] = field(default_factory=dict)
 
@@ -79,6 +103,7 @@ class Unit:
         about: dict[str, Any] = {"id": self.id, "column": self.column, "from": self.start, "to": self.stop}
         if counted and self.rows is not None:
             about["rows"] = self.rows
+        about |= {name: value for name, value in (("file", self.file), ("etag", self.etag)) if value is not None}
         if counted and self.sha256 is not None:
             about["sha256"] = self.sha256
         if self.constants:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.exceptions import FatalAPIError
 from typing_extensions import override
 
+from tap_blockchair.bookmarks import Heights
 from tap_blockchair.client import PAGE
-from tap_blockchair.heights import Heights, HeightStream
+from tap_blockchair.heights import HeightStream, Tip
 from tap_blockchair.schemas import EVM_CHAINS, api_table
 
 if TYPE_CHECKING:
@@ -77,7 +78,6 @@ def walks(chain: str) -> dict[str, Walk]:
 class WalkStream(HeightStream):
     """A table of rows below blocks, read in units of whole blocks."""
 
-    _hash: str | None = None
     _rows_left = 0
 
     def __init__(self, tap: Tap, *, chain: str, table_name: str, settings: Settings, quota: Quota) -> None:
@@ -96,23 +96,19 @@ class WalkStream(HeightStream):
         return self.walk.height
 
     @override
-    def edge(self, direction: str) -> int | None:
+    def tip(self) -> Tip | None:
         fence = {"q": f"{self.height}(0..)"} if self.walk.spent_side else {}
-        rows = self.ask(s=f"{self.walk.cursor}({direction})", limit=1, **fence).rows
-        return int(rows[0][self.height]) if rows else None
+        rows = self.ask(s=f"{self.walk.cursor}(desc)", limit=1, **fence).rows
+        return Tip(int(rows[0][self.height]), None) if rows else None
+
+    @override
+    def bottom(self) -> int:
+        return 0
 
     @override
     def added(self, row: dict[str, Any], position: int) -> dict[str, Any]:
         # The order of rows is Blockchair's id, which the canonical form lacks: their place in the unit keeps it.
         return {"_line": position}
-
-    @override
-    def prepare_anchor(self, height: int) -> None:
-        self._hash = self.hash_of(height)
-
-    @override
-    def anchor(self, height: int) -> str | None:
-        return self._hash
 
     @override
     def points_left(self) -> Decimal:

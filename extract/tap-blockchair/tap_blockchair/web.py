@@ -23,12 +23,8 @@ _Result = TypeVar("_Result")
 
 ORIGIN_HEADER = "X-Data-Origin"
 TRIES = 4
-NETWORK_FAULTS = (
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
-)
+NETWORK_FAULTS = (requests.RequestException,)
+"""No answer, half an answer, or one that sends the tap in circles."""
 
 
 def waits() -> Generator[float, None, None]:

@@ -265,7 +265,12 @@ class Api:
             assert not q, q
         if request.args.get("s", "id(desc)") == "id(desc)":
             ids.reverse()
-        return [{**self.template, "id": height, "hash": f"{height:064x}", **self.more} for height in ids[:limit]]
+
+        def row(height: int) -> dict[str, Any]:
+            time = f"2024-01-{height // 144 + 1:02} 00:00:00"
+            return {**self.template, "id": height, "hash": f"{height:064x}", "time": time, **self.more}
+
+        return [row(height) for height in ids[:limit]]
 
 
 @pytest.fixture
@@ -299,7 +304,13 @@ def own_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield from _simulated(tmp_path_factory)
 
 
-def _simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture
+def denser_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A world of the test's own with two blocks an hour, so that reorganisations stay within a day."""
+    yield from _simulated(tmp_path_factory, "--blocks-per-day", "48", "--transactions-per-block", "2")
+
+
+def _simulated(tmp_path_factory: pytest.TempPathFactory, *more: str) -> Iterator[str]:
     program = shutil.which("simulator")
     if not program:
         _absent("the simulator is not installed beside the tap")
@@ -308,7 +319,7 @@ def _simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     size = ("--days", "2", "--blocks-per-day", "6", "--transactions-per-block", "4")
     # Of this era, because later blocks have no uncles.
     size += ("--ethereum-era", "london", "--quirks", "duplicate-outputs,nonce-strings,cache-ignore,past-update")
-    subprocess.run([program, "start", *place, "--no-env-file", *size], check=True, capture_output=True)
+    subprocess.run([program, "start", *place, "--no-env-file", *size, *more], check=True, capture_output=True)
     try:
         status = subprocess.run([program, "status", *place, "--json"], check=True, capture_output=True)
         yield json.loads(status.stdout)["url"]

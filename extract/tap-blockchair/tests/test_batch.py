@@ -85,7 +85,11 @@ def test_both_ways_carry_the_same_rows(run: Any, days: Any, tmp_path: Path) -> N
     rows = [row for schema, manifest in handed(result) for row in read(manifest, schema)]
     assert [as_text(row) for row in rows] == [as_text(record) for record in records]
     assert len(rows) == 12
-    assert [m["type"] for m in result.messages if m["type"] != "STATE"] == ["SCHEMA", *3 * ["SCHEMA", "BATCH"]]
+    assert [m["type"] for m in result.messages if m["type"] != "STATE"] == [
+        "SCHEMA",
+        *3 * ["SCHEMA", "BATCH"],
+        "SCHEMA",
+    ]
 
 
 def test_the_real_samples_both_ways(run: Any, samples: Path, tmp_path: Path) -> None:

@@ -276,7 +276,7 @@ def test_an_extra_column_is_announced_before_its_rows(
     assert [record["id"] for record in result.records("bitcoin_blocks")] == [1, 2, 2, 2, 2]
     kinds = [message["type"] for message in result.messages if message["type"] != "STATE"]
     plain, day, records = ["SCHEMA"], ["SCHEMA"], ["RECORD"]
-    assert kinds == plain + day + records + plain + day + 3 * records + day + records
+    assert kinds == plain + day + records + plain + day + 3 * records + day + records + plain
     first, _, second, *_ = result.of("SCHEMA")
     assert second["schema"]["properties"].pop("pool_tag") == {"type": ["string", "null"]}
     assert first == second, "an announcement must not open the last unit again"
@@ -392,3 +392,18 @@ def test_data_origin(run: Any, host: Any, blocks: Any, origin: str | None, mark:
     result = run(config_of(host, **({"data_origin": origin} if origin else {})), select=ONLY_BLOCKS)
     assert (result.error is not None) is refused
     assert len(result.records("bitcoin_blocks")) == (0 if refused else 1)
+
+
+def test_an_uncle_may_lie_outside_its_file_s_day(run: Any, host: Any, gz: Any) -> None:
+    """Whether files are cut by an uncle's day or its parent's is not documented; other tables stop there."""
+    for table in ("uncles", "blocks"):
+        row = row_of("ethereum", table, time="2023-12-31 23:59:58")
+        host.put("ethereum", table, "20240101", gz("\t".join(header_of("ethereum", table)), row))
+    config = {**config_of(host), "chains": ["ethereum"]}
+
+    taken = run(config, select=("ethereum_uncles",))
+    assert taken.error is None
+    assert [record["time"][:10] for record in taken.records("ethereum_uncles")] == ["2023-12-31"]
+    unit = taken.of("SCHEMA")[1]["schema"]["x-unit"]
+    assert (unit["column"], unit["from"], unit["to"]) == ("_dump_day", "2024-01-01", "2024-01-02")
+    assert run(config, select=("ethereum_blocks",)).error is not None

@@ -65,6 +65,20 @@ def test_points_of_the_simulated_api(simulator: str, tmp_path: Path) -> None:
     assert "days' points at 1,440 a day" in text
 
 
+def test_a_tip_costs_both(run: Any, simulator: str, tmp_path: Path) -> None:
+    urls = {"api_url": f"{simulator}/blockchair", "dumps_url": f"{simulator}/dumps"}
+    config = {"chains": ["bitcoin"], **urls, "requests_per_minute": 10_000}
+    assert re.search(r"bitcoin_blocks +2 +[1-9][\d.]* kB +1 +6\n", estimate(tmp_path, config))
+    assert re.search(r"bitcoin_blocks +0 +0 B +1 +6\n", estimate(tmp_path, {**config, "tip": "only"}))
+    assert re.search(r"bitcoin_blocks +2 +[1-9][\d.]* kB +0 +0\n", estimate(tmp_path, {**config, "tip": "off"}))
+
+
+def test_spent_points_are_no_fault(simulator: str, tmp_path: Path) -> None:
+    config = {"chains": ["bitcoin"], "channel": "api", "api_url": f"{simulator}/blockchair", "points_per_day": 1}
+    text = estimate(tmp_path, config)
+    assert re.search(r"bitcoin_blocks +not estimated: points_per_day allows 1 points.*; ask again after", text), text
+
+
 @pytest.mark.parametrize(
     ("page", "size"),
     [

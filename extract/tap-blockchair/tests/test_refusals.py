@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from werkzeug import Response
 
-from tap_blockchair.quota import Quota, estimate
+from tap_blockchair.quota import Paused, Quota, estimate
 from tap_blockchair.redaction import redact
 from tap_blockchair.web import TRIES, Pace
 
@@ -228,17 +230,17 @@ def test_the_days_points_are_kept_across_runs(run: Any, chain: Any, caplog: pyte
     assert "the blocks of heights 100 to 250, about 11 points. Resume after 2024-05-07 00:00 UTC" in caplog.text
     chain.queries.clear()
     more = run(config_of(chain, points_per_day=24), state=first.state, select=BLOCKS)
-    # Two requests find out what is due; then the account is at 25.
-    assert more.state["api_quota"]["points"] == "20"
+    # Two requests find out what is due, the second whether block 99 still is the one that was loaded.
+    assert more.state["api_quota"]["points"] == "25"
     assert (more.records("bitcoin_blocks"), more.bookmark("bitcoin_blocks")) == ([], 99)
     chain.queries.clear()
     spent = run(config_of(chain, points_per_day=20), state=more.state, select=BLOCKS)
     assert chain.queries == [""]
     assert spent.bookmark("bitcoin_blocks") == 99
     chain.date = "Tue, 07 May 2024 00:00:01 GMT"
-    last = run(config_of(chain, points_per_day=20), state=spent.state, select=BLOCKS)
+    last = run(config_of(chain, points_per_day=21), state=spent.state, select=BLOCKS)
     assert [record["id"] for record in last.records("bitcoin_blocks")] == list(range(100, 251))
-    assert last.state["api_quota"] == {"day": "2024-05-07", "points": "15"}
+    assert last.state["api_quota"] == {"day": "2024-05-07", "points": "20"}
 
 
 def test_the_points_are_shared_by_all_streams(run: Any, chain: Any) -> None:
@@ -323,3 +325,44 @@ def test_quota_without_a_clock() -> None:
     quota = Quota(Settings(), dict)  # type: ignore[arg-type]
     assert quota.stop_today("why").resume == "after the next 00:00 UTC"
     assert quota.rest() == 61.0
+
+
+def test_a_pause_ends_when_its_moment_comes_in_the_same_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Settings:
+        requests_per_minute, points_per_day = 10, 20
+
+    state: dict[str, Any] = {}
+    quota = Quota(Settings(), lambda: state)  # type: ignore[arg-type]
+    clock, elapsed = ["2024-05-06T23:00:00+00:00"], [0.0]
+    monkeypatch.setattr(quota, "_probe", lambda: datetime.fromisoformat(clock[0]))
+    monkeypatch.setattr("tap_blockchair.quota.monotonic", lambda: elapsed[0])
+    quota._see(datetime.fromisoformat(clock[0]))
+    state["api_quota"]["points"] = "18"
+
+    def reserve() -> str:
+        try:
+            quota.reserve(Decimal(5))
+        except Paused as pause:
+            return pause.resume
+        return "let through"
+
+    assert reserve() == "after 2024-05-07 00:00 UTC"
+    clock[0] = "2024-05-07T01:00:00+00:00"
+    assert reserve() == "after 2024-05-07 00:00 UTC", "the clock is not asked at every request"
+    elapsed[0] = 7200.0  # dump days came in between
+    assert reserve() == "let through"
+    quota.stop_for(timedelta(hours=1), "banned")
+    assert reserve() == "after 2024-05-07 02:00 UTC"
+    clock[0], elapsed[0] = "2024-05-07T01:59:59+00:00", 12_000.0
+    assert reserve() == "after 2024-05-07 02:00 UTC"
+    clock[0], elapsed[0] = "2024-05-07T02:00:00+00:00", 13_000.0
+    assert reserve() == "let through"
+
+
+def test_an_api_that_sends_the_tap_in_circles(run: Any, chain: Any) -> None:
+    url = f"{chain.url}/bitcoin/blocks"
+    chain.answers["bitcoin/blocks"] = lambda _request: Response("", status=302, headers={"Location": url})
+    result = run(config_of(chain, api_key=SECRET), select=BLOCKS)
+    assert "cannot reach" in str(result.error)
+    assert "TooManyRedirects" in str(result.error)
+    assert SECRET not in str(result.error)

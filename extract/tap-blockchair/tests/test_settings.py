@@ -43,6 +43,9 @@ KEY = "A_secret+key/of=1"
         ({"top_addresses": 20_000}, "20000 is greater than the maximum of 10100"),
         ({"requests_per_minute": 0}, "0 is less than the minimum of 1"),
         ({"data_origin": "mars"}, "'mars' is not one of"),
+        ({"tip": "never"}, "'never' is not one of ['also', 'only', 'off'] in config['tip']"),
+        ({"tip": "only", "channel": "api"}, "tip is only, which goes with channel auto, but channel is api"),
+        ({"tip": "only", "channel": "dumps"}, "tip is only, which goes with channel auto, but channel is dumps"),
         ({"api_key": 1234567}, "*** is not of type 'string'"),
     ],
 )
@@ -70,6 +73,22 @@ def test_streams_by_channel() -> None:
     assert names(chains=["ethereum"]) == {f"ethereum_{table}" for table in evm}
     assert names(chains=["dogecoin"], channel="api") == {f"dogecoin_{table}" for table in utxo | {"stats", "addresses"}}
     assert {name.partition("_")[0] for name in names()} == {"bitcoin", "ethereum", "dogecoin"}
+
+
+def test_streams_by_tip() -> None:
+    def names(tip: str) -> set[str]:
+        return set(TapBlockchair(config={"chains": ["bitcoin", "ethereum"], "tip": tip}).streams)
+
+    assert names("also") == names("off") > names("only")
+    tables = ("blocks", "stats", "addresses")
+    assert names("only") == {f"{chain}_{name}" for chain in ("bitcoin", "ethereum") for name in tables} | {
+        "ethereum_uncles"
+    }
+
+
+def test_an_empty_batch_setting_is_none() -> None:
+    tap = TapBlockchair(config={"batch_config": {}, "channel": "dumps"})
+    assert tap.streams["bitcoin_blocks"].get_batch_config(tap.config) is None
 
 
 def test_every_setting_is_described() -> None:

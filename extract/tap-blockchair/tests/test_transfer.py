@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from singer_sdk.exceptions import SyncError
 from werkzeug import Response
 
 if TYPE_CHECKING:
@@ -168,3 +171,38 @@ def test_one_request_at_a_time(run: Any, day: Any, blocks: Any, tmp_path: Path) 
     assert run(config_of(day, tmp_path)).error is None
     assert at_once
     assert not any(at_once)
+
+
+def test_a_part_that_is_whole_only_gets_its_name(run: Any, day: Any, tmp_path: Path) -> None:
+    day.instead[NAME] = [breaking(day, 500), lambda: Response("down", status=502)]
+    first = run(config_of(day, tmp_path), select=BLOCKS)
+    day.instead.clear()
+    part = tmp_path / "downloads" / f"{NAME.rpartition('/')[2]}.part"
+    part.write_bytes(day.files[NAME])
+    day.gets.clear()
+    second = run(config_of(day, tmp_path), select=BLOCKS, state=first.state if first.of("STATE") else None)
+    assert second.error is None
+    assert len(second.records("bitcoin_blocks")) == 300
+    assert day.gets == []
+
+
+def test_a_file_that_cannot_be_written_is_named(run: Any, day: Any, tmp_path: Path) -> None:
+    (tmp_path / "downloads" / f"{NAME.rpartition('/')[2]}.part").mkdir(parents=True)
+    result = run(config_of(day, tmp_path), select=BLOCKS)
+    assert isinstance(result.error, SyncError)
+    assert "cannot be written" in str(result.error)
+    assert "Check download_dir and the space on its disk" in str(result.error)
+    assert result.bookmark("bitcoin_blocks") is None
+
+
+def test_a_full_disk_is_named_and_what_arrived_is_kept(
+    run: Any, day: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_download: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("tap_blockchair.transfer._Download.finish", full)
+    result = run(config_of(day, tmp_path), select=BLOCKS)
+    assert isinstance(result.error, SyncError)
+    assert "No space left on device" in str(result.error)
+    assert list((tmp_path / "downloads").glob("*.part"))

@@ -53,3 +53,55 @@ def test_stream_maps_and_the_annotation(maps: Any, expected: Any) -> None:
     annotation = message.schema.get("x-unit")
     assert (set(annotation) if annotation else None) == expected
     assert "x-unit" not in stream.schema
+
+
+def test_a_plain_schema_says_that_the_last_unit_is_complete(run: Any, host: Any, blocks: Any) -> None:
+    """Not where the stream stopped half-way."""
+    host.put("bitcoin", "blocks", "20240101", blocks(1))
+    host.put("bitcoin", "blocks", "20240102", blocks(2) + b"cut")
+    config = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.url}
+
+    broken = run(config, select=("bitcoin_blocks",))
+    assert broken.error is not None
+    assert "x-unit" in broken.of("SCHEMA")[-1]["schema"]
+
+    host.put("bitcoin", "blocks", "20240102", blocks(2))
+    whole = run(config, select=("bitcoin_blocks",))
+    first, *units, last = [message["schema"] for message in whole.of("SCHEMA")]
+    assert first == last
+    assert [schema["x-unit"]["id"][-2:] for schema in units] == ["01", "02"]
+
+
+@pytest.mark.parametrize(
+    ("stream", "expected"),
+    [
+        ("bitcoin_blocks", None),
+        ("bitcoin_transactions", ("time", ["block_id"])),
+        ("bitcoin_inputs", ("spending_time", ["spending_block_id"])),
+        ("ethereum_calls", ("time", ["block_id"])),
+        ("ethereum_erc20_tokens", None),
+    ],
+)
+@pytest.mark.parametrize("channel", ["dumps", "api"])
+def test_big_tables_say_how_to_cut_them(stream: str, expected: Any, channel: str) -> None:
+    tap = TapBlockchair(config={"chains": ["bitcoin", "ethereum"], "channel": channel})
+    sent: list[Any] = []
+    tap.write_message = sent.append  # type: ignore[method-assign]
+    tap.streams[stream]._write_schema_message()
+    tap.streams[stream].open_unit(Unit(stream, "_line", None, None))  # type: ignore[attr-defined]
+
+    for message in sent:
+        said = message.schema.get("x-partition")
+        assert (said and (said["column"], said["index"])) == expected
+        assert said is None or said["interval"] == "month"
+    assert len(sent) == 2
+
+
+def test_a_stream_map_that_takes_the_column_away_takes_the_cut_away() -> None:
+    maps = {"bitcoin_transactions": {"time": "__NULL__"}}
+    tap = TapBlockchair(config={"chains": ["bitcoin"], "channel": "dumps", "stream_maps": maps})
+    sent: list[Any] = []
+    tap.write_message = sent.append  # type: ignore[method-assign]
+    tap.streams["bitcoin_transactions"]._write_schema_message()
+
+    assert "x-partition" not in sent[0].schema

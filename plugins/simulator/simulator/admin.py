@@ -59,7 +59,7 @@ class Admin:
             ("DELETE", "/faults", self._clear_faults, ""),
             ("GET", "/requests", lambda _: self._journal.shown(), ""),
             ("DELETE", "/requests", self._clear_requests, ""),
-            ("POST", "/reorg", self._reorg, "Give `chain` and `depth` as JSON."),
+            ("POST", "/reorg", self._reorg, "Give `chain` and `depth` as JSON, and `shorter` if need be."),
             ("POST", "/replace", self._replace, "Give `chain`, `table` and `day` as JSON, and `change` if need be."),
             ("POST", "/delay", self._delay, "Give `chain` and `days` as JSON, and `table` if need be."),
         )
@@ -99,7 +99,7 @@ class Admin:
         return self._journal.shown()
 
     def _reorg(self, wanted: Any) -> dict[str, Any]:  # noqa: ANN401
-        return self._events.reorg(wanted["chain"], wanted["depth"], self._clock.now())
+        return self._events.reorg(wanted["chain"], wanted["depth"], self._clock.now(), wanted.get("shorter", 0))
 
     def _replace(self, wanted: Any) -> dict[str, Any]:  # noqa: ANN401
         try:

@@ -26,23 +26,24 @@ class Events:
         self._world = world
         self._dumps = dumps
 
-    def reorg(self, chain: str, depth: int, now: datetime) -> dict[str, Any]:
+    def reorg(self, chain: str, depth: int, now: datetime, shorter: int = 0) -> dict[str, Any]:
         """Replace the last blocks of a chain; their published files follow.
 
         Args:
             chain: Which chain.
             depth: How many blocks.
             now: The simulated instant, UTC.
+            shorter: By how many blocks the chain ends lower, until the clock moves.
 
         Returns:
             Heights replaced, and the tables that have changed files.
 
         Raises:
-            ValueError: The chain has not so many blocks.
+            ValueError: The chain has not so many blocks, or not so many of today.
             SimulatorError: There is no such chain.
         """
         self._known(chain)
-        gone = self._world.reorganise(chain, depth, now)
+        gone = self._world.reorganise(chain, depth, now, shorter)
         first, last = gone[0].id, gone[-1].id
         files = [] if self._dumps is None else self._dumps.rebuild(chain, self._world.day_of(chain, first), now)
         return {"chain": chain, "from": first, "to": last, "tables": files}

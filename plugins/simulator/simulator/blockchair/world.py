@@ -61,6 +61,7 @@ class World:
         self._forks: dict[str, tuple[int, ...]] = dict.fromkeys(parameters.chains, ())
         self._ledgers = {name: self._ledger(name) for name in parameters.chains}
         self._books: dict[str, _Book] = {}
+        self._missing: dict[str, tuple[datetime, int]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -78,7 +79,7 @@ class World:
         ledger = self._ledgers[chain]
         return ledger.first_height if isinstance(ledger, EthereumLedger) else ledger.chain.first_height
 
-    def reorganise(self, chain: str, depth: int, now: datetime) -> Sequence[AnyBlock]:
+    def reorganise(self, chain: str, depth: int, now: datetime, shorter: int = 0) -> Sequence[AnyBlock]:
         """Let the last blocks of a chain, and all to come, be others of the same heights and times.
 
         The chain is made anew up to there when it is next asked for.
@@ -87,17 +88,23 @@ class World:
             chain: Which chain.
             depth: How many of the blocks that have arrived are replaced.
             now: The simulated instant, UTC.
+            shorter: How many of those that replace them come later only: the chain ends below them until the clock
+                moves.
 
         Returns:
             The blocks that were replaced.
 
         Raises:
-            ValueError: There are not so many.
+            ValueError: There are not so many, or the later ones are of a day that is over.
         """
         with self._lock:
             blocks = self.blocks_until(chain, now)
             if not 0 < depth <= len(blocks):
                 raise ValueError(f"depth is {depth}, but {chain} has {len(blocks)} blocks to replace.")
+            today = sum(self.day_of(chain, block.id) == now.date() for block in blocks[-depth:])
+            if not 0 <= shorter <= today:
+                raise ValueError(f"shorter is {shorter}, but {today} of the blocks to replace are of today.")
+            self._missing[chain] = (now, shorter)
             self._forks[chain] = (*self._forks[chain], blocks[-depth].id)
             self._ledgers[chain] = self._ledger(chain)
             self._books.pop(chain, None)
@@ -145,7 +152,8 @@ class World:
             if block.time > second:
                 break
             arrived += 1
-        return self._ledgers[chain].blocks[:arrived]
+        since, missing = self._missing.get(chain, (now, 0))
+        return self._ledgers[chain].blocks[: arrived - (missing if now <= since else 0)]
 
     def opening_supply(self, chain: str) -> int:
         """Base units that existed before the world's first block."""

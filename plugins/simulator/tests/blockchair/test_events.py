@@ -92,6 +92,20 @@ def test_a_reorganised_world_is_sound_and_repeatable(serve: Any) -> None:
     assert sum(row["balance"] for row in rows) == stats["circulation"]
 
 
+@pytest.mark.parametrize("chain", CHAINS)
+def test_a_chain_may_end_lower_until_the_clock_moves(serve: Any, chain: str) -> None:
+    world = serve(days=1, chains=(chain,))
+    tip, before = tip_of(world, chain), world.api(f"{chain}/stats")["data"]["blocks"]
+    assert world.blockchair.events.reorg(chain, 3, world.clock.now(), 2)["to"] == tip
+    assert tip_of(world, chain) == tip - 2
+    assert world.api(f"{chain}/stats")["data"]["blocks"] == before - 2
+    assert max(row["block_id"] for row in world.api(f"{chain}/transactions?limit=100")["data"]) == tip - 2
+    world.clock.advance(timedelta(seconds=1))
+    assert tip_of(world, chain) == tip
+    with pytest.raises(ValueError, match="shorter is 4, but 3 of the blocks"):
+        world.blockchair.events.reorg(chain, 3, world.clock.now(), 4)
+
+
 @pytest.mark.parametrize("depth", [0, -1, 1000])
 def test_a_depth_that_is_not_there_is_refused(serve: Any, depth: int) -> None:
     world = serve(days=1, blocks_per_day=4)

@@ -1,0 +1,194 @@
+"""Tables of which dumps give the published days and the API what lies above them."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from tap_blockchair import schemas
+from tap_blockchair.blocks import BlocksStream
+from tap_blockchair.bookmarks import HeightBook, Heights, Unsettled
+from tap_blockchair.heights import HeightStream, Plan
+from tap_blockchair.streams import DumpStream
+from tap_blockchair.walks import WalkStream
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Sequence
+    from decimal import Decimal
+
+    from singer_sdk import Tap
+    from singer_sdk.helpers._batch import BatchConfig
+    from singer_sdk.helpers.types import Context, Record
+
+    from tap_blockchair.dumps import DumpSource
+    from tap_blockchair.quota import Quota
+    from tap_blockchair.schemas import Column
+    from tap_blockchair.settings import Settings
+    from tap_blockchair.units import Unit
+
+TIPPED = ("blocks", "uncles")
+"""Tables whose tip is cheap enough for the API's free quota."""
+
+_DAY = timedelta(days=1)
+_UNCLE_AGE = 7
+"""An uncle is named by one of the seven blocks after its parent, whose time may lie before its own."""
+
+
+class TippedStream(DumpStream):
+    """A table from its daily dumps, and above the last published day from the API.
+
+    Both parts are of one stream: same schema, units that replace each other's rows, bookmarks side by side.
+    """
+
+    def __init__(  # noqa: PLR0913 (what a stream is made of)
+        self,
+        tap: Tap,
+        *,
+        chain: str,
+        table_name: str,
+        settings: Settings,
+        source: DumpSource,
+        quota: Quota,
+    ) -> None:
+        # What the API has and dumps lack (Ethereum's London columns) is null in the rows of dumps.
+        table = schemas.api_table(chain, table_name)
+        super().__init__(tap, chain=chain, table_name=table_name, table=table, settings=settings, source=source)
+        reader = _BlocksTip if table_name == "blocks" else _UnclesTip
+        self._tip: _BlocksTip | _UnclesTip = reader(self, tap, quota)
+        self._at_tip = False
+
+    @override
+    def get_records(self, context: Context | None) -> Iterable[Record]:
+        return self._tip.get_records(context) if self._at_tip else super().get_records(context)
+
+    @override
+    def _sync_records(
+        self,
+        context: Context | None = None,
+        *,
+        write_messages: bool = True,
+    ) -> Generator[dict[str, Any], Any, Any]:
+        self._at_tip = False
+        if self.settings.tip != "only":
+            yield from super()._sync_records(context, write_messages=write_messages)
+        self._at_tip = True
+        yield from super(DumpStream, self)._sync_records(context, write_messages=write_messages)
+
+    @override
+    def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
+        if self.settings.tip != "only":
+            super()._sync_batches(batch_config, context)
+        # No file holds the API's rows.
+        self._at_tip = True
+        for _ in super(DumpStream, self)._sync_records(context):
+            pass
+
+    def price_of_tip(self) -> tuple[int, Decimal]:
+        """Estimate the part that the API gives.
+
+        Returns:
+            Requests and points.
+        """
+        return self._tip.price()
+
+    def first_open_day(self) -> date | None:
+        """Find the day with which the API's part begins.
+
+        Returns:
+            The day after the last one that is published or loaded; None where there is none.
+        """
+        if self.listing is None:
+            self.listing = self._source.listing(self.chain, self.table_name)
+        days = [file.day for file in self.listing.files if file.day]
+        last = self._book().last
+        days += [last] if last else []
+        return max(days) + _DAY if days else None
+
+
+class _Tip(HeightStream):
+    """The API's part of a table; it speaks in the name of the whole stream."""
+
+    is_cheap = True
+    _whole: TippedStream
+
+    @override
+    def open_unit(self, unit: Unit) -> None:
+        self._whole.open_unit(unit)
+
+    @override
+    def announce(self, columns: Sequence[Column], where: str) -> None:
+        self._whole.announce(columns, where)
+        self.share_columns(self._whole)
+
+    @override
+    def book(self) -> HeightBook:
+        return HeightBook(self.get_context_state(None).setdefault("heights", {}))
+
+    @override
+    def keep(self) -> None:
+        # The place that people look at is the dump days'.
+        self.flush()
+
+    @override
+    def plan(self) -> Plan:
+        self.share_columns(self._whole)
+        start, end = self.start(self.book()), self.settings.end
+        if start is None:
+            self.logger.warning(
+                "%s: no dump day is published, and without start_date the API is not asked for the whole chain.",
+                self.name,
+            )
+            return Plan()
+        if end and end < start:
+            return Plan()
+        return super().plan()
+
+    @override
+    def start(self, book: HeightBook) -> date | None:
+        # A day that was published once does not come back to the API where an index is cut short.
+        published = [day for day in (self._whole.first_open_day(), book.above) if day]
+        if published:
+            book.above = max(published)
+        days = [day for day in (book.above, self.settings.start) if day]
+        return max(days, default=None)
+
+    @override
+    def resume(self, book: HeightBook, wanted: int) -> int:
+        first = super().resume(book, wanted)
+        if first >= wanted or (book.unsettled and not self._stands(book.unsettled)):
+            # Dumps replace by time. What a reorganisation has moved to another day is found by its height only.
+            return first
+        book.leave()
+        return wanted
+
+    def _stands(self, part: Unsettled) -> bool:
+        return part.hash is not None and self.hash_of(part.last) == part.hash
+
+
+class _BlocksTip(_Tip, BlocksStream):
+    """The newest blocks."""
+
+    def __init__(self, whole: TippedStream, tap: Tap, quota: Quota) -> None:
+        self._whole = whole
+        super().__init__(
+            tap, chain=whole.chain, table_name="blocks", table=whole.table, settings=whole.settings, quota=quota
+        )
+
+
+class _UnclesTip(_Tip, WalkStream):
+    """The newest uncles."""
+
+    def __init__(self, whole: TippedStream, tap: Tap, quota: Quota) -> None:
+        self._whole = whole
+        super().__init__(tap, chain=whole.chain, table_name="uncles", settings=whole.settings, quota=quota)
+
+    @override
+    def lowest(self, book: HeightBook) -> int | None:
+        first = super().lowest(book)
+        return None if first is None else max(0, first - _UNCLE_AGE)
+
+    @override
+    def _anchored(self, span: Heights) -> list[int]:
+        return [*super()._anchored(span), span.last]
