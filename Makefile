@@ -6,7 +6,7 @@ DEV := .venv-dev/bin
 OTHER_PYTHONS := $(shell ls -d $(HOME)/.pyenv/versions/3.1[23]*/bin 2>/dev/null | tr '\n' ':')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench doctor env stop clean pins
+.PHONY: help run test lint bench bench-run bench-tap doctor env stop clean pins
 
 help:  ## Show this list.
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
@@ -18,7 +18,7 @@ run:  ## Bare machine to filled warehouse: embedded PostgreSQL, simulated source
 test:  ## Lint, every package's tests, and the pipeline end to end on real parts.
 	@$(PYTHON) plugins/console/bootstrap.py --dev
 	@$(MAKE) --no-print-directory lint
-	PATH="$(CURDIR)/$(DEV):$$PATH" $(DEV)/pytest -n 2 --dist loadfile extract load plugins
+	PATH="$(CURDIR)/$(DEV):$$PATH" $(DEV)/pytest -n 2 --dist loadfile extract load plugins benchmarks
 	PATH="$(OTHER_PYTHONS)$$PATH" $(DEV)/tox run --quiet -e py312,py313
 	$(DEV)/pytest -n 2 --dist loadfile tests
 
@@ -30,9 +30,17 @@ lint:  ## ruff, mypy, sqlfluff, yamllint.
 	$(DEV)/yamllint --strict .
 	cd transform && ../$(DEV)/sqlfluff lint .
 
-bench:  ## Measure a cold and a repeated run.
+bench:  ## Measure the loader against others and plain psql; BENCH=--quick for a short run.
 	@$(PYTHON) plugins/console/bootstrap.py
+	@$(BIN)/python benchmarks/bench_loader.py $(BENCH)
+
+# Also measured: a cold and a repeated `make run`, and the tap alone.
+bench-run:
 	@$(PYTHON) benchmarks/run_times.py
+
+bench-tap:
+	@$(PYTHON) plugins/console/bootstrap.py --dev
+	$(DEV)/python benchmarks/tap_blockchair.py $(BENCH)
 
 doctor:  ## Say what is wrong on this machine and what to do.
 	@$(PYTHON) plugins/console/bootstrap.py
@@ -48,7 +56,7 @@ stop:  ## Stop what `make run` started.
 
 clean:  ## Stop everything, then delete what was installed and loaded (.env stays).
 	@if [ -x $(BIN)/crypto-elt ]; then $(BIN)/crypto-elt stop; fi
-	rm -rf .venv .venv-dev .meltano .state .tox transform/target transform/logs
+	rm -rf .venv .venv-dev benchmarks/.venvs .meltano .state .tox transform/target transform/logs
 
 pins:  ## Compile the pinned requirements of every environment.
 	@$(PYTHON) plugins/console/bootstrap.py

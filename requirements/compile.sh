@@ -19,6 +19,9 @@ pin target-postgres load/target-postgres/pyproject.toml "$@"
 pin dbt-postgres requirements/dbt-postgres.in "$@"
 pin singer-tools requirements/singer-tools.in "$@"
 pin singer-tools-build requirements/singer-tools-build.in "$@"
+for one in stock pipelinewise dlt; do
+  pin "../benchmarks/loader_speed/environments/$one" "benchmarks/loader_speed/environments/$one.in" "$@"
+done
 groups=
 packages=
 for package in extract/*/pyproject.toml load/*/pyproject.toml plugins/*/pyproject.toml; do

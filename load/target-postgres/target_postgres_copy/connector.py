@@ -1,12 +1,17 @@
-"""Connections that run in UTC."""
+"""Connections in UTC, date-times with their zone, and tables that only ever gain columns."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
+import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects.postgresql import TIMESTAMP
 from target_postgres.connector import PostgresConnector  # type: ignore[import-untyped]
+
+from target_postgres_copy import schema_change
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -14,15 +19,19 @@ else:
     from typing_extensions import override
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from collections.abc import Mapping, Sequence
+
+    import psycopg
+    from singer_sdk.sql.connector import FullyQualifiedName, JSONSchemaToSQL
+    from sqlalchemy import Connection, Engine, Table
 
 
 class UtcConnector(PostgresConnector):  # type: ignore[misc]
     """The stock connector, with every session in UTC.
 
-    Date-times land in columns without a zone, so the session's zone decides which wall time is stored. It is set
-    by a statement once connected, because that alone wins over the zone of the server, the database, the role, the
-    variable PGTZ and the options of a connection URL.
+    A column without a zone, of an older release or the stock loader, keeps its type and holds the wall time of the
+    session's zone, which is why that is set. It is set by a statement once connected, because that alone wins over
+    the zone of the server, the database, the role, the variable PGTZ and the options of a connection URL.
     """
 
     @override
@@ -30,6 +39,76 @@ class UtcConnector(PostgresConnector):  # type: ignore[misc]
         engine: Engine = super().create_engine()
         event.listen(engine, "connect", _use_utc)
         return engine
+
+    @override
+    def get_sqlalchemy_url(self, config: Mapping[str, Any]) -> str:
+        """Give the connection's URL, by psycopg 3 whatever driver a setting names: COPY is written with it."""
+        url = sa.make_url(super().get_sqlalchemy_url(config))
+        return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+    @cached_property
+    def jsonschema_to_sql(self) -> JSONSchemaToSQL:
+        """The stock mapping from JSON schemas to types, but for date-times, which get a zone."""
+        mapping: JSONSchemaToSQL = super().jsonschema_to_sql
+        mapping.register_format_handler("date-time", lambda _schema: TIMESTAMP(timezone=True))
+        return mapping
+
+    def sql_types(self, schema: Mapping[str, Any]) -> dict[str, str]:
+        """Give the SQL type of each property.
+
+        Args:
+            schema: A stream's JSON schema.
+
+        Returns:
+            Types in SQL, by property.
+        """
+        dialect = self._engine.dialect
+        return {name: self.to_sql_type(part).compile(dialect=dialect) for name, part in schema["properties"].items()}
+
+    @override
+    def prepare_table(
+        self,
+        full_table_name: str | FullyQualifiedName,
+        schema: dict[str, Any],
+        primary_keys: Sequence[str],
+        connection: Connection,
+        partition_keys: list[str] | None = None,
+        as_temp_table: bool = False,
+    ) -> Table:
+        """Make a table, or add the columns that it lacks.
+
+        Args:
+            full_table_name: The table.
+            schema: The stream's JSON schema.
+            primary_keys: Columns of a new table's primary key.
+            connection: A connection in a transaction, in which all of this happens.
+            partition_keys: Not used, as in the stock loader.
+            as_temp_table: Whether a new table is temporary.
+
+        Returns:
+            The table, with all its columns.
+
+        Raises:
+            SchemaChangeError: If a column that exists cannot hold every value of the schema.
+        """
+        _, schema_name, table_name = self.parse_full_table_name(full_table_name)
+        metadata = sa.MetaData(schema=schema_name)
+        if not sa.inspect(connection).has_table(table_name, schema_name):
+            made: Table = self.create_empty_table(
+                table_name=table_name,
+                meta=metadata,
+                schema=schema,
+                primary_keys=primary_keys,
+                partition_keys=partition_keys,
+                as_temp_table=as_temp_table,
+                connection=connection,
+            )
+            return made
+        where = schema_name or sa.inspect(connection).default_schema_name or "public"
+        driver = cast("psycopg.Connection[Any]", connection.connection.dbapi_connection)
+        with driver.cursor() as cursor:
+            schema_change.adapt(cursor, where, table_name, self.sql_types(schema))
+        return sa.Table(table_name, metadata, autoload_with=connection)
 
 
 def _use_utc(connection: Any, _record: object) -> None:  # noqa: ANN401 - any driver's connection

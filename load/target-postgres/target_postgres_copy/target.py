@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import copy
+import logging
+import os
+import select
 import sys
-from typing import Any, ClassVar
+import threading
+import uuid
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import psycopg
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
+from singer_sdk.singerlib.exceptions import InvalidInputLine
 from sqlalchemy.exc import DBAPIError
 from target_postgres.target import TargetPostgres  # type: ignore[import-untyped]
 
 from target_postgres_copy.origin import ORIGINS
-from target_postgres_copy.sinks import GuardedSink
+from target_postgres_copy.records import ExactReader, passes_unchanged
+from target_postgres_copy.sinks import CopySink
+from target_postgres_copy.warehouse import Warehouse
 
 if sys.version_info >= (3, 12):
     from typing import override
 else:
     from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+_PATIENCE = 3  # seconds from a signal to the end, if nobody answers
+_QUIET = 0.5  # seconds without input after which no more is waited for
+
+_OF_SCHEMAS = ("Schema has changed for stream", "Schema or key properties for", "Key properties have changed")
 
 _OWN_SETTINGS = th.PropertiesList(
     th.Property(
@@ -29,12 +49,49 @@ _OWN_SETTINGS = th.PropertiesList(
             "refused. Unset, nothing is checked or marked."
         ),
     ),
+    th.Property(
+        "backfill",
+        th.BooleanType,
+        default=False,
+        title="Backfill",
+        description=(
+            "Keep a month that is new to a partitioned table apart, without index, until its last day is loaded; then "
+            "it is indexed once and attached. For history in bulk: readers see a month when it is complete."
+        ),
+    ),
+    th.Property(
+        "run_id",
+        th.StringType,
+        title="Run",
+        description="Name of the pipeline run, for the load ledger; by default MELTANO_RUN_ID, else a random one.",
+    ),
 ).to_dict()
+
+
+class _StoppedError(SystemExit):
+    """The process was told to stop; what it was doing is rolled back on the way."""
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Leave out what the SDK says of every new schema: each unit has one, and a line of its own when it is loaded."""
+    return not (record.levelno <= logging.INFO and str(record.msg).startswith(_OF_SCHEMAS))
+
+
+def _read_on() -> None:
+    """Throw away what is still being sent, so that the sender can end.
+
+    Meltano 4.4.1, told to stop, waits for its tap, and for asyncio a process has ended only when its output was read.
+    What the tap has sent ahead, Meltano passes on for as long as the loader takes it, and no longer (docs/loader.md).
+    """
+    with suppress(OSError, ValueError):  # no input at all
+        while select.select([sys.stdin], [], [], _QUIET)[0] and os.read(sys.stdin.fileno(), 1 << 20):
+            pass
 
 
 def _with_own_settings(stock: dict[str, Any]) -> dict[str, Any]:
     schema = copy.deepcopy(stock)
     schema["properties"] |= _OWN_SETTINGS["properties"]
+    schema["properties"]["use_copy"]["description"] = "Without effect: rows always go by COPY, and exactly."
     return schema
 
 
@@ -43,7 +100,8 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
 
     package_name = "target-postgres-copy"
     config_jsonschema: ClassVar[dict[str, Any]] = _with_own_settings(TargetPostgres.config_jsonschema)
-    default_sink_class = GuardedSink
+    default_sink_class = CopySink
+    message_reader_class = ExactReader
 
     # State leaves the loader only when it has written everything it holds, by default every five minutes: a run
     # killed before that has its rows in PostgreSQL, but no bookmark. Half a minute bounds what is read twice;
@@ -51,24 +109,108 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
     _MAX_RECORD_AGE_IN_MINUTES = 0.5
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as the parent's, whatever that takes
+        self._sound_state: dict[str, Any] | None = None
+        self._written_state: dict[str, Any] | None = None
         try:
             super().__init__(*args, **kwargs)
         except AssertionError as error:  # how the stock loader refuses settings that do not go together
             raise ConfigValidationError(
                 "Config validation failed", errors=[str(error)], schema=self.config_jsonschema
             ) from error
+        self.max_parallelism = 1  # all sinks share one connection
+        self.logger.addFilter(_is_worth_a_line)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The database that this process loads into."""
+        run_id = self.config.get("run_id") or os.environ.get("MELTANO_RUN_ID") or str(uuid.uuid4())
+        return Warehouse(self.target_connector, self.config, run_id)
+
+    @property
+    def _open_sinks(self) -> list[CopySink]:
+        return [sink for sink in self._sinks_active.values() if sink.is_open]
 
     @override
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        errors: list[str] = super()._validate_config(raise_errors=raise_errors)
-        if self.config.get("use_copy"):
-            errors.append(
-                "Setting `use_copy` must stay off: meltanolabs-target-postgres 0.8.1 passes decimals through a float "
-                "there, which changes amounts of more than 15 digits."
-            )
-        if errors and raise_errors:
-            raise ConfigValidationError("Config validation failed", errors=errors, schema=self.config_jsonschema)
-        return errors
+    def get_sink(
+        self,
+        stream_name: str,
+        *,
+        record: dict[str, Any] | None = None,
+        schema: dict[str, Any] | None = None,
+        key_properties: Sequence[str] | None = None,
+    ) -> CopySink:
+        """Return a stream's sink; a new schema ends the stream's unit, so the old sink is closed before."""
+        if schema is not None and (sink := self._sinks_active.pop(stream_name, None)) is not None:
+            self.drain_one(sink)
+            sink.close()
+            sink.clean_up()
+            self._pass_state_on()
+        found: CopySink = super().get_sink(stream_name, record=record, schema=schema, key_properties=key_properties)
+        return found
+
+    @override
+    def _process_record_message(self, message_dict: dict[str, Any]) -> None:
+        stream_maps = self.mapper.stream_maps.get(message_dict.get("stream", ""), [])
+        if not passes_unchanged(stream_maps):  # stream maps, flattening, or a stream that has no schema
+            super()._process_record_message(message_dict)
+            return
+        sink = self._sinks_active[stream_maps[0].stream_alias]
+        sink.take(message_dict)
+        if sink.is_full:
+            self.drain_one(sink)
+        self._handle_max_record_age()
+
+    @override
+    def _process_state_message(self, message_dict: dict[str, Any]) -> None:
+        super()._process_state_message(message_dict)
+        for sink in self._open_sinks:
+            if sink.is_complete:
+                sink.close()
+        if not self._open_sinks:
+            self._sound_state = self._latest_state
+            if any(sink.unit is not None for sink in self._sinks_active.values()):
+                self.drain_all()  # a unit has ended: what the state says of it need not wait
+
+    @override
+    def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
+        # Records that came before stand for older rows than the file's.
+        for stream_map in self.mapper.stream_maps[message_dict["stream"]]:
+            self.drain_one(self.get_sink(stream_map.stream_alias))
+        super()._process_batch_message(message_dict)
+
+    @override
+    def process_endofpipe(self) -> None:
+        ended = [sink.end() for sink in self._open_sinks]
+        if all(ended):
+            self._sound_state = self._latest_state
+        super().process_endofpipe()
+        self.warehouse.close()
+
+    def _pass_state_on(self) -> None:
+        """After a unit: its rows are committed, so the state that counts them may go."""
+        if not self._open_sinks:
+            self._sound_state = self._latest_state
+            self.drain_all()
+
+    @override
+    def _write_state_message(self, state: dict[str, Any]) -> None:
+        """Write the latest state whose rows are all committed, once; a state that came while a unit was open waits."""
+        sound = self._sound_state
+        if sound is not None and sound != self._written_state:
+            super()._write_state_message(copy.deepcopy(sound))
+            self._written_state = copy.deepcopy(sound)
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """End at once: what is not committed is rolled back by PostgreSQL, and the last state that was true is out."""
+        self.logger.warning(
+            "Stopped by signal %d; a unit that was open is not loaded, and what its table held is kept.", signum
+        )
+        # The driver asks the server to cancel, and waits; one that answers no more is not waited for.
+        end = threading.Timer(_PATIENCE, os._exit, [128 + signum])
+        end.daemon = True
+        end.start()
+        raise _StoppedError(128 + signum)
 
     @classmethod
     @override
@@ -78,13 +220,16 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
             super().invoke(**kwargs)
         except ConfigValidationError:
             raise  # the SDK's command tells these
-        except SingerSDKError as error:
+        except _StoppedError:
+            _read_on()
+            raise
+        except (SingerSDKError, InvalidInputLine) as error:
             cls.logger.error("%s", error)  # noqa: TRY400
             sys.exit(1)
-        except DBAPIError as error:
+        except (DBAPIError, psycopg.Error) as error:
             cls.logger.error(  # noqa: TRY400
-                "PostgreSQL refused: %s. Batches written before are kept; put that right (is the server up, are "
+                "PostgreSQL refused: %s. What was committed before is kept; put that right (is the server up, are "
                 "host, port, user and password as they should be?) and run again.",
-                " ".join(str(error.orig).split()),
+                " ".join(str(getattr(error, "orig", error)).split()),
             )
             sys.exit(1)

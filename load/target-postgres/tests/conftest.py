@@ -4,17 +4,21 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import io
+import json
 import os
 import secrets
 import shutil
 import socket
 import subprocess
-from contextlib import redirect_stdout
+import sys
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import psycopg
 import pytest
@@ -23,9 +27,11 @@ from psycopg.conninfo import make_conninfo
 from target_postgres_copy.target import TargetPostgresCopy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 DATA = Path(__file__).parent / "data"
+OLDEST = "15"
+ON_EACH_RELEASE = {"test_dump_files", "test_kill", "test_months", "test_unit_life", "test_values"}
 
 
 @dataclass(frozen=True)
@@ -34,10 +40,12 @@ class Server:
 
     port: int
     password: str
+    sslmode: str = "prefer"
 
     def connect(self, database: str = "postgres", user: str = "postgres") -> psycopg.Connection[Any]:
         return psycopg.connect(
             make_conninfo(host="127.0.0.1", port=self.port, user=user, password=self.password, dbname=database),
+            sslmode=self.sslmode,
             autocommit=True,
         )
 
@@ -91,8 +99,16 @@ def _as_other_user() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("postgres")
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Start a server of the test's own, with an empty cluster and the role `loader`; it ends with the session."""
+    with ExitStack() as running:
+        yield lambda **more: running.enter_context(_running(tmp_path_factory.mktemp("postgres"), **more))
+
+
+@contextmanager
+def _running(
+    folder: Path, *, programs: Path, prepare: Callable[[Path], str] = lambda _data: "", sslmode: str = "prefer"
+) -> Iterator[Server]:
     data, password_file = folder / "data", folder / "password"
     password = secrets.token_urlsafe(12)
     password_file.touch(mode=0o600)
@@ -100,7 +116,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    programs, wrapper = _programs(), _as_other_user()
+    wrapper = _as_other_user()
 
     def run(program: str, *arguments: str) -> None:
         # To a file: a server started here would keep a pipe open.
@@ -114,15 +130,44 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             )
 
     run("initdb", "-U", "postgres", "--auth=scram-sha-256", f"--pwfile={password_file}", "-E", "UTF8", "--no-locale")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off {prepare(data)}"
     run("pg_ctl", "-w", "-l", str(folder / "server.log"), "-o", options, "start")
-    running = Server(port, password)
+    running = Server(port, password, sslmode)
     try:
         with running.connect() as connection:
             connection.execute(f"create role loader login password '{password}'")
         yield running
     finally:
         run("pg_ctl", "-w", "-m", "immediate", "stop")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what depends most on the server with the oldest release in use too, if no other one is named."""
+    module = metafunc.module.__name__.rpartition(".")[2]
+    if "server" in metafunc.fixturenames and module in ON_EACH_RELEASE and "POSTGRES_BIN" not in os.environ:
+        metafunc.parametrize("server", ["", OLDEST], ids=["newest", OLDEST], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def debian() -> Callable[[str], Path]:
+    """Where Debian's package of a release has its programs; a test without it is skipped, but not in CI."""
+
+    def find(release: str) -> Path:
+        programs = Path("/usr/lib/postgresql", release, "bin")
+        if not programs.exists():
+            say = pytest.fail if os.environ.get("CI") else pytest.skip
+            say(f"no {programs}: install Debian's postgresql-{release}")
+        return programs
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def server(
+    request: pytest.FixtureRequest, start_server: Callable[..., Server], debian: Callable[[str], Path]
+) -> Server:
+    release = getattr(request, "param", "")
+    return start_server(programs=debian(release) if release else _programs())
 
 
 @pytest.fixture
@@ -144,7 +189,131 @@ def load(database: Database) -> Callable[..., str]:
     def run(file: str, **settings: Any) -> str:
         target = TargetPostgresCopy(config=database.config(**settings))
         with (DATA / file).open() as messages, redirect_stdout(io.StringIO()) as out:
-            target.listen(messages)
+            try:
+                target.listen(messages)
+            finally:
+                target.warehouse.close()
         return out.getvalue()
 
     return run
+
+
+@pytest.fixture
+def feed(database: Database) -> Callable[..., str]:
+    """Send messages through the target; returns what it wrote, the states."""
+
+    def run(messages: Iterable[dict[str, Any]], **settings: Any) -> str:
+        target = TargetPostgresCopy(config=database.config(**settings))
+        with redirect_stdout(io.StringIO()) as out:
+            try:
+                target.listen(json.dumps(message) for message in messages)  # type: ignore[arg-type]
+            finally:
+                target.warehouse.close()
+        return out.getvalue()
+
+    return run
+
+
+@pytest.fixture
+def start_loader(database: Database, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start the loader as a process of its own, as Meltano does; what a test leaves running is killed after it."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*, stdin: Any = subprocess.PIPE, process_group: int = 0, **settings: Any) -> subprocess.Popen[str]:
+        config = tmp_path / f"config_{len(started)}.json"
+        config.write_text(json.dumps(database.config(**settings)))
+        command = [sys.executable, "-m", "target_postgres_copy", "--config", str(config)]
+        # stderr to a file: a pipe that nobody empties would stop the loader.
+        with config.with_suffix(".log").open("w") as log:
+            process = subprocess.Popen(
+                command, stdin=stdin, stdout=subprocess.PIPE, stderr=log, text=True, process_group=process_group
+            )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
+
+
+class Trades:
+    """A stream like a chain's table: cut by month of `at`, indexed by `height`, from dump files and by records."""
+
+    PROPERTIES: ClassVar[dict[str, Any]] = {
+        "height": {"type": ["integer", "null"]},
+        "name": {"type": ["string", "null"]},
+        "at": {"type": ["string", "null"], "format": "date-time"},
+        "amount": {"type": ["number", "null"]},
+        "is_new": {"type": ["boolean", "null"]},
+        "flag": {"type": ["integer", "null"], "minimum": -1, "maximum": 1},
+        "_channel": {"type": ["string", "null"]},
+        "_unit": {"type": ["string", "null"]},
+        "_line": {"type": ["integer", "null"]},
+    }
+    HEADER = ("height", "name", "at", "amount", "is_new", "flag")
+    KEYS = ("height", "name")
+
+    def __init__(self, folder: Path, *, stream: str = "trades", cut: bool = True) -> None:
+        self.folder = folder
+        self.stream = stream
+        self.cut = cut
+
+    def schema(self, unit: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The stream's SCHEMA message; with a unit, the one that opens it."""
+        schema: dict[str, Any] = {"type": "object", "properties": self.PROPERTIES}
+        if self.cut:
+            schema["x-partition"] = {"column": "at", "interval": "month", "index": ["height"]}
+        if unit is not None:
+            schema["x-unit"] = unit
+        return {"type": "SCHEMA", "stream": self.stream, "key_properties": list(self.KEYS), "schema": schema}
+
+    def day(self, day: str, rows: int | None = None, **more: Any) -> dict[str, Any]:
+        """A dump day's unit."""
+        start = datetime.fromisoformat(f"{day}T00:00:00+00:00")
+        unit_id = f"{self.stream}/{day}"
+        unit: dict[str, Any] = {"id": unit_id, "column": "at", "from": start.isoformat()}
+        unit |= {"to": (start + timedelta(days=1)).isoformat(), "constants": {"_channel": "dumps", "_unit": unit_id}}
+        return unit | ({} if rows is None else {"rows": rows}) | more
+
+    def heights(self, first: int, stop: int | None) -> dict[str, Any]:
+        """A range of heights as a unit; `stop` is the first height above it."""
+        name = f"{self.stream}/heights/{first}-{stop}"
+        return {"id": name, "column": "height", "from": first, "to": stop, "constants": {"_channel": "api"}}
+
+    def record(self, height: int, at: str, **more: Any) -> dict[str, Any]:
+        """A RECORD message."""
+        row = {"height": height, "name": f"n{height}", "at": at, "amount": height, "_channel": "api", **more}
+        return {"type": "RECORD", "stream": self.stream, "record": row}
+
+    def batch(self, path: Path) -> dict[str, Any]:
+        """A BATCH message that hands a file over."""
+        encoding = {"format": "tsv", "compression": "gzip"}
+        return {"type": "BATCH", "stream": self.stream, "encoding": encoding, "manifest": [path.as_uri()]}
+
+    def file(self, lines: Iterable[Iterable[str]], header: Sequence[str] = HEADER, *, end: str = "") -> Path:
+        """Write a dump file; `end` is what stands after the last line."""
+        path = self.folder / f"{secrets.token_hex(4)}.tsv.gz"
+        text = "\n".join("\t".join(fields) for fields in (header, *lines)) + end
+        path.write_bytes(gzip.compress(text.encode()))
+        return path
+
+    def loaded(self, day: str, lines: Sequence[Sequence[str]], **more: Any) -> list[dict[str, Any]]:
+        """All messages of a day's dump file."""
+        return [self.schema(self.day(day, len(lines), **more)), self.batch(self.file(lines))]
+
+
+@pytest.fixture
+def trades(tmp_path: Path) -> Trades:
+    return Trades(tmp_path)
+
+
+@pytest.fixture
+def plain_trades(tmp_path: Path) -> Trades:
+    """The same, in an ordinary table with a primary key."""
+    return Trades(tmp_path, stream="plain", cut=False)

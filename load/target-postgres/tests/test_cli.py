@@ -36,7 +36,6 @@ def target(tmp_path: Path, database: Any) -> Callable[..., subprocess.CompletedP
     ("settings", "sentence"),
     [
         ({"data_origin": "simulator"}, "this warehouse holds live data; refusing to load simulated data"),
-        ({"use_copy": True}, "Setting `use_copy` must stay off"),
         ({"port": 9}, "PostgreSQL refused: connection failed"),
         ({"password": "not-the-password"}, "password authentication failed"),
         ({"default_target_schema": "elsewhere"}, "permission denied for database"),

@@ -37,7 +37,7 @@ def test_the_other_origin_is_refused(
         load("amounts.singer", data_origin=second)
 
     assert database.query(MARK) == [(first,)]
-    assert database.tables() == ["bitcoin_blocks", "warehouse_origin"]
+    assert database.tables() == ["bitcoin_blocks", "load_ledger", "warehouse_origin"]
 
 
 def test_the_same_origin_goes_on(load: Callable[..., str], database: Any) -> None:
@@ -46,12 +46,12 @@ def test_the_same_origin_goes_on(load: Callable[..., str], database: Any) -> Non
     load("amounts.singer", data_origin="live")
 
     assert database.query("select * from raw_data.warehouse_origin") == marked
-    assert database.tables() == ["amounts", "bitcoin_blocks", "warehouse_origin"]
+    assert database.tables() == ["amounts", "bitcoin_blocks", "load_ledger", "warehouse_origin"]
 
 
 def test_unset_checks_and_marks_nothing(load: Callable[..., str], database: Any) -> None:
     load("blocks.singer")
-    assert database.tables() == ["bitcoin_blocks"]
+    assert database.tables() == ["bitcoin_blocks", "load_ledger"]
 
     load("blocks.singer", data_origin="live")
     load("amounts.singer")

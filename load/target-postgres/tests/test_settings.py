@@ -14,7 +14,6 @@ GOOD = {"host": "127.0.0.1", "port": 5432, "user": "loader", "password": "secret
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"use_copy": True}, "`use_copy` must stay off"),
         ({"data_origin": "test"}, "'test' is not one of ['simulator', 'live']"),
         ({"host": None}, "host"),
         ({"ssl_enable": True, "ssl_mode": "maybe"}, "ssl_mode"),
@@ -37,4 +36,4 @@ def test_stock_settings_stay_and_the_stock_loader_is_untouched() -> None:
 
     assert set(stock) < set(ours)
     assert "data_origin" not in stock
-    assert TargetPostgresCopy(config={**GOOD, "use_copy": False}).config["use_copy"] is False
+    assert {"backfill", "data_origin", "run_id"} == set(ours) - set(stock)

@@ -1,0 +1,188 @@
+"""What the contenders load: tiled dump days, and the messages that the project's own tap sends about them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tiles import FIRST_HEIGHT, ROWS_PER_BLOCK, Tiling, tile
+
+from loader_speed.environments import build, plain_environ
+from loader_speed.errors import BenchError
+from loader_speed.process import Usage, run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+STREAM = "bitcoin_transactions"
+MONTH = date(2024, 1, 1)
+LAST_DAY = date(2024, 1, 31)
+_BATCH = {"format": "tsv", "compression": "gzip"}
+
+
+@dataclass(frozen=True)
+class Dump:
+    """One dump day.
+
+    Attributes:
+        path: The file.
+        tiling: What it holds.
+        sha256: Its digest.
+    """
+
+    path: Path
+    tiling: Tiling
+    sha256: str
+
+    @property
+    def unit(self) -> str:
+        """The unit's name."""
+        return f"bitcoin/transactions/{self.tiling.day}"
+
+
+@dataclass(frozen=True)
+class Load:
+    """Dump days that are loaded by one command.
+
+    Attributes:
+        name: Its folder's name.
+        dumps: The days, in order.
+        folder: Where the files lie, and nothing else.
+    """
+
+    name: str
+    dumps: tuple[Dump, ...]
+    folder: Path
+
+    @property
+    def rows(self) -> int:
+        """Rows of all days."""
+        return sum(dump.tiling.rows for dump in self.dumps)
+
+
+class Source:
+    """Makes dump days and messages, each once.
+
+    Args:
+        folder: Where they are kept.
+        sample: The true rows that are tiled.
+        log: For what the tap says.
+    """
+
+    def __init__(self, folder: Path, sample: Path, log: Path) -> None:
+        if not sample.is_file():
+            raise BenchError(
+                f"There are no rows to tile: {sample} is absent. Name a dump file of Bitcoin transactions with "
+                "--sample, or the folder of samples in SAMPLES_DIR."
+            )
+        self._folder = folder
+        self._sample = sample
+        self._log = log
+        self._loads: dict[str, Load] = {}
+        self.tap: dict[str, Usage] = {}
+        """What the tap took, by load and kind of messages."""
+
+    def load(self, name: str, rows: int, *, days: int = 1, seed: str = "") -> Load:
+        """Tile the last days of the month; each has the same number of rows, and heights rise from day to day.
+
+        Args:
+            name: A name for it; the same name gives the same load.
+            rows: Rows of all days.
+            days: How many days; the last is the 31st, with more than 30 rows the first is the 1st.
+            seed: Another seed gives other hashes.
+        """
+        if name not in self._loads:
+            folder = self._folder / name
+            folder.mkdir(parents=True, exist_ok=True)
+            each = rows // days
+            tilings = [
+                Tiling(
+                    each,
+                    LAST_DAY - timedelta(days=days - 1 - number),
+                    FIRST_HEIGHT + number * (each // ROWS_PER_BLOCK + 1),
+                    seed,
+                )
+                for number in range(days)
+            ]
+            self._loads[name] = Load(name, tuple(self._dump(tiling, folder) for tiling in tilings), folder)
+        return self._loads[name]
+
+    def earlier(self, name: str, rows_a_day: int) -> Load:
+        """Tile the month's first 30 days."""
+        if name not in self._loads:
+            folder = self._folder / name
+            folder.mkdir(parents=True, exist_ok=True)
+            below = FIRST_HEIGHT - 30 * (rows_a_day // ROWS_PER_BLOCK + 1)
+            tilings = [
+                Tiling(rows_a_day, MONTH + timedelta(days=n), below + n * (rows_a_day // ROWS_PER_BLOCK + 1), f"{n}-")
+                for n in range(30)
+            ]
+            self._loads[name] = Load(name, tuple(self._dump(tiling, folder) for tiling in tilings), folder)
+        return self._loads[name]
+
+    def messages(self, load: Load, kind: str) -> Path:
+        """Let the tap read a load's files and keep what it says.
+
+        Args:
+            load: The days.
+            kind: `batch` or `records`.
+
+        Returns:
+            A file of Singer messages.
+        """
+        path = self._folder / f"{load.name}.{kind}.singer"
+        key = f"{load.name} {kind}"
+        if key not in self.tap:
+            folder = self._folder / f"{load.name}.{kind}.tap"
+            folder.mkdir(parents=True, exist_ok=True)
+            config: dict[str, Any] = {
+                "chains": ["bitcoin"],
+                "channel": "dumps",
+                "dumps_url": load.folder.as_uri(),
+                "start_date": str(load.dumps[0].tiling.day),
+            }
+            if kind == "batch":
+                config["batch_config"] = {"encoding": _BATCH, "storage": {"root": folder.as_uri()}}
+            settings, catalog = folder / "config.json", folder / "catalog.json"
+            settings.write_text(json.dumps(config))
+            tap = [str(build("tap") / "tap-blockchair"), "--config", str(settings)]
+            environ = plain_environ()
+            run([*tap, "--discover"], environ=environ, log=self._log, stdout=catalog)
+            catalog.write_text(json.dumps(_only(STREAM, json.loads(catalog.read_text()))))
+            self.tap[key] = run([*tap, "--catalog", str(catalog)], environ=environ, log=self._log, stdout=path)
+        return path
+
+    def schema(self, load: Load) -> dict[str, Any]:
+        """The stream's JSON schema, as the tap announces it."""
+        with self.messages(load, "batch").open() as lines:
+            found: dict[str, Any] = json.loads(next(lines))["schema"]
+        return found
+
+    def _dump(self, tiling: Tiling, folder: Path) -> Dump:
+        path = tile(self._sample, tiling, folder)
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+        return Dump(path, tiling, digest.hexdigest())
+
+
+def sql_type(schema: Mapping[str, Any]) -> str:
+    """Translate a property of a JSON schema as the project's raw tables do."""
+    kind = schema["type"]
+    kinds: Sequence[str] = [kind] if isinstance(kind, str) else kind
+    if schema.get("format") == "date-time":
+        return "timestamp with time zone"
+    if schema.get("format") == "date":
+        return "date"
+    names = {"integer": "bigint", "number": "numeric", "boolean": "boolean"}
+    return next((names[kind] for kind in kinds if kind in names), "text")
+
+
+def _only(stream: str, catalog: dict[str, Any]) -> dict[str, Any]:
+    catalog["streams"] = [entry for entry in catalog["streams"] if entry["tap_stream_id"] == stream]
+    return catalog

@@ -1,0 +1,160 @@
+"""Run a command and say what it took: seconds, client CPU, memory of the whole process tree."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loader_speed.errors import BenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_SAMPLE_SECONDS = 0.2
+_FIRST_SAMPLE_SECONDS = 0.05
+_LOG_LINES = 8
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a command took.
+
+    Attributes:
+        seconds: From start to exit.
+        cpu_seconds: User and system time of the command and all its children; the server's is not in it.
+        peak_mb: Largest memory (RSS, megabytes of 10^6 bytes) of the process tree at one time.
+        programs: The same of each program that was asked for, its children included.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+    programs: dict[str, float] = field(default_factory=dict)
+
+
+def run(  # noqa: PLR0913 - each is one of a process's own
+    command: Sequence[str],
+    *,
+    environ: Mapping[str, str],
+    log: Path,
+    stdin: Path | None = None,
+    stdout: Path | None = None,
+    cwd: Path | None = None,
+    programs: Sequence[str] = (),
+) -> Usage:
+    """Run a command to its end.
+
+    Args:
+        command: Program and arguments.
+        environ: Its whole environment.
+        log: File for what it says.
+        stdin: What it reads; else nothing.
+        stdout: File for its output; else the log.
+        cwd: Where it runs.
+        programs: Names of programs below it whose memory is told apart.
+
+    Returns:
+        What it took.
+
+    Raises:
+        BenchError: It failed; the text ends with the last lines of the log.
+    """
+    with (
+        log.open("ab") as said,
+        (stdin or Path(os.devnull)).open("rb") as source,
+        (stdout or log).open("wb" if stdout else "ab") as sink,
+    ):
+        started = time.monotonic()
+        try:
+            child = subprocess.Popen(command, stdin=source, stdout=sink, stderr=said, env=dict(environ), cwd=cwd)
+        except OSError as error:
+            raise BenchError(f"{command[0]} could not be started: {error}.") from error
+        watch = _Watch(child.pid, programs)
+        try:
+            _, status, used = os.wait4(child.pid, 0)
+        except BaseException:
+            child.kill()
+            child.wait()
+            raise
+        finally:
+            watch.stop()
+        seconds = time.monotonic() - started
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        lines = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+        told = "\n".join(f"  {line[:300]}" for line in lines)
+        raise BenchError(f"{' '.join(command)[:200]} failed with status {child.returncode}:\n{told}")
+    # Where there is no /proc: the largest process, which may be this one before it became the command.
+    peak = watch.peak or used.ru_maxrss * 1024
+    return Usage(seconds, used.ru_utime + used.ru_stime, peak / 1e6, {k: v / 1e6 for k, v in watch.programs.items()})
+
+
+class _Watch(threading.Thread):
+    """Looks at a process tree a few times a second, where there is a /proc."""
+
+    def __init__(self, pid: int, programs: Sequence[str]) -> None:
+        super().__init__(daemon=True)
+        self.peak = 0
+        self.programs = dict.fromkeys(programs, 0)
+        self._pid = pid
+        self._end = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        """Sample until told to stop."""
+        pause = _FIRST_SAMPLE_SECONDS
+        while not self._end.wait(pause):
+            pause = _SAMPLE_SECONDS
+            now = dict.fromkeys(self.programs, 0)
+            together = self._measure(self._pid, _children(), None, now)
+            self.peak = max(self.peak, together)
+            for name, size in now.items():
+                self.programs[name] = max(self.programs[name], size)
+
+    def stop(self) -> None:
+        """End sampling."""
+        self._end.set()
+        self.join()
+
+    def _measure(self, pid: int, children: Mapping[int, list[int]], part_of: str | None, now: dict[str, int]) -> int:
+        """Add up a process and those below it, in bytes; `now` takes the programs' shares."""
+        folder = _PROC / str(pid)
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")[:2]
+            own = int((folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            largest = _largest(folder)
+        except (OSError, IndexError, ValueError):  # it has just ended, or there is no /proc
+            return 0
+        self.peak = max(self.peak, largest)
+        for word in words:  # an interpreter and its script
+            name = Path(word.decode(errors="replace")).name
+            part_of = name if name in now else part_of
+        if part_of is not None:
+            now[part_of] = max(now[part_of] + own, largest)
+        return own + sum(self._measure(child, children, part_of, now) for child in children.get(pid, ()))
+
+
+def _children() -> dict[int, list[int]]:
+    """Which processes each process has started."""
+    found: dict[int, list[int]] = {}
+    for stat in _PROC.glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text(errors="replace").rpartition(")")[2].split()[1])
+        except (OSError, IndexError):
+            continue
+        found.setdefault(parent, []).append(int(stat.parent.name))
+    return found
+
+
+def _largest(folder: Path) -> int:
+    """The largest size that one process ever had, in bytes: what happens between two samples is not lost."""
+    for line in (folder / "status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0

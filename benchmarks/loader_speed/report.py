@@ -1,0 +1,187 @@
+"""The table of all figures, the figures that the loader must show, and both as JSON."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from loader_speed.whole import PROGRAMS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from loader_speed.process import Usage
+    from loader_speed.scenarios import Figure, Sizes
+
+_MEMORY_LIMIT_MB = 200
+
+
+@dataclass(frozen=True)
+class Line:
+    """Medians of one scenario at one size.
+
+    Attributes:
+        scenario: Its key.
+        title: What was loaded.
+        contender: Who loaded.
+        rows: How many rows.
+        runs: Of how many runs.
+        rows_per_second: Rows by wall time.
+        seconds: Wall time.
+        cpu_seconds: Client CPU.
+        peak_mb: Largest memory of the client's processes in any run.
+        ratio: Rows per second against the yardstick of the same size; None without one.
+    """
+
+    scenario: str
+    title: str
+    contender: str
+    rows: int
+    runs: int
+    rows_per_second: float
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+    ratio: float | None
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A figure that the loader must show.
+
+    Attributes:
+        name: What it is.
+        wanted: The bound.
+        found: The value measured; None if it was not.
+        below: Whether the bound is an upper one.
+    """
+
+    name: str
+    wanted: float
+    found: float | None
+    below: bool = False
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the bound holds; None if nothing was measured."""
+        if self.found is None:
+            return None
+        return self.found < self.wanted if self.below else self.found >= self.wanted
+
+
+def summarise(figures: Sequence[Figure]) -> list[Line]:
+    """Take medians, in the order in which scenarios were first measured."""
+    groups: dict[tuple[str, int], list[Figure]] = defaultdict(list)
+    for figure in figures:
+        groups[figure.scenario, figure.rows].append(figure)
+    wall = {key: median(figure.usage.seconds for figure in group) for key, group in groups.items()}
+    lines = []
+    for (scenario, rows), group in groups.items():
+        seconds, yardstick = wall[scenario, rows], wall.get(("yardstick", rows))
+        lines.append(
+            Line(
+                scenario,
+                group[0].title,
+                group[0].contender,
+                rows,
+                len(group),
+                rows / seconds,
+                seconds,
+                median(figure.usage.cpu_seconds for figure in group),
+                max(figure.usage.peak_mb for figure in group),
+                None if yardstick is None else yardstick / seconds,
+            )
+        )
+    return lines
+
+
+def goals(lines: Sequence[Line], figures: Sequence[Figure], tap: dict[str, Usage], sizes: Sizes) -> list[Goal]:
+    """Compare with what the loader must show.
+
+    Args:
+        lines: Medians.
+        figures: All runs.
+        tap: What the tap took to hand files over, by load and kind of messages.
+        sizes: How many rows.
+    """
+    by_key = {(line.scenario, line.rows): line for line in lines}
+
+    def ratio(scenario: str, rows: int) -> float | None:
+        line = by_key.get((scenario, rows))
+        return None if line is None else line.ratio
+
+    def against(mine: tuple[str, int], other: tuple[str, int]) -> float | None:
+        one, two = by_key.get(mine), by_key.get(other)
+        return None if one is None or two is None else one.rows_per_second / two.rows_per_second
+
+    whole = [figure.usage.programs for figure in figures if figure.scenario == "whole"]
+    taps = [usage.peak_mb for key, usage in tap.items() if key.endswith(" batch")]
+    taps += [programs[PROGRAMS[0]] for programs in whole]
+    loaders = [line.peak_mb for line in lines if line.scenario in ("fresh", "month", "reload", "huge")]
+    loaders += [programs[PROGRAMS[1]] for programs in whole]
+    fresh, medium, large = "fresh", sizes.medium, sizes.large
+    return [
+        Goal(f"BATCH into a fresh month, {large:,} rows, against the yardstick", 1.1, ratio(fresh, large)),
+        Goal("BATCH of a day into a month that holds 30 days, against the yardstick", 0.8, ratio("month", medium)),
+        Goal("re-load of a changed day, against the yardstick", 0.6, ratio("reload", medium)),
+        Goal("BATCH against stock meltanolabs-target-postgres", 50, against((fresh, large), ("stock", sizes.slow))),
+        Goal("BATCH against dlt merge", 5, against((fresh, large), ("dlt-merge", large))),
+        Goal("RECORD against stock", 4, against(("record", sizes.slow), ("stock", sizes.slow))),
+        Goal(f"rows/s at {sizes.huge:,} rows against {medium:,}", 0.85, against(("huge", sizes.huge), (fresh, medium))),
+        Goal("peak memory of the tap, BATCH, MB", _MEMORY_LIMIT_MB, max(taps, default=None), below=True),
+        Goal("peak memory of the loader, BATCH, MB", _MEMORY_LIMIT_MB, max(loaders, default=None), below=True),
+        Goal(f"meltano run, whole command, {large:,} rows, against the yardstick", 0.6, ratio("whole", large)),
+    ]
+
+
+def as_text(lines: Sequence[Line], aims: Sequence[Goal]) -> str:
+    """Lay both tables out."""
+    columns: list[tuple[str, Callable[[Line], str]]] = [
+        ("scenario", lambda line: line.scenario),
+        ("contender", lambda line: line.contender),
+        ("into", lambda line: line.title),
+        ("rows", lambda line: f"{line.rows:,}"),
+        ("rows/s", lambda line: f"{line.rows_per_second:,.0f}"),
+        ("wall s", lambda line: f"{line.seconds:.2f}"),
+        ("client CPU s", lambda line: f"{line.cpu_seconds:.2f}"),
+        ("peak MB", lambda line: f"{line.peak_mb:.0f}"),
+        ("ratio", lambda line: "" if line.ratio is None else f"{line.ratio:.2f}"),
+        ("runs", lambda line: str(line.runs)),
+    ]
+    left = 3
+    cells = [[name for name, _ in columns], *([show(line) for _, show in columns] for line in lines)]
+    widths = [max(len(row[place]) for row in cells) for place in range(len(columns))]
+    text = [
+        "  ".join(
+            cell.ljust(width) if place < left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]
+    text.insert(1, "-" * sum(widths, 2 * (len(widths) - 1)))
+    measured = [aim for aim in aims if aim.found is not None]
+    if measured:
+        text += ["", "It must show"]
+    for aim in measured:
+        bound = f"{'below' if aim.below else 'at least'} {aim.wanted:g}"
+        text.append(f"  {aim.name:72} {bound:>13} {aim.found:9.2f}  {'yes' if aim.reached else 'NO'}")
+    return "\n".join(text)
+
+
+def as_json(
+    lines: Sequence[Line], aims: Sequence[Goal], figures: Sequence[Figure], tap: dict[str, Usage], server: str
+) -> dict[str, Any]:
+    """Everything, single runs included."""
+    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    return {
+        "machine": machine,
+        "postgresql": server,
+        "lines": [asdict(line) for line in lines],
+        "goals": [{**asdict(aim), "reached": aim.reached} for aim in aims],
+        "runs": [asdict(figure) for figure in figures],
+        "tap": {key: asdict(usage) for key, usage in tap.items()},
+    }

@@ -1,0 +1,152 @@
+"""One load: rows on their way into a raw table, committed whole or not at all."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from target_postgres_copy import months, upsert
+from target_postgres_copy.merging import PartitionMerge
+from target_postgres_copy.staging import Staging
+from target_postgres_copy.tables import count, in_range
+from target_postgres_copy.units import UnitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from target_postgres_copy.dumpfile import DumpFile
+    from target_postgres_copy.run import Run
+    from target_postgres_copy.tables import RawTable
+    from target_postgres_copy.units import Unit
+
+
+class Load:
+    """Rows of a unit, or rows that belong to none.
+
+    Args:
+        run: What it shares with others.
+        table: Where the rows go.
+        unit: The unit, None for rows that are merged by key or appended.
+    """
+
+    def __init__(self, run: Run, table: RawTable, unit: Unit | None) -> None:
+        self._run = run
+        self._cursor = run.cursor
+        self._table = table
+        self._unit = unit
+        self._staging: Staging | None = None
+        self._load_id = 0
+        self.seen = 0
+        self._since = time.monotonic()
+        self.is_open = unit is not None
+
+    @property
+    def lacks(self) -> int | None:
+        """How many of the rows that the unit announced have not come yet; None if it announced no number."""
+        return None if self._unit is None or self._unit.rows is None else self._unit.rows - self.seen
+
+    def add_rows(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Take rows in; they wait in a temporary table."""
+        self.seen += self._stage().add_rows(columns, rows)
+
+    def add_file(self, file: DumpFile) -> None:
+        """Take a dump file in.
+
+        A file that is a whole unit of a partitioned table is loaded and committed here; others wait like rows.
+
+        Args:
+            file: The dump.
+
+        Raises:
+            UnitError: If it cannot be loaded as it is, or has another number of rows than announced.
+        """
+        unit = self._unit
+        if unit is not None and unit.rows is not None and not self.seen:
+            if self._is_unchanged(unit):
+                self._run.tell(unit, self._since, loaded=0, deleted=0)
+                self.seen, self.is_open = unit.rows, False
+                return
+            if months.suits(self._table, unit) and months.MonthLoad(self._run, self._table, unit, file).load():
+                self.seen, self.is_open = unit.rows, False
+                return
+        constants = unit.constants if unit else {}
+        self.seen += self._stage().add_file(file, constants, self._run.sync_started_at)
+
+    def commit(self) -> None:
+        """Put what has come into the table, in one transaction.
+
+        Raises:
+            UnitError: If more or fewer rows came than were announced, or rows outside the unit's range.
+        """
+        unit = self._unit
+        self.is_open = False
+        if unit is not None and unit.rows is not None and unit.rows != self.seen:
+            self.abandon()
+            msg = (
+                f"{unit.id}: {unit.rows} rows were announced and {self.seen} came; what the table held is kept. "
+                "The tap has stopped half-way: run it again"
+            )
+            raise UnitError(msg)
+        if unit is None and self._staging is None:
+            return
+        staging = self._stage()
+        if unit is not None:
+            self._check_range(unit, staging)
+        with self._cursor.connection.transaction():
+            loaded, deleted = self._merge(staging, unit)
+            if loaded or deleted:
+                self._run.ledger.write(
+                    self._cursor, self._load_id, self._table.name, unit, loaded=loaded, deleted=deleted
+                )
+        if unit is not None:
+            self._run.tell(unit, self._since, loaded=loaded, deleted=deleted)
+        self._drop()
+
+    def abandon(self) -> None:
+        """Forget what has come; what the table holds is kept."""
+        self.is_open = False
+        self._drop()
+
+    def _merge(self, staging: Staging, unit: Unit | None) -> tuple[int, int]:
+        """Bring staged rows into the table; returns how many were written and how many removed or replaced."""
+        if self._table.partitions is not None:
+            merge = PartitionMerge(self._run, self._table, staging.identifier)
+            return merge.replace(unit) if unit is not None else merge.merge()
+        gone = upsert.delete_range(self._cursor, self._table, unit, staging.identifier) if unit is not None else 0
+        counts = upsert.upsert(self._cursor, staging.identifier, self._table, staging.columns)
+        return counts.inserted + counts.updated, gone + counts.updated
+
+    def _is_unchanged(self, unit: Unit) -> bool:
+        """Whether the very file was loaded and all its rows are still there, and no others."""
+        known = self._run.ledger.last(self._cursor, self._table.name, unit.id) if unit.sha256 else None
+        if known is None or known.sha256 != unit.sha256 or known.rows != unit.rows:
+            return False
+        self._cursor.execute(
+            sql.SQL("select count(*), count(*) filter (where _load_id = {}) from {} where {}").format(
+                sql.Literal(known.load_id), self._table.identifier, in_range(unit)
+            )
+        )
+        return self._cursor.fetchone() == (unit.rows, unit.rows)
+
+    def _check_range(self, unit: Unit, staging: Staging) -> None:
+        outside = count(
+            self._cursor,
+            sql.SQL("select count(*) from {} where ({}) is not true").format(staging.identifier, in_range(unit)),
+        )
+        if outside:
+            msg = f"{unit.id}: {outside} rows lie outside its range of {unit.column}; what the table held is kept"
+            self.abandon()
+            raise UnitError(msg)
+
+    def _stage(self) -> Staging:
+        if self._staging is None:
+            self._load_id = self._run.ledger.new_load(self._cursor)
+            self._staging = Staging(self._run, self._table, self._load_id)
+        return self._staging
+
+    def _drop(self) -> None:
+        if self._staging is not None:
+            self._staging.drop()
+            self._staging = None

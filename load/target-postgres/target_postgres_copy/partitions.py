@@ -1,0 +1,226 @@
+"""Tables cut by UTC month: the parent, its monthly partitions, and months that are kept apart until complete.
+
+A partition is an ordinary table `<table>_p2024_01` beside its parent. A month that is kept apart is the same table,
+not attached yet: whoever reads the parent does not see it, and it has no index, so that a backfill fills it fast.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from singer_sdk.exceptions import FatalSyncError
+
+from target_postgres_copy.lineage import LINE
+from target_postgres_copy.tables import columns_of
+from target_postgres_copy.units import Partitioning, next_month
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from psycopg import Cursor
+
+_NAME = re.compile(r"_p(\d{4,})_(\d\d)$")
+_LONGEST = 63 - len("_p2024_01_line_seq")
+_BRIN_PAGES = 32
+_CHECK = "rows_of_the_month"
+
+
+@dataclass(frozen=True)
+class Month:
+    """One month of a table.
+
+    Attributes:
+        name: Name of its table.
+        start: Its first instant.
+        attached: Whether it is part of the parent.
+    """
+
+    name: str
+    start: datetime
+    attached: bool
+
+    @property
+    def stop(self) -> datetime:
+        """The first instant after it."""
+        return next_month(self.start)
+
+
+class PartitionedTable:
+    """A raw table that is partitioned by month.
+
+    Args:
+        schema: Its schema.
+        name: Its name.
+        partitioning: How it is cut.
+    """
+
+    def __init__(self, schema: str, name: str, partitioning: Partitioning) -> None:
+        self.schema = schema
+        self.name = name
+        self.column = partitioning.column
+        self._index = partitioning.index
+        self.identifier = sql.Identifier(schema, name)
+
+    def create(self, cursor: Cursor[Any], columns: Mapping[str, str]) -> None:
+        """Make the parent and its indexes, which every attached month gets too.
+
+        Args:
+            cursor: In a transaction.
+            columns: SQL types by name.
+        """
+        if len(self.name) > _LONGEST:
+            msg = (
+                f"stream {self.name}: a partitioned table's name may have {_LONGEST} characters at most; rename the "
+                "stream with a stream map"
+            )
+            raise FatalSyncError(msg)
+        defined = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in columns.items()]
+        fill: dict[str, Any] = {"table": self.identifier, "columns": sql.SQL(", ").join(defined)}
+        fill |= {"by": sql.Identifier(self.column), "pages": sql.Literal(_BRIN_PAGES)}
+        cursor.execute(sql.SQL("create table {table} ({columns}) partition by range ({by})").format(**fill))
+        cursor.execute(
+            sql.SQL(
+                "create index on {table} using brin ({by}) with (pages_per_range = {pages}, autosummarize = on)"
+            ).format(**fill)
+        )
+        if self._index:
+            keys = sql.SQL(", ").join(map(sql.Identifier, self._index))
+            cursor.execute(sql.SQL("create index on {table} ({keys})").format(keys=keys, **fill))
+
+    def is_partitioned(self, cursor: Cursor[Any]) -> bool:
+        """Whether the table exists and is partitioned; one made by another loader or an older release is not."""
+        cursor.execute("select relkind from pg_class where oid = to_regclass(%s)", [self.identifier.as_string(cursor)])
+        found = cursor.fetchone()
+        return found is not None and found[0] in ("p", b"p")
+
+    def months(self, cursor: Cursor[Any]) -> list[Month]:
+        """List the months there are, attached or apart, the oldest first."""
+        cursor.execute(
+            """
+            select child.relname, inherits.inhrelid is not null
+            from pg_class as child
+            left join pg_inherits as inherits
+                on inherits.inhrelid = child.oid and inherits.inhparent = %(parent)s::regclass
+            where
+                child.relnamespace = %(schema)s::regnamespace
+                and child.relkind = 'r'
+                and left(child.relname, length(%(name)s)) = %(name)s
+            """,
+            {"parent": self.identifier.as_string(cursor), "schema": _quoted(self.schema), "name": self.name},
+        )
+        found = []
+        for name, attached in cursor.fetchall():
+            if name[: -len("_p2024_01")] == self.name and (parts := _NAME.search(name)):
+                found.append(Month(name, datetime(int(parts[1]), int(parts[2]), 1, tzinfo=UTC), attached))
+        return sorted(found, key=lambda month: month.start)
+
+    def month(self, cursor: Cursor[Any], start: datetime) -> Month | None:
+        """Look for one month's table.
+
+        Args:
+            cursor: Any.
+            start: The month's first instant.
+
+        Returns:
+            The month, None if it has no table yet.
+        """
+        name = self.month_name(start)
+        cursor.execute(
+            """
+            select inherits.inhrelid is not null
+            from pg_class as child
+            left join pg_inherits as inherits on inherits.inhrelid = child.oid
+            where child.oid = to_regclass(%s)
+            """,
+            [sql.Identifier(self.schema, name).as_string(cursor)],
+        )
+        found = cursor.fetchone()
+        return Month(name, start, found[0]) if found else None
+
+    def month_name(self, start: datetime) -> str:
+        """Name a month's table."""
+        return f"{self.name}_p{start.year:04}_{start.month:02}"
+
+    def create_month(self, cursor: Cursor[Any], start: datetime, *, apart: bool = False) -> Month:
+        """Make a month's table with the parent's columns, not attached and without index.
+
+        Its column `_line` gets a sequence of its own, from which COPY numbers a file's rows.
+
+        Args:
+            cursor: In a transaction.
+            start: The month's first instant.
+            apart: Whether the month stays apart for a while: then each row is checked to belong to it as it comes.
+        """
+        month = Month(self.month_name(start), start, attached=False)
+        cursor.execute(sql.SQL("create table {} (like {})").format(self.id_of(month), self.identifier))
+        if LINE in columns_of(cursor, self.schema, self.name):
+            # The cache makes a number cheap; a session that ends throws its rest away, and every load starts anew.
+            sequence, column = self.line_sequence(month), sql.Identifier(self.schema, month.name, LINE)
+            cursor.execute(sql.SQL("create sequence {} cache 10000 owned by {}").format(sequence, column))
+        if apart:
+            check = "alter table {} add constraint {} check ({} is not null and {} >= {} and {} < {})"
+            by = sql.Identifier(self.column)
+            bounds = (by, by, sql.Literal(month.start), by, sql.Literal(month.stop))
+            cursor.execute(sql.SQL(check).format(self.id_of(month), sql.Identifier(_CHECK), *bounds))
+        return month
+
+    def attach(self, cursor: Cursor[Any], month: Month) -> Month:
+        """Make a month part of the table; its indexes are built now, once.
+
+        PostgreSQL reads a month through that was not checked row by row, to see that every row belongs to it; readers
+        of the table are not kept waiting meanwhile.
+        """
+        missing = self._missing_columns(cursor, month)
+        for name, kind in missing:  # the parent gained columns while the month was apart
+            add = sql.SQL("alter table {} add column {} {}")
+            cursor.execute(add.format(self.id_of(month), sql.Identifier(name), sql.SQL(kind)))
+        cursor.execute(
+            sql.SQL("alter table {} attach partition {} for values from ({}) to ({})").format(
+                self.identifier, self.id_of(month), sql.Literal(month.start), sql.Literal(month.stop)
+            )
+        )
+        cursor.execute(
+            sql.SQL("alter table {} drop constraint if exists {}").format(self.id_of(month), sql.Identifier(_CHECK))
+        )
+        return Month(month.name, month.start, attached=True)
+
+    def detach(self, cursor: Cursor[Any], month: Month) -> None:
+        """Take a month out of the table; it stays as a table of its own."""
+        cursor.execute(sql.SQL("alter table {} detach partition {}").format(self.identifier, self.id_of(month)))
+
+    def id_of(self, month: Month) -> sql.Identifier:
+        """Quote a month's table for SQL."""
+        return sql.Identifier(self.schema, month.name)
+
+    def line_sequence(self, month: Month) -> sql.Identifier:
+        """Name the sequence that numbers a file's rows."""
+        return sql.Identifier(self.schema, f"{month.name}_line_seq")
+
+    @contextmanager
+    def locked(self, cursor: Cursor[Any], start: datetime) -> Iterator[None]:
+        """Let no other session load into a month meanwhile; the lock ends with the session at the latest."""
+        key = [self.schema, self.month_name(start)]
+        cursor.execute("select pg_advisory_lock(hashtext(%s), hashtext(%s))", key)
+        try:
+            yield
+        finally:
+            if not cursor.connection.closed:
+                cursor.execute("select pg_advisory_unlock(hashtext(%s), hashtext(%s))", key)
+
+    def lock_until_commit(self, cursor: Cursor[Any], start: datetime) -> None:
+        """Let no other session load into a month until the transaction ends."""
+        key = [self.schema, self.month_name(start)]
+        cursor.execute("select pg_advisory_xact_lock(hashtext(%s), hashtext(%s))", key)
+
+    def _missing_columns(self, cursor: Cursor[Any], month: Month) -> list[tuple[str, str]]:
+        has = columns_of(cursor, self.schema, month.name)
+        return [(name, kind) for name, kind in columns_of(cursor, self.schema, self.name).items() if name not in has]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

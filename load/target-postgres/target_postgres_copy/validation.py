@@ -1,0 +1,191 @@
+"""Record validation at compiled speed, with the stock validator as the judge.
+
+A record is first asked of a function that fastjsonschema compiled from the schema. Its yes is final; whatever else it
+says, the stock validator of the SDK decides, so a record is refused with the stock message or not at all. What is left
+to make sure is that the compiled function never says yes where the stock validator says no: the two differ in places
+(`$` in patterns, decimals beside floats, `true` beside 1, drafts). Hence a schema that uses anything beyond the
+keywords known to be equal is not compiled, and its records go to the stock validator alone.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import fastjsonschema
+from singer_sdk.exceptions import InvalidRecord
+from singer_sdk.sinks.core import BaseJSONSchemaValidator, JSONSchemaValidator
+from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+Check: TypeAlias = Callable[[dict[str, Any]], object]
+
+# Validators kept: a run has one schema per stream, and now and then a changed one.
+_KEPT = 256
+
+# Says nothing about validity: formats are not checked, and comments are comments.
+_SILENT = {"format", "$comment"}
+_JUDGED = set(DEFAULT_JSONSCHEMA_VALIDATOR.VALIDATORS) - _SILENT
+
+
+class _NotAlikeError(Exception):
+    """The schema uses something the two validators may judge differently."""
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A schema as a key of the cache: compared by its text, which tells 1, 1.0 and true apart."""
+
+    text: str
+    schema: dict[str, Any] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class _Judges:
+    compiled: Check | None
+    stock: JSONSchemaValidator
+
+
+class CompiledValidator(BaseJSONSchemaValidator):
+    """Validates as the SDK's `JSONSchemaValidator` does with formats unchecked, some twenty times as fast."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        """Compile a schema, or take what was compiled from an equal one.
+
+        Args:
+            schema: The stream's JSON schema. Annotations at its top (`x-...`) change nothing.
+
+        Raises:
+            InvalidJSONSchema: If the schema is not a valid one.
+        """
+        super().__init__(schema)
+        # What a unit says of itself differs from unit to unit; the records' rules do not.
+        rules = {keyword: value for keyword, value in schema.items() if not keyword.startswith("x-")}
+        judges = _judges(_Source(repr(rules), rules))
+        self._compiled = judges.compiled
+        self._stock = judges.stock
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether records meet a compiled function first."""
+        return self._compiled is not None
+
+    @override
+    def validate(self, record: dict[str, Any]) -> None:
+        """Validate a record.
+
+        Args:
+            record: The record, as decoded from JSON with decimals exact.
+
+        Raises:
+            InvalidRecord: If the record does not conform, with the stock validator's message.
+        """
+        if self._compiled is not None:
+            try:
+                self._compiled(record)
+            except Exception:  # noqa: BLE001, S110 - whatever it stumbled upon, the stock validator decides
+                pass
+            else:
+                return
+        self._stock.validate(record)
+
+    def accepts(self, record: dict[str, Any]) -> bool:
+        """Tell whether a record conforms.
+
+        Args:
+            record: The record.
+        """
+        try:
+            self.validate(record)
+        except InvalidRecord:
+            return False
+        return True
+
+
+@lru_cache(maxsize=_KEPT)
+def _judges(source: _Source) -> _Judges:
+    stock = JSONSchemaValidator(source.schema)  # first, since it refuses what is no schema
+    return _Judges(_compile(source.schema), stock)
+
+
+def _compile(schema: dict[str, Any]) -> Check | None:
+    try:
+        alike = _alike({keyword: value for keyword, value in schema.items() if keyword != "$schema"})
+        compiled: Check = fastjsonschema.compile(alike, use_default=False, use_formats=False, detailed_exceptions=False)
+    except Exception:  # noqa: BLE001 - what it cannot compile, the stock validator judges alone
+        return None
+    return compiled
+
+
+def _alike(schema: object) -> dict[str, Any]:
+    """Keep of a schema what both validators judge alike.
+
+    Raises:
+        _NotAlikeError: If there is more to judge than that.
+    """
+    if schema is True:
+        return {}
+    if not isinstance(schema, Mapping):
+        raise _NotAlikeError
+    return dict(_keywords(schema))
+
+
+def _keywords(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for keyword, value in schema.items():
+        if keyword.startswith("$") and keyword not in _SILENT:
+            raise _NotAlikeError  # references, and a dialect of its own for a part
+        if keyword in _JUDGED:
+            yield keyword, _JUDGED_ALIKE.get(keyword, _refuse)(value)
+
+
+def _refuse(_value: object) -> object:
+    raise _NotAlikeError
+
+
+def _as_it_is(value: object) -> object:
+    return value
+
+
+def _whole(value: object) -> object:
+    # A bound with decimals would be compiled as a float, which is not the bound any more.
+    return value if isinstance(value, int) and not isinstance(value, bool) else _refuse(value)
+
+
+def _member(value: object) -> object:
+    return value if value is None or isinstance(value, str | int) else _refuse(value)
+
+
+def _branches(branches: list[object]) -> object:
+    return [_alike(branch) for branch in branches]
+
+
+def _properties(properties: Mapping[str, Any]) -> object:
+    # The compiled code names its variables by the letters and digits of a property.
+    letters = [re.sub("[^a-zA-Z0-9]", "", name) for name in properties]
+    if "" in letters or len(set(letters)) < len(letters):
+        raise _NotAlikeError
+    return {name: _alike(part) for name, part in properties.items()}
+
+
+# Keywords that both validators judge alike, and what becomes of their values.
+_JUDGED_ALIKE: dict[str, Callable[[Any], object]] = {
+    "type": _as_it_is,
+    "required": _as_it_is,
+    "properties": _properties,
+    "additionalProperties": lambda value: False if value is False else _alike(value),
+    "items": _alike,
+    "anyOf": _branches,
+    "oneOf": _branches,
+    "allOf": _branches,
+    "enum": lambda value: [_member(member) for member in value],
+    **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"), _whole),
+    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _whole),
+}

@@ -1,0 +1,131 @@
+"""The warehouse as one loader process sees it: its connection, its ledger, and tables that are made ready once each."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+import sqlalchemy as sa
+from psycopg import sql
+
+from target_postgres_copy import origin
+from target_postgres_copy.ledger import LOAD_ID, Ledger
+from target_postgres_copy.partitions import PartitionedTable
+from target_postgres_copy.run import Run
+from target_postgres_copy.tables import RawTable, columns_of
+from target_postgres_copy.units import Partitioning
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import psycopg
+    from psycopg import Cursor
+    from sqlalchemy import Connection
+
+    from target_postgres_copy.connector import UtcConnector
+    from target_postgres_copy.sinks import CopySink
+
+
+class Warehouse:
+    """One PostgreSQL database, reached by one connection of this process.
+
+    Args:
+        connector: Knows how to connect, and makes tables.
+        config: The loader's settings.
+        run_id: The pipeline run, for the ledger.
+    """
+
+    def __init__(self, connector: UtcConnector, config: Mapping[str, Any], run_id: str) -> None:
+        self._connector = connector
+        self._config = config
+        self._run_id = run_id
+        self._started_at = round(time.time() * 1000)
+        self._session: Connection | None = None
+        self._runs: dict[str, Run] = {}
+        self._tables: dict[str, RawTable] = {}
+
+    def run_of(self, sink: CopySink) -> Run:
+        """What loads into a sink's schema share; the schema, the ledger and the mark of origin are there afterwards."""
+        name = self._schema_of(sink)
+        if name not in self._runs:
+            if (expected := self._config.get("data_origin")) is not None:
+                with self._connector._connect() as connection, connection.begin():  # noqa: SLF001 - as the stock sink does
+                    origin.claim(connection, name, expected)
+            self._connector.prepare_schema(name)
+            cursor = self.cursor
+            ledger = Ledger(name, self._run_id)
+            with cursor.connection.transaction():
+                ledger.prepare(cursor)
+            self._runs[name] = Run(cursor, ledger, self._started_at, backfill=bool(self._config.get("backfill")))
+        return self._runs[name]
+
+    def table_of(self, sink: CopySink) -> RawTable:
+        """Make a sink's table ready: new, or with the columns that the schema has and the table lacks.
+
+        A unit opens a sink of its own, so this looks at the database once for each different set of columns.
+        """
+        name, schema = sink.table_name, self._schema_of(sink)
+        partitioning = Partitioning.of(sink.stream_name, sink.original_schema)
+        key = repr((schema, name, sink.schema["properties"], list(sink.key_properties)))
+        if key not in self._tables:
+            self._tables[key] = self._ready(sink, schema, name, partitioning)
+        return self._tables[key]
+
+    @property
+    def cursor(self) -> Cursor[Any]:
+        """A cursor of the connection that loads use, in autocommit."""
+        return cast("psycopg.Connection[Any]", self._connection().connection.driver_connection).cursor()
+
+    def close(self) -> None:
+        """Close all connections; what was not committed is gone."""
+        if self._session is not None:
+            self._session.invalidate()
+            self._session.close()
+            self._session = None
+            self._runs.clear()
+        self._connector._engine.dispose()  # noqa: SLF001 - as above
+
+    def _ready(self, sink: CopySink, schema: str, name: str, partitioning: Partitioning | None) -> RawTable:
+        cursor = self.run_of(sink).cursor
+        parts = PartitionedTable(schema, name, partitioning) if partitioning else None
+        if parts is not None and not columns_of(cursor, schema, name):
+            kinds = {
+                name: self._connector.to_sql_type(described).compile(dialect=self._connector._engine.dialect)  # noqa: SLF001
+                for name, described in sink.schema["properties"].items()
+            }
+            with cursor.connection.transaction():
+                parts.create(cursor, kinds)
+        with self._connector._connect() as connection, connection.begin():  # noqa: SLF001
+            self._connector.prepare_table(
+                full_table_name=sink.full_table_name,
+                schema=sink.schema,
+                primary_keys=sink.key_properties,
+                connection=connection,
+                as_temp_table=False,
+            )
+        self._add_load_id(cursor, schema, name)
+        is_cut = parts is not None and parts.is_partitioned(cursor)
+        return RawTable(
+            schema,
+            name,
+            columns_of(cursor, schema, name),
+            tuple(sink.key_properties),
+            parts if is_cut else None,
+        )
+
+    def _add_load_id(self, cursor: Cursor[Any], schema: str, name: str) -> None:
+        if LOAD_ID not in columns_of(cursor, schema, name):
+            add = sql.SQL("alter table {} add column if not exists {} bigint")
+            cursor.execute(add.format(sql.Identifier(schema, name), sql.Identifier(LOAD_ID)))
+
+    def _schema_of(self, sink: CopySink) -> str:
+        if sink.schema_name:
+            return str(sink.schema_name)
+        return str(self._connection().execute(sa.select(sa.func.current_schema())).scalar() or "public")
+
+    def _connection(self) -> Connection:
+        """The one connection of all loads, in autocommit: loads open their transactions themselves."""
+        if self._session is None:
+            engine = self._connector._engine  # noqa: SLF001 - the connector's only door to it
+            self._session = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        return self._session

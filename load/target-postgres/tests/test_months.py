@@ -1,0 +1,164 @@
+"""Months of a partitioned table: made with the first load, kept apart by a backfill, taken out when they are old."""
+
+# ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+from singer_sdk.exceptions import FatalSyncError
+
+from target_postgres_copy.months_cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ATTACHED = "select inhrelid::regclass::text from pg_inherits where inhparent = 'raw_data.trades'::regclass order by 1"
+
+
+def line(height: int, day: str) -> list[str]:
+    return [str(height), "n", f"{day} 12:00:00", "1", "1", "0"]
+
+
+def days(stream: Any, *wanted: str, first: int = 1) -> list[Any]:
+    return [message for at, day in enumerate(wanted, first) for message in stream.loaded(day, [line(at, day)])]
+
+
+@pytest.fixture
+def command(database: Any, tmp_path: Path) -> Any:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(database.config()))
+
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(main, ["--config", str(config), *arguments])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    return run
+
+
+def test_months_are_partitions_from_the_first_load(feed: Any, database: Any, trades: Any) -> None:
+    feed([*days(trades, "2023-12-31", "2024-01-01", "2024-01-31"), trades.schema()])
+
+    assert database.query(ATTACHED) == [("raw_data.trades_p2023_12",), ("raw_data.trades_p2024_01",)]
+    where = (
+        "select tableoid::regclass::text, array_agg(height order by height) from raw_data.trades group by 1 order by 1"
+    )
+    assert database.query(where) == [
+        ("raw_data.trades_p2023_12", [1]),
+        ("raw_data.trades_p2024_01", [2, 3]),
+    ]  # fmt: skip
+    # Each month has the table's two indexes, and no other or left-over constraint or default but the next load's.
+    made = [text for (text,) in database.query("select indexdef from pg_indexes where tablename = 'trades_p2024_01'")]
+    assert sorted(text.split(" USING ")[1] for text in made) == [
+        "brin (at) WITH (pages_per_range='32', autosummarize='on')",
+        "btree (height)",
+    ]
+    assert database.query("select 1 from pg_constraint where conrelid = 'raw_data.trades_p2024_01'::regclass") == []
+
+
+def test_a_read_of_one_day_looks_at_one_month(feed: Any, database: Any, trades: Any) -> None:
+    feed([*days(trades, *(f"2023-{month:02}-15" for month in range(1, 13))), trades.schema()])
+
+    plan = database.query("explain select * from raw_data.trades where at >= '2023-05-15Z' and at < '2023-05-16Z'")
+
+    assert "trades_p2023_05" in str(plan)
+    assert "trades_p2023_06" not in str(plan)
+
+
+def test_a_backfill_keeps_a_month_apart_until_its_last_day(feed: Any, database: Any, trades: Any) -> None:
+    feed([trades.schema(), *days(trades, "2024-01-29"), trades.schema()], backfill=True)
+    assert database.query("select count(*) from raw_data.trades") == [(0,)]
+    assert database.query("select indexdef from pg_indexes where tablename = 'trades_p2024_01'") == []
+
+    # A day that comes again replaces itself there too.
+    feed([*days(trades, "2024-01-29", "2024-01-30", first=7), trades.schema()], backfill=True)
+    assert database.query("select height from raw_data.trades_p2024_01 order by 1") == [(7,), (8,)]
+
+    feed([*days(trades, "2024-01-31", first=9), trades.schema()], backfill=True)
+
+    assert database.query("select height from raw_data.trades order by 1") == [(7,), (8,), (9,)]
+    assert len(database.query("select 1 from pg_indexes where tablename = 'trades_p2024_01'")) == 2
+    assert database.query("select 1 from pg_constraint where conrelid = 'raw_data.trades_p2024_01'::regclass") == []
+
+
+def test_a_backfill_that_goes_on_completes_what_it_leaves(feed: Any, database: Any, trades: Any) -> None:
+    """Early chains have months whose last days have no file."""
+    feed([*days(trades, "2023-11-02", "2023-12-09", "2024-02-10"), trades.schema()], backfill=True)
+
+    assert database.query(ATTACHED) == [("raw_data.trades_p2023_11",), ("raw_data.trades_p2023_12",)]
+
+
+def test_a_load_that_is_no_backfill_attaches_first(feed: Any, database: Any, trades: Any) -> None:
+    feed([*days(trades, "2024-01-09"), trades.schema()], backfill=True)
+    feed([*days(trades, "2024-01-10", first=2), trades.schema()])
+
+    assert database.query("select height from raw_data.trades order by 1") == [(1,), (2,)]
+
+
+@pytest.mark.parametrize("backfill", [False, True])
+def test_records_reach_months_that_are_apart(feed: Any, database: Any, trades: Any, *, backfill: bool) -> None:
+    feed([*days(trades, "2024-01-09"), trades.schema()], backfill=True)
+    record = trades.record(5, "2024-01-09T00:00:00Z")
+
+    feed([trades.schema(trades.day("2024-01-09", 1)), record, trades.schema()], backfill=backfill)
+
+    assert database.query("select height from raw_data.trades_p2024_01") == [(5,)]
+    assert database.query("select height from raw_data.trades") == ([] if backfill else [(5,)])
+
+
+def test_a_month_that_is_apart_gets_columns_that_came_later(feed: Any, database: Any, trades: Any) -> None:
+    feed([*days(trades, "2024-01-09"), trades.schema()], backfill=True)
+    trades.PROPERTIES = {**trades.PROPERTIES, "added": {"type": ["string", "null"]}}
+
+    feed([*days(trades, "2024-01-10", first=2), trades.schema()])
+
+    assert database.query("select height, added from raw_data.trades order by 1") == [(1, None), (2, None)]
+
+
+def test_a_backfill_checks_each_row_s_month(feed: Any, database: Any, trades: Any) -> None:
+    path = trades.file([line(1, "2024-01-09"), line(2, "2024-02-09")])
+
+    with pytest.raises(FatalSyncError, match=r"line 3"):
+        feed([trades.schema(trades.day("2024-01-09", 2)), trades.batch(path), trades.schema()], backfill=True)
+
+    assert database.tables() == ["load_ledger", "trades"]
+
+
+def test_months_are_listed_attached_and_taken_out(feed: Any, database: Any, trades: Any, command: Any) -> None:
+    feed([*days(trades, "2023-11-30", "2023-12-31"), trades.schema()])
+    feed([*days(trades, "2024-01-09", first=3), trades.schema()], backfill=True)
+    assert [text.split()[:2] + text.split()[-1:] for text in command("list").splitlines()] == [
+        ["trades", "2023-11", "attached"],
+        ["trades", "2023-12", "attached"],
+        ["trades", "2024-01", "yet"],
+    ]
+
+    assert command("attach", "--month", "2024-01") == "trades: attached 2024-01\n"
+    assert command("attach") == "No month is apart.\n"
+    assert "would take 2023-11 out" in command("detach", "--before", "2023-12", "--dry-run")
+    assert database.query("select height from raw_data.trades order by 1") == [(1,), (2,), (3,)]
+
+    assert command("detach", "--before", "2023-12") == "trades: took 2023-11 out, kept as trades_old_2023_11\n"
+    assert database.query("select height from raw_data.trades order by 1") == [(2,), (3,)]
+    assert database.query("select height from raw_data.trades_old_2023_11") == [(1,)]
+    command("detach", "--before", "2024-02", "--table", "trades", "--drop")
+    assert database.query("select height from raw_data.trades") == []
+    assert database.tables() == ["load_ledger", "trades", "trades_old_2023_11"]
+
+    # What was taken out is not looked for: a day that comes once more begins its month anew.
+    feed([*days(trades, "2023-11-30"), trades.schema()])
+    assert database.query("select height from raw_data.trades") == [(1,)]
+
+
+def test_an_unknown_table_is_one_sentence(database: Any, tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(database.config()))
+
+    result = CliRunner().invoke(main, ["--config", str(config), "list", "--table", "nothing"])
+
+    assert result.exit_code == 1
+    assert result.output == "Error: no partitioned table in schema raw_data: nothing; there are: none\n"

@@ -1,0 +1,216 @@
+"""A unit replaces itself, in one transaction, and a state waits for it."""
+
+# ruff: noqa: ANN401, S608 - fixtures, whose classes live in conftest, which tests do not import; SQL of tests' own names
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import redirect_stdout
+from typing import Any
+
+import pytest
+from singer_sdk.exceptions import FatalSyncError
+
+from target_postgres_copy.target import TargetPostgresCopy
+
+DAY = "2024-01-09"
+NEXT = "2024-01-10"
+
+
+def line(height: int, at: str = f"{DAY} 12:00:00", name: str = "n") -> list[str]:
+    return [str(height), name, at, "1", "1", "0"]
+
+
+def state(value: object) -> dict[str, Any]:
+    return {"type": "STATE", "value": {"at": value}}
+
+
+def heights(database: Any, table: str = "trades") -> list[int]:
+    return [height for (height,) in database.query(f"select height from raw_data.{table} order by height, name")]
+
+
+def ledger(database: Any) -> list[tuple[Any, ...]]:
+    return list(
+        database.query(
+            "select table_name, unit, range_column, range_from, range_to, channel, file, etag, sha256, rows_loaded, "
+            "rows_deleted from raw_data.load_ledger order by load_id"
+        )
+    )
+
+
+@pytest.fixture(params=["partitioned", "plain"])
+def stream(request: pytest.FixtureRequest, trades: Any, plain_trades: Any) -> Any:
+    return trades if request.param == "partitioned" else plain_trades
+
+
+def test_a_dump_replaces_a_dump(feed: Any, database: Any, stream: Any) -> None:
+    feed([*stream.loaded(DAY, [line(1), line(2), line(3)], sha256="a", file="day.tsv.gz", etag='"1"'), stream.schema()])
+    feed([*stream.loaded(NEXT, [line(4, f"{NEXT} 00:00:00")], sha256="b"), stream.schema()])
+    feed([*stream.loaded(DAY, [line(2), line(5)], sha256="c", file="day.tsv.gz", etag='"2"'), stream.schema()])
+
+    assert heights(database, stream.stream) == [2, 4, 5]
+    numbers = dict(database.query(f"select height, _line from raw_data.{stream.stream}"))
+    assert (numbers[2], numbers[5]) == (2, 3)
+    first, _, last = ledger(database)
+    bounds = (f"{DAY}T00:00:00+00:00", f"{NEXT}T00:00:00+00:00")
+    assert first == (stream.stream, f"{stream.stream}/{DAY}", "at", *bounds, "dumps", "day.tsv.gz", '"1"', "a", 3, 0)
+    assert last[6:] == ("day.tsv.gz", '"2"', "c", 2, 3)
+    # Each row can be led back to its load.
+    assert database.query(
+        f"select count(*) from raw_data.{stream.stream} "
+        "join raw_data.load_ledger on load_id = _load_id and unit = _unit"
+    ) == [(3,)]
+
+
+def test_a_dump_replaces_rows_of_the_api(feed: Any, database: Any, stream: Any) -> None:
+    """Whatever unit put them there, and those of other days stay."""
+    feed(
+        [
+            stream.schema(stream.heights(1, None)),
+            stream.record(1, f"{DAY}T23:59:59Z"),
+            stream.record(2, f"{DAY}T23:59:59.999999Z"),
+            stream.record(3, f"{NEXT}T00:00:00Z"),
+            stream.schema(),
+        ]
+    )
+
+    feed([*stream.loaded(DAY, [line(1, name="n1")]), stream.schema()])
+
+    rows = database.query(f"select height, _channel, _line from raw_data.{stream.stream} order by height")
+    assert rows == [(1, "dumps", 2), (3, "api", None)]
+
+
+@pytest.mark.parametrize(("again", "expected"), [([3, 4], [1, 2, 3, 4]), ([3], [1, 2, 3]), ([], [1, 2])])
+def test_a_height_range_replaces_itself(feed: Any, database: Any, stream: Any, again: Any, expected: Any) -> None:
+    def walk(first: int, stop: int | None, numbers: Any, hour: int) -> list[Any]:
+        records = [stream.record(number, f"{DAY}T{hour:02}:00:00Z", name=f"at {hour}") for number in numbers]
+        return [stream.schema(stream.heights(first, stop)), *records]
+
+    feed([*walk(1, 3, [1, 2], 1), *walk(3, None, [3, 4, 5], 1), stream.schema()])
+    feed([*walk(3, None, again, 2), stream.schema()])
+
+    assert heights(database, stream.stream) == expected
+    hours = database.query(f"select name from raw_data.{stream.stream} order by height")
+    assert hours == [("at 1",), ("at 1",), *[("at 2",)] * len(again)]
+
+
+def test_a_day_that_became_empty(feed: Any, database: Any, stream: Any) -> None:
+    feed([*stream.loaded(DAY, [line(1)]), *stream.loaded(NEXT, [line(2, f"{NEXT} 00:00:00")]), stream.schema()])
+    feed([stream.schema(stream.day(DAY, 0)), stream.schema()])
+
+    assert heights(database, stream.stream) == [2]
+
+
+def test_an_unchanged_file_is_left_alone(feed: Any, database: Any, stream: Any) -> None:
+    feed([*stream.loaded(DAY, [line(1), line(2)], sha256="a"), stream.schema()])
+    before = database.query(f"select ctid, xmin::text from raw_data.{stream.stream}")
+    missing = stream.file([])
+    missing.unlink()
+
+    feed([stream.schema(stream.day(DAY, 2, sha256="a")), stream.batch(missing), stream.schema()])
+
+    assert database.query(f"select ctid, xmin::text from raw_data.{stream.stream}") == before
+    assert len(ledger(database)) == 1
+
+
+def test_an_unchanged_file_is_loaded_if_rows_were_lost(feed: Any, database: Any, stream: Any) -> None:
+    messages = [*stream.loaded(DAY, [line(1), line(2)], sha256="a"), stream.schema()]
+    feed(messages)
+    database.query(f"delete from raw_data.{stream.stream} where height = 1")
+
+    feed(messages)
+
+    assert heights(database, stream.stream) == [1, 2]
+
+
+def test_an_unchanged_range_is_left_alone(feed: Any, database: Any, stream: Any) -> None:
+    messages = [
+        stream.schema(stream.heights(1, None)),
+        stream.record(1, f"{DAY}T00:00:00Z"),
+        stream.record(2, "2024-02-01T00:00:00Z"),
+        stream.schema(),
+    ]
+    feed(messages)
+    before = database.query(f"select ctid, xmin::text, _sdc_batched_at from raw_data.{stream.stream}")
+    feed(messages)
+
+    assert database.query(f"select ctid, xmin::text, _sdc_batched_at from raw_data.{stream.stream}") == before
+    assert len(ledger(database)) == 1
+
+
+def test_records_of_one_unit_in_many_batches(feed: Any, database: Any, stream: Any) -> None:
+    """All or nothing, however small the batches; the file's digest and rows are known for records too."""
+    records = [stream.record(number, f"{DAY}T00:00:00Z") for number in range(25)]
+
+    feed([stream.schema(stream.day(DAY, 25, sha256="a")), *records, stream.schema()], batch_size_rows=10)
+
+    assert heights(database, stream.stream) == list(range(25))
+    assert [row[9:] for row in ledger(database)] == [(25, 0)]
+
+
+def test_rows_outside_their_unit_are_refused(feed: Any, database: Any, stream: Any) -> None:
+    with pytest.raises(FatalSyncError, match=r"1 rows lie outside its range of height"):
+        feed([stream.schema(stream.heights(5, 6)), stream.record(6, f"{DAY}T00:00:00Z"), stream.schema()])
+
+    assert heights(database, stream.stream) == []
+
+
+def test_an_input_that_breaks_off_loads_no_half_unit(
+    feed: Any, database: Any, stream: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed([stream.schema(stream.heights(1, 3)), stream.record(1, f"{DAY}T00:00:00Z"), stream.schema(), state(1)])
+    out = feed(
+        [
+            stream.schema(stream.heights(1, 3)),
+            state(2),
+            stream.record(2, f"{DAY}T00:00:00Z"),
+        ]
+    )
+
+    assert heights(database, stream.stream) == [1]
+    assert out == ""
+    assert "the input ended before this unit did" in caplog.text
+
+
+def test_a_state_waits_for_the_units_that_were_open_when_it_came(feed: Any, stream: Any) -> None:
+    seen: list[str] = []
+
+    def messages() -> Any:
+        yield stream.schema()
+        yield stream.schema(stream.heights(1, 3))
+        yield stream.record(1, f"{DAY}T00:00:00Z")
+        yield state(1)
+        yield stream.record(2, f"{DAY}T00:00:00Z")
+        yield state(2)
+        yield stream.schema(stream.heights(3, 5))
+        yield stream.record(3, f"{DAY}T00:00:00Z")
+        yield state(3)
+
+    out = feed(messages())
+    seen = [json.loads(text)["at"] for text in out.splitlines()]
+    # The second unit never ended: the last state that is true says what the first one brought.
+    assert seen == [2]
+
+
+def test_a_state_follows_every_unit(database: Any, trades: Any) -> None:
+    told: list[tuple[str, list[int]]] = []
+    out = io.StringIO()
+
+    def messages() -> Any:
+        for number, day in enumerate([DAY, NEXT, "2024-02-01"], 1):
+            yield from trades.loaded(day, [line(number, f"{day} 00:00:00")])
+            yield state(number)
+            told.append((out.getvalue(), heights(database)))
+        yield trades.schema()
+
+    with redirect_stdout(out):
+        TargetPostgresCopy(config=database.config()).listen(json.dumps(message) for message in messages())  # type: ignore[arg-type]
+
+    written = ['{"at": 1}\n', '{"at": 1}\n{"at": 2}\n', '{"at": 1}\n{"at": 2}\n{"at": 3}\n']
+    assert told == [(text, list(range(1, number + 1))) for number, text in enumerate(written, 1)]
+
+
+def test_a_unit_that_is_not_described_is_one_sentence(feed: Any, stream: Any) -> None:
+    with pytest.raises(FatalSyncError, match=r"stream \w+: its x-unit lacks column, to"):
+        feed([stream.schema({"id": "x", "from": 1})])
