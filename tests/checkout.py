@@ -25,6 +25,7 @@ RUN_TIME_COLUMNS = (
     "_sdc_sequence",
     "_sdc_table_version",
     "_sdc_sync_started_at",
+    "_load_id",
     "marked_at",
     "dbt_updated_at",
 )
@@ -91,8 +92,10 @@ class Checkout:
         found: dict[str, tuple[int, str]] = {}
         with psycopg.connect(self.url("transformer")) as connection:
             names = connection.execute(
+                # The ledger is a log of runs: one that was killed and repeated says so there.
                 "select n.nspname, c.relname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace"
-                " where c.relkind in ('r', 'p') and not c.relispartition and n.nspname = any(%s) order by 1, 2",
+                " where c.relkind in ('r', 'p') and not c.relispartition and c.relname <> 'load_ledger'"
+                " and n.nspname = any(%s) order by 1, 2",
                 (list(SNAPSHOT_SCHEMAS),),
             ).fetchall()
             for schema, table in names:

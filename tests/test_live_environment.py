@@ -17,7 +17,7 @@ def messages(checkout: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Pa
     checkout.make("run")
     said = tmp_path_factory.mktemp("messages") / "tap.jsonl"
     said.write_text(checkout.run("meltano", "invoke", "tap-blockchair", TAP_BLOCKCHAIR__SELECT='["*_blocks.*"]').stdout)
-    assert '"RECORD"' in said.read_text()
+    assert '"BATCH"' in said.read_text()
     return said
 
 

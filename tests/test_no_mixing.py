@@ -61,6 +61,7 @@ def test_a_live_tap_refuses_the_simulator(checkout: Checkout) -> None:
     assert done.returncode != 0
     assert "serves simulated data, but data_origin is live" in done.stderr
     assert '"RECORD"' not in done.stdout
+    assert '"BATCH"' not in done.stdout
 
 
 def load(checkout: Checkout, *, data_origin: str) -> "subprocess.CompletedProcess[str]":

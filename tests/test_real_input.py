@@ -82,8 +82,8 @@ def as_stored(text: str, data_type: str) -> object:
         return int(text)
     if data_type == "boolean":
         return {"1": True, "0": False}[text]
-    if data_type == "timestamp without time zone":
-        return datetime.fromisoformat(text)
+    if data_type == "timestamp with time zone":
+        return datetime.fromisoformat(f"{text}+00:00")
     return text
 
 

@@ -14,9 +14,11 @@ BATCH_SETTING: th.Property[dict[str, object]] = th.Property(
                     "format",
                     th.StringType,
                     required=True,
-                    allowed_values=["tsv", "jsonl", "parquet"],
+                    allowed_values=["tsv", "jsonl", "parquet", "none"],
                     title="Batch format",
-                    description="tsv hands the verified dump file itself over; the others are the SDK's.",
+                    description=(
+                        "tsv hands the verified dump file itself over; jsonl and parquet are the SDK's. none: records."
+                    ),
                 ),
                 th.Property(
                     "compression",
@@ -61,6 +63,6 @@ BATCH_SETTING: th.Property[dict[str, object]] = th.Property(
     title="Batch configuration",
     description=(
         "Hand dump days over as files, in Singer BATCH messages (docs/units.md), to a loader that understands the "
-        "format. Unset or {}: RECORD messages, for any loader. The API's rows are always records."
+        "format. Unset, {} or format none: RECORD messages, for any loader. The API's rows are always records."
     ),
 )

@@ -44,8 +44,9 @@ class TapBlockchair(Tap):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Add the checks that a JSON schema cannot express; keys are protected before anything can print them."""
         protect(self.config.get("api_key"), self.config.get("dumps_key"))
-        # An orchestrator whose plugins inherit settings has no other way to unset an object.
-        if self._config.get("batch_config") == {}:
+        # A Meltano plugin that inherits settings has no other way to unset them.
+        batches = self._config.get("batch_config")
+        if batches == {} or (batches and batches.get("encoding", {}).get("format") == "none"):
             del self._config["batch_config"]
         try:
             errors = super()._validate_config(raise_errors=raise_errors)

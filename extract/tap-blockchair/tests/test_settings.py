@@ -86,8 +86,11 @@ def test_streams_by_tip() -> None:
     }
 
 
-def test_an_empty_batch_setting_is_none() -> None:
-    tap = TapBlockchair(config={"batch_config": {}, "channel": "dumps"})
+@pytest.mark.parametrize(
+    "setting", [{}, {"encoding": {"format": "none", "compression": "gzip"}, "storage": {"root": "file:///x"}}]
+)
+def test_a_batch_setting_that_says_records(setting: Any) -> None:
+    tap = TapBlockchair(config={"batch_config": setting, "channel": "dumps"})
     assert tap.streams["bitcoin_blocks"].get_batch_config(tap.config) is None
 
 

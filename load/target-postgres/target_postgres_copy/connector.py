@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects.postgresql import TIMESTAMP
@@ -21,7 +23,6 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import psycopg
     from singer_sdk.sql.connector import FullyQualifiedName, JSONSchemaToSQL
     from sqlalchemy import Connection, Engine, Table
 
@@ -117,4 +118,9 @@ def _use_utc(connection: Any, _record: object) -> None:  # noqa: ANN401 - any dr
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("set time zone 'UTC'")
+        # So that a server at work, or waiting for a lock, gives up soon after its loader was killed.
+        with suppress(psycopg.errors.InvalidParameterValue):  # on systems that cannot look
+            cursor.execute(
+                "select set_config(name, '1s', false) from pg_settings where name = 'client_connection_check_interval'"
+            )
     connection.autocommit = autocommit

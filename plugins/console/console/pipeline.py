@@ -19,6 +19,8 @@ PLUGINS = ("tap-coingecko", "tap-blockchair", "target-postgres", "dbt-postgres")
 BLOCKS = ("tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres", "dbt-postgres:build")
 
 _PATIENCE_SECONDS = 15
+# The second is the loader's setting, so that its ledger names the run.
+_RUN_ID_VARIABLES = (RUN_ID_VARIABLE, "TARGET_POSTGRES_RUN_ID")
 _PLUGIN_FILES = (
     "extract/extractors.meltano.yml",
     "load/loaders.meltano.yml",
@@ -108,7 +110,7 @@ class Meltano:
         child = subprocess.Popen(
             [self.project.program("meltano"), "--env-file", env_file, "--log-format", "json", *arguments],
             cwd=self.project.root,
-            env={**self.environ, RUN_ID_VARIABLE: self.run_id, "NO_COLOR": "1"},
+            env={**self.environ, **dict.fromkeys(_RUN_ID_VARIABLES, self.run_id), "NO_COLOR": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
