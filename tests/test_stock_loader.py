@@ -1,0 +1,75 @@
+"""The loader that ours is built on, in its place: the same world gives the same marts, row by row."""
+
+import pytest
+
+from checkout import RUN_TIME_COLUMNS, Checkout
+
+# Over the end of a month, so that our tables have two partitions.
+WORLD = {
+    "SIMULATOR_START": "2025-01-30",
+    "SIMULATOR_DAYS": "3",
+    "SIMULATOR_BLOCKS_PER_DAY": "6",
+    "SIMULATOR_TRANSACTIONS_PER_BLOCK": "4",
+}
+STOCK = "target-postgres--stock"
+
+Rows = dict[str, list[str]]
+
+
+def marts(checkout: Checkout) -> Rows:
+    """Every row of every mart, as text in an order of its own."""
+    names = checkout.sql("select tablename::text from pg_tables where schemaname = 'analytics'")
+    return {
+        str(name): [
+            str(row)
+            for (row,) in checkout.sql(
+                f'select (to_jsonb(t) - %s::text[])::text as line from analytics."{name}" as t order by line',  # noqa: S608
+                list(RUN_TIME_COLUMNS),
+            )
+        ]
+        for (name,) in names
+    }
+
+
+@pytest.fixture(scope="module")
+def ours(checkout: Checkout) -> Rows:
+    """The marts of a run with our loader."""
+    checkout.make("run", **WORLD)
+    return marts(checkout)
+
+
+@pytest.fixture(scope="module")
+def stock(checkout: Checkout, ours: Rows) -> Rows:
+    """The marts of the same world, at the same moment, with the stock loader and an empty warehouse."""
+    checkout.run("warehouse", "reset", "--yes")  # the bookmarks too
+    checkout.run("warehouse", "start")
+    far = "alter role loader set timezone = 'Asia/Tokyo'"  # what the plugin's own zone is to win over
+    checkout.run("warehouse", "psql", "--role", "admin", "-c", far)
+    blocks = ("tap-coingecko", STOCK, "tap-blockchair--records", STOCK, "dbt-postgres:build")
+    checkout.run("meltano", "run", *blocks)
+    return marts(checkout)
+
+
+def test_the_world_fills_every_mart(checkout: Checkout, ours: Rows) -> None:
+    assert [name for name, rows in ours.items() if not rows] == []
+    assert len(ours["fct_blocks"]) == 3 * 3 * 6
+    months = "select count(distinct tableoid) from raw_data.bitcoin_transactions"
+    assert checkout.sql(months) == [(2,)]
+
+
+def test_a_run_does_not_install_the_stock_loader(checkout: Checkout, ours: Rows) -> None:
+    assert not list((checkout.root / ".meltano/loaders").glob("*stock*"))
+
+
+def test_the_stock_loader_did_load(checkout: Checkout, stock: Rows) -> None:
+    """Not ours, which would have made these tables in another way."""
+    columns = "select {} from information_schema.columns where table_schema = 'raw_data' and column_name = '{}'"
+    assert checkout.sql(columns.format("count(*)", "_load_id"), role="loader") == [(0,)]
+    types = checkout.sql(columns.format("distinct data_type", "time"), role="loader")
+    assert types == [("timestamp without time zone",)]
+
+
+def test_both_loaders_give_the_same_marts(ours: Rows, stock: Rows) -> None:
+    assert stock.keys() == ours.keys()
+    for name, rows in ours.items():
+        assert stock[name] == rows, name
