@@ -114,8 +114,11 @@ class Load:
         if self._table.partitions is not None:
             merge = PartitionMerge(self._run, self._table, staging.identifier)
             return merge.replace(unit) if unit is not None else merge.merge()
-        gone = upsert.delete_range(self._cursor, self._table, unit, staging.identifier) if unit is not None else 0
-        counts = upsert.upsert(self._cursor, staging.identifier, self._table, staging.columns)
+        gone, columns = 0, staging.columns
+        if unit is not None:
+            gone = upsert.delete_range(self._cursor, self._table, unit, staging.identifier)
+            columns = list(self._table.columns)  # a row is replaced whole: what the unit lacks is null in it
+        counts = upsert.upsert(self._cursor, staging.identifier, self._table, columns)
         return counts.inserted + counts.updated, gone + counts.updated
 
     def _is_unchanged(self, unit: Unit) -> bool:

@@ -81,6 +81,17 @@ def test_a_dump_replaces_rows_of_the_api(feed: Any, database: Any, stream: Any) 
     assert rows == [(1, "dumps", 2), (3, "api", None)]
 
 
+def test_a_column_that_the_dump_lacks_becomes_null(feed: Any, database: Any, stream: Any) -> None:
+    """Although the row with the same key had it from the API."""
+    feed([stream.schema(stream.heights(1, None)), stream.record(1, f"{DAY}T12:00:00Z", flag=1), stream.schema()])
+    assert database.query(f"select flag from raw_data.{stream.stream}") == [(1,)]
+
+    file = stream.file([line(1, name="n1")[:-1]], stream.HEADER[:-1])
+    feed([stream.schema(stream.day(DAY, 1)), stream.batch(file), stream.schema()])
+
+    assert database.query(f"select flag, _channel from raw_data.{stream.stream}") == [(None, "dumps")]
+
+
 @pytest.mark.parametrize(("again", "expected"), [([3, 4], [1, 2, 3, 4]), ([3], [1, 2, 3]), ([], [1, 2])])
 def test_a_height_range_replaces_itself(feed: Any, database: Any, stream: Any, again: Any, expected: Any) -> None:
     def walk(first: int, stop: int | None, numbers: Any, hour: int) -> list[Any]:

@@ -1,0 +1,42 @@
+"""Two hundred months: what the planner looks at."""
+
+# ruff: noqa: ANN401, S608 - fixtures, whose classes live in conftest; SQL of the test's own words
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from target_postgres_copy.partitions import PartitionedTable
+from target_postgres_copy.units import Partitioning, month_of, next_month
+
+
+def test_two_hundred_months(database: Any) -> None:
+    table = PartitionedTable("raw_data", "trades", Partitioning("at", ("height",)))
+    with database.server.connect(database.name) as connection:
+        cursor = connection.cursor()
+        with connection.transaction():
+            table.create(cursor, {"height": "bigint", "at": "timestamptz", "_line": "bigint"})
+            start = month_of(connection.execute("select '2009-01-03Z'::timestamptz").fetchone()[0])
+            for _ in range(200):
+                table.attach(cursor, table.create_month(cursor, start))
+                start = next_month(start)
+
+        def tables(query: str) -> list[str]:
+            (plan,) = cursor.execute(f"explain (format json, analyze) {query}").fetchone()
+            return [part.split('"')[0] for part in json.dumps(plan).split('"Relation Name": "')[1:]]
+
+        # Watermarks as literals: one month is looked at, and the others are not even planned.
+        day = "at >= '2020-02-29Z' and at < '2020-03-01Z'"
+        assert tables(f"select * from raw_data.trades where {day}") == ["trades_p2020_02"]
+        assert set(tables(f"delete from raw_data.trades where {day}")) == {"trades", "trades_p2020_02"}
+        # As parameters they are left out when the query begins.
+        cursor.execute("set plan_cache_mode = force_generic_plan")
+        cursor.execute(
+            "prepare day (timestamptz, timestamptz) as select * from raw_data.trades where at >= $1 and at < $2"
+        )
+        assert tables("execute day ('2020-02-29Z', '2020-03-01Z')") == ["trades_p2020_02"]
+        # A height says nothing of the month: every month's index is asked, and no month is read through.
+        found = tables("select * from raw_data.trades where height = 5")
+        assert len(found) == len(set(found)) == 200
+        assert len(table.months(cursor)) == 200
