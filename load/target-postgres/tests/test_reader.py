@@ -27,7 +27,7 @@ REFUSED_MORE = ['{"a":NaN}', '{"a":Infinity}', '{"a":-Infinity}', '{"a":"\\ud800
 REFUSED_AS_A_LINE = [
     '{"a":' + "9" * 5000 + "}",
     '{"a":1e999999999999999999999}',
-    '{"a":' + "[" * 5000 + "]" * 5000 + "}",
+    '{"a":' + "[" * 100_000 + "]" * 100_000 + "}",
 ]
 # These are JSON, and no messages.
 NO_MESSAGES = ["[1]", '"x"', "null", "5"]
