@@ -25,6 +25,7 @@ QUIRKS: Final = {
     "final-newline": "dump files end with a line end",
     "lagging-tables": "Ethereum's tables trail context.state by 6 blocks",
     "london-columns": "Ethereum's dumps end with the columns that London added",
+    "mempool": "payments of the block to come wait in the mempool, which is empty otherwise",
     "missing-columns": "dumps lack their column time",
     "nonce-strings": "nonces of Ethereum's transactions are strings in the API",
     "past-update": "next_major_update lies in the past",

@@ -8,13 +8,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.blockchair.chain_now import ChainNow
 from simulator.blockchair.chains import COIN
 from simulator.blockchair.columns import Column, Json, Money, api_value
+from simulator.blockchair.dashboards import Dashboards
 from simulator.blockchair.envelope import ERRORS, Answer, failure, respond
 from simulator.blockchair.ethereum_model import ETHER
+from simulator.blockchair.mempool import mempool_stats, mempool_tables
 from simulator.blockchair.parameters import ETHEREUM
 from simulator.blockchair.query import DEFAULT_LIMIT, BadRequestError, Query, QueryReader
 from simulator.blockchair.quotas import OverLimitError, Quotas
+from simulator.blockchair.ranges import ranges_of
 from simulator.blockchair.snapshots import Snapshot, snapshots_of
 from simulator.blockchair.stats import ethereum_stats, utxo_stats
 from simulator.blockchair.tables import TABLES
@@ -26,7 +30,6 @@ if TYPE_CHECKING:
     from fastapi import Response
 
     from simulator.blockchair.table import Table
-    from simulator.blockchair.transactions import Output
     from simulator.blockchair.world import World
     from simulator.prices import PriceSource
 
@@ -57,7 +60,8 @@ class Api:
         self._world = world
         self._prices = prices
         self._money = {chain: Money(prices, chain, ETHER if chain == ETHEREUM else COIN) for chain in world.chains}
-        self._endpoints: dict[tuple[str, str], Endpoint] = {}
+        self._dashboards = Dashboards(self._moment, prices, self._money, self._row)
+        self._endpoints: dict[tuple[str, str], Endpoint] = {("range", ""): self._ranges}
         for (chain, name), table in TABLES.items():
             if table.in_api and chain in world.chains:
                 self._endpoints[chain, name] = self._table(table)
@@ -65,6 +69,8 @@ class Api:
             self._endpoints[chain, "stats"] = self._stats
             if chain != ETHEREUM:
                 self._endpoints[chain, "outputs"] = self._table(api_outputs(chain))
+            for waiting in mempool_tables(chain):
+                self._endpoints[chain, waiting.name] = self._mempool(waiting)
             for view in snapshots_of(chain):
                 self._endpoints[chain, view.name] = self._view(view)
 
@@ -89,7 +95,7 @@ class Api:
         return self._respond(chain, answer, now)
 
     def _found(self, chain: str, rest: str, parameters: Mapping[str, str], now: datetime) -> Answer:
-        endpoint = self._endpoints.get((chain, rest))
+        endpoint = self._endpoints.get((chain, rest)) or self._dashboards.endpoint(chain, rest)
         if endpoint is None:
             return failure(404, f"Unknown endpoint /{chain}/{rest}")
         try:
@@ -129,8 +135,11 @@ class Api:
             now: The simulated instant, UTC.
         """
         chain, _, rest = path.strip("/").partition("/")
-        lists = rest != "stats"
-        paging: dict[str, Json] = {"limit": DEFAULT_LIMIT, "offset": 0, "rows": 0, "total_rows": 0} if lists else {}
+        paging: dict[str, Json] = {"limit": DEFAULT_LIMIT, "offset": 0, "rows": 0, "total_rows": 0}
+        if rest.startswith("dashboards/"):
+            paging = {"results": 0}
+        elif rest in ("stats", ""):
+            paging = {}
         empty: Json = None if data is None else []
         return self._respond(chain, Answer(data=empty, paging=paging, state=self._state(chain, now)), now)
 
@@ -145,25 +154,35 @@ class Api:
         tip = blocks[-1].id if blocks else self._world.first_height(chain) - 1
         return {"state": tip, "state_layer_2": tip} if chain == ETHEREUM else {"state": tip}
 
+    def _moment(self, chain: str, now: datetime) -> ChainNow:
+        blocks = self._world.blocks_until(chain, now)
+        full = "mempool" in self._quirks
+        return ChainNow(world=self._world, chain=chain, now=now, blocks=blocks, has_mempool=full)
+
+    def _ranges(self, _: str, __: Mapping[str, str], now: datetime) -> Answer:  # noqa: ARG002 - an endpoint takes it
+        return Answer(data=ranges_of(self._world), source="A")
+
     def _stats(self, chain: str, _: Mapping[str, str], now: datetime) -> Answer:
         compute = ethereum_stats if chain == ETHEREUM else utxo_stats
         data = compute(self._world, chain, now, self._prices)
+        data |= mempool_stats(self._moment(chain, now), self._prices.spot(chain, now))
         return Answer(data=data, source="A", duration=_STATS_DURATION, shown_duration="Ignore")
 
     def _table(self, table: Table) -> Endpoint:
         money = self._money[table.chain]
-        reader = QueryReader(table.api_columns, table.sort, money)
+        reader = QueryReader(table.columns, table.sort, money)
 
         def answer(chain: str, parameters: Mapping[str, str], now: datetime) -> Answer:
             query = reader.read(parameters, now)
-            blocks = self._world.blocks_until(chain, now)
+            at = self._moment(chain, now)
+            blocks = at.blocks
             if "lagging-tables" in self._quirks and chain == ETHEREUM:
                 blocks = blocks[:-_LAG]
             whole = bool(query.equalities & table.whole_by)
             if table.in_dumps:
                 rows = [row for block in self._within(blocks, query, table) for row in table.rows(block)]
                 return self._page(query, query.matching(rows), (table.api_columns, money, table.cost), whole=whole)
-            found = query.matching(self._outputs(blocks, query, table))
+            found = query.matching(self._outputs(at, query, table))
             return self._page(query, found, (table.api_columns, money, table.cost), whole=whole, outputs=True)
 
         return answer
@@ -180,26 +199,33 @@ class Api:
                 stop = min(stop, bisect_right(blocks, int(high), key=first))
         return blocks[start:stop]
 
-    def _outputs(self, blocks: Sequence[Any], query: Query, table: Table) -> list[OutputNow]:
+    def _outputs(self, at: ChainNow, query: Query, table: Table) -> list[OutputNow]:
         """Outputs with the spending that has come; asked for by the spending block, only those spent there."""
-        tip = blocks[-1].id if blocks else -1
-
-        def seen(output: Output) -> OutputNow:
-            spending = output.spending
-            return OutputNow(output, spending if spending is not None and spending.block_id <= tip else None)
-
         low, high = query.bounds.get("spending_block_id", (None, None))
         if low is not None or high is not None:
-            first = blocks[0].id if blocks else 0
+            first = at.blocks[0].id if at.blocks else 0
             start = 0 if low is None else max(int(low) - first, 0)
-            spent = blocks[start : len(blocks) if high is None else max(int(high) - first + 1, 0)]
-            return [seen(one.spent) for block in spent for tx in block.transactions for one in tx.inputs]
+            spent = at.blocks[start : len(at.blocks) if high is None else max(int(high) - first + 1, 0)]
+            inputs = [one for block in spent for tx in block.transactions for one in tx.inputs]
+            return [*(at.output(one.spent) for one in inputs), *at.claimed()]
         older = self._world.opening_outputs(table.chain)
-        inside = self._within(blocks, query, table)
+        inside = self._within(at.blocks, query, table)
         return [
-            *(seen(output) for output in older),
-            *(seen(output) for block in inside for output in table.rows(block)),  # type: ignore[arg-type]
+            *(at.output(output) for output in older),
+            *(at.output(output) for block in inside for output in table.rows(block)),  # type: ignore[arg-type]
         ]
+
+    def _mempool(self, table: Table) -> Endpoint:
+        money = self._money[table.chain]
+        reader = QueryReader(table.columns, table.sort, money)
+
+        def answer(chain: str, parameters: Mapping[str, str], now: datetime) -> Answer:
+            query = reader.read(parameters, now)
+            found = query.matching(list(table.rows(self._moment(chain, now))))
+            whole, outputs = bool(query.equalities & table.whole_by), table.name.endswith("outputs")
+            return self._page(query, found, (table.api_columns, money, table.cost), whole=whole, outputs=outputs)
+
+        return answer
 
     def _view(self, view: Snapshot) -> Endpoint:
         money = self._money[view.chain]

@@ -57,6 +57,10 @@ class Filter(enum.Enum):
     TIME = enum.auto()
     PREFIX = enum.auto()
     """`^` and what the text begins with."""
+    SUBSTRING = enum.auto()
+    """`~` and what the bytes or the text hold somewhere."""
+    TEXT = enum.auto()
+    """The text itself, or `~` and a part of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +77,7 @@ class Column:
         in_api: Whether the API has it.
         in_dumps: Whether dumps have it.
         order: Takes what rows are sorted by from a row, where that is not the value.
+        searched: Takes what filters by prefix or substring look at from a row, where that is not the value.
         london: Added with Ethereum's London upgrade; dumps have it only where a switch says so, at the end.
     """
 
@@ -85,6 +90,7 @@ class Column:
     in_api: bool = True
     in_dumps: bool = True
     order: Callable[[Any], Any] | None = None
+    searched: Callable[[Any], Any] | None = None
     london: bool = False
 
     def rank(self, row: object) -> tuple[bool, Any]:

@@ -8,7 +8,17 @@ from simulator.blockchair.columns import Column, Filter, Kind
 from simulator.blockchair.ethereum_calls import calls_of, place_in_tree
 from simulator.blockchair.ethereum_model import ETHER
 from simulator.blockchair.parameters import ETHEREUM
-from simulator.blockchair.table import Table, column, height, integer, itself, text, time_columns, with_usd
+from simulator.blockchair.table import (
+    Table,
+    column,
+    height,
+    integer,
+    itself,
+    searched_bytes,
+    text,
+    time_columns,
+    with_usd,
+)
 from simulator.blockchair.tokens import first_transfer, transfers_of
 
 if TYPE_CHECKING:
@@ -52,6 +62,7 @@ _ETHEREUM_BLOCKS: Final = (
     *with_usd("fee_total", kind=Kind.WEI),
     column("burned_total", Kind.WEI, filter=Filter.RANGE, sortable=True, london=True),
     *with_usd("reward", kind=Kind.WEI),
+    searched_bytes("extra_data_bin", lambda block: bytes.fromhex(block.extra_data_hex)),
 )
 
 _ETHEREUM_TRANSACTIONS: Final = (
@@ -116,7 +127,7 @@ _CALLS: Final = (
     integer("depth"),
     *time_columns(),
     column("failed", Kind.FLAG, filter=Filter.EQUALITY),
-    text("fail_reason", filter=Filter.EQUALITY),
+    text("fail_reason", filter=Filter.TEXT),
     text("type", filter=Filter.EQUALITY),
     _prefixed("sender"),
     _prefixed("recipient"),

@@ -163,9 +163,15 @@ class QueryReader:
             return _time_test(column, expression, now)
         if column.filter is Filter.RANGE:
             return _number_test(column, expression, self._money)
+        searched = column.searched or column.get
         if column.filter is Filter.PREFIX and expression.startswith("^"):
             start = expression[1:].lower()
-            return lambda row: (column.get(row) or "").startswith(start)
+            return lambda row: (searched(row) or "").startswith(start)
+        if column.filter in (Filter.SUBSTRING, Filter.TEXT) and expression[:1] == "~" != expression:
+            part = expression[1:] if column.filter is Filter.TEXT else expression[1:].encode()
+            return lambda row: part in (searched(row) or part[:0])
+        if column.filter is Filter.TEXT:
+            return _equality(column, expression)
         raise BadRequestError(f"Cannot filter by {column.name}")
 
 

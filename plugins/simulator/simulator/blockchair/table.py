@@ -25,7 +25,7 @@ class Table:
         name: The table's name in paths and file names.
         unit: Base units in a coin.
         rows: Takes a block apart into this table's rows, in chain order.
-        columns: The API's order; dumps leave some out and put London's at the end.
+        columns: The API's order; dumps leave some out and put London's at the end. Some exist for filters only.
         in_api: Whether the API offers it (inputs it does not).
         cost: Points of a plain request.
         whole_by: Columns for which equality returns the whole match, past any limit (contract 2.4).
@@ -82,6 +82,11 @@ def hash_column(name: str, get: str | Callable[[Any], object] = "") -> Column:
 def text(name: str, get: str | Callable[[Any], object] = "", **more: object) -> Column:
     """Plain text."""
     return column(name, Kind.TEXT, get, **more)
+
+
+def searched_bytes(name: str, get: Callable[[Any], bytes]) -> Column:
+    """A column that exists for filters only: bytes of which a part can be asked for (contract 2.2)."""
+    return column(name, Kind.TEXT, get, filter=Filter.SUBSTRING, in_api=False, in_dumps=False)
 
 
 def time_columns() -> tuple[Column, Column]:

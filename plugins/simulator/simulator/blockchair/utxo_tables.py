@@ -18,11 +18,13 @@ from simulator.blockchair.table import (
     integer,
     itself,
     rate,
+    searched_bytes,
     text,
     time_columns,
     with_usd,
 )
 from simulator.blockchair.times import DAY
+from simulator.blockchair.wallets import NULLDATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -73,6 +75,7 @@ def _utxo_blocks(*, segwit: bool) -> tuple[Column, ...]:
         *with_usd("reward"),
         column("guessed_miner", Kind.TEXT, filter=Filter.EQUALITY, sortable=True),
         *(() if segwit else (column("is_aux", Kind.FLAG, filter=Filter.EQUALITY),)),
+        searched_bytes("coinbase_data_bin", lambda block: block.coinbase.coinbase_data),
     )
 
 
@@ -108,7 +111,11 @@ def _output(at: str = "") -> tuple[Column, ...]:
     def of(name: str) -> str:
         return at + name
 
-    script = attrgetter(of("script"))
+    script, kind = attrgetter(of("script")), attrgetter(of("type"))
+
+    def data(row: object) -> str:
+        """The script of an output that carries data; only these can be searched."""
+        return script(row).hex() if kind(row) == NULLDATA else ""
 
     return (
         integer("block_id", of("block_id")),
@@ -119,7 +126,7 @@ def _output(at: str = "") -> tuple[Column, ...]:
         column("value_usd", Kind.USD, of("value"), when=attrgetter(of("time")), filter=Filter.RANGE, sortable=True),
         column("recipient", Kind.TEXT, of("recipient"), filter=Filter.EQUALITY),
         column("type", Kind.TEXT, of("type"), filter=Filter.EQUALITY),
-        text("script_hex", lambda row: script(row).hex()),
+        text("script_hex", lambda row: script(row).hex(), filter=Filter.PREFIX, searched=data),
         column("is_from_coinbase", Kind.FLAG, of("is_from_coinbase"), filter=Filter.EQUALITY),
         column("is_spendable", Kind.TERNARY, of("spendable"), filter=Filter.EQUALITY),
     )
@@ -237,6 +244,7 @@ def _outputs_now(*, segwit: bool) -> tuple[Column, ...]:
         *((text("spending_witness", _witness),) if segwit else ()),
         integer("lifespan", _spent("lifespan")),
         column("cdd", Kind.REAL, "coin_days", filter=Filter.RANGE, sortable=True),
+        searched_bytes("script_bin", lambda row: row.output.script if row.output.type == NULLDATA else b""),
     )
 
 

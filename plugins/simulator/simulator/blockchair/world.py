@@ -162,18 +162,42 @@ class World:
             return sum(ledger.opening.values())
         return sum(output.value for output in ledger.opening)
 
+    def block_to_come(self, chain: str, now: datetime) -> AnyBlock:
+        """The block that arrives next: what it confirms has not been confirmed yet."""
+        arrived = len(self.blocks_until(chain, now))
+        ledger = self._ledgers[chain]
+        ledger.grow(arrived // self.parameters.blocks_per_day + 1)
+        return ledger.blocks[arrived]
+
     def holders(self, chain: str, now: datetime) -> list[Holder]:
         """Addresses with a balance at an instant, the richest first."""
         blocks = self.blocks_until(chain, now)
         with self._lock:
-            book = self._books.get(chain)
-            if book is None or book.blocks > len(blocks):
-                book = self._books[chain] = self._opening_book(chain)
-            for block in blocks[book.blocks :]:
-                _enter(book, block)
-            book.blocks = len(blocks)
+            book = self._book_after(chain, blocks)
             rich = [Holder(**vars(holder)) for holder in book.holders.values() if holder.balance > 0]
         return sorted(rich, key=lambda holder: (-holder.balance, holder.address))
+
+    def holder(self, chain: str, address: str, now: datetime) -> Holder | None:
+        """What an address holds at an instant, be that nothing any more; None if it never held or did anything."""
+        blocks = self.blocks_until(chain, now)
+        with self._lock:
+            found = self._book_after(chain, blocks).holders.get(address)
+            return None if found is None else Holder(**vars(found))
+
+    def opening_balance(self, address: str) -> int:
+        """Wei that an address of Ethereum held before the world's first block."""
+        ledger = self._ledgers[ETHEREUM]
+        return ledger.opening.get(address, 0) if isinstance(ledger, EthereumLedger) else 0
+
+    def _book_after(self, chain: str, blocks: Sequence[AnyBlock]) -> _Book:
+        """The balances after so many blocks; whoever asks holds the lock."""
+        book = self._books.get(chain)
+        if book is None or book.blocks > len(blocks):
+            book = self._books[chain] = self._opening_book(chain)
+        for block in blocks[book.blocks :]:
+            _enter(book, block)
+        book.blocks = len(blocks)
+        return book
 
     def _opening_book(self, chain: str) -> _Book:
         book = _Book()
