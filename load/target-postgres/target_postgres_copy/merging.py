@@ -8,6 +8,7 @@ from psycopg import sql
 
 from target_postgres_copy.tables import comma, count, in_range
 from target_postgres_copy.units import UnitError, month_of
+from target_postgres_copy.upsert import remove_repeated, same_key
 
 if TYPE_CHECKING:
     from psycopg import Cursor
@@ -45,7 +46,7 @@ class PartitionMerge:
             How many rows were inserted and how many removed; none of both if they are the same.
         """
         months = self._months_of_rows()
-        places = [self._table.identifier, *(self._partitions.id_of(month) for month in self._apart())]
+        places = self._places()
         condition = in_range(unit)
         if self._is_same(places, condition):
             return 0, 0
@@ -67,19 +68,10 @@ class PartitionMerge:
         months = self._months_of_rows()
         deleted = 0
         if self._table.keys:
-            same = sql.SQL(" and ").join(
-                sql.SQL("old.{0} = new.{0}").format(sql.Identifier(key)) for key in self._table.keys
-            )
-            # Of rows with the same key in one batch, the last one counts.
-            self._cursor.execute(
-                sql.SQL("delete from {0} as old using {0} as new where {1} and old.ctid < new.ctid").format(
-                    self._staged, same
-                )
-            )
-            for place in [self._table.identifier, *(self._partitions.id_of(month) for month in self._apart())]:
-                self._cursor.execute(
-                    sql.SQL("delete from {} as old using {} as new where {}").format(place, self._staged, same)
-                )
+            remove_repeated(self._cursor, self._staged, self._table.keys)
+            delete = sql.SQL("delete from {} as held using {} as new where {}")
+            for place in self._places():
+                self._cursor.execute(delete.format(place, self._staged, same_key(self._table.keys)))
                 deleted += self._cursor.rowcount
         return self._insert(months), deleted
 
@@ -107,8 +99,10 @@ class PartitionMerge:
             return month
         return self._partitions.attach(self._cursor, month)
 
-    def _apart(self) -> list[Month]:
-        return [month for month in self._partitions.months(self._cursor) if not month.attached]
+    def _places(self) -> list[sql.Identifier]:
+        """Where rows may be: in the table, and in months that are kept apart."""
+        apart = [month for month in self._partitions.months(self._cursor) if not month.attached]
+        return [self._table.identifier, *map(self._partitions.id_of, apart)]
 
     def _is_same(self, places: list[sql.Identifier], condition: sql.Composable) -> bool:
         held = sql.SQL(" union all ").join(

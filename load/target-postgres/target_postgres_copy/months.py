@@ -84,7 +84,7 @@ class MonthLoad:
                 if not self._into_existing(month):
                     return False
             if self._unit.ends_month:
-                self._attach_apart()
+                self._attach_apart(self._start)
         return True
 
     def _into_new(self) -> None:
@@ -174,8 +174,8 @@ class MonthLoad:
                 with self._months.locked(self._cursor, start):
                     self._attach_apart(start)
 
-    def _attach_apart(self, start: datetime | None = None) -> None:
-        month = self._months.month(self._cursor, start or self._start)
+    def _attach_apart(self, start: datetime) -> None:
+        month = self._months.month(self._cursor, start)
         if month is not None and not month.attached:
             self._attach(month)
 

@@ -7,7 +7,6 @@ not attached yet: whoever reads the parent does not see it, and it has no index,
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,11 +15,12 @@ from psycopg import sql
 from singer_sdk.exceptions import FatalSyncError
 
 from target_postgres_copy.lineage import LINE
-from target_postgres_copy.tables import columns_of
+from target_postgres_copy.tables import columns_of, locked
 from target_postgres_copy.units import Partitioning, next_month
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from psycopg import Cursor
 
@@ -201,16 +201,9 @@ class PartitionedTable:
         """Name the sequence that numbers a file's rows."""
         return sql.Identifier(self.schema, f"{month.name}_line_seq")
 
-    @contextmanager
-    def locked(self, cursor: Cursor[Any], start: datetime) -> Iterator[None]:
-        """Let no other session load into a month meanwhile; the lock ends with the session at the latest."""
-        key = [self.schema, self.month_name(start)]
-        cursor.execute("select pg_advisory_lock(hashtext(%s), hashtext(%s))", key)
-        try:
-            yield
-        finally:
-            if not cursor.connection.closed:
-                cursor.execute("select pg_advisory_unlock(hashtext(%s), hashtext(%s))", key)
+    def locked(self, cursor: Cursor[Any], start: datetime) -> AbstractContextManager[None]:
+        """Let no other session load into a month meanwhile."""
+        return locked(cursor, self.schema, self.month_name(start))
 
     def lock_until_commit(self, cursor: Cursor[Any], start: datetime) -> None:
         """Let no other session load into a month until the transaction ends."""

@@ -116,7 +116,7 @@ def remove_repeated(cursor: Cursor[Any], staged: sql.Identifier, keys: Sequence[
     cursor.execute(sql.SQL("analyze {} ({})").format(staged, comma(keys)))
     cursor.execute(
         sql.SQL("delete from {0} as held using {0} as new where {1} and held.ctid < new.ctid").format(
-            staged, _same(keys)
+            staged, same_key(keys)
         )
     )
     return cursor.rowcount
@@ -136,7 +136,7 @@ def delete_range(cursor: Cursor[Any], table: RawTable, unit: Unit, staged: sql.I
     """
     spared: sql.Composable = sql.SQL("true")
     if table.keys:
-        spared = sql.SQL("not exists (select from {} as new where {})").format(staged, _same(table.keys))
+        spared = sql.SQL("not exists (select from {} as new where {})").format(staged, same_key(table.keys))
     statement = sql.SQL("delete from {} as held where {} and {}")
     cursor.execute(statement.format(table.identifier, in_range(unit), spared))
     return cursor.rowcount
@@ -179,7 +179,7 @@ class _Parts:
             "staged": staged,
             "columns": comma(columns),
             "keys": comma(table.keys),
-            "same": _same(table.keys),
+            "same": same_key(table.keys),
         }
         for source in ("new", "excluded"):
             assigned = [sql.SQL("{} = {}").format(sql.Identifier(name), sql.Identifier(source, name)) for name in rest]
@@ -235,7 +235,8 @@ def _by_search(cursor: Cursor[Any], fill: _Parts) -> tuple[int, int]:
     return cursor.rowcount, updated
 
 
-def _same(keys: Sequence[str]) -> sql.Composable:
+def same_key(keys: Sequence[str]) -> sql.Composable:
+    """Write the condition that the rows `held` and `new` have the same key."""
     return sql.SQL(" and ").join(sql.SQL("held.{0} = new.{0}").format(sql.Identifier(key)) for key in keys)
 
 

@@ -12,7 +12,7 @@ from target_postgres_copy import origin
 from target_postgres_copy.ledger import LOAD_ID, Ledger
 from target_postgres_copy.partitions import PartitionedTable
 from target_postgres_copy.run import Run
-from target_postgres_copy.tables import RawTable, columns_of
+from target_postgres_copy.tables import RawTable, columns_of, locked
 from target_postgres_copy.units import Partitioning
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ class Warehouse:
         partitioning = Partitioning.of(sink.stream_name, sink.original_schema)
         key = repr((schema, name, sink.schema["properties"], list(sink.key_properties)))
         if key not in self._tables:
-            self._tables[key] = self._ready(sink, schema, name, partitioning)
+            with locked(self.run_of(sink).cursor, schema, name):  # loaders that start at once take turns
+                self._tables[key] = self._ready(sink, schema, name, partitioning)
         return self._tables[key]
 
     @property
@@ -89,12 +90,8 @@ class Warehouse:
         cursor = self.run_of(sink).cursor
         parts = PartitionedTable(schema, name, partitioning) if partitioning else None
         if parts is not None and not columns_of(cursor, schema, name):
-            kinds = {
-                name: self._connector.to_sql_type(described).compile(dialect=self._connector._engine.dialect)  # noqa: SLF001
-                for name, described in sink.schema["properties"].items()
-            }
             with cursor.connection.transaction():
-                parts.create(cursor, kinds)
+                parts.create(cursor, self._connector.sql_types(sink.schema))
         with self._connector._connect() as connection, connection.begin():  # noqa: SLF001
             self._connector.prepare_table(
                 full_table_name=sink.full_table_name,

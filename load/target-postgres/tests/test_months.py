@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from singer_sdk.exceptions import FatalSyncError
 
 from target_postgres_copy.months_cli import main
+from target_postgres_copy.target import TargetPostgresCopy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,3 +164,27 @@ def test_an_unknown_table_is_one_sentence(database: Any, tmp_path: Path) -> None
 
     assert result.exit_code == 1
     assert result.output == "Error: no partitioned table in schema raw_data: nothing; there are: none\n"
+
+
+def test_loaders_that_start_at_once_make_one_table(database: Any, trades: Any) -> None:
+    """Each its own day of a new month: both are there, and no loader stumbles over the other's table."""
+    days_at_once = ["2024-01-09", "2024-01-10", "2024-01-11", "2024-02-01"]
+    start, failures = threading.Barrier(len(days_at_once)), []
+
+    def one(height: int, day: str) -> None:
+        messages = [*trades.loaded(day, [line(height, day)]), trades.schema()]
+        target = TargetPostgresCopy(config=database.config())
+        start.wait()
+        try:
+            target.listen(json.dumps(message) for message in messages)  # type: ignore[arg-type]
+        except Exception as error:  # noqa: BLE001 - told by the assertion
+            failures.append(error)
+
+    threads = [threading.Thread(target=one, args=pair) for pair in enumerate(days_at_once)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    assert database.query("select height from raw_data.trades order by 1") == [(0,), (1,), (2,), (3,)]
