@@ -21,12 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 from loader_speed.server import serve
 from psycopg import sql
-from tiles import Tiling, tile
+from tiles import FIRST_HEIGHT, SAMPLE, Tiling, tile
 
 if TYPE_CHECKING:
     import psycopg
 
-SAMPLE = Path(__file__).parents[2] / "shared/samples/blockchair/dumps/blockchair_bitcoin_transactions_20090109.tsv.gz"
 TYPES = {
     "block_id": "bigint",
     "hash": "text",
@@ -100,7 +99,7 @@ def compare_indexes(connection: psycopg.Connection[Any], folder: Path, sample: P
             fresh(connection, columns, indexes)
             loads[choice].append(copy(connection, day))
     days = [
-        tile(sample, Tiling(rows // 10, date(2024, 1, number), 800_000 + number * 1000), folder)
+        tile(sample, Tiling(rows // 10, date(2024, 1, number), FIRST_HEIGHT + number * 1000), folder)
         for number in range(1, 31)
     ]
     least = statistics.median(loads["none"])
@@ -110,7 +109,7 @@ def compare_indexes(connection: psycopg.Connection[Any], folder: Path, sample: P
         for file in days:
             copy(connection, file)
         connection.execute("vacuum analyze month")
-        reads = [timed(connection, read.format(block=815_010)) for read in READS.values()]
+        reads = [timed(connection, read.format(block=FIRST_HEIGHT + 15_000)) for read in READS.values()]
         ratio = statistics.median(loads[choice]) / least
         print(f"{choice:32}{ratio:>20.2f}", *(f"{milliseconds:>19.1f} ms" for milliseconds in reads))
 

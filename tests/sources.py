@@ -42,7 +42,7 @@ def dump_rows(url: str, chain: str, table: str, types: Types) -> tuple[set[date]
             fields = zip(names, line.split("\t"), strict=True)
             row = {column: from_dump(text, types[column]) for column, text in fields}
             row |= {"_channel": "dumps", "_line": number, "_unit": f"{chain}/{table}/{published or 'latest'}"}
-            rows.append(row | {} if latest else row | {"_dump_day": published})
+            rows.append(row if latest else row | {"_dump_day": published})
     return days, rows
 
 

@@ -17,7 +17,7 @@ from psycopg import sql
 from loader_speed.errors import BenchError
 
 # The warehouse's server as it is, whichever release serves it; its class makes one of the embedded release only.
-from warehouse.cluster import _SETTINGS, find_binaries
+from warehouse.cluster import SETTINGS, find_binaries
 from warehouse.errors import WarehouseError
 from warehouse.identity import choose_identity
 
@@ -131,7 +131,7 @@ def serve(folder: Path) -> Iterator[Server]:
     call("initdb", "-U", "postgres", "--auth=scram-sha-256", f"--pwfile={password_file}", "-E", "UTF8", "--no-locale")
     password_file.unlink()
     with (data / "postgresql.conf").open("a") as conf:
-        conf.writelines(f"{name} = '{value}'\n" for name, value in _SETTINGS.items())
+        conf.writelines(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port = probe.getsockname()[1]

@@ -18,7 +18,7 @@ HOST = "127.0.0.1"
 SUPERUSER = "postgres"
 
 # Written into postgresql.conf when the cluster is made; `alter system` changes them later.
-_SETTINGS = {
+SETTINGS = {
     "max_connections": "200",
     "max_locks_per_transaction": "256",  # a query over many monthly partitions locks each of them
     "timezone": "UTC",
@@ -145,7 +145,7 @@ class Cluster:
                 file.write(password)
             identity.give(fresh)
             identity.give(Path(name))
-            options = [f"--set={setting}={value}" for setting, value in _SETTINGS.items()]
+            options = [f"--set={setting}={value}" for setting, value in SETTINGS.items()]
             result = self._run(
                 "initdb",
                 f"--pgdata={fresh}",

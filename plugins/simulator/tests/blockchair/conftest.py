@@ -62,6 +62,13 @@ class Served:
         assert response.status_code == code, response.text
         return json.loads(response.text, parse_float=Decimal)
 
+    def everything(self, path: str) -> list[dict[str, Any]]:
+        """All rows of a query, by offset."""
+        rows: list[dict[str, Any]] = []
+        while page := self.api(f"{path}&limit=100&offset={len(rows)}")["data"]:
+            rows += page
+        return rows
+
     def path(self, chain: str, table: str, day: date) -> str:
         return f"/dumps/{chain}/{table}/blockchair_{chain}_{table}_{day:%Y%m%d}.tsv.gz"
 

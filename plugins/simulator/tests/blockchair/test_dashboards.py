@@ -24,14 +24,6 @@ ADDRESS = [
 ]  # fmt: skip
 
 
-def everything(world: Any, path: str) -> list[dict[str, Any]]:
-    """All rows of a query, by offset."""
-    rows: list[dict[str, Any]] = []
-    while page := world.api(f"{path}&limit=100&offset={len(rows)}")["data"]:
-        rows += page
-    return rows
-
-
 @pytest.fixture(scope="module")
 def world(serve: Any) -> Any:
     return serve(days=3, blocks_per_day=12, transactions_per_block=6, ethereum_era="london")
@@ -43,7 +35,7 @@ def sample(folder: Path, name: str) -> Any:
 
 @pytest.mark.parametrize("chain", ["bitcoin", "dogecoin", "ethereum"])
 def test_blocks_equal_the_tables(world: Any, chain: str) -> None:
-    rows = everything(world, f"{chain}/blocks?s=id(asc)")[5:15]
+    rows = world.everything(f"{chain}/blocks?s=id(asc)")[5:15]
     by_height = world.api(f"{chain}/dashboards/blocks/{','.join(str(row['id']) for row in rows)}")
     by_hash = world.api(f"{chain}/dashboards/blocks/{','.join(row['hash'] for row in rows)}")
     assert list(by_height["data"]) == [str(row["id"]) for row in rows]
@@ -53,7 +45,7 @@ def test_blocks_equal_the_tables(world: Any, chain: str) -> None:
     for row in rows:
         shown = by_height["data"][str(row["id"])]
         assert shown["block"] == row
-        transactions = everything(world, f"{chain}/transactions?q=block_id({row['id']})&s=id(asc)")
+        transactions = world.everything(f"{chain}/transactions?q=block_id({row['id']})&s=id(asc)")
         assert shown["transactions"] == [one["hash"] for one in transactions if one["hash"]]
         if chain == "ethereum":
             assert shown["synthetic_transactions"] == [one["id"] for one in transactions if not one["hash"]] != []
@@ -101,7 +93,7 @@ def test_transactions_of_a_block_are_paged(world: Any) -> None:
 
 @pytest.mark.parametrize("chain", ["bitcoin", "dogecoin"])
 def test_transactions_equal_the_tables(world: Any, chain: str) -> None:
-    rows = everything(world, f"{chain}/transactions?q=block_id({FIRST[chain] + 20}..)&s=id(asc)")
+    rows = world.everything(f"{chain}/transactions?q=block_id({FIRST[chain] + 20}..)&s=id(asc)")
     replaceable = set()
     for some in (rows[:10], rows[10:20]):
         answer = world.api(f"{chain}/dashboards/transactions/{','.join(row['hash'] for row in some)}")
@@ -126,11 +118,11 @@ def test_transactions_equal_the_tables(world: Any, chain: str) -> None:
 
 @pytest.mark.parametrize("chain", ["bitcoin", "dogecoin"])
 def test_addresses_agree_with_the_outputs(world: Any, chain: str) -> None:
-    outputs = everything(world, f"{chain}/outputs?s=transaction_id(asc),index(asc)")
+    outputs = world.everything(f"{chain}/outputs?s=transaction_id(asc),index(asc)")
     mine = defaultdict(list)
     for row in outputs:
         mine[row["recipient"]].append(row)
-    balances = {row["address"]: row["balance"] for row in everything(world, f"{chain}/addresses?s=balance(desc)")}
+    balances = {row["address"]: row["balance"] for row in world.everything(f"{chain}/addresses?s=balance(desc)")}
     busiest = sorted(mine, key=lambda one: len(mine[one]), reverse=True)[:4]
     emptied = next(one for one in mine if all(row["is_spent"] for row in mine[one]))
     data = next(one for one in mine if one.startswith("d-"))
@@ -196,9 +188,9 @@ def test_a_set_of_addresses_and_its_pages(world: Any) -> None:
 
 def test_ethereum_transactions_equal_the_tables(world: Any) -> None:
     tip = world.api("ethereum/blocks")["context"]["state"]
-    rows = [row for row in everything(world, f"ethereum/transactions?q=block_id({tip - 9}..)") if row["hash"]]
+    rows = [row for row in world.everything(f"ethereum/transactions?q=block_id({tip - 9}..)") if row["hash"]]
     transfers = defaultdict(list)
-    for row in everything(world, f"ethereum/erc-20/transactions?q=block_id({tip - 9}..)&s=id(asc)"):
+    for row in world.everything(f"ethereum/erc-20/transactions?q=block_id({tip - 9}..)&s=id(asc)"):
         transfers[row["transaction_hash"]].append(row)
     assert transfers
     young = old = 0
@@ -240,9 +232,9 @@ def test_uncles_equal_the_table(world: Any) -> None:
 
 
 def test_ethereum_addresses_agree_with_calls_and_balances(world: Any) -> None:
-    holders = {row["address"]: row for row in everything(world, "ethereum/addresses?s=balance(desc)")}
-    calls = everything(world, "ethereum/calls?s=transaction_id(asc),index(asc)")
-    senders = {row["hash"]: row for row in everything(world, "ethereum/transactions?s=id(asc)") if row["hash"]}
+    holders = {row["address"]: row for row in world.everything("ethereum/addresses?s=balance(desc)")}
+    calls = world.everything("ethereum/calls?s=transaction_id(asc),index(asc)")
+    senders = {row["hash"]: row for row in world.everything("ethereum/transactions?s=id(asc)") if row["hash"]}
     mine = defaultdict(list)
     for call in calls:
         for side in {call["sender"], call["recipient"]} - {None}:

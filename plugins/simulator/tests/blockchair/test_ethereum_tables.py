@@ -38,13 +38,6 @@ def transfers(world: Any) -> list[dict[str, str]]:
     return rows
 
 
-def everything(world: Any, path: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    while page := world.api(f"{path}&limit=100&offset={len(rows)}")["data"]:
-        rows += page
-    return rows
-
-
 @pytest.fixture(scope="module")
 def world(serve: Any) -> Any:
     return serve(days=2, chains=("ethereum",))
@@ -90,7 +83,7 @@ def test_calls_agree_with_their_transactions(era: str, request: pytest.FixtureRe
 
 
 def test_calls_of_the_api_equal_the_dumps_in_the_order_of_the_tree(world: Any) -> None:
-    rows = everything(world, "ethereum/calls?q=block_id(21500000..21500011)&s=transaction_id(asc),index(asc)")
+    rows = world.everything("ethereum/calls?q=block_id(21500000..21500011)&s=transaction_id(asc),index(asc)")
     dumped = [row for row in world.day("ethereum", "calls", 0) if int(row["block_id"]) < 21500012]
     assert [(row["index"], row["type"], row["value"]) for row in rows] == [
         (row["index"], row["type"], row["value"]) for row in dumped
@@ -108,14 +101,14 @@ def test_calls_of_the_api_equal_the_dumps_in_the_order_of_the_tree(world: Any) -
 
 
 def test_transactions_have_ids_by_block_and_place(world: Any) -> None:
-    rows = everything(world, "ethereum/transactions?q=block_id(21500000..21500023)&s=id(asc)")
+    rows = world.everything("ethereum/transactions?q=block_id(21500000..21500023)&s=id(asc)")
     assert len(rows) == len(world.day("ethereum", "transactions", 0))
     for row in rows:
         assert row["id"] // 10**6 == row["block_id"]
         assert row["index"] in (None, row["id"] % 10**6)
         assert (row["index"] is None) == (row["type"] == "synthetic_coinbase")
     assert len({row["id"] for row in rows}) == len(rows)
-    assert everything(world, "ethereum/transactions?q=block_id(21500000..21500023)&s=index(asc)")[0]["index"] is None
+    assert world.everything("ethereum/transactions?q=block_id(21500000..21500023)&s=index(asc)")[0]["index"] is None
     one = next(row for row in rows if row["hash"])
     assert world.api(f"ethereum/transactions?q=hash({one['hash']})")["data"] == [one]
 
@@ -138,7 +131,7 @@ def test_a_london_world_has_rewards_and_uncles(london: Any) -> None:
     named = defaultdict(list)
     for uncle in uncles:
         named[uncle["parent_block_id"]].append(uncle)
-    modern = {row["id"]: row for row in everything(london, "ethereum/blocks?q=id(13000000..13000071)")}
+    modern = {row["id"]: row for row in london.everything("ethereum/blocks?q=id(13000000..13000071)")}
     synthetic: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
     for tx in london.rows("ethereum", "transactions"):
         if tx["type"] == "synthetic_coinbase":
@@ -161,14 +154,14 @@ def test_a_london_world_has_rewards_and_uncles(london: Any) -> None:
     for uncle in uncles:
         depth = int(uncle["parent_block_id"]) - int(uncle["id"])
         assert int(uncle["generation"]) == 2 * 10**18 * (8 - depth) // 8
-    listed = everything(london, "ethereum/uncles?s=parent_block_id(asc),index(asc)")
+    listed = london.everything("ethereum/uncles?s=parent_block_id(asc),index(asc)")
     shown = [row for row in listed if row["parent_block_id"] <= 13000071]
     assert [row["hash"].removeprefix("0x") for row in shown] == [row["hash"] for row in uncles]
     answer = london.api(f"ethereum/uncles?q=parent_block_id({listed[0]['parent_block_id']})")
     assert answer["context"]["limit"] is None
     stats = london.api("ethereum/stats")["data"]
     assert stats["uncles"] == len(listed)
-    holders = everything(london, "ethereum/addresses?s=balance(desc)")
+    holders = london.everything("ethereum/addresses?s=balance(desc)")
     assert sum(int(row["balance"]) for row in holders) == int(stats["circulation_approximate"])
 
 
@@ -184,7 +177,7 @@ def test_transfers(world: Any) -> None:
     assert {"", "NULL"} <= {row["token_name"] for row in rows}
     assert any("\\" in row["token_name"] for row in rows)
     assert not any(ord(letter) < 32 for row in rows for letter in "".join(row.values()))
-    listed = everything(world, "ethereum/erc-20/transactions?q=block_id(21500000..21500047)&s=id(asc)")
+    listed = world.everything("ethereum/erc-20/transactions?q=block_id(21500000..21500047)&s=id(asc)")
     assert [row["id"] for row in listed] == list(range(listed[0]["id"], listed[0]["id"] + len(rows)))
     for api, dump in zip(listed, rows, strict=True):
         assert api["value"] == dump["value"]
@@ -211,7 +204,7 @@ def test_tokens(world: Any) -> None:
     for row in young:
         assert row["creating_transaction_hash"] == created[row["address"]]["hash"]
         assert row["time"] == created[row["address"]]["time"]
-    listed = everything(world, "ethereum/erc-20/tokens?s=id(asc)")
+    listed = world.everything("ethereum/erc-20/tokens?s=id(asc)")
     assert [row["name"] for row in listed[: len(rows)]] == [row["name"] for row in rows]
     assert world.api(f"ethereum/erc-20/tokens?q=address({listed[3]['address']})")["data"] == [listed[3]]
 

@@ -98,7 +98,7 @@ def test_addresses_count_what_waits_unless_told_otherwise(full: Any) -> None:
         address = output["recipient"]
         everything = full.api(f"bitcoin/dashboards/address/{address}")["data"][address]
         received = [one for one in everything["utxo"] if one["block_id"] == -1]
-        assert output["transaction_hash"] == everything["transactions"][0] or len(everything["transactions"]) > 1
+        assert output["transaction_hash"] in everything["transactions"]
         assert output["is_spent"] or output["value"] in {one["value"] for one in received}
         latest = full.api(f"bitcoin/dashboards/address/{address}?state=latest")["data"]
         confirmed = full.api(f"bitcoin/outputs?q=recipient({address}),is_spent(false)&limit=100")["data"]

@@ -61,9 +61,11 @@ def test_nulls_and_line_ends(odd: Any) -> None:
 
 
 def test_control_characters(odd: Any) -> None:
-    names = [row["name"] for row in odd("control-characters").api("ethereum/erc-20/tokens?limit=100")["data"]]
-    assert any("\x00" in name for name in names) == (len(names) > 10)
-    assert len(names) > 10
+    def names(world: Any) -> list[str]:
+        return [row["name"] for row in world.api("ethereum/erc-20/tokens?limit=100")["data"]]
+
+    assert any("\x00" in name for name in names(odd("control-characters")))
+    assert not any("\x00" in name for name in names(odd()))
 
 
 def test_lagging_tables(odd: Any) -> None:
@@ -72,5 +74,5 @@ def test_lagging_tables(odd: Any) -> None:
         assert answer["context"]["state"] - answer["data"][0]["id"] == lag
 
 
-def test_unspent_and_doge_supply_beyond_64_bits(odd: Any) -> None:
+def test_dogecoins_supply_lies_beyond_64_bits(odd: Any) -> None:
     assert odd().api("dogecoin/stats")["data"]["circulation"] > 2**63

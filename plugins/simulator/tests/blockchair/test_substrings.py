@@ -10,14 +10,6 @@ from typing import Any
 import pytest
 
 
-def everything(world: Any, path: str) -> list[dict[str, Any]]:
-    """All rows of a query, by offset."""
-    rows: list[dict[str, Any]] = []
-    while page := world.api(f"{path}&limit=100&offset={len(rows)}")["data"]:
-        rows += page
-    return rows
-
-
 def readable(pieces: list[bytes]) -> str:
     """Two neighbouring letters or digits in some of the bytes, as a filter can name them."""
     found = next(match for match in (re.search(rb"[A-Za-z0-9]{2}", piece) for piece in pieces) if match)
@@ -37,13 +29,13 @@ def readable(pieces: list[bytes]) -> str:
 def test_bytes_are_found_by_a_part(serve: Any, path: str, name: str) -> None:
     world = serve(days=2, blocks_per_day=12, transactions_per_block=6, chains=(path.partition("/")[0],))
     query = "q=type(nulldata)" if name == "script" else "q=id(0..)"
-    rows = everything(world, f"{path}?{query}")
+    rows = world.everything(f"{path}?{query}")
     part = readable([bytes.fromhex(row[f"{name}_hex"]) for row in rows])
     expected = [row for row in rows if part.encode() in bytes.fromhex(row[f"{name}_hex"])]
-    found = everything(world, f"{path}?q={name}_bin(~{part})")
+    found = world.everything(f"{path}?q={name}_bin(~{part})")
     assert found == expected != []
     assert f"{name}_bin" not in found[0]
-    assert everything(world, f"{path}?q=not,{name}_bin(~{part}),{query[2:]}") == [
+    assert world.everything(f"{path}?q=not,{name}_bin(~{part}),{query[2:]}") == [
         row for row in rows if row not in found
     ]
     for wrong in (part, "~", f"^{part}"):
@@ -52,13 +44,13 @@ def test_bytes_are_found_by_a_part(serve: Any, path: str, name: str) -> None:
 
 
 def test_a_prefix_of_a_script_finds_data_only(served: Any) -> None:
-    rows = everything(served, "bitcoin/outputs?q=type(nulldata)")
-    assert everything(served, "bitcoin/outputs?q=script_hex(^6a)") == rows != []
+    rows = served.everything("bitcoin/outputs?q=type(nulldata)")
+    assert served.everything("bitcoin/outputs?q=script_hex(^6a)") == rows != []
     assert served.api("bitcoin/outputs?q=script_hex(^76a9)")["data"] == []
 
 
 def test_reasons_are_found_whole_and_by_a_part(served: Any) -> None:
-    whole = everything(served, "ethereum/calls?q=fail_reason(Out of gas)")
+    whole = served.everything("ethereum/calls?q=fail_reason(Out of gas)")
     assert {row["fail_reason"] for row in whole} == {"Out of gas"}
-    part = everything(served, "ethereum/calls?q=fail_reason(~Bad)")
+    part = served.everything("ethereum/calls?q=fail_reason(~Bad)")
     assert {row["fail_reason"] for row in part} == {"Bad instruction", "Bad jump destination"}

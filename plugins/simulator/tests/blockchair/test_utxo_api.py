@@ -22,14 +22,6 @@ MADE = [
 FIRST = {"bitcoin": 0, "dogecoin": 5_000_000}
 
 
-def everything(world: Any, path: str) -> list[dict[str, Any]]:
-    """All rows of a query, by offset."""
-    rows: list[dict[str, Any]] = []
-    while page := world.api(f"{path}&limit=100&offset={len(rows)}")["data"]:
-        rows += page
-    return rows
-
-
 @pytest.fixture(scope="module")
 def world(serve: Any) -> Any:
     return serve(days=3, blocks_per_day=12, transactions_per_block=6)
@@ -38,7 +30,7 @@ def world(serve: Any) -> Any:
 @pytest.mark.parametrize("chain", ["bitcoin", "dogecoin"])
 def test_transactions_equal_the_dumps(world: Any, chain: str) -> None:
     first = FIRST[chain]
-    rows = everything(world, f"{chain}/transactions?q=block_id({first}..{first + 35})&s=id(asc)")
+    rows = world.everything(f"{chain}/transactions?q=block_id({first}..{first + 35})&s=id(asc)")
     dumped = world.rows(chain, "transactions")
     assert [(str(row["block_id"]), row["hash"]) for row in rows] == [(row["block_id"], row["hash"]) for row in dumped]
     assert [row["id"] for row in rows] == list(range(first, first + len(rows)))
@@ -49,7 +41,7 @@ def test_transactions_equal_the_dumps(world: Any, chain: str) -> None:
 @pytest.mark.parametrize("chain", ["bitcoin", "dogecoin"])
 def test_outputs_equal_the_dumps(world: Any, chain: str) -> None:
     first = FIRST[chain]
-    rows = everything(world, f"{chain}/outputs?q=block_id({first}..{first + 35})&s=transaction_id(asc),index(asc)")
+    rows = world.everything(f"{chain}/outputs?q=block_id({first}..{first + 35})&s=transaction_id(asc),index(asc)")
     dumped = world.rows(chain, "outputs")
     left = ("spending_witness",) if chain == "dogecoin" else ()
     assert list(rows[0]) == [name for name in MADE + SPENDING if name not in left]
@@ -65,7 +57,7 @@ def test_outputs_equal_the_dumps(world: Any, chain: str) -> None:
 def test_walked_by_the_spending_block_they_are_the_inputs(world: Any, chain: str) -> None:
     first = FIRST[chain]
     query = f"q=spending_block_id({first}..{first + 35})&s=spending_transaction_id(asc),spending_index(asc)"
-    rows = everything(world, f"{chain}/outputs?{query}")
+    rows = world.everything(f"{chain}/outputs?{query}")
     dumped = world.rows(chain, "inputs")
     names = [
         "block_id",
@@ -89,7 +81,7 @@ def test_walked_by_the_spending_block_they_are_the_inputs(world: Any, chain: str
 
 def test_an_output_becomes_spent_as_the_clock_moves(serve: Any) -> None:
     world = serve(days=3, chains=("bitcoin",), blocks_per_day=12)
-    unspent = everything(world, "bitcoin/outputs?q=is_spent(false)&s=transaction_id(asc)")
+    unspent = world.everything("bitcoin/outputs?q=is_spent(false)&s=transaction_id(asc)")
     assert all(row[name] is None for row in unspent for name in SPENDING)
     world.clock.advance(timedelta(days=2))
     changed = 0
@@ -106,12 +98,12 @@ def test_an_output_becomes_spent_as_the_clock_moves(serve: Any) -> None:
 
 
 def test_equality_on_a_transaction_returns_all_its_outputs(world: Any) -> None:
-    row = max(everything(world, "bitcoin/transactions?q=block_id(0..)"), key=lambda row: row["output_count"])
+    row = max(world.everything("bitcoin/transactions?q=block_id(0..)"), key=lambda row: row["output_count"])
     answer = world.api(f"bitcoin/outputs?q=transaction_id({row['id']})&limit=1")
     assert len(answer["data"]) == row["output_count"] > 1
     assert answer["context"]["limit"] is None
     assert answer["context"]["pre_rows"] == answer["context"]["rows"] == row["output_count"]
-    spent = next(one for one in everything(world, "bitcoin/outputs?q=is_spent(true)"))["spending_transaction_id"]
+    spent = next(one for one in world.everything("bitcoin/outputs?q=is_spent(true)"))["spending_transaction_id"]
     answer = world.api(f"bitcoin/outputs?q=spending_transaction_id({spent})&limit=1")
     assert answer["context"]["limit"] is None
     assert {one["spending_transaction_id"] for one in answer["data"]} == {spent}
@@ -147,7 +139,7 @@ def test_duplicates_are_removed_from_pages_of_outputs(serve: Any) -> None:
     sizes = {"days": 3, "chains": ("bitcoin",), "blocks_per_day": 12}
     odd, plain = serve(**sizes, quirks=("duplicate-outputs",)), serve(**sizes)
     query = "bitcoin/outputs?q=block_id(0..20)&s=transaction_id(asc),index(asc)&limit=20"
-    expected = everything(plain, query.removesuffix("&limit=20"))
+    expected = plain.everything(query.removesuffix("&limit=20"))
     seen, short, offset = [], 0, 0
     while True:
         answer = odd.api(f"{query}&offset={offset}")
@@ -165,8 +157,8 @@ def test_duplicates_are_removed_from_pages_of_outputs(serve: Any) -> None:
 
 
 def test_a_prefix_and_the_order_of_nulls(world: Any) -> None:
-    rows = everything(world, "bitcoin/blocks?q=coinbase_data_hex(^51)")
+    rows = world.everything("bitcoin/blocks?q=coinbase_data_hex(^51)")
     assert [row["id"] for row in rows] == [1]
-    ordered = everything(world, "bitcoin/outputs?q=block_id(..10)&s=spending_block_id(asc)")
+    ordered = world.everything("bitcoin/outputs?q=block_id(..10)&s=spending_block_id(asc)")
     values = [row["spending_block_id"] for row in ordered]
     assert values == sorted(values, key=lambda value: (value is not None, value or 0))
