@@ -186,7 +186,7 @@ class ApiStream(ChainStream, RESTStream[Any]):
                 pause.resume,
             )
         except SyncError:
-            self._save_account()
+            self.flush()
             raise
         # The SDK ends with a STATE of its own; points were spent even where no row came.
         self.state_manager.is_flushed = False
@@ -231,10 +231,6 @@ class ApiStream(ChainStream, RESTStream[Any]):
             Requests and points.
         """
         return 1, estimate(self.path)
-
-    def _save_account(self) -> None:
-        self.state_manager.is_flushed = False
-        self._write_state_message()
 
     @override
     def request_records(self, context: Context | None) -> Iterable[dict[str, Any]]:

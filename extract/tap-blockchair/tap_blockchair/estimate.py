@@ -61,8 +61,7 @@ def dump_cost(stream: DumpStream) -> Cost:
     rounded = [file.about for file in files if file.about is not None]
     if len(files) > _MOST_HEADS and len(rounded) == len(files):
         return Cost(len(files), sum(rounded), exact=False)
-    step = max(1, len(files) // _MOST_HEADS)
-    asked = files[::step][:_MOST_HEADS] if step > 1 else files[:_MOST_HEADS]
+    asked = files[:: -(-len(files) // _MOST_HEADS)]  # evenly spread
     lengths = [stream.length_of(file) for file in asked]
     return Cost(len(files), sum(lengths) * len(files) // len(lengths), exact=len(asked) == len(files))
 

@@ -89,9 +89,7 @@ class DumpStream(ChainStream):
                     progress.rows(_TELL)
                 yield row
             # The generator goes on only after the last row was written, so from here on the day counts.
-            self._complete(taken)
-            if not self.settings.keep_downloads:
-                self._source.discard(taken.path)
+            self._finish(taken)
 
     @override
     def get_batch_config(self, config: Mapping[str, Any]) -> BatchConfig | None:
@@ -111,13 +109,13 @@ class DumpStream(ChainStream):
                 path = self._source.handed(taken.path, taken.layout.sha256)
                 self.open_unit(taken.unit)
                 yield BaseBatchFileEncoding("tsv", "gzip"), [path.as_uri()]
+                self._complete(taken)  # the loader reads the file later
             else:
                 self.open_unit(taken.unit)
                 batcher = Batcher(self.tap_name, self.name, batch_config)
                 for manifest in batcher.get_batches(iter(self._rows(taken))):
                     yield encoding, manifest
-                self._source.discard(taken.path)
-            self._complete(taken)
+                self._finish(taken)
 
     @override
     def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:
@@ -206,8 +204,7 @@ class DumpStream(ChainStream):
         taken = Taken(file, path, version, layout, self._unit_of(file, version, layout))
         if known and known.sha256 == layout.sha256:
             self.logger.info("%s: %s has a new ETag but the same content.", self.name, file.name)
-            self._complete(taken)
-            self._source.discard(path)
+            self._finish(taken)
             return None
         if known:
             self.logger.info("%s: %s was replaced; the day is sent again whole.", self.name, file.name)
@@ -265,9 +262,7 @@ class DumpStream(ChainStream):
                     writer.write_lines(lines)
                     counter.increment(count)
                     progress.rows(count)
-                self._complete(taken)
-                if not self.settings.keep_downloads:
-                    self._source.discard(taken.path)
+                self._finish(taken)
         self._finalize_state(self.stream_state)
         self._write_state_message()
 
@@ -285,6 +280,12 @@ class DumpStream(ChainStream):
         if self._day_column == "_dump_day":
             return Unit(unit_id, "_dump_day", day.isoformat(), (day + timedelta(days=1)).isoformat(), **more)
         return Unit.of_day(unit_id, self._day_column, day, **more)
+
+    def _finish(self, taken: Taken) -> None:
+        """Count a file as loaded, and delete it unless it is to be kept."""
+        self._complete(taken)
+        if not self.settings.keep_downloads:
+            self._source.discard(taken.path)
 
     def _complete(self, taken: Taken) -> None:
         if taken.file.day:

@@ -46,7 +46,8 @@ class TapBlockchair(Tap):
         protect(self.config.get("api_key"), self.config.get("dumps_key"))
         # A Meltano plugin that inherits settings has no other way to unset them.
         batches = self._config.get("batch_config")
-        if batches == {} or (batches and batches.get("encoding", {}).get("format") == "none"):
+        encoding = batches.get("encoding") if isinstance(batches, dict) else None
+        if batches == {} or (isinstance(encoding, dict) and encoding.get("format") == "none"):
             del self._config["batch_config"]
         try:
             errors = super()._validate_config(raise_errors=raise_errors)

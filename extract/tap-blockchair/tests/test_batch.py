@@ -162,3 +162,38 @@ def test_what_a_stream_map_changes_comes_as_records(run: Any, days: Any, tmp_pat
 def test_a_batch_setting_that_cannot_work_is_refused(batch: Any) -> None:
     with pytest.raises(Exception, match=r"Invalid settings|Config validation failed"):
         TapBlockchair(config={"batch_config": batch})
+
+
+def test_batch_mode_does_not_bookmark_rows_that_are_not_in_a_file_yet(
+    run: Any, host: Any, blocks: Any, tmp_path: Path
+) -> None:
+    host.put("bitcoin", "blocks", "20240101", blocks(1, 2))
+    host.put("bitcoin", "blocks", "20240102", blocks(3))
+    batches = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": {"root": tmp_path.as_uri()}}
+    result = run(config_of(host, batch_config=batches), select=BLOCKS)
+    assert result.error is None
+    files: list[str] = []
+    for message in result.messages:
+        files += message.get("manifest", [])
+        if message["type"] != "STATE":
+            continue
+        done = message["value"]["bookmarks"].get("bitcoin_blocks", {}).get("replication_key_value")
+        parts = [gzip.decompress((tmp_path / file.rsplit("/")[-1]).read_bytes()).split() for file in files]
+        assert sum(map(len, parts)) >= {None: 0, "2024-01-01": 2, "2024-01-02": 3}[done]
+    assert len(files) == 2
+    assert done == "2024-01-02"
+
+
+@pytest.mark.parametrize("form", ["jsonl", "records"])
+@pytest.mark.parametrize("keep", [False, True])
+def test_files_are_kept_where_that_is_wanted(run: Any, days: Any, tmp_path: Path, form: str, *, keep: bool) -> None:
+    config = {**config_of(days), "download_dir": str(tmp_path / "kept"), "keep_downloads": keep}
+    if form == "jsonl":
+        encoding = {"format": "jsonl", "compression": "gzip"}
+        config["batch_config"] = {"encoding": encoding, "storage": {"root": tmp_path.as_uri()}}
+    state = run(config, select=BLOCKS).state
+    assert len(list((tmp_path / "kept").rglob("*.tsv.gz"))) == (3 if keep else 0)
+
+    days.salt = "-new"  # another ETag, the same content
+    assert run(config, state=state, select=BLOCKS).error is None
+    assert bool(list((tmp_path / "kept").rglob("*.tsv.gz"))) is keep

@@ -88,26 +88,6 @@ def test_many_rows_do_not_move_the_bookmark_before_the_day_ends(
             assert "replication_key_value" not in message["value"]["bookmarks"]["bitcoin_blocks"]
 
 
-def test_batch_mode_does_not_bookmark_rows_that_are_not_in_a_file_yet(
-    run: Any, host: Any, blocks: Any, tmp_path: Path
-) -> None:
-    host.put("bitcoin", "blocks", "20240101", blocks(1, 2))
-    host.put("bitcoin", "blocks", "20240102", blocks(3))
-    batches = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": {"root": tmp_path.as_uri()}}
-    result = run(config_of(host, batch_config=batches), select=ONLY_BLOCKS)
-    assert result.error is None
-    files: list[str] = []
-    for message in result.messages:
-        files += message.get("manifest", [])
-        if message["type"] != "STATE":
-            continue
-        done = message["value"]["bookmarks"].get("bitcoin_blocks", {}).get("replication_key_value")
-        parts = [gzip.decompress((tmp_path / file.rsplit("/")[-1]).read_bytes()).split() for file in files]
-        assert sum(map(len, parts)) >= {None: 0, "2024-01-01": 2, "2024-01-02": 3}[done]
-    assert len(files) == 2
-    assert done == "2024-01-02"
-
-
 def bad_value(blocks: Any, gz: Any) -> bytes:
     header = "\t".join(header_of("bitcoin", "blocks"))
     return bytes(gz(header, row_of("bitcoin", "blocks", id="3"), row_of("bitcoin", "blocks", id="4", size="12.5")))

@@ -51,7 +51,8 @@ def test_every_setting_named_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "filters", "points"), [("blocks", 1, "5.7"), ("transactions", 1, "11.4"), ("outputs", 1, "20.9")]
+    ("table", "filters", "points"),
+    [("blocks", 1, "5.7"), ("transactions", 1, "11.4"), ("outputs", 1, "20.9"), ("outputs", 2, "22.8")],
 )
 def test_the_points_of_a_page(table: str, filters: int, points: str) -> None:
     cost = estimate(f"https://host/bitcoin/{table}?q={','.join('x' * filters)}&limit=100")

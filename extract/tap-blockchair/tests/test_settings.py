@@ -87,7 +87,12 @@ def test_streams_by_tip() -> None:
 
 
 @pytest.mark.parametrize(
-    "setting", [{}, {"encoding": {"format": "none", "compression": "gzip"}, "storage": {"root": "file:///x"}}]
+    "setting",
+    [
+        {},
+        {"encoding": {"format": "none"}},
+        {"encoding": {"format": "none", "compression": "gzip"}, "storage": {"root": "file:///x"}},
+    ],
 )
 def test_a_batch_setting_that_says_records(setting: Any) -> None:
     tap = TapBlockchair(config={"batch_config": setting, "channel": "dumps"})
