@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from singer_sdk import Tap
     from singer_sdk.helpers._batch import BatchConfig
+    from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib import SchemaMessage
 
     from tap_blockchair.schemas import Column, Table
@@ -101,6 +102,10 @@ class ChainStream(Stream):
         if self._unit is not None:
             self._unit = None
             self._write_schema_message()
+
+    @override
+    def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:
+        """Leave the bookmark alone: a row says that its day or range has begun, not that it is complete."""
 
     def bookmark(self) -> Any | None:  # noqa: ANN401 (a day or a height)
         """Read where the last run ended.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tap_blockchair.dumps import Version
 
 LOADED = "loaded"
@@ -31,6 +33,11 @@ class Loaded:
     etag: str | None
     length: int | None
     sha256: str
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> Loaded:
+        """Read it from the state, where it stands as its fields; states of older releases lack some."""
+        return cls(kept.get("etag"), kept.get("length"), kept["sha256"])
 
     def is_of(self, version: Version) -> bool:
         """Say whether the server still has this file, as far as a HEAD can tell."""
@@ -58,10 +65,7 @@ class DayBook:
         if ranges is None:  # written by the first release, which kept the last day only
             ranges = [[min(first_day.isoformat(), last) if first_day else last, last]] if last else []
         self._ranges = [(date.fromisoformat(first), date.fromisoformat(final)) for first, final in ranges]
-        self._files = {
-            date.fromisoformat(file["day"]): Loaded(file.get("etag"), file.get("length"), file["sha256"])
-            for file in state.get(FILES, ())
-        }
+        self._files = {date.fromisoformat(file["day"]): Loaded.of(file) for file in state.get(FILES, ())}
         if ranges and LOADED not in state:
             self._save()
 
@@ -118,10 +122,7 @@ class DayBook:
         self._state["replication_key"] = "_dump_day"
         self._state["replication_key_value"] = self.last.isoformat() if self.last else None
         self._state[LOADED] = [[first.isoformat(), final.isoformat()] for first, final in merged]
-        self._state[FILES] = [
-            {"day": day.isoformat(), "etag": file.etag, "length": file.length, "sha256": file.sha256}
-            for day, file in sorted(self._files.items())
-        ]
+        self._state[FILES] = [{"day": day.isoformat(), **asdict(file)} for day, file in sorted(self._files.items())]
 
 
 class Heights(NamedTuple):

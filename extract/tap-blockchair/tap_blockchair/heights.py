@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
-    from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.helpers.types import Context
 
 NOTHING = Heights(0, -1)
 
@@ -56,6 +56,8 @@ class Plan(NamedTuple):
 class HeightStream(ApiStream):
     """A table read in ascending ranges of heights, bookmarked by the settled heights that are complete."""
 
+    _filters = 1
+    """How many filters the query of a page has."""
     is_sorted = True
     may_be_empty = True
     """Whether the table can lose its last row; a chain cannot."""
@@ -151,7 +153,7 @@ class HeightStream(ApiStream):
             self._span, self._left, self._done = span, [span], span.first - 1
             self.look_ahead(span)
             points += self.points_left()
-        return int(points // self.cost_of_page(1)), points
+        return int(points // self.cost_of_page(self._filters)), points
 
     def look_ahead(self, span: Heights) -> None:
         """Find out what `points_left` needs to know.
@@ -173,9 +175,7 @@ class HeightStream(ApiStream):
         # Before the unit is announced: a row may bring a new column, whose SCHEMA must not fall into the unit.
         records = [self.canonical(row, name, **self.added(row, place)) for place, row in enumerate(rows, 1)]
         # A reorganisation may have made the chain shorter, so whatever lies above the tip is replaced too.
-        stop = None if heights.last == self._tip.height else heights.last + 1
-        constants = {"_channel": "api", "_unit": name}
-        self.open_unit(Unit(name, self.height, heights.first, stop, rows=len(records), constants=constants))
+        self._open(heights, None if heights.last == self._tip.height else heights.last, len(records))
         yield from records
 
     def _empty(self, heights: Heights) -> None:
@@ -186,11 +186,14 @@ class HeightStream(ApiStream):
             self._tip.height,
             heights.first,
         )
-        name = self._unit_name(heights)
-        constants = {"_channel": "api", "_unit": name}
-        self.open_unit(Unit(name, self.height, heights.first, None, rows=0, constants=constants))
+        self._open(heights, None, 0)
         self.book().unsettled = None
         self.keep()
+
+    def _open(self, heights: Heights, last: int | None, rows: int) -> None:
+        name = self._unit_name(heights)
+        constants = {"_channel": "api", "_unit": name}
+        self.open_unit(Unit.of_heights(name, self.height, heights.first, last, rows=rows, constants=constants))
 
     def _unit_name(self, heights: Heights) -> str:
         return f"{self.chain}/{self.table_name}/heights/{heights.first}-{heights.last}"
@@ -221,10 +224,6 @@ class HeightStream(ApiStream):
             state["replication_key"] = self.replication_key
             state["replication_key_value"] = done
         self.flush()
-
-    @override
-    def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:
-        """Leave the bookmark alone: a row says that its range has begun, not that it is complete."""
 
     def book(self) -> HeightBook:
         """Give the bookmark.

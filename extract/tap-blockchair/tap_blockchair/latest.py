@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -45,15 +46,14 @@ class LatestStream(DumpStream):
     @override
     def _remembered(self, file: DumpFile) -> Loaded | None:
         known = self.get_context_state(None).get("latest")
-        return Loaded(known.get("etag"), known.get("length"), known["sha256"]) if known else None
+        return Loaded.of(known) if known else None
 
     @override
     def _complete(self, taken: Taken) -> None:
         state = self.get_context_state(None)
-        loaded = taken.loaded
         state["replication_key"] = self.replication_key
         state["replication_key_value"] = taken.unit.constants["_dump_day"]
-        state["latest"] = {"etag": loaded.etag, "length": loaded.length, "sha256": loaded.sha256}
+        state["latest"] = asdict(taken.loaded)
         self.flush()
 
     @override

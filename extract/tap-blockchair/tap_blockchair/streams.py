@@ -117,10 +117,6 @@ class DumpStream(ChainStream):
                     yield encoding, manifest
                 self._finish(taken)
 
-    @override
-    def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:
-        """Leave the bookmark alone: a row says that its day has begun, not that it is complete."""
-
     def due(self, listing: Listing) -> list[DumpFile]:
         """Pick the files to read, without asking for any: new days, late ones, and those that may have changed.
 

@@ -75,7 +75,7 @@ class Unit:
         return cls(unit_id, column, _midnight(day), _midnight(day + timedelta(days=1)), **more)
 
     @classmethod
-    def of_heights(cls, unit_id: str, column: str, first: int, last: int, **more: Any) -> Unit:  # noqa: ANN401
+    def of_heights(cls, unit_id: str, column: str, first: int, last: int | None, **more: Any) -> Unit:  # noqa: ANN401
         """Describe a closed range of block heights.
 
         Args:
@@ -83,13 +83,13 @@ class Unit:
             column: The column that holds the height: `id` of blocks, else `block_id`, `spending_block_id` of inputs,
                 `parent_block_id` of uncles.
             first: Lowest height of the range.
-            last: Highest height of the range.
+            last: Highest height of the range; None: no upper bound.
             more: Further fields.
 
         Returns:
             The unit; its `to` is `last + 1`, since ranges are half open.
         """
-        return cls(unit_id, column, first, last + 1, **more)
+        return cls(unit_id, column, first, None if last is None else last + 1, **more)
 
     def annotation(self, *, counted: bool = True) -> dict[str, Any]:
         """Write the unit as a SCHEMA message carries it.

@@ -86,6 +86,7 @@ class WalkStream(HeightStream):
         super().__init__(tap, chain=chain, table_name=table_name, table=table, settings=settings, quota=quota)
         self.path = f"/{chain}/{self.walk.path}"
         self.replication_key = self.walk.height
+        self._filters = 1 if self.walk.cursor == self.walk.height else 2
         columns = {column.name for column in table.columns}
         spending = {column.name for column in api_table(chain, "inputs").columns} if table_name == "outputs" else set()
         self.ignored = (_INTERNAL | spending) - columns
@@ -112,7 +113,7 @@ class WalkStream(HeightStream):
 
     @override
     def points_left(self) -> Decimal:
-        return self.cost_of_page(2) * (max(0, self._rows_left - 1) // PAGE + 1)
+        return self.cost_of_page(self._filters) * (max(0, self._rows_left - 1) // PAGE + 1)
 
     @override
     def look_ahead(self, span: Heights) -> None:

@@ -13,8 +13,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tap_blockchair.tap import TapBlockchair
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -148,20 +146,6 @@ def test_what_a_stream_map_changes_comes_as_records(run: Any, days: Any, tmp_pat
     assert result.error is None
     assert len(result.records("bitcoin_blocks")) == 12
     assert not result.of("BATCH")
-
-
-@pytest.mark.parametrize(
-    "batch",
-    [
-        {"encoding": {"format": "tsv", "compression": "none"}, "storage": {"root": "file:///tmp"}},
-        {"encoding": {"format": "tsv"}, "storage": {"root": "s3://bucket"}},
-        {"encoding": {"format": "csv"}, "storage": {"root": "file:///tmp"}},
-        {"encoding": {"format": "tsv"}},
-    ],
-)
-def test_a_batch_setting_that_cannot_work_is_refused(batch: Any) -> None:
-    with pytest.raises(Exception, match=r"Invalid settings|Config validation failed"):
-        TapBlockchair(config={"batch_config": batch})
 
 
 def test_batch_mode_does_not_bookmark_rows_that_are_not_in_a_file_yet(

@@ -62,6 +62,8 @@ def test_points_of_the_simulated_api(simulator: str, tmp_path: Path) -> None:
     assert re.search(r"bitcoin_stats +0 +0 B +1 +1\n", text), text
     assert re.search(r"bitcoin_addresses +0 +0 B +3 +11\n", text), text
     assert re.search(r"bitcoin_blocks +0 +0 B +1 +6\n", text), text
+    assert re.search(r"bitcoin_transactions +0 +0 B +1 +13\n", text), text
+    assert re.search(r"bitcoin_outputs +0 +0 B +1 +23\n", text), text  # a second filter, since ids order its pages
     assert "days' points at 1,440 a day" in text
 
 

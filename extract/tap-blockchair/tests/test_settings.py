@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 KEY = "A_secret+key/of=1"
 
 
+def _batches(form: str, root: str, **encoding: str) -> dict[str, Any]:
+    return {"batch_config": {"encoding": {"format": form, **encoding}, "storage": {"root": root}}}
+
+
 @pytest.mark.parametrize(
     ("config", "sentence"),
     [
@@ -47,6 +51,11 @@ KEY = "A_secret+key/of=1"
         ({"tip": "only", "channel": "api"}, "tip is only, which goes with channel auto, but channel is api"),
         ({"tip": "only", "channel": "dumps"}, "tip is only, which goes with channel auto, but channel is dumps"),
         ({"api_key": 1234567}, "*** is not of type 'string'"),
+        (_batches("tsv", "file:///tmp", compression="none"), "hands over gzipped files of this machine"),
+        (_batches("tsv", "s3://bucket"), "hands over gzipped files of this machine"),
+        (_batches("csv", "file:///tmp"), "'csv' is not one of ['tsv', 'jsonl', 'parquet', 'none']"),
+        ({"batch_config": {"encoding": {"format": "tsv"}}}, "'storage' is a required property"),
+        ({"batch_config": "tsv"}, "'tsv' is not of type 'object'"),
     ],
 )
 def test_invalid_settings(config: dict[str, Any], sentence: str) -> None:
