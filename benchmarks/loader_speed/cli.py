@@ -30,7 +30,8 @@ SCENARIOS = {
     "fresh": "target-postgres-copy, BATCH, into a fresh month",
     "month": "target-postgres-copy, BATCH, a day into a month that holds 30 days (then reload)",
     "reload": "target-postgres-copy, BATCH, that day again with another content (after month)",
-    "huge": "target-postgres-copy, BATCH, several days of one month",
+    "huge": "target-postgres-copy, BATCH, a file of the largest size into a month that has no table yet",
+    "days": "target-postgres-copy, BATCH, as many rows in several days of one month, in one run",
     "record": "target-postgres-copy, RECORD messages",
     "stock": "meltanolabs-target-postgres, its defaults",
     "pipelinewise": "pipelinewise-target-postgres, its defaults",
@@ -39,7 +40,7 @@ SCENARIOS = {
     "whole": "meltano run tap-blockchair target-postgres, download from the simulator included",
 }
 _ENVIRONMENTS = {"stock": "stock", "pipelinewise": "pipelinewise", "dlt-append": "dlt", "dlt-merge": "dlt"}
-_OURS = ("fresh", "month", "reload", "huge", "record")
+_OURS = ("fresh", "month", "reload", "huge", "days", "record")
 QUICK = Sizes(slow=10_000, medium=100_000, large=100_000, huge=400_000, earlier=1_000)
 WARM_UP = Sizes(slow=1_000, medium=1_000, large=1_000, huge=4_000, earlier=10)
 # A row of 2009 takes 45 bytes packed and some 500 in the table with its indexes and the write-ahead log; dlt keeps two
@@ -161,14 +162,14 @@ def _sizes(given: argparse.Namespace) -> Sizes:
         slow, medium, large, huge = (int(word.replace("_", "")) for word in given.sizes.split(","))
     except ValueError:
         sys.exit("--sizes takes four numbers of rows, such as 100000,1000000,5000000,20000000.")
-    return Sizes(slow, medium, large, huge, max(1, medium // 10), base.huge_days)
+    return Sizes(slow, medium, large, huge, max(1, medium // 10), base.days)
 
 
 def _largest(wanted: Sequence[str], sizes: Sizes) -> int:
     rows = [sizes.slow]
     if set(wanted) - {"record", "stock", "pipelinewise"}:
         rows += [sizes.large]
-    if "huge" in wanted:
+    if {"huge", "days"} & set(wanted):
         rows += [sizes.huge]
     return max(rows)
 

@@ -175,6 +175,7 @@ class SingerTarget:
             environ=plain_environ(),
             log=bench.folder / f"{self._environment}.log",
             stdin=bench.source.messages(load, self._kind),
+            fed=self._kind == "batch",
         )
 
     def check(self, bench: Bench, database: str, loads: list[Load]) -> None:

@@ -92,14 +92,13 @@ class Source:
         Args:
             name: A name for it; the same name gives the same load.
             rows: Rows of all days.
-            days: How many days; the last is the 31st, with more than 30 rows the first is the 1st.
+            days: How many days; the last is the 31st.
             seed: Another seed gives other hashes.
         """
-        if name not in self._loads:
-            folder = self._folder / name
-            folder.mkdir(parents=True, exist_ok=True)
-            each = rows // days
-            tilings = [
+        each = rows // days
+        return self._made(
+            name,
+            [
                 Tiling(
                     each,
                     LAST_DAY - timedelta(days=days - 1 - number),
@@ -107,22 +106,17 @@ class Source:
                     seed,
                 )
                 for number in range(days)
-            ]
-            self._loads[name] = Load(name, tuple(self._dump(tiling, folder) for tiling in tilings), folder)
-        return self._loads[name]
+            ],
+        )
 
     def earlier(self, name: str, rows_a_day: int) -> Load:
         """Tile the month's first 30 days."""
-        if name not in self._loads:
-            folder = self._folder / name
-            folder.mkdir(parents=True, exist_ok=True)
-            below = FIRST_HEIGHT - 30 * (rows_a_day // ROWS_PER_BLOCK + 1)
-            tilings = [
-                Tiling(rows_a_day, MONTH + timedelta(days=n), below + n * (rows_a_day // ROWS_PER_BLOCK + 1), f"{n}-")
-                for n in range(30)
-            ]
-            self._loads[name] = Load(name, tuple(self._dump(tiling, folder) for tiling in tilings), folder)
-        return self._loads[name]
+        blocks = rows_a_day // ROWS_PER_BLOCK + 1
+        below = FIRST_HEIGHT - 30 * blocks
+        days = range(30)
+        return self._made(
+            name, [Tiling(rows_a_day, MONTH + timedelta(days=n), below + n * blocks, f"{n}-") for n in days]
+        )
 
     def messages(self, load: Load, kind: str) -> Path:
         """Let the tap read a load's files and keep what it says.
@@ -161,6 +155,13 @@ class Source:
         with self.messages(load, "batch").open() as lines:
             found: dict[str, Any] = json.loads(next(lines))["schema"]
         return found
+
+    def _made(self, name: str, tilings: Sequence[Tiling]) -> Load:
+        if name not in self._loads:
+            folder = self._folder / name
+            folder.mkdir(parents=True, exist_ok=True)
+            self._loads[name] = Load(name, tuple(self._dump(tiling, folder) for tiling in tilings), folder)
+        return self._loads[name]
 
     def _dump(self, tiling: Tiling, folder: Path) -> Dump:
         path = tile(self._sample, tiling, folder)

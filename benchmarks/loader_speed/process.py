@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import select
 import subprocess
+import termios
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from loader_speed.errors import BenchError
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
 _SAMPLE_SECONDS = 0.2
 _FIRST_SAMPLE_SECONDS = 0.05
+_LOOK_MILLISECONDS = 2
 _LOG_LINES = 8
 _PROC = Path("/proc")
 
@@ -27,6 +32,7 @@ class Usage:
 
     Attributes:
         seconds: From start to exit.
+        step_seconds: The same without the time until the command, started, reads its input; None if it was not fed.
         cpu_seconds: User and system time of the command and all its children; the server's is not in it.
         peak_mb: Largest memory (RSS, megabytes of 10^6 bytes) of the process tree at one time.
         programs: The same of each program that was asked for, its children included.
@@ -36,6 +42,7 @@ class Usage:
     cpu_seconds: float
     peak_mb: float
     programs: dict[str, float] = field(default_factory=dict)
+    step_seconds: float | None = None
 
 
 def run(  # noqa: PLR0913 - each is one of a process's own
@@ -44,6 +51,7 @@ def run(  # noqa: PLR0913 - each is one of a process's own
     environ: Mapping[str, str],
     log: Path,
     stdin: Path | None = None,
+    fed: bool = False,
     stdout: Path | None = None,
     cwd: Path | None = None,
     programs: Sequence[str] = (),
@@ -55,6 +63,7 @@ def run(  # noqa: PLR0913 - each is one of a process's own
         environ: Its whole environment.
         log: File for what it says.
         stdin: What it reads; else nothing.
+        fed: Whether that is passed to it by a pipe once it reads, so that `step_seconds` can be told.
         stdout: File for its output; else the log.
         cwd: Where it runs.
         programs: Names of programs below it whose memory is told apart.
@@ -70,13 +79,16 @@ def run(  # noqa: PLR0913 - each is one of a process's own
         (stdin or Path(os.devnull)).open("rb") as source,
         (stdout or log).open("wb" if stdout else "ab") as sink,
     ):
-        started = time.monotonic()
+        started = ready = time.monotonic()
+        given = subprocess.PIPE if fed else source
         try:
-            child = subprocess.Popen(command, stdin=source, stdout=sink, stderr=said, env=dict(environ), cwd=cwd)
+            child = subprocess.Popen(command, stdin=given, stdout=sink, stderr=said, env=dict(environ), cwd=cwd)
         except OSError as error:
             raise BenchError(f"{command[0]} could not be started: {error}.") from error
         watch = _Watch(child.pid, programs)
         try:
+            if child.stdin is not None:
+                ready = _feed(child.stdin, source.read())
             _, status, used = os.wait4(child.pid, 0)
         except BaseException:
             child.kill()
@@ -84,7 +96,7 @@ def run(  # noqa: PLR0913 - each is one of a process's own
             raise
         finally:
             watch.stop()
-        seconds = time.monotonic() - started
+        ended = time.monotonic()
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
         lines = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
@@ -92,7 +104,31 @@ def run(  # noqa: PLR0913 - each is one of a process's own
         raise BenchError(f"{' '.join(command)[:200]} failed with status {child.returncode}:\n{told}")
     # Where there is no /proc: the largest process, which may be this one before it became the command.
     peak = watch.peak or used.ru_maxrss * 1024
-    return Usage(seconds, used.ru_utime + used.ru_stime, peak / 1e6, {k: v / 1e6 for k, v in watch.programs.items()})
+    return Usage(
+        ended - started,
+        used.ru_utime + used.ru_stime,
+        peak / 1e6,
+        {name: size / 1e6 for name, size in watch.programs.items()},
+        ended - ready if fed else None,
+    )
+
+
+def _feed(pipe: IO[bytes], content: bytes) -> float:
+    """Write a command's input; returns when the command, which may take long to start, was seen to read.
+
+    It is given one byte before, and a moment later the kernel says that nothing is left of it in the pipe.
+    """
+    unread, gone = bytearray(4), select.poll()
+    gone.register(pipe, 0)  # no event is asked for: an end of the pipe that was closed is told anyway
+    with suppress(BrokenPipeError), pipe:  # of a command that has failed, its status tells
+        pipe.write(content[:1])
+        pipe.flush()
+        while fcntl.ioctl(pipe, termios.FIONREAD, unread) == 0 and any(unread) and not gone.poll(_LOOK_MILLISECONDS):
+            pass
+        ready = time.monotonic()
+        pipe.write(content[1:])
+        return ready
+    return time.monotonic()
 
 
 class _Watch(threading.Thread):

@@ -35,6 +35,8 @@ class Line:
         cpu_seconds: Client CPU.
         peak_mb: Largest memory of the client's processes in any run.
         ratio: Rows per second against the yardstick of the same size; None without one.
+        step_seconds: Wall time of the load step, the loader's start left out; None where that was not told apart.
+        step_ratio: Rows per second of the load step, likewise.
     """
 
     scenario: str
@@ -47,6 +49,8 @@ class Line:
     cpu_seconds: float
     peak_mb: float
     ratio: float | None
+    step_seconds: float | None
+    step_ratio: float | None
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,8 @@ def summarise(figures: Sequence[Figure]) -> list[Line]:
     lines = []
     for (scenario, rows), group in groups.items():
         seconds, yardstick = wall[scenario, rows], wall.get(("yardstick", rows))
+        steps = [figure.usage.step_seconds for figure in group if figure.usage.step_seconds is not None]
+        step = median(steps) if steps else None
         lines.append(
             Line(
                 scenario,
@@ -94,6 +100,8 @@ def summarise(figures: Sequence[Figure]) -> list[Line]:
                 median(figure.usage.cpu_seconds for figure in group),
                 max(figure.usage.peak_mb for figure in group),
                 None if yardstick is None else yardstick / seconds,
+                step,
+                None if yardstick is None or step is None else yardstick / step,
             )
         )
     return lines
@@ -114,24 +122,47 @@ def goals(lines: Sequence[Line], figures: Sequence[Figure], tap: dict[str, Usage
         line = by_key.get((scenario, rows))
         return None if line is None else line.ratio
 
+    def step_ratio(scenario: str, rows: int) -> float | None:
+        line = by_key.get((scenario, rows))
+        return None if line is None else line.step_ratio
+
     def against(mine: tuple[str, int], other: tuple[str, int]) -> float | None:
         one, two = by_key.get(mine), by_key.get(other)
         return None if one is None or two is None else one.rows_per_second / two.rows_per_second
 
+    def step_against(mine: tuple[str, int], other: tuple[str, int]) -> float | None:
+        one, two = by_key.get(mine), by_key.get(other)
+        if one is None or two is None or one.step_seconds is None or two.step_seconds is None:
+            return None
+        return (one.rows / one.step_seconds) / (two.rows / two.step_seconds)
+
     whole = [figure.usage.programs for figure in figures if figure.scenario == "whole"]
     taps = [usage.peak_mb for key, usage in tap.items() if key.endswith(" batch")]
     taps += [programs[PROGRAMS[0]] for programs in whole]
-    loaders = [line.peak_mb for line in lines if line.scenario in ("fresh", "month", "reload", "huge")]
+    loaders = [line.peak_mb for line in lines if line.scenario in ("fresh", "month", "reload", "huge", "days")]
     loaders += [programs[PROGRAMS[1]] for programs in whole]
-    fresh, medium, large = "fresh", sizes.medium, sizes.large
+    slow, medium, large, huge = sizes.slow, sizes.medium, sizes.large, sizes.huge
+    month = f"30 days of {sizes.earlier:,}"
     return [
-        Goal(f"BATCH into a fresh month, {large:,} rows, against the yardstick", 1.1, ratio(fresh, large)),
-        Goal("BATCH of a day into a month that holds 30 days, against the yardstick", 0.8, ratio("month", medium)),
-        Goal("re-load of a changed day, against the yardstick", 0.6, ratio("reload", medium)),
-        Goal("BATCH against stock meltanolabs-target-postgres", 50, against((fresh, large), ("stock", sizes.slow))),
-        Goal("BATCH against dlt merge", 5, against((fresh, large), ("dlt-merge", large))),
-        Goal("RECORD against stock", 4, against(("record", sizes.slow), ("stock", sizes.slow))),
-        Goal(f"rows/s at {sizes.huge:,} rows against {medium:,}", 0.85, against(("huge", sizes.huge), (fresh, medium))),
+        Goal(
+            f"BATCH load step, {large:,} rows into a fresh month, against the yardstick",
+            1.1,
+            step_ratio("fresh", large),
+        ),
+        Goal(f"BATCH load step, {medium:,} rows into a month of {month}, likewise", 0.8, step_ratio("month", medium)),
+        Goal(f"BATCH load step, those {medium:,} rows again, changed, likewise", 0.6, step_ratio("reload", medium)),
+        Goal(
+            f"BATCH of {large:,} rows against the stock loader's {slow:,}",
+            50,
+            against(("fresh", large), ("stock", slow)),
+        ),
+        Goal(f"BATCH against dlt merge, {large:,} rows", 5, against(("fresh", large), ("dlt-merge", large))),
+        Goal(f"RECORD against the stock loader, {slow:,} rows", 4, against(("record", slow), ("stock", slow))),
+        Goal(
+            f"load step, rows/s at {huge:,} rows against {medium:,}",
+            0.85,
+            step_against(("huge", huge), ("fresh", medium)),
+        ),
         Goal("peak memory of the tap, BATCH, MB", _MEMORY_LIMIT_MB, max(taps, default=None), below=True),
         Goal("peak memory of the loader, BATCH, MB", _MEMORY_LIMIT_MB, max(loaders, default=None), below=True),
         Goal(f"meltano run, whole command, {large:,} rows, against the yardstick", 0.6, ratio("whole", large)),
@@ -150,6 +181,8 @@ def as_text(lines: Sequence[Line], aims: Sequence[Goal]) -> str:
         ("client CPU s", lambda line: f"{line.cpu_seconds:.2f}"),
         ("peak MB", lambda line: f"{line.peak_mb:.0f}"),
         ("ratio", lambda line: "" if line.ratio is None else f"{line.ratio:.2f}"),
+        ("step s", lambda line: "" if line.step_seconds is None else f"{line.step_seconds:.2f}"),
+        ("ratio", lambda line: "" if line.step_ratio is None else f"{line.step_ratio:.2f}"),
         ("runs", lambda line: str(line.runs)),
     ]
     left = 3
@@ -168,7 +201,7 @@ def as_text(lines: Sequence[Line], aims: Sequence[Goal]) -> str:
         text += ["", "It must show"]
     for aim in measured:
         bound = f"{'below' if aim.below else 'at least'} {aim.wanted:g}"
-        text.append(f"  {aim.name:72} {bound:>13} {aim.found:9.2f}  {'yes' if aim.reached else 'NO'}")
+        text.append(f"  {aim.name:76} {bound:>13} {aim.found:9.2f}  {'yes' if aim.reached else 'NO'}")
     return "\n".join(text)
 
 

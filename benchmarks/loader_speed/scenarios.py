@@ -24,9 +24,9 @@ class Sizes:
         slow: For contenders that would take hours otherwise.
         medium: The smaller day.
         large: The larger day.
-        huge: All days of the longest load.
+        huge: The largest file, and all days of the longest load.
         earlier: A day of the month that is there before.
-        huge_days: Over how many days the longest load is spread.
+        days: Over how many days the longest load is spread.
     """
 
     slow: int = 100_000
@@ -34,7 +34,7 @@ class Sizes:
     large: int = 5_000_000
     huge: int = 20_000_000
     earlier: int = 100_000
-    huge_days: int = 4
+    days: int = 4
 
 
 @dataclass(frozen=True)
@@ -117,9 +117,11 @@ class Plan:
             yardstick = self._simple("yardstick", Yardstick(), rows, "empty month")
             for group in list(filter(None, chosen)) or [[]]:
                 made += [yardstick, *group] if yardstick.measures(wanted) else group
-        days = sizes.huge_days
-        huge = self._simple("huge", batch, sizes.huge, f"{days} days of a month", days=days)
-        return [*made, huge] if huge.measures(wanted) else made
+        longest = [
+            self._simple("huge", batch, sizes.huge, "fresh month"),
+            self._simple("days", batch, sizes.huge, f"{sizes.days} days of a month", days=sizes.days),
+        ]
+        return [*made, *(step for step in longest if step.measures(wanted))]
 
     def _simple(self, key: str, contender: Contender, rows: int, title: str, *, days: int = 1) -> Step:
         def go() -> Iterator[Figure]:

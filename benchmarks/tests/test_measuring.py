@@ -67,9 +67,23 @@ def test_a_failing_command_is_told_with_its_last_words(tmp_path: Path) -> None:
         run([str(tmp_path / "absent")], environ=os.environ, log=tmp_path / "log")
 
 
-def figure(scenario: str, rows: int, seconds: float, peak: float = 50, **programs: float) -> Figure:
+def test_the_load_step_begins_when_a_command_reads(tmp_path: Path) -> None:
+    messages, log = tmp_path / "messages", tmp_path / "log"
+    messages.write_text("the first\nthe second\n")
+    code = "import sys, time; time.sleep(1); sys.stderr.write(sys.stdin.read()); time.sleep(0.3)"
+    usage = run([sys.executable, "-c", code], environ=os.environ, log=log, stdin=messages, fed=True)
+    assert log.read_text() == messages.read_text()
+    assert usage.step_seconds is not None
+    assert 0.3 <= usage.step_seconds <= usage.seconds - 1
+    with pytest.raises(BenchError, match="status 3"):
+        run(["sh", "-c", "exit 3"], environ=os.environ, log=log, stdin=messages, fed=True)
+
+
+def figure(
+    scenario: str, rows: int, seconds: float, peak: float = 50, step: float | None = None, **programs: float
+) -> Figure:
     named = {name.replace("_", "-"): size for name, size in programs.items()}
-    return Figure(scenario, "somewhere", "somebody", rows, Usage(seconds, seconds / 2, peak, named))
+    return Figure(scenario, "somewhere", "somebody", rows, Usage(seconds, seconds / 2, peak, named, step))
 
 
 def test_medians_and_ratios() -> None:
@@ -95,31 +109,28 @@ def test_goals_compare_the_right_sizes_and_say_what_was_missed() -> None:
     large, medium = SIZES.large, SIZES.medium
     figures = [
         figure("yardstick", large, 25),
-        figure("fresh", large, 20),
+        figure("fresh", large, 20, step=19),
         figure("yardstick", medium, 5),
-        figure("fresh", medium, 4),
-        figure("month", medium, 10),
-        figure("huge", SIZES.huge, 100, peak=150),
+        figure("fresh", medium, 4, step=2),
+        figure("month", medium, 10, step=8),
+        figure("huge", SIZES.huge, 100, peak=150, step=50),
         figure("stock", SIZES.slow, 25),
         figure("record", SIZES.slow, 5),
         figure("whole", large, 50, tap_blockchair=90, target_postgres_copy=250),
     ]
-    aims = {
-        aim.name.split(",")[0]: aim
-        for aim in report.goals(report.summarise(figures), figures, {"1 batch": Usage(1, 1, 80)}, SIZES)
-    }
-    found = {name: (round(aim.found, 3), aim.reached) for name, aim in aims.items() if aim.found is not None}
+    aims = report.goals(report.summarise(figures), figures, {"1 batch": Usage(1, 1, 80)}, SIZES)
+    found = {aim.name: (round(aim.found, 3), aim.reached) for aim in aims if aim.found is not None}
     assert found == {
-        "BATCH into a fresh month": (1.25, True),
-        "BATCH of a day into a month that holds 30 days": (0.5, False),
-        "BATCH against stock meltanolabs-target-postgres": (62.5, True),
-        "RECORD against stock": (5, True),
-        "rows/s at 20": (0.8, False),
-        "peak memory of the tap": (90, True),
-        "peak memory of the loader": (250, False),
-        "meltano run": (0.5, False),
+        "BATCH load step, 5,000,000 rows into a fresh month, against the yardstick": (1.316, True),
+        "BATCH load step, 1,000,000 rows into a month of 30 days of 100,000, likewise": (0.625, False),
+        "BATCH of 5,000,000 rows against the stock loader's 100,000": (62.5, True),
+        "RECORD against the stock loader, 100,000 rows": (5, True),
+        "load step, rows/s at 20,000,000 rows against 1,000,000": (0.8, False),
+        "peak memory of the tap, BATCH, MB": (90, True),
+        "peak memory of the loader, BATCH, MB": (250, False),
+        "meltano run, whole command, 5,000,000 rows, against the yardstick": (0.5, False),
     }
-    text = report.as_text(report.summarise(figures), list(aims.values()))
+    text = report.as_text(report.summarise(figures), aims)
     assert "250,000" in text
     assert [line.split()[-1] for line in text.splitlines() if line.startswith("  ")].count("NO") == 4
 
@@ -143,12 +154,12 @@ def test_rounds_alternate(capsys: pytest.CaptureFixture[str]) -> None:
         (["yardstick", "fresh"], "yardstick fresh yardstick fresh"),
         (["yardstick", "month", "whole"], "yardstick month+reload yardstick whole"),
         (["reload"], "month+reload"),
-        (["yardstick", "huge"], "yardstick yardstick huge"),
+        (["yardstick", "huge", "days"], "yardstick yardstick huge days"),
         (
             list(cli.SCENARIOS),
             "record stock pipelinewise"  # noqa: ISC004 - round by round
             " yardstick fresh yardstick yardstick-filled dlt-append yardstick dlt-merge yardstick month+reload"
-            " yardstick fresh yardstick yardstick-filled dlt-append yardstick dlt-merge yardstick whole huge",
+            " yardstick fresh yardstick yardstick-filled dlt-append yardstick dlt-merge yardstick whole huge days",
         ),
     ],
 )

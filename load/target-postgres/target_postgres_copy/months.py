@@ -90,12 +90,16 @@ class MonthLoad:
     def _into_new(self) -> None:
         with self._cursor.connection.transaction():
             load_id = self._run.ledger.new_load(self._cursor)
-            month = self._months.create_month(self._cursor, self._start, apart=self._run.backfill)
-            given = self._defaults(month, load_id)
+            # What is the same in each row is added when the rows are there, which costs none of them a byte.
+            carried = {*self._file.columns, lineage.LINE}
+            month = self._months.create_month(self._cursor, self._start, apart=self._run.backfill, columns=carried)
             table = self._months.id_of(month)
-            lineage.set_defaults(self._cursor, table, given)
-            loaded = self._copy(month, given)
-            lineage.drop_defaults(self._cursor, table, given)
+            constants = self._defaults(month, load_id)
+            numbers = {name: constants.pop(name) for name in (lineage.LINE,) if name in constants}
+            lineage.set_defaults(self._cursor, table, numbers)
+            loaded = self._copy(month, numbers)
+            self._months.add_missing(self._cursor, month, constants)
+            lineage.drop_defaults(self._cursor, table, [*numbers, *constants])
             if self._run.backfill:
                 self._run.apart.add((self._table.name, self._start))
             else:

@@ -15,11 +15,11 @@ from psycopg import sql
 from singer_sdk.exceptions import FatalSyncError
 
 from target_postgres_copy.lineage import LINE
-from target_postgres_copy.tables import columns_of, locked
+from target_postgres_copy.tables import columns_of, locked, not_null_columns
 from target_postgres_copy.units import Partitioning, next_month
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from contextlib import AbstractContextManager
 
     from psycopg import Cursor
@@ -146,7 +146,9 @@ class PartitionedTable:
         """Name a month's table."""
         return f"{self.name}_p{start.year:04}_{start.month:02}"
 
-    def create_month(self, cursor: Cursor[Any], start: datetime, *, apart: bool = False) -> Month:
+    def create_month(
+        self, cursor: Cursor[Any], start: datetime, *, apart: bool = False, columns: Collection[str] | None = None
+    ) -> Month:
         """Make a month's table with the parent's columns, not attached and without index.
 
         Its column `_line` gets a sequence of its own, from which COPY numbers a file's rows.
@@ -155,10 +157,13 @@ class PartitionedTable:
             cursor: In a transaction.
             start: The month's first instant.
             apart: Whether the month stays apart for a while: then each row is checked to belong to it as it comes.
+            columns: Those of the parent's columns that it gets now, for `add_missing` to add the others; else all.
         """
         month = Month(self.month_name(start), start, attached=False)
-        cursor.execute(sql.SQL("create table {} (like {})").format(self.id_of(month), self.identifier))
-        if LINE in columns_of(cursor, self.schema, self.name):
+        defined = {name: kind for name, kind in self._definitions(cursor).items() if columns is None or name in columns}
+        each = sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(name), kind) for name, kind in defined.items())
+        cursor.execute(sql.SQL("create table {} ({})").format(self.id_of(month), each))
+        if LINE in defined:
             # The cache makes a number cheap; a session that ends throws its rest away, and every load starts anew.
             sequence, column = self.line_sequence(month), sql.Identifier(self.schema, month.name, LINE)
             cursor.execute(sql.SQL("create sequence {} cache 10000 owned by {}").format(sequence, column))
@@ -175,10 +180,7 @@ class PartitionedTable:
         PostgreSQL reads a month through that was not checked row by row, to see that every row belongs to it; readers
         of the table are not kept waiting meanwhile.
         """
-        missing = self._missing_columns(cursor, month)
-        for name, kind in missing:  # the parent gained columns while the month was apart
-            add = sql.SQL("alter table {} add column {} {}")
-            cursor.execute(add.format(self.id_of(month), sql.Identifier(name), sql.SQL(kind)))
+        self.add_missing(cursor, month, {})  # the parent may have gained columns while the month was apart
         cursor.execute(
             sql.SQL("alter table {} attach partition {} for values from ({}) to ({})").format(
                 self.identifier, self.id_of(month), sql.Literal(month.start), sql.Literal(month.stop)
@@ -188,6 +190,25 @@ class PartitionedTable:
             sql.SQL("alter table {} drop constraint if exists {}").format(self.id_of(month), sql.Identifier(_CHECK))
         )
         return Month(month.name, month.start, attached=True)
+
+    def add_missing(self, cursor: Cursor[Any], month: Month, constants: Mapping[str, sql.Composable]) -> None:
+        """Add the columns that a month lacks.
+
+        No row is written for it: PostgreSQL keeps the value that a new column has in all rows once, in its catalogue.
+
+        Args:
+            cursor: In a transaction.
+            month: The month.
+            constants: The value that a column has in all rows, as its default; null where there is none.
+        """
+        has = columns_of(cursor, self.schema, month.name)
+        add = []
+        for name, kind in self._definitions(cursor).items():
+            if name not in has:
+                default = sql.SQL(" default {}").format(constants[name]) if name in constants else sql.SQL("")
+                add.append(sql.SQL("add column {} {}{}").format(sql.Identifier(name), kind, default))
+        if add:
+            cursor.execute(sql.SQL("alter table {} {}").format(self.id_of(month), sql.SQL(", ").join(add)))
 
     def detach(self, cursor: Cursor[Any], month: Month) -> None:
         """Take a month out of the table; it stays as a table of its own."""
@@ -210,9 +231,13 @@ class PartitionedTable:
         key = [self.schema, self.month_name(start)]
         cursor.execute("select pg_advisory_xact_lock(hashtext(%s), hashtext(%s))", key)
 
-    def _missing_columns(self, cursor: Cursor[Any], month: Month) -> list[tuple[str, str]]:
-        has = columns_of(cursor, self.schema, month.name)
-        return [(name, kind) for name, kind in columns_of(cursor, self.schema, self.name).items() if name not in has]
+    def _definitions(self, cursor: Cursor[Any]) -> dict[str, sql.Composable]:
+        """Write down the parent's columns as a month must have them, in order."""
+        required = not_null_columns(cursor, self.schema, self.name)
+        return {
+            name: sql.SQL(f"{kind} not null" if name in required else kind)
+            for name, kind in columns_of(cursor, self.schema, self.name).items()
+        }
 
 
 def _quoted(name: str) -> str:

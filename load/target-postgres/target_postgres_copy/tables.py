@@ -82,6 +82,15 @@ def columns_of(cursor: Cursor[Any], schema: str, name: str) -> dict[str, str]:
     return dict(cursor.fetchall())
 
 
+def not_null_columns(cursor: Cursor[Any], schema: str, name: str) -> set[str]:
+    """Name a table's columns that take no null; this loader makes none, an administrator may have."""
+    cursor.execute(
+        "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and attnotnull",
+        [sql.Identifier(schema, name).as_string(cursor)],
+    )
+    return {column for (column,) in cursor.fetchall()}
+
+
 @contextmanager
 def locked(cursor: Cursor[Any], schema: str, name: str) -> Iterator[None]:
     """Let no other session do meanwhile what is done under the same name; the lock ends with the session at the latest.

@@ -121,6 +121,37 @@ def test_a_month_that_is_apart_gets_columns_that_came_later(feed: Any, database:
     assert database.query("select height, added from raw_data.trades order by 1") == [(1, None), (2, None)]
 
 
+def test_what_all_rows_of_a_new_month_share_is_kept_once(feed: Any, database: Any, trades: Any) -> None:
+    feed([*days(trades, "2024-01-09", "2024-01-10"), trades.schema()])
+
+    rows = (
+        "select height, _line, _channel, _unit, _sdc_received_at = _sdc_batched_at, unit"
+        " from raw_data.trades join raw_data.load_ledger on load_id = _load_id order by 1"
+    )
+    units = ["trades/2024-01-09", "trades/2024-01-10"]
+    expected = [(height, 2, "dumps", unit, True, unit) for height, unit in enumerate(units, 1)]
+    assert database.query(rows) == expected
+    once = (
+        "select attname from pg_attribute where attrelid = 'raw_data.trades_p2024_01'::regclass and atthasmissing"
+        " and attname in ('height', '_line', '_channel', '_unit', '_load_id', '_sdc_extracted_at') order by 1"
+    )
+    assert database.query(once) == [("_channel",), ("_load_id",), ("_sdc_extracted_at",), ("_unit",)]
+    database.query("vacuum full raw_data.trades_p2024_01")
+    assert database.query(rows) == expected
+
+
+def test_a_new_month_has_the_parent_s_required_columns(feed: Any, database: Any, trades: Any) -> None:
+    feed([*days(trades, "2024-01-09"), trades.schema()])
+    database.query("alter table raw_data.trades alter height set not null, alter _unit set not null")
+
+    feed([*days(trades, "2024-02-09", first=2), trades.schema()])
+
+    assert database.query("select height, _unit from raw_data.trades order by 1") == [
+        (1, "trades/2024-01-09"),
+        (2, "trades/2024-02-09"),
+    ]
+
+
 def test_a_backfill_checks_each_row_s_month(feed: Any, database: Any, trades: Any) -> None:
     path = trades.file([line(1, "2024-01-09"), line(2, "2024-02-09")])
 
