@@ -205,6 +205,7 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         description="Seconds without a byte from the server before a request counts as failed.",
     ),
 ).to_dict()
+_DEFAULTS = {name: each["default"] for name, each in CONFIG_SCHEMA["properties"].items() if "default" in each}
 
 
 @dataclass(frozen=True)
@@ -275,27 +276,27 @@ class Settings:
         check = _Check(config)
         settings = cls(
             chains=check.chains(),
-            channel=check.value("channel", "auto"),
-            tip=check.value("tip", "also"),
+            channel=check.value("channel"),
+            tip=check.value("tip"),
             start=check.day("start_date"),
             end=check.day("end_date"),
-            api_url=check.url("api_url", API_URL, ("https", "http")),
-            dumps_url=check.url("dumps_url", DUMPS_URL, ("https", "http", "file")),
+            api_url=check.url("api_url", ("https", "http")),
+            dumps_url=check.url("dumps_url", ("https", "http", "file")),
             dumps_folder=check.folder("dumps_url"),
             api_key=config.get("api_key") or None,
             dumps_key=config.get("dumps_key") or None,
-            requests_per_minute=check.value("requests_per_minute", 30),
+            requests_per_minute=check.value("requests_per_minute"),
             points_per_day=check.value("points_per_day", None if config.get("api_key") else KEYLESS_POINTS),
             finality=check.finality(),
-            top_addresses=check.value("top_addresses", 100),
+            top_addresses=check.value("top_addresses"),
             data_origin=config.get("data_origin") or None,
-            user_agent=check.value("user_agent", USER_AGENT),
-            timeout=check.value("timeout", 60),
-            recheck_days=check.value("recheck_days", 2),
-            max_lag_days=check.value("max_lag_days", 3),
-            latest_addresses=check.value("latest_addresses", False),
+            user_agent=check.value("user_agent"),
+            timeout=check.value("timeout"),
+            recheck_days=check.value("recheck_days"),
+            max_lag_days=check.value("max_lag_days"),
+            latest_addresses=check.value("latest_addresses"),
             download_dir=check.downloads(),
-            keep_downloads=check.value("keep_downloads", False),
+            keep_downloads=check.value("keep_downloads"),
         )
         if settings.start and settings.end and settings.end < settings.start:
             check.faults.append(f"end_date {settings.end} lies before start_date {settings.start}.")
@@ -318,13 +319,13 @@ class _Check:
         self.config = config
         self.faults: list[str] = []
 
-    def value(self, name: str, default: Any) -> Any:  # noqa: ANN401 (the JSON schema has checked the type)
-        """Take a setting; null and empty text count as unset."""
+    def value(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 (the JSON schema has checked the type)
+        """Take a setting; null and empty text count as unset, for which the schema's default stands."""
         value = self.config.get(name)
-        return default if value is None or value == "" else value
+        return _DEFAULTS.get(name, default) if value is None or value == "" else value
 
     def chains(self) -> tuple[str, ...]:
-        chains = tuple(dict.fromkeys(self.value("chains", DEFAULT_CHAINS)))
+        chains = tuple(dict.fromkeys(self.value("chains")))
         unknown = [chain for chain in chains if chain not in CHAINS]
         if unknown:
             self.faults.append(f"chains: {', '.join(unknown)} is not among {', '.join(sorted(CHAINS))}.")
@@ -333,7 +334,7 @@ class _Check:
         return chains
 
     def day(self, name: str) -> date | None:
-        text = self.value(name, None)
+        text = self.value(name)
         if text is None:
             return None
         try:
@@ -343,8 +344,8 @@ class _Check:
             return None
         return (moment.astimezone(UTC) if moment.tzinfo else moment).date()
 
-    def url(self, name: str, default: str, schemes: tuple[str, ...]) -> str:
-        text = str(self.value(name, default)).rstrip("/")
+    def url(self, name: str, schemes: tuple[str, ...]) -> str:
+        text = str(self.value(name)).rstrip("/")
         try:
             parts = urlsplit(text)
             valid = parts.scheme in schemes and bool(parts.netloc or parts.scheme == "file")
@@ -356,7 +357,7 @@ class _Check:
         return text
 
     def folder(self, name: str) -> Path | None:
-        text = str(self.value(name, ""))
+        text = str(self.value(name))
         if not text.startswith("file:"):
             return None
         folder = Path(url2pathname(urlsplit(text).path))
@@ -365,7 +366,7 @@ class _Check:
         return folder
 
     def downloads(self) -> Path:
-        batches = self.value("batch_config", None)
+        batches = self.value("batch_config")
         tsv = bool(batches) and batches["encoding"]["format"] == "tsv"
         root = str(batches["storage"]["root"]) if tsv else ""
         if tsv and (urlsplit(root).scheme != "file" or batches["encoding"].get("compression", "gzip") != "gzip"):
@@ -374,7 +375,7 @@ class _Check:
                 "storage.root a file:// URL.",
             )
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tap-blockchair"
-        given = self.value("download_dir", None)
+        given = self.value("download_dir")
         # Files are handed over where they were downloaded, so that a day is never copied.
         folder = Path(url2pathname(urlsplit(root).path)) if root else Path(given).expanduser() if given else cache
         return folder.absolute()

@@ -47,9 +47,8 @@ class Project:
         """Lock, record and logs of `crypto-elt run`."""
         folder = self.root / ".state" / "run"
         for part in (folder.parent, folder):
-            part.mkdir(
-                mode=0o700, exist_ok=True
-            )  # not widened or narrowed where it is there: the warehouse may need it
+            # Where it is there its mode is left alone: the warehouse may need it wider.
+            part.mkdir(mode=0o700, exist_ok=True)
         return folder
 
     def program(self, name: str) -> str:

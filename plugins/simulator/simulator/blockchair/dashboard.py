@@ -135,15 +135,15 @@ class Dashboard:
         return (9 + count) / 10 + extra * (1 if self.per_request else count)
 
     def _numbers(self, parameters: Mapping[str, str], name: str, default: int, most: int) -> tuple[int, ...]:
+        if not self.lists:
+            return ()
         texts = parameters.get(name, str(default)).split(",")
         if len(texts) == 1:
             texts *= self.lists
         if len(texts) != self.lists or not all(re.fullmatch(r"[0-9]{1,9}", text) for text in texts):
-            if not self.lists:
-                return ()
             raise BadRequestError(f"Cannot understand {name}")
         numbers = tuple(map(int, texts))
-        if max(numbers, default=0) > most:
+        if max(numbers) > most:
             raise BadRequestError(f"Parameter {name} must lie between 0 and {most}")
         return numbers
 

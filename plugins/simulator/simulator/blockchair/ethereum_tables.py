@@ -31,23 +31,30 @@ def _prefixed(name: str) -> Column:
     return column(name, Kind.PREFIXED_HEX, filter=Filter.EQUALITY, sortable=True)
 
 
+def _header(extra_data: Column) -> tuple[Column, ...]:
+    """Give the columns of a header that blocks and uncles share; they differ in how `extra_data_hex` is searched."""
+    return (
+        integer("id"),
+        _prefixed("hash"),
+        *time_columns(),
+        integer("size"),
+        _prefixed("miner"),
+        extra_data,
+        integer("difficulty"),
+        integer("gas_used"),
+        integer("gas_limit"),
+        integer("base_fee_per_gas", london=True),
+        text("logs_bloom"),
+        text("mix_hash"),
+        text("nonce"),
+        text("receipts_root"),
+        text("sha3_uncles"),
+        text("state_root"),
+    )
+
+
 _ETHEREUM_BLOCKS: Final = (
-    integer("id"),
-    _prefixed("hash"),
-    *time_columns(),
-    integer("size"),
-    _prefixed("miner"),
-    text("extra_data_hex", filter=Filter.PREFIX),
-    integer("difficulty"),
-    integer("gas_used"),
-    integer("gas_limit"),
-    integer("base_fee_per_gas", london=True),
-    text("logs_bloom"),
-    text("mix_hash"),
-    text("nonce"),
-    text("receipts_root"),
-    text("sha3_uncles"),
-    text("state_root"),
+    *_header(text("extra_data_hex", filter=Filter.PREFIX)),
     column("total_difficulty", Kind.WEI),
     text("transactions_root"),
     integer("uncle_count", lambda block: len(block.uncles)),
@@ -99,22 +106,7 @@ _ETHEREUM_TRANSACTIONS: Final = (
 _UNCLES: Final = (
     integer("parent_block_id"),
     integer("index"),
-    integer("id"),
-    _prefixed("hash"),
-    *time_columns(),
-    integer("size"),
-    _prefixed("miner"),
-    text("extra_data_hex"),
-    integer("difficulty"),
-    integer("gas_used"),
-    integer("gas_limit"),
-    integer("base_fee_per_gas", london=True),
-    text("logs_bloom"),
-    text("mix_hash"),
-    text("nonce"),
-    text("receipts_root"),
-    text("sha3_uncles"),
-    text("state_root"),
+    *_header(text("extra_data_hex")),
     text("transactions_root"),
     *with_usd("generation", kind=Kind.WEI),
 )

@@ -116,9 +116,8 @@ def rate(name: str, fee: str, size: str) -> tuple[Column, Column]:
 
 def coin_days(name: str) -> Column:
     """Coin-days destroyed."""
-    return column(
-        name, Kind.REAL, lambda row: row.coin_seconds / _COIN_DAYS, filter=Filter.RANGE, sortable=True
-    )  # an integer over an integer: one rounding in all
+    # An integer over an integer: one rounding in all.
+    return column(name, Kind.REAL, lambda row: row.coin_seconds / _COIN_DAYS, filter=Filter.RANGE, sortable=True)
 
 
 def itself(block: object) -> tuple[object]:

@@ -48,9 +48,8 @@ def test_the_last_blocks_and_only_they_are_others(serve: Any, chain: str, depth:
 
 
 def test_published_files_follow_and_others_do_not(serve: Any) -> None:
-    world = serve(
-        days=2, blocks_per_day=6, transactions_per_block=4
-    )  # at 06:00 a block or two of the third day are there
+    # At 06:00 a block or two of the third day are there.
+    world = serve(days=2, blocks_per_day=6, transactions_per_block=4)
     arrived = tip_of(world, "bitcoin") - 11
     before = {
         (table, number): world.get(world.path("bitcoin", table, FIRST + timedelta(days=number)))
