@@ -36,10 +36,10 @@ TYPES = {
 CHOICES = {
     "none": [],
     "btree (block_id)": ["create index on month (block_id)"],
-    "brin (time)": ["create index on month using brin (time) with (pages_per_range = 32, autosummarize = on)"],
+    "brin (time)": ["create index on month using brin (time) with (pages_per_range = 32)"],
     "both, as the loader": [
         "create index on month (block_id)",
-        "create index on month using brin (time) with (pages_per_range = 32, autosummarize = on)",
+        "create index on month using brin (time) with (pages_per_range = 32)",
     ],
     "btree (block_id), btree (time)": ["create index on month (block_id)", "create index on month (time)"],
     "unique (block_id, hash)": ["create unique index on month (block_id, hash)"],

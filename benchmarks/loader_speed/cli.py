@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SCENARIOS = {
-    "yardstick": "zcat | psql \\copy into an empty month with its indexes, lineage columns left empty",
-    "yardstick-filled": "the same, lineage columns filled by defaults",
+    "yardstick": "zcat | psql \\copy into an empty month with its indexes and its defaults for columns of lineage",
+    "yardstick-bare": "the same without those defaults: columns of lineage are left empty",
     "fresh": "target-postgres-copy, BATCH, into a fresh month",
     "month": "target-postgres-copy, BATCH, a day into a month that holds 30 days (then reload)",
     "reload": "target-postgres-copy, BATCH, that day again with another content (after month)",

@@ -90,13 +90,13 @@ def run(  # noqa: PLR0913 - each is one of a process's own
             if child.stdin is not None:
                 ready = _feed(child.stdin, source.read())
             _, status, used = os.wait4(child.pid, 0)
+            ended = time.monotonic()
         except BaseException:
             child.kill()
             child.wait()
             raise
         finally:
             watch.stop()
-        ended = time.monotonic()
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
         lines = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]

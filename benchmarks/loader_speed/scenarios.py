@@ -104,7 +104,7 @@ class Plan:
             groups = [
                 [self._simple("fresh", batch, rows, "fresh month")],
                 [
-                    self._simple("yardstick-filled", Yardstick(filled=True), rows, "empty month"),
+                    self._simple("yardstick-bare", Yardstick(bare=True), rows, "empty month"),
                     self._simple("dlt-append", Dlt("append"), rows, "new table"),
                 ],
                 [self._simple("dlt-merge", Dlt("merge"), rows, "new table")],

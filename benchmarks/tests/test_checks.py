@@ -67,7 +67,7 @@ def bench(server: Server, sample: Path, tmp_path: Path) -> Bench:
 @pytest.fixture
 def loaded(bench: Bench) -> Iterator[Loaded]:
     load = bench.source.load("day", ROWS)
-    yardstick = Yardstick(filled=True)
+    yardstick = Yardstick()
     with bench.server.database("checked") as database:
         yardstick.prepare(bench, database, load)
         yardstick.run(bench, database, load)
@@ -80,8 +80,8 @@ def test_what_psql_copied_is_right(loaded: Loaded) -> None:
     checks.check_indexes(loaded.table)
 
 
-def test_the_plain_yardstick_is_right_and_leaves_lineage_empty(bench: Bench) -> None:
-    load, yardstick = bench.source.load("day", ROWS), Yardstick()
+def test_the_bare_yardstick_is_right_and_leaves_lineage_empty(bench: Bench) -> None:
+    load, yardstick = bench.source.load("day", ROWS), Yardstick(bare=True)
     with bench.server.database("plain") as database:
         yardstick.prepare(bench, database, load)
         usage = yardstick.run(bench, database, load)

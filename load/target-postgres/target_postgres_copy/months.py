@@ -127,7 +127,9 @@ class MonthLoad:
             deleted = self._cursor.rowcount
             loaded = self._copy(month, given)
             self._run.ledger.write(self._cursor, load_id, self._table.name, self._unit, loaded=loaded, deleted=deleted)
-        if not month.attached:
+        if month.attached:
+            self._months.summarise(self._cursor, month)
+        else:
             self._run.apart.add((self._table.name, self._start))
         self._run.tell(self._unit, self._since, loaded=loaded, deleted=deleted)
         return True

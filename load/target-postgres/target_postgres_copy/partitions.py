@@ -7,10 +7,12 @@ not attached yet: whoever reads the parent does not see it, and it has no index,
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from psycopg import sql
 from singer_sdk.exceptions import FatalSyncError
 
@@ -28,6 +30,7 @@ _NAME = re.compile(r"_p(\d{4,})_(\d\d)$")
 _LONGEST = 63 - len("_p2024_01_line_seq")
 _BRIN_PAGES = 32
 _CHECK = "rows_of_the_month"
+_PATIENCE = "1s"
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,9 @@ class PartitionedTable:
         fill: dict[str, Any] = {"table": self.identifier, "columns": sql.SQL(", ").join(defined)}
         fill |= {"by": sql.Identifier(self.column), "pages": sql.Literal(_BRIN_PAGES)}
         cursor.execute(sql.SQL("create table {table} ({columns}) partition by range ({by})").format(**fill))
+        # Without autosummarize: a bulk load fills its queue, and the server's log with what found no room in it.
         cursor.execute(
-            sql.SQL(
-                "create index on {table} using brin ({by}) with (pages_per_range = {pages}, autosummarize = on)"
-            ).format(**fill)
+            sql.SQL("create index on {table} using brin ({by}) with (pages_per_range = {pages})").format(**fill)
         )
         if self._index:
             keys = sql.SQL(", ").join(map(sql.Identifier, self._index))
@@ -209,6 +211,26 @@ class PartitionedTable:
                 add.append(sql.SQL("add column {} {}{}").format(sql.Identifier(name), kind, default))
         if add:
             cursor.execute(sql.SQL("alter table {} {}").format(self.id_of(month), sql.SQL(", ").join(add)))
+
+    def summarise(self, cursor: Cursor[Any], month: Month) -> None:
+        """Let a month's BRIN index know the rows that came after it was built, as a vacuum would in its time.
+
+        Args:
+            cursor: In autocommit. A month that is being vacuumed is left to that.
+            month: An attached month; others have no index.
+        """
+        with suppress(psycopg.errors.LockNotAvailable), cursor.connection.transaction():
+            cursor.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(_PATIENCE)))
+            cursor.execute(
+                """
+                select brin_summarize_new_values(indexrelid)
+                from pg_index
+                join pg_class on pg_class.oid = indexrelid
+                join pg_am on pg_am.oid = relam
+                where indrelid = to_regclass(%s) and amname = 'brin'
+                """,
+                [self.id_of(month).as_string(cursor)],
+            )
 
     def detach(self, cursor: Cursor[Any], month: Month) -> None:
         """Take a month out of the table; it stays as a table of its own."""

@@ -56,7 +56,7 @@ def test_months_are_partitions_from_the_first_load(feed: Any, database: Any, tra
     # Each month has the table's two indexes, and no other or left-over constraint or default but the next load's.
     made = [text for (text,) in database.query("select indexdef from pg_indexes where tablename = 'trades_p2024_01'")]
     assert sorted(text.split(" USING ")[1] for text in made) == [
-        "brin (at) WITH (pages_per_range='32', autosummarize='on')",
+        "brin (at) WITH (pages_per_range='32')",
         "btree (height)",
     ]
     assert database.query("select 1 from pg_constraint where conrelid = 'raw_data.trades_p2024_01'::regclass") == []
@@ -69,6 +69,15 @@ def test_a_read_of_one_day_looks_at_one_month(feed: Any, database: Any, trades: 
 
     assert "trades_p2023_05" in str(plan)
     assert "trades_p2023_06" not in str(plan)
+
+
+def test_a_day_that_joins_a_month_is_in_its_brin_index(feed: Any, database: Any, trades: Any) -> None:
+    feed([*days(trades, "2024-01-09"), trades.schema()])
+    many = [line(2, "2024-01-10")] * 20_000  # some ranges of 32 pages
+    feed([*trades.loaded("2024-01-10", many), trades.schema()])
+
+    left = "select pg_relation_size(indrelid) > 32 * 8192, brin_summarize_new_values(indexrelid) from pg_index"
+    assert database.query(f"{left} where indexrelid = 'raw_data.trades_p2024_01_at_idx'::regclass") == [(True, 0)]
 
 
 def test_a_backfill_keeps_a_month_apart_until_its_last_day(feed: Any, database: Any, trades: Any) -> None:
