@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -22,12 +22,25 @@ if TYPE_CHECKING:
 
     from simulator.blockchair.events import Events
     from simulator.clock import Clock
+    from simulator.coingecko.oddities import Oddities
     from simulator.journal import Journal
     from simulator.settings import Settings
 
     Handler = Callable[[Any], dict[str, Any]]
 
 _UNITS: Final = ("days", "hours", "minutes", "seconds")
+
+
+class Worlds(NamedTuple):
+    """What can be made to happen.
+
+    Attributes:
+        events: To Blockchair's world.
+        oddities: To CoinGecko's prices.
+    """
+
+    events: Events
+    oddities: Oddities
 
 
 class Admin:
@@ -38,15 +51,16 @@ class Admin:
         clock: The simulated clock.
         faults: The rules.
         journal: The counts.
-        events: What can be made to happen to Blockchair's world.
+        worlds: What can be made to happen to the vendors' worlds.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, faults: Faults, journal: Journal, events: Events) -> None:
+    def __init__(self, settings: Settings, clock: Clock, faults: Faults, journal: Journal, worlds: Worlds) -> None:
         self._settings = settings
         self._clock = clock
         self._faults = faults
         self._journal = journal
-        self._events = events
+        self._events = worlds.events
+        self._oddities = worlds.oddities
 
     def router(self) -> APIRouter:
         """The routes below `/_simulator`."""
@@ -61,6 +75,9 @@ class Admin:
             ("DELETE", "/requests", self._clear_requests, ""),
             ("POST", "/reorg", self._reorg, "Give `chain` and `depth` as JSON, and `shorter` if need be."),
             ("POST", "/replace", self._replace, "Give `chain`, `table` and `day` as JSON, and `change` if need be."),
+            ("GET", "/oddities", self._show_oddities, ""),
+            ("POST", "/oddities", self._add_oddities, "Give a list of oddities as JSON."),
+            ("DELETE", "/oddities", self._clear_oddities, ""),
             ("POST", "/delay", self._delay, "Give `chain` and `days` as JSON, and `table` if need be."),
         )
         for method, path, handler, usage in handlers:
@@ -93,6 +110,17 @@ class Admin:
     def _clear_faults(self, _: object) -> dict[str, Any]:
         self._faults.clear()
         return self._show_faults()
+
+    def _show_oddities(self, _: object = None) -> dict[str, Any]:
+        return {"oddities": self._oddities.shown()}
+
+    def _add_oddities(self, wanted: object) -> dict[str, Any]:
+        self._oddities.add(wanted)
+        return self._show_oddities()
+
+    def _clear_oddities(self, _: object) -> dict[str, Any]:
+        self._oddities.clear()
+        return self._show_oddities()
 
     def _clear_requests(self, _: object) -> dict[str, Any]:
         self._journal.clear()

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from simulator.admin import Admin
+from simulator.admin import Admin, Worlds
 from simulator.blockchair.routes import Blockchair
 from simulator.clock import CLOCK_FILE, Clock
 from simulator.coingecko.book import PriceBook
-from simulator.coingecko.routes import build_router, refuse
+from simulator.coingecko.routes import CoinGecko
 from simulator.door import Door
 from simulator.faults import Faults
 from simulator.journal import Journal
@@ -35,14 +35,16 @@ def create_app(settings: Settings) -> Door:
     book = PriceBook(settings)
     faults, journal = Faults(), Journal()
     blockchair = Blockchair(settings, clock, book)
+    coingecko = CoinGecko(settings, clock, book)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.include_router(Admin(settings, clock, faults, journal, blockchair.events).router())
+    worlds = Worlds(blockchair.events, coingecko.oddities)
+    app.include_router(Admin(settings, clock, faults, journal, worlds).router())
     for router in blockchair.routers():
         app.include_router(router)
-    app.include_router(build_router(clock, book))
+    app.include_router(coingecko.router())
     refusals = {
         "blockchair": blockchair.refuse_api,
         "dumps": blockchair.refuse_dump,
-        "coingecko": refuse(clock),
+        "coingecko": coingecko.refuse,
     }
     return Door(app, clock, refusals, faults, journal)

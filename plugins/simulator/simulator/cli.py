@@ -18,7 +18,7 @@ from simulator.daemon import Home, start, stop
 from simulator.failures import SimulatorError
 from simulator.instants import parse_instant
 from simulator.project import find_root, write_env_block
-from simulator.settings import CHAINS, ERAS, QUIRKS, Settings, SettingsError
+from simulator.settings import CHAINS, COINGECKO_LIMITS, ERAS, QUIRKS, Settings, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +87,10 @@ _WORLD: Final = (
     _option("points-per-day", int, "Blockchair's points a day without a key; else no limit."),
     _option("requests-per-minute", int, "Blockchair's requests a minute without a key; else no limit."),
     _option("api-keys", str, "Blockchair's keys, comma separated, each `key` or `key:points`; else all are good.", ""),
+    _option("coingecko-keys", str, "CoinGecko's keys, comma separated, each `key[:plan][:credits]`; else all.", ""),
+    _option("coingecko-limits", click.Choice(COINGECKO_LIMITS), "CoinGecko's limits: none, or the plans'.", "off"),
+    _option("coingecko-per-minute", int, "CoinGecko's calls a minute and client, in place of the plan's."),
+    _option("coingecko-credits", int, "CoinGecko's credits a month and key, in place of the plan's."),
     _option("quirks", str, f"Oddities, comma separated: {', '.join(QUIRKS)}.", ""),
     _option("ethereum-era", click.Choice(ERAS), "Ethereum after the Merge, or between London and it.", ERAS[0]),
     _option("port", click.IntRange(1, 65535), "Port on 127.0.0.1; else that of last time if free, else any."),
@@ -247,7 +251,7 @@ def _state_folder(given: Path | None) -> Path:
 
 
 def _settings(home: Home, world: dict[str, Any]) -> Settings:
-    for name in ("chains", "api_keys", "quirks"):
+    for name in ("chains", "api_keys", "coingecko_keys", "quirks"):
         world[name] = tuple(part.strip() for part in world[name].split(",") if part.strip())
     return Settings(state_dir=home.folder, **world)
 

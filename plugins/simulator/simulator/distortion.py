@@ -51,7 +51,10 @@ class Distortion:
         headers = [(name.lower(), value) for name, value in message["headers"]]
         self._size = int(dict(headers).get(b"content-length", b"0"))
         stated = str(max(self._size + self._action.length, 0)).encode()
-        return {**message, "headers": [(k, stated if k == b"content-length" else v) for k, v in headers]}
+        wanted = {name.encode("latin-1"): text for name, text in self._action.headers}
+        kept = [(k, stated if k == b"content-length" else v) for k, v in headers if k not in wanted]
+        added = [(k, text.encode("latin-1")) for k, text in wanted.items() if text is not None]
+        return {**message, "headers": kept + added}
 
     async def _body(self, body: bytes, *, more: bool) -> None:
         action = self._action

@@ -8,6 +8,8 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote_plus
 
+from starlette.responses import Response
+
 from simulator.blockchair.envelope import COST_HEADER
 from simulator.distortion import Distortion
 from simulator.journal import Entry
@@ -15,7 +17,6 @@ from simulator.journal import Entry
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from simulator.clock import Clock
@@ -84,12 +85,13 @@ class Door:
         path: str = scope["path"]
         query = unquote_plus(scope.get("query_string", b"").decode("latin-1"))
         action = self._faults.due(scope["method"], path, query)
-        asked = dict(scope["headers"]).get(b"range")
+        headers = dict(scope["headers"])
+        asked = headers.get(b"range")
         entry = Entry(
             scope["method"],
             path,
             range=None if asked is None else asked.decode("latin-1"),
-            keyed=any(part.startswith("key=") for part in query.split("&")),
+            keyed_by=_keyed_by(headers, query),
             fault=action is not None,
         )
 
@@ -99,9 +101,9 @@ class Door:
             nonlocal left
             if message["type"] == "http.response.start":
                 entry.status = message["status"]
-                headers = dict(message["headers"])
-                entry.points = float(headers.pop(_COST, b"0"))
-                left = int(headers.get(b"content-length", b"-1"))
+                told = dict(message["headers"])
+                entry.points = float(told.pop(_COST, b"0"))
+                left = int(told.get(b"content-length", b"-1"))
                 kept = [(name, value) for name, value in message["headers"] if name != _COST]
                 message = {**message, "headers": kept}
             else:
@@ -113,7 +115,9 @@ class Door:
         self._journal.begin(entry)
         try:
             answer: ASGIApp = self._app
-            if action is not None and (action.status is not None or action.data is not None):
+            if action is not None and action.body is not None:
+                answer = Response(action.body, action.status or 200, media_type="application/json")
+            elif action is not None and action.refuses:
                 answer = refuse(path, action)
             outwards: Any = noted if action is None else Distortion(action, scope, noted)
             if action is not None:
@@ -123,3 +127,10 @@ class Door:
             await answer(scope, receive, outwards)
         finally:
             self._journal.end(entry)
+
+
+def _keyed_by(headers: Mapping[bytes, bytes], query: str) -> str | None:
+    names = {part.partition("=")[0] for part in query.split("&")}
+    if names & {"key", "x_cg_demo_api_key", "x_cg_pro_api_key"}:
+        return "query"
+    return "header" if headers.keys() & {b"x-cg-demo-api-key", b"x-cg-pro-api-key"} else None

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _CODES: Final = range(400, 600)
+_GOOD: Final = 200
+_ENVELOPES: Final = ("A", "A-old", "B", "C", "D", "E", "F", "F-page")
 _RULE_KEYS: Final = frozenset({"match", "method", "query", "after", "times", "action"})
 
 
@@ -25,6 +27,11 @@ class Action:
     Attributes:
         status: Answer with this code instead; None leaves the answer.
         html: Whether that answer is a page.
+        code: CoinGecko: the error's own code; the usual status of that code where none is given.
+        envelope: CoinGecko: the form of the error, of the contract's A to F; None for the usual one.
+        message: CoinGecko: the error's text; None for the usual one.
+        body: Answer with this text instead, as JSON by its content type; None leaves the answer.
+        headers: Set on the answer; a value of None takes the header away.
         data: What stands in place of an answer's data, as a tuple of one value (`[]` or None); None leaves it.
         reset: Bytes of the body after which the connection is reset, -1 for before anything; None never.
         truncate: Bytes after which the body ends; None sends it whole.
@@ -36,6 +43,11 @@ class Action:
 
     status: int | None = None
     html: bool = False
+    code: int | None = None
+    envelope: str | None = None
+    message: str | None = None
+    body: str | None = None
+    headers: tuple[tuple[str, str | None], ...] = ()
     data: tuple[object] | None = None
     reset: int | None = None
     truncate: int | None = None
@@ -43,6 +55,11 @@ class Action:
     stall: float = 0
     corrupt: int | None = None
     length: int = 0
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the vendor's answer gives way to another one of the vendor's."""
+        return any(part is not None for part in (self.status, self.code, self.envelope, self.data))
 
 
 @dataclass
@@ -150,13 +167,33 @@ def _action(given: object) -> Action:
             fields[name] = _READERS[name](name, value)
         else:
             raise FaultError(f"There is no action {name}; there are html_402, {', '.join(sorted(_READERS))}.")
+    if fields.get("status") == _GOOD and not fields.keys() & {"code", "envelope", "body"}:
+        raise FaultError("status is 200, which is a fault only with code, envelope or body.")
     return Action(**fields)
 
 
 def _status(name: str, value: object) -> int:
-    if not isinstance(value, int) or value not in _CODES:
-        raise FaultError(f"{name} is {value!r}, but must be a code from 400 to 599.")
+    if not isinstance(value, int) or (value not in _CODES and value != _GOOD):
+        raise FaultError(f"{name} is {value!r}, but must be 200 or a code from 400 to 599.")
     return value
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise FaultError(f"{name} is {value!r}, but must be a text.")
+    return value
+
+
+def _envelope(name: str, value: object) -> str:
+    if value not in _ENVELOPES:
+        raise FaultError(f"{name} is {value!r}, but must be one of {', '.join(_ENVELOPES)}.")
+    return str(value)
+
+
+def _headers(name: str, value: object) -> tuple[tuple[str, str | None], ...]:
+    if not isinstance(value, dict):
+        raise FaultError(f'{name} is {value!r}, but must be an object such as {{"Retry-After": 7}}.')
+    return tuple((key.lower(), None if one is None else str(one)) for key, one in value.items())
 
 
 def _number(name: str, value: object) -> float:
@@ -189,6 +226,11 @@ def _nothing(name: str, value: object) -> tuple[object]:
 
 _READERS: Final[dict[str, Callable[[str, object], object]]] = {
     "status": _status,
+    "code": lambda name, value: int(_number(name, value)),
+    "envelope": _envelope,
+    "message": _text,
+    "body": _text,
+    "headers": _headers,
     "html": lambda _, value: bool(value),
     "data": _nothing,
     "reset": _place,

@@ -11,13 +11,13 @@ _KEPT: Final = 10_000
 
 @dataclass
 class Entry:
-    """A request: `points` is what its answer said it cost, `keyed` whether it brought a key (never which)."""
+    """A request: `points` is what its answer said it cost, `keyed_by` how it brought a key: `query`, `header`, None."""
 
     method: str
     path: str
     status: int = 0
     range: str | None = None
-    keyed: bool = False
+    keyed_by: str | None = None
     points: float = 0
     fault: bool = False
     ended: bool = False
@@ -62,5 +62,5 @@ class Journal:
             "most_at_once": self._most,
             "paths": dict(self._paths),
             "statuses": {str(status): count for status, count in self._statuses.items()},
-            "log": [asdict(entry) for entry in self._log],
+            "log": [{**asdict(entry), "keyed": entry.keyed_by is not None} for entry in self._log],
         }

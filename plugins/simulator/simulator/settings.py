@@ -18,6 +18,11 @@ LAST_DAY: Final = date(2099, 12, 31)
 
 QUIRKS: Final = {
     "cache-ignore": 'every answer says cache.duration "Ignore"',
+    "coingecko-early-midnights": "/market_chart has a day's 00:00 point from 00:10 on, in place of 00:35",
+    "coingecko-extra-keys": "CoinGecko's objects have a key that nobody knows",
+    "coingecko-failures-cost": "CoinGecko takes a credit for failed calls as well",
+    "coingecko-hourly-enterprise": "interval=hourly is for Enterprise clients only",
+    "coingecko-quota-401": "CoinGecko's spent credits are refused with 401, in place of 429",
     "control-characters": "names of some ERC-20 tokens hold NUL and other control characters",
     "duplicate-outputs": "outputs pages lose duplicates, so that rows is below pre_rows",
     "empty-nulls": r"nulls in dumps are empty fields in place of \N",
@@ -31,6 +36,11 @@ QUIRKS: Final = {
     "past-update": "next_major_update lies in the past",
 }
 """What can be switched on to make the answers odd, as the vendor's have been at times (contract 9.1)."""
+COINGECKO_LIMITS: Final = ("off", "plan")
+"""Whether CoinGecko's clients have the limits of their plan."""
+COINGECKO_PLANS: Final = ("keyless", "demo", "basic", "analyst", "lite", "pro", "enterprise")
+"""The plans, from the smallest to the largest."""
+_COINGECKO_KEY: Final = re.compile(rf"[^\s:,&]+(:({'|'.join(COINGECKO_PLANS[1:])}))?(:\d{{1,9}})?")
 ERAS: Final = ("merged", "london")
 """Ethereum's rules: after the Merge, or between London and the Merge, with uncles and rewards for blocks."""
 
@@ -57,6 +67,11 @@ class Settings:
         points_per_day: Blockchair's points a day without a key; None for no limit.
         requests_per_minute: Blockchair's requests a minute without a key; None for no limit.
         api_keys: Keys that Blockchair's API knows, each as `key` or `key:points a day`; every key is good when empty.
+        coingecko_keys: Keys that CoinGecko knows, each as `key`, followed by `:plan` and `:credits a month` if need be;
+            every key is good when empty.
+        coingecko_limits: Whether calls a minute and credits a month are those of the plans, of COINGECKO_LIMITS.
+        coingecko_per_minute: Calls a minute for each of CoinGecko's clients in place of the plan's; None for those.
+        coingecko_credits: Credits a month for each key in place of the plan's; None for those.
         quirks: Oddities that are switched on, of QUIRKS.
         ethereum_era: Ethereum's rules, of ERAS.
     """
@@ -74,6 +89,10 @@ class Settings:
     points_per_day: int | None = None
     requests_per_minute: int | None = None
     api_keys: tuple[str, ...] = ()
+    coingecko_keys: tuple[str, ...] = ()
+    coingecko_limits: str = COINGECKO_LIMITS[0]
+    coingecko_per_minute: int | None = None
+    coingecko_credits: int | None = None
     quirks: tuple[str, ...] = ()
     ethereum_era: str = ERAS[0]
 
@@ -95,6 +114,7 @@ class Settings:
             if folder is not None and not folder.is_dir():
                 raise SettingsError(f"{name} is {folder}, which is not a folder.")
         self._check_blockchair()
+        self._check_coingecko()
         unknown = [chain for chain in self.chains if chain not in CHAINS]
         if unknown or not self.chains or len(set(self.chains)) != len(self.chains):
             raise SettingsError(
@@ -117,6 +137,20 @@ class Settings:
             raise SettingsError(f"quirks is {','.join(odd)}, but must name some of {', '.join(QUIRKS)}.")
         if self.ethereum_era not in ERAS:
             raise SettingsError(f"ethereum_era is {self.ethereum_era!r}, but must be one of {', '.join(ERAS)}.")
+
+    def _check_coingecko(self) -> None:
+        for name in ("coingecko_per_minute", "coingecko_credits"):
+            if getattr(self, name) is not None:
+                _within(name, getattr(self, name), 1, 10**9)
+        if not all(_COINGECKO_KEY.fullmatch(key) for key in self.coingecko_keys):
+            raise SettingsError(
+                "coingecko_keys is no list of keys such as `key`, `key:plan` or `key:plan:1000`, "
+                f"with a plan of {', '.join(COINGECKO_PLANS[1:])}."
+            )
+        if self.coingecko_limits not in COINGECKO_LIMITS:
+            raise SettingsError(
+                f"coingecko_limits is {self.coingecko_limits!r}, but must be one of {', '.join(COINGECKO_LIMITS)}."
+            )
 
     @property
     def clock_start(self) -> datetime:

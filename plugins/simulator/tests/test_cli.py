@@ -126,6 +126,15 @@ def test_other_parameters_are_refused_until_restart(project: Project) -> None:
     assert project.record["port"] == record["port"]
 
 
+def test_coingeckos_options_reach_the_server(project: Project) -> None:
+    given = ("--coingecko-keys", "CG-a,CG-b:basic:5", "--coingecko-limits", "plan", "--coingecko-per-minute", "7")
+    project.start(*given, "--coingecko-credits", "9", "--quirks", "coingecko-extra-keys")
+    parameters = project.status()["parameters"]
+    assert parameters["coingecko_keys"] == ["CG-a", "CG-b:basic:5"]
+    assert (parameters["coingecko_limits"], parameters["coingecko_per_minute"]) == ("plan", 7)
+    assert (parameters["coingecko_credits"], parameters["quirks"]) == (9, ["coingecko-extra-keys"])
+
+
 def test_stop_leaves_no_process_and_can_be_repeated(project: Project) -> None:
     project.start()
     record = project.record

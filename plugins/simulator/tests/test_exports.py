@@ -80,7 +80,8 @@ def test_chains_are_valued_with_the_export_where_it_reaches(export: Path, tmp_pa
     ("files", "message"),
     [
         ({}, "no price export"),
-        ({"ltc-usd-max.csv": HEADER + ROW}, "ltc-usd-max.csv"),
+        ({"xmr-usd-max.csv": HEADER + ROW}, "xmr-usd-max.csv"),
+        ({"eth-xyz-max.csv": HEADER + ROW}, "eth-xyz-max.csv"),
         ({"prices.csv": HEADER + ROW}, "prices.csv"),
         ({"eth-usd-max.csv": "a,b\n"}, "header"),
         ({"eth-usd-max.csv": HEADER}, "no row"),

@@ -33,7 +33,7 @@ def ids(api: Any, **parameters: Any) -> list[str]:
 
 
 def test_the_keys_stand_in_the_contracts_order(api: Any) -> None:
-    assert [list(row) for row in rows(api)] == [KEYS] * 3
+    assert [list(row) for row in rows(api)] == [KEYS] * 6
 
 
 def test_the_keys_are_those_of_the_vendors_example(api: Any, samples_dir: Path) -> None:
@@ -78,32 +78,35 @@ def test_changes_are_relative_to_the_earlier_value(api: Any) -> None:
 
 
 def test_without_a_precision_prices_are_rounded_for_display(api: Any) -> None:
-    bitcoin, ethereum, dogecoin = rows(api)
+    bitcoin, ethereum, dogecoin = rows(api, ids="bitcoin,ethereum,dogecoin")
     assert isinstance(bitcoin["current_price"], int)
     assert ethereum["current_price"] == round(ethereum["current_price"], 2)
     assert len(dogecoin["current_price"].as_tuple().digits) <= 6
     assert isinstance(bitcoin["market_cap"], int)
-    exact = rows(api, precision="full")[2]["current_price"]
+    exact = rows(api, ids="dogecoin", precision="full")[0]["current_price"]
     assert len(exact.as_tuple().digits) > 12
     assert abs(exact - dogecoin["current_price"]) < Decimal("0.000001")
 
 
 def test_filters_order_and_pages(api: Any) -> None:
-    assert ids(api) == ["bitcoin", "ethereum", "dogecoin"]
-    assert ids(api, order="market_cap_asc") == ["dogecoin", "ethereum", "bitcoin"]
-    assert ids(api, order="id_asc") == ["bitcoin", "dogecoin", "ethereum"]
+    largest = ["bitcoin", "ethereum", "tether", "dogecoin", "chainlink", "litecoin"]
+    assert ids(api) == largest
+    assert ids(api, order="market_cap_asc") == largest[::-1]
+    assert ids(api, order="id_asc") == sorted(largest)
     assert ids(api, ids="dogecoin,bitcoin") == ["bitcoin", "dogecoin"]
     assert ids(api, ids="nocoin") == []
     assert ids(api, symbols="eth") == ["ethereum"]
     assert ids(api, names="Dogecoin", symbols="eth") == ["dogecoin"]
-    assert ids(api, per_page=2) == ["bitcoin", "ethereum"]
-    assert ids(api, per_page=2, page=2) == ["dogecoin"]
-    assert ids(api, per_page=2, page=3) == []
-    assert [row["market_cap_rank"] for row in rows(api, ids="dogecoin")] == [3]
+    assert ids(api, category="stablecoins", ids="bitcoin") == ["tether"]
+    assert ids(api, category="nowhere") == []
+    assert ids(api, per_page=4) == largest[:4]
+    assert ids(api, per_page=4, page=2) == largest[4:]
+    assert ids(api, per_page=4, page=3) == []
+    assert [row["market_cap_rank"] for row in rows(api, ids="dogecoin")] == [4]
 
 
 def test_nulls_stand_where_the_contract_has_them(api: Any) -> None:
-    bitcoin, ethereum, dogecoin = rows(api)
+    bitcoin, ethereum, dogecoin = rows(api, ids="bitcoin,ethereum,dogecoin")
     assert (bitcoin["max_supply"], ethereum["max_supply"], dogecoin["max_supply"]) == (21_000_000, None, None)
     assert bitcoin["roi"] is None
     assert list(ethereum["roi"]) == ["times", "currency", "percentage"]
@@ -117,5 +120,5 @@ def test_a_currency_is_needed_and_must_be_known(api: Any) -> None:
 
 def test_a_coin_appears_with_its_first_day(make_api: Any) -> None:
     api = make_api("2014-06-01T00:00", start=date(2014, 1, 1))
-    assert ids(api, price_change_percentage="1y") == ["bitcoin", "dogecoin"]
-    assert rows(api, price_change_percentage="1y")[1]["price_change_percentage_1y_in_currency"] is None
+    assert ids(api, price_change_percentage="1y") == ["bitcoin", "litecoin", "dogecoin"]
+    assert rows(api, price_change_percentage="1y")[2]["price_change_percentage_1y_in_currency"] is None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING
 
-from simulator.coingecko.coins import COINS, RATES, Coin
+from simulator.coingecko.coins import COINS, Coin
+from simulator.coingecko.currencies import QUOTED, RATES, Currency
 from simulator.coingecko.exports import read_exports
 from simulator.coingecko.numbers import DAY_MS, day_ms, to_ms
-from simulator.coingecko.series import Series, SimulatedSeries
+from simulator.coingecko.series import LogPath, Series, SimulatedSeries
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import date, datetime
 
     from simulator.settings import Settings
@@ -19,31 +22,49 @@ if TYPE_CHECKING:
 class PriceBook:
     """Every price of a world; also what the simulated chains value their amounts with.
 
+    Series are made when they are first asked for, since a world has some hundreds of them.
+
     Args:
         settings: The world's parameters.
 
     Raises:
         SettingsError: The folder of price exports cannot be read.
+
+    Attributes:
+        coins: The coins that are served.
+        currencies: The currencies that prices can be asked in, in the vendor's order.
     """
 
     def __init__(self, settings: Settings) -> None:
-        simulated: dict[tuple[str, str], Series] = {
-            (coin.coin_id, currency): SimulatedSeries(coin, currency, settings.seed)
-            for coin in COINS
-            for currency in RATES
-        }
-        self._served: dict[tuple[str, str], Series] = simulated
+        self._seed = settings.seed
+        self._coins = {coin.coin_id: coin for coin in COINS}
+        self._exports: dict[tuple[str, str], Series] | None = None
         if settings.prices_dir is not None:
-            self._served = dict(read_exports(settings.prices_dir))
-        self._valued = {coin.coin_id: self._served.get((coin.coin_id, "usd")) for coin in COINS}
-        self._simulated = simulated
-        known = {coin_id for coin_id, _ in self._served}
-        self.coins: tuple[Coin, ...] = tuple(coin for coin in COINS if coin.coin_id in known)
-        self.currencies = frozenset(currency for _, currency in self._served)
+            self._exports = dict(read_exports(settings.prices_dir))
+        self._price = cache(self._price_path)
+        self._turnover = cache(self._turnover_path)
+        self._rate = cache(self._rate_path)
+        self._simulated = cache(self._simulate)
+        served = {coin_id for coin_id, _ in self._exports} if self._exports is not None else self._coins.keys()
+        quoted = {currency for _, currency in self._exports} if self._exports is not None else set(QUOTED)
+        self.coins: tuple[Coin, ...] = tuple(coin for coin in COINS if coin.coin_id in served)
+        self.currencies = tuple(code for code in QUOTED if code in quoted)
 
     def series(self, coin_id: str, currency: str) -> Series | None:
         """The series of a coin in a currency; None when it is not served."""
-        return self._served.get((coin_id, currency))
+        if self._exports is not None:
+            return self._exports.get((coin_id, currency))
+        if coin_id not in self._coins or currency not in self.currencies:
+            return None
+        return self._simulated(coin_id, currency)
+
+    def units_of_bitcoin(self, currency: Currency, stamp: int) -> Decimal:
+        """What a bitcoin costs in any currency of the exchange rates, at UNIX milliseconds.
+
+        Where exports are served and bitcoin in that currency is not among them, the simulated price is taken.
+        """
+        series = self.series("bitcoin", currency.code) or self._simulated("bitcoin", currency.code)
+        return Decimal(series.at(stamp).price)
 
     def close(self, coin_id: str, day: date) -> Decimal:
         """The price in USD at the end of a UTC day, zero before the coin had one.
@@ -62,5 +83,26 @@ class PriceBook:
 
     def _valuing(self, coin_id: str, stamp: int) -> Series:
         # A chain's coin without an export keeps its simulated price: blocks are valued whatever CoinGecko serves.
-        series = self._valued[coin_id]
-        return series if series is not None and stamp >= series.first else self._simulated[coin_id, "usd"]
+        series = self.series(coin_id, "usd")
+        return series if series is not None and stamp >= series.first else self._simulated(coin_id, "usd")
+
+    def _simulate(self, coin_id: str, code: str) -> SimulatedSeries:
+        currency = RATES[code]
+        return SimulatedSeries(
+            self._coins[coin_id], self._price(coin_id).at, self._rate(code), self._turnover(coin_id), currency.factor
+        )
+
+    def _price_path(self, coin_id: str) -> LogPath:
+        coin = self._coins[coin_id]
+        return LogPath(f"{coin_id}/price", self._seed, coin.levels, coin.volatility)
+
+    def _turnover_path(self, coin_id: str) -> LogPath:
+        coin = self._coins[coin_id]
+        return LogPath(f"{coin_id}/turnover", self._seed, ((coin.first_day, coin.turnover),), 0.15)
+
+    def _rate_path(self, code: str) -> Callable[[int], float]:
+        currency = RATES[code]
+        if currency.inverse_of is not None:
+            price = self._price(currency.inverse_of)
+            return lambda stamp: -price.at(stamp)
+        return LogPath(f"usd/{code}", self._seed, currency.levels, currency.volatility).at

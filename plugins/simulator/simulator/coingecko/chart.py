@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from simulator.coingecko.numbers import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -48,26 +48,40 @@ def live_stamp(now: int) -> int:
     return stamp - 1 if stamp % DAY_MS == 0 else stamp
 
 
-def chart(series: Series, start: int, end: int, now: int, granularity: Granularity) -> list[Point]:
+class Span(NamedTuple):
+    """A part of a history, in UNIX milliseconds.
+
+    Attributes:
+        start: First instant, included.
+        end: Last instant, included.
+        now: The clock.
+    """
+
+    start: int
+    end: int
+    now: int
+
+
+def chart(series: Series, span: Span, granularity: Granularity, delay: int = DAILY_DELAY_MS) -> list[Point]:
     """The points of a chart.
 
     Args:
         series: Whose history.
-        start: First instant, UNIX milliseconds, included.
-        end: Last instant, UNIX milliseconds, included.
-        now: The clock, UNIX milliseconds.
+        span: Which part of it.
         granularity: The distance between points.
+        delay: Milliseconds after its day's midnight at which a daily point can be read.
 
     Returns:
         The points in ascending order; the last one is the live value if the span reaches now.
     """
+    start, end, now = span
     live = live_stamp(now)
     if granularity is Granularity.DAILY:
         last = min(end, now)
         points = [
             point
             for point in series.daily(start, last)
-            if now >= point.stamp // DAY_MS * DAY_MS + DAILY_DELAY_MS  # also for a point stamped off midnight
+            if now >= point.stamp // DAY_MS * DAY_MS + delay  # also for a point stamped off midnight
         ]
     else:
         first = max(start, series.first, _FINE_SINCE_MS)

@@ -7,12 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-Levels = tuple[tuple[date, Decimal], ...]
-"""Values at the start (UTC) of days in ascending order; interpolated between them, constant outside."""
-
-
-def _levels(*pairs: tuple[str, str]) -> Levels:
-    return tuple((date.fromisoformat(day), Decimal(value)) for day, value in pairs)
+from simulator.coingecko.levels import Levels, levels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +48,7 @@ COINS: Final = (
         name="Bitcoin",
         image="/coins/images/1/large/bitcoin.png?1696501400",
         first_day=date(2013, 4, 28),
-        levels=_levels(
+        levels=levels(
             ("2013-04-28", "135"),
             ("2013-12-01", "950"),
             ("2015-01-01", "320"),
@@ -71,7 +66,7 @@ COINS: Final = (
         ),
         volatility=0.03,
         turnover=Decimal("0.022"),
-        supply=_levels(
+        supply=levels(
             ("2013-01-01", "10600000"),
             ("2016-07-09", "15750000"),
             ("2020-05-11", "18375000"),
@@ -87,7 +82,7 @@ COINS: Final = (
         name="Ethereum",
         image="/coins/images/279/large/ethereum.png?1696501628",
         first_day=date(2015, 8, 7),
-        levels=_levels(
+        levels=levels(
             ("2015-08-07", "1.8"),
             ("2016-01-01", "0.95"),
             ("2017-01-01", "8.2"),
@@ -103,7 +98,7 @@ COINS: Final = (
         ),
         volatility=0.038,
         turnover=Decimal("0.05"),
-        supply=_levels(
+        supply=levels(
             ("2015-07-30", "72000000"),
             ("2017-10-16", "95000000"),
             ("2019-03-01", "105000000"),
@@ -119,7 +114,7 @@ COINS: Final = (
         name="Dogecoin",
         image="/coins/images/5/large/dogecoin.png?1696501409",
         first_day=date(2013, 12, 15),
-        levels=_levels(
+        levels=levels(
             ("2013-12-15", "0.00025"),
             ("2014-02-01", "0.0014"),
             ("2015-05-01", "0.000095"),
@@ -138,7 +133,7 @@ COINS: Final = (
         ),
         volatility=0.045,
         turnover=Decimal("0.04"),
-        supply=_levels(
+        supply=levels(
             ("2013-12-08", "500000000"),
             ("2015-01-01", "97500000000"),
             ("2025-01-01", "147500000000"),
@@ -147,28 +142,76 @@ COINS: Final = (
         max_supply=None,
         digits=18,
     ),
-)
-
-# How many units of the currency one US dollar buys; EUR moves a little every day, as a real rate does.
-RATES: Final[dict[str, tuple[Levels, float]]] = {
-    "usd": (_levels(("2013-01-01", "1")), 0.0),
-    "eur": (
-        _levels(
-            ("2013-01-01", "0.758"),
-            ("2014-01-01", "0.727"),
-            ("2015-01-01", "0.826"),
-            ("2016-01-01", "0.92"),
-            ("2017-01-01", "0.951"),
-            ("2018-01-01", "0.833"),
-            ("2019-01-01", "0.872"),
-            ("2020-01-01", "0.891"),
-            ("2021-01-01", "0.818"),
-            ("2022-01-01", "0.879"),
-            ("2023-01-01", "0.934"),
-            ("2024-01-01", "0.906"),
-            ("2025-01-01", "0.966"),
-            ("2026-01-01", "0.852"),
+    Coin(
+        coin_id="tether",
+        symbol="usdt",
+        name="Tether",
+        image="/coins/images/325/large/Tether.png?1696501661",
+        first_day=date(2015, 2, 25),
+        levels=levels(("2015-02-25", "1")),
+        volatility=0.0004,
+        turnover=Decimal("0.45"),
+        supply=levels(
+            ("2015-02-25", "450000"),
+            ("2018-01-01", "1400000000"),
+            ("2020-01-01", "4100000000"),
+            ("2022-01-01", "78000000000"),
+            ("2024-01-01", "91700000000"),
+            ("2026-01-01", "187000000000"),
         ),
-        0.004,
+        max_supply=None,
     ),
-}
+    Coin(
+        coin_id="chainlink",
+        symbol="link",
+        name="Chainlink",
+        image="/coins/images/877/large/chainlink.png?1696502009",
+        first_day=date(2017, 11, 9),
+        levels=levels(
+            ("2017-11-09", "0.19"),
+            ("2019-01-01", "0.3"),
+            ("2020-01-01", "1.8"),
+            ("2021-01-01", "11.9"),
+            ("2022-01-01", "20"),
+            ("2023-01-01", "5.6"),
+            ("2024-01-01", "15.4"),
+            ("2025-01-01", "20.5"),
+            ("2026-01-01", "12.3"),
+        ),
+        volatility=0.045,
+        turnover=Decimal("0.06"),
+        supply=levels(("2017-11-09", "350000000"), ("2025-01-01", "638000000"), ("2030-01-01", "850000000")),
+        max_supply=Decimal(1_000_000_000),
+    ),
+    Coin(
+        coin_id="litecoin",
+        symbol="ltc",
+        name="Litecoin",
+        image="/coins/images/2/large/litecoin.png?1696501400",
+        first_day=date(2013, 4, 28),
+        levels=levels(
+            ("2013-04-28", "4.3"),
+            ("2014-01-01", "24"),
+            ("2015-01-01", "2.7"),
+            ("2017-01-01", "4.4"),
+            ("2018-01-01", "230"),
+            ("2019-01-01", "30"),
+            ("2020-01-01", "41"),
+            ("2021-01-01", "125"),
+            ("2022-01-01", "147"),
+            ("2023-01-01", "70"),
+            ("2025-01-01", "103"),
+            ("2026-01-01", "77"),
+        ),
+        volatility=0.035,
+        turnover=Decimal("0.07"),
+        supply=levels(
+            ("2013-04-28", "17200000"),
+            ("2015-08-25", "42000000"),
+            ("2019-08-05", "63000000"),
+            ("2023-08-02", "73500000"),
+            ("2027-07-30", "78750000"),
+        ),
+        max_supply=Decimal(84_000_000),
+    ),
+)

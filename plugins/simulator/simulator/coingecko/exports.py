@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from simulator.coingecko.coins import COINS
+from simulator.coingecko.currencies import QUOTED
 from simulator.coingecko.numbers import to_ms
 from simulator.coingecko.series import ExportSeries, Point
 from simulator.settings import SettingsError
@@ -37,7 +38,7 @@ def read_exports(folder: Path) -> dict[tuple[str, str], ExportSeries]:
     for path in sorted(folder.glob("*.csv")):
         match = _NAME.fullmatch(path.name)
         coin_id = ids.get(match["symbol"]) if match else None
-        if match is None or coin_id is None:
+        if match is None or coin_id is None or match["currency"] not in QUOTED:
             raise SettingsError(
                 f"prices_dir holds {path.name}, whose name does not begin with one of {', '.join(ids)} and a currency, "
                 "as in eth-usd-max.2025-01-14.csv."

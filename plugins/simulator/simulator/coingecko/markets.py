@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from simulator.coingecko.chart import Granularity, chart, live_stamp
-from simulator.coingecko.numbers import DAY_MS, EXACT, HOUR_MS, iso_ms, rounded
+from simulator.coingecko.catalogue import PROFILES
+from simulator.coingecko.chart import Granularity, Span, chart, live_stamp
+from simulator.coingecko.numbers import DAY_MS, EXACT, HOUR_MS, amount, change, iso_ms, rounded, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,18 +16,17 @@ if TYPE_CHECKING:
     from simulator.coingecko.coins import Coin
     from simulator.coingecko.series import Series
 
-DISPLAY: Final = -1
-"""Stands for the rounding of a request that asks for no precision."""
-PERIODS: Final = {
+PERIODS: Final = {  # /coins/markets knows all but 60d
     "1h": HOUR_MS,
     "24h": DAY_MS,
     "7d": 7 * DAY_MS,
     "14d": 14 * DAY_MS,
     "30d": 30 * DAY_MS,
+    "60d": 60 * DAY_MS,
     "200d": 200 * DAY_MS,
     "1y": 365 * DAY_MS,
 }
-_IMAGE_HOST: Final = "https://coin-images.coingecko.com"
+IMAGE_HOST: Final = "https://coin-images.coingecko.com"
 _PERCENT_PLACES: Final = 5
 _WEEK_MS: Final = 7 * DAY_MS
 
@@ -81,37 +81,37 @@ class Market:
         price, market_cap = Decimal(live.price), _decimal(live.market_cap)
         day_ago = max(self._live - DAY_MS, series.first)
         before = series.at(day_ago)
-        hours = chart(series, self._now - DAY_MS, self._now, self._now, Granularity.HOURLY)
+        hours = chart(series, Span(self._now - DAY_MS, self._now, self._now), Granularity.HOURLY)
         recent = [Decimal(point.price) for point in hours]
         supply = series.supply(self._live)
-        history = [*series.daily(series.first, self._now), live]
-        highest = max(history, key=lambda point: Decimal(point.price))
-        lowest = min(history, key=lambda point: Decimal(point.price))
+        daily_low, daily_high = series.extremes(self._now)
+        highest = max(daily_high, live, key=lambda point: Decimal(point.price))
+        lowest = min(daily_low, live, key=lambda point: Decimal(point.price))
         rank = self._ranks[coin.coin_id]
         row: Row = {
             "id": coin.coin_id,
             "symbol": coin.symbol,
             "name": coin.name,
-            "image": _IMAGE_HOST + coin.image,
-            "current_price": _shown(price, places),
-            "market_cap": _amount(market_cap, places),
+            "image": IMAGE_HOST + coin.image,
+            "current_price": shown(price, places),
+            "market_cap": amount(market_cap, places),
             "market_cap_rank": rank,
-            "fully_diluted_valuation": _amount(_diluted(coin, price, market_cap), places),
-            "total_volume": _amount(_decimal(live.total_volume), places),
-            "high_24h": _shown(max(recent), places),
-            "low_24h": _shown(min(recent), places),
+            "fully_diluted_valuation": amount(_diluted(coin, price, market_cap), places),
+            "total_volume": amount(_decimal(live.total_volume), places),
+            "high_24h": shown(max(recent), places),
+            "low_24h": shown(min(recent), places),
             "price_change_24h": EXACT.subtract(price, Decimal(before.price)),
-            "price_change_percentage_24h": _change(price, Decimal(before.price), _PERCENT_PLACES),
+            "price_change_percentage_24h": change(price, Decimal(before.price), _PERCENT_PLACES),
             "market_cap_change_24h": _difference(market_cap, _decimal(before.market_cap)),
-            "market_cap_change_percentage_24h": _change(market_cap, _decimal(before.market_cap), _PERCENT_PLACES),
+            "market_cap_change_percentage_24h": change(market_cap, _decimal(before.market_cap), _PERCENT_PLACES),
             "circulating_supply": supply,
-            "total_supply": supply,
+            "total_supply": total if (total := PROFILES[coin.coin_id].total) is not None else supply,
             "max_supply": coin.max_supply,
-            "ath": _shown(Decimal(highest.price), places),
-            "ath_change_percentage": _change(price, Decimal(highest.price), _PERCENT_PLACES),
+            "ath": shown(Decimal(highest.price), places),
+            "ath_change_percentage": change(price, Decimal(highest.price), _PERCENT_PLACES),
             "ath_date": iso_ms(highest.stamp),
-            "atl": _shown(Decimal(lowest.price), places),
-            "atl_change_percentage": _change(price, Decimal(lowest.price), _PERCENT_PLACES),
+            "atl": shown(Decimal(lowest.price), places),
+            "atl_change_percentage": change(price, Decimal(lowest.price), _PERCENT_PLACES),
             "atl_date": iso_ms(lowest.stamp),
             "roi": self._return_on_sale(coin, price),
             "last_updated": iso_ms(live.stamp),
@@ -119,12 +119,12 @@ class Market:
         if extras.get("rehypothecated"):
             row["market_cap_rank_with_rehypothecated"] = rank
         if extras.get("sparkline"):
-            week = chart(series, self._now - _WEEK_MS, self._now, self._now, Granularity.HOURLY)
+            week = chart(series, Span(self._now - _WEEK_MS, self._now, self._now), Granularity.HOURLY)
             row["sparkline_in_7d"] = {"price": [Decimal(point.price) for point in week[:-1]]}
         for name in extras.get("changes", []):
             past = self._live - PERIODS[name]
             then = Decimal(series.at(past).price) if past >= series.first else None
-            row[f"price_change_percentage_{name}_in_currency"] = _change(price, then, 14)
+            row[f"price_change_percentage_{name}_in_currency"] = change(price, then, 14)
         return row
 
     def _return_on_sale(self, coin: Coin, price: Decimal) -> Row | None:
@@ -138,7 +138,7 @@ class Market:
 
 
 def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
+    return Decimal(text) if text else None
 
 
 def _diluted(coin: Coin, price: Decimal, market_cap: Decimal | None) -> Decimal | None:
@@ -147,26 +147,3 @@ def _diluted(coin: Coin, price: Decimal, market_cap: Decimal | None) -> Decimal 
 
 def _difference(value: Decimal | None, before: Decimal | None) -> Decimal | None:
     return None if value is None or before is None else EXACT.subtract(value, before)
-
-
-def _change(value: Decimal | None, before: Decimal | None, places: int) -> Decimal | None:
-    """The change in percent of the earlier value."""
-    if value is None or not before:
-        return None
-    return rounded(EXACT.divide(value - before, before) * 100, places)
-
-
-def _shown(price: Decimal, places: int | None) -> Decimal:
-    """A price as asked for; on a page: whole from 10,000 on, cents from 1 on, six digits below."""
-    if places is None:
-        return price
-    if places == DISPLAY:
-        places = 0 if price >= 10_000 else 2 if price >= 1 else 5 - price.adjusted() if price else 0  # noqa: PLR2004
-    return rounded(price, places)
-
-
-def _amount(value: Decimal | None, places: int | None) -> Decimal | None:
-    """A large amount as asked for; whole on a page."""
-    if value is None or places is None:
-        return value
-    return rounded(value, 0 if places == DISPLAY else places)

@@ -3,38 +3,68 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from simulator.coingecko.chart import Granularity
-from simulator.coingecko.errors import application_error, not_in_plan
-from simulator.coingecko.numbers import DAY_MS, to_ms
+from simulator.coingecko.errors import application_error, refusal
+from simulator.coingecko.numbers import DAY_MS, from_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from starlette.requests import Request
+    from simulator.coingecko.access import Client
 
-_MAX_PRECISION = 18
-_HOURLY_LIMIT_MS = 100 * DAY_MS
-
-
-class Tier(Enum):
-    """Whose rules a request falls under."""
-
-    KEYLESS = "keyless"
-    DEMO = "demo"
-    PRO = "pro"
+_MAX_PRECISION: Final = 18
+_HOURLY_LIMIT_MS: Final = 100 * DAY_MS
+_FINE_LIMIT_MS: Final = 10 * DAY_MS
+_DAY_FIRST: Final = re.compile(r"(\d{1,2})-(\d{1,2})-(\d{4})")
 
 
-def tier_of(request: Request) -> Tier:
-    """The tier by the key's header or query parameter; keys themselves cannot be told apart."""
-    for tier in (Tier.PRO, Tier.DEMO):
-        if request.headers.get(f"x-cg-{tier.value}-api-key") or request.query_params.get(f"x_cg_{tier.value}_api_key"):
-            return tier
-    return Tier.KEYLESS
+@dataclass(frozen=True)
+class Ask:
+    """A request that was let in.
+
+    Attributes:
+        client: Who asks.
+        now: The clock, UNIX milliseconds.
+        parameters: The query.
+        coin_id: The coin that the path names; empty where it names none.
+    """
+
+    client: Client
+    now: int
+    parameters: Mapping[str, str]
+    coin_id: str = ""
+
+    def within_window(self, start: int) -> None:
+        """Refuse what reaches further back than the plan allows.
+
+        Args:
+            start: First instant asked for, UNIX milliseconds.
+
+        Raises:
+            Refusal: It does; the request is refused whole.
+        """
+        days = self.client.plan.window_days
+        if days is not None and start < self.now - days * DAY_MS:
+            raise refusal(from_ms(self.now), 10012)
+
+    def paid(self) -> None:
+        """Refuse clients without a paid plan.
+
+        Raises:
+            Refusal: The client has none.
+        """
+        if not self.client.plan.paid:
+            raise refusal(from_ms(self.now), 10005)
+
+    def says(self, name: str, *, default: bool = False) -> bool:
+        """A parameter that is `true` or `false`."""
+        text = self.parameters.get(name, "")
+        return text == "true" if text else default
 
 
 def required(parameters: Mapping[str, str], name: str) -> str:
@@ -78,21 +108,44 @@ def span_of_days(text: str) -> int | None:
     return int(Decimal(text) * DAY_MS)
 
 
-def interval(parameters: Mapping[str, str], span: int, now: datetime) -> Granularity | None:
+def calendar_day(parameters: Mapping[str, str], name: str) -> int:
+    """A required day, given as dd-mm-yyyy or yyyy-mm-dd, as UNIX milliseconds of its midnight.
+
+    Raises:
+        Refusal: It is absent or unreadable.
+    """
+    text = required(parameters, name)
+    match = _DAY_FIRST.fullmatch(text)
+    try:
+        if match:
+            moment = datetime(int(match[3]), int(match[2]), int(match[1]), tzinfo=UTC)
+        else:
+            moment = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise application_error(400, "invalid date") from None
+    return to_ms(moment)
+
+
+def interval(ask: Ask, span: int, *, hourly_for_all: bool) -> Granularity | None:
     """The parameter `interval` of a chart over a span in milliseconds; None when the granularity is automatic.
 
     Raises:
-        Refusal: It is unknown, too long for hourly points, or of a higher plan.
+        Refusal: It is unknown, too long for its points, or of a higher plan.
     """
-    text = parameters.get("interval", "")
+    text = ask.parameters.get("interval", "")
     if not text:
         return None
     if text == Granularity.DAILY.value:
         return Granularity.DAILY
-    if text == Granularity.HOURLY.value and span <= _HOURLY_LIMIT_MS:
-        return Granularity.HOURLY
-    if text == Granularity.FIVE_MINUTES.value:
-        raise not_in_plan(now)  # of the Enterprise plan only
+    fine = ask.client.plan.fine
+    limits = {Granularity.HOURLY: (_HOURLY_LIMIT_MS, fine or hourly_for_all)}
+    limits[Granularity.FIVE_MINUTES] = (_FINE_LIMIT_MS, fine)
+    for granularity, (limit, allowed) in limits.items():
+        if text == granularity.value:
+            if not allowed:
+                raise refusal(from_ms(ask.now), 10005)
+            if span <= limit:
+                return granularity
     raise application_error(400, "invalid interval")
 
 

@@ -1,50 +1,63 @@
-"""CoinGecko's routes: what is asked for, whether it may be, and the answer in the vendor's form."""
+"""CoinGecko's routes: who asks, what for, and the answer in the vendor's form."""
 
 from __future__ import annotations
 
-from decimal import Decimal
+import gzip
 from hashlib import md5
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fastapi import APIRouter
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
 from starlette.responses import Response
 
-from simulator.coingecko.chart import Granularity, automatic, chart
-from simulator.coingecko.errors import Refusal, application_error, injected, no_user_agent, outside_window
-from simulator.coingecko.markets import DISPLAY, PERIODS, Market
-from simulator.coingecko.numbers import DAY_MS, encode, rounded, to_ms, wire
-from simulator.coingecko.query import (
-    Tier,
-    instant,
-    interval,
-    listed,
-    precision,
-    required,
-    span_of_days,
-    tier_of,
-    whole,
-)
-from simulator.pages import error_page
+from simulator.coingecko.access import Access, Client
+from simulator.coingecko.catalogue import CATEGORIES, PROFILES
+from simulator.coingecko.charts import Past
+from simulator.coingecko.details import details, simple_price
+from simulator.coingecko.errors import Refusal, application_error, injected, refusal
+from simulator.coingecko.markets import PERIODS, Market
+from simulator.coingecko.numbers import DISPLAY, encode, to_ms
+from simulator.coingecko.oddities import Oddities
+from simulator.coingecko.overview import Overview
+from simulator.coingecko.plans import PLANS
+from simulator.coingecko.query import Ask, listed, precision, required, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from simulator.clock import Clock
     from simulator.coingecko.book import PriceBook
     from simulator.coingecko.coins import Coin
-    from simulator.coingecko.series import Point, Series
-    from simulator.door import Refuse
     from simulator.faults import Action
+    from simulator.settings import Settings
 
-PREFIX: Final = "/coingecko/api/v3"
-_WINDOW_MS: Final = 365 * DAY_MS
+_ROOT: Final = "/api/v3"
 _HEADERS: Final = {
-    "content-type": "application/json; charset=utf-8",
     "vary": "Accept-Encoding, Origin",
     "access-control-allow-origin": "*",
     "access-control-expose-headers": "link, per-page, total",
+    "server": "cloudflare",
+    "x-runtime": "0.004210",
 }
+_PAID: Final = (
+    "/key",
+    "/coins/list/new",
+    "/coins/top_gainers_losers",
+    "/coins/{coin_id}/ohlc/range",
+    "/coins/{coin_id}/circulating_supply_chart",
+    "/coins/{coin_id}/circulating_supply_chart/range",
+    "/coins/{coin_id}/total_supply_chart",
+    "/coins/{coin_id}/total_supply_chart/range",
+    "/coins/{coin_id}/supply_breakdown",
+    "/global/market_cap_chart",
+    "/exchanges/{exchange_id}/volume_chart/range",
+    "/nfts/markets",
+    "/nfts/{nft_id}/market_chart",
+    "/nfts/{nft_id}/tickers",
+    "/news",
+    "/insights",
+)
+"""What public plans are refused, whether or not it is served here."""
 _ORDERS: Final[dict[str, tuple[str, bool]]] = {
     "market_cap_desc": ("market_cap", True),
     "market_cap_asc": ("market_cap", False),
@@ -53,155 +66,195 @@ _ORDERS: Final[dict[str, tuple[str, bool]]] = {
     "id_asc": ("id", False),
     "id_desc": ("id", True),
 }
+_UNKNOWN_KEY: Final = {"simulated_later_addition": {"since": "2026-11-01", "values": [1, None]}}
+
+
+class _Endpoint(NamedTuple):
+    """What answers, and for how many seconds the answer may be kept: by clients, and by what lies between."""
+
+    answer: Callable[[Ask], object]
+    max_age: int = 30
+    shared: int = 60
 
 
 class CoinGecko:
     """The endpoints over one set of prices and one clock.
 
     Args:
+        settings: Keys, limits and quirks.
         clock: The simulated clock; every rule here depends on now.
         book: The prices.
+
+    Attributes:
+        oddities: What is odd about single days of the prices.
     """
 
-    def __init__(self, clock: Clock, book: PriceBook) -> None:
+    def __init__(self, settings: Settings, clock: Clock, book: PriceBook) -> None:
+        self.oddities = Oddities()
         self._clock = clock
         self._book = book
+        self._access = Access(settings)
+        self._unknown_keys = "coingecko-extra-keys" in settings.quirks
+        past = Past(book, self.oddities, settings.quirks)
+        overview = Overview(book)
+        self._endpoints: dict[str, _Endpoint] = {
+            "/ping": _Endpoint(lambda _: {"gecko_says": "(V3) To the Moon!"}),
+            "/key": _Endpoint(self._key),
+            "/simple/price": _Endpoint(lambda ask: simple_price(book, self._chosen(ask), ask)),
+            "/simple/supported_vs_currencies": _Endpoint(overview.currencies),
+            "/coins/list": _Endpoint(overview.coins_list, 300, 300),
+            "/coins/markets": _Endpoint(self._markets, 45),
+            "/coins/categories": _Endpoint(overview.categories, 300, 300),
+            "/coins/categories/list": _Endpoint(overview.categories_list, 300, 300),
+            "/coins/{coin_id}": _Endpoint(lambda ask: details(book, past.coin(ask), ask), 30, 30),
+            "/coins/{coin_id}/history": _Endpoint(past.history, 30, 1800),
+            "/coins/{coin_id}/market_chart": _Endpoint(past.market_chart),
+            "/coins/{coin_id}/market_chart/range": _Endpoint(past.market_chart_range),
+            "/coins/{coin_id}/ohlc": _Endpoint(past.ohlc, 900, 900),
+            "/coins/{coin_id}/ohlc/range": _Endpoint(past.ohlc_range, 900, 900),
+            "/coins/{coin_id}/circulating_supply_chart": _Endpoint(past.supply),
+            "/global": _Endpoint(overview.totals, 600, 600),
+            "/global/market_cap_chart": _Endpoint(overview.totals_chart),
+            "/asset_platforms": _Endpoint(overview.asset_platforms, 300, 300),
+            "/exchange_rates": _Endpoint(overview.exchange_rates),
+            "/search/trending": _Endpoint(overview.trending, 600, 600),
+        }
 
     def router(self) -> APIRouter:
-        """The routes, below their path prefix."""
-        router = APIRouter(prefix=PREFIX)
-        endpoints: dict[str, tuple[Callable[[Request], str], int]] = {
-            "/ping": (self._ping, 30),
-            "/coins/markets": (self._markets, 45),
-            "/coins/{coin_id}/market_chart": (self._market_chart, 30),
-            "/coins/{coin_id}/market_chart/range": (self._market_chart_range, 30),
-            "/{rest:path}": (self._unknown, 30),
-        }
-        for path, (endpoint, max_age) in endpoints.items():
-            router.add_api_route(path, self._answering(endpoint, max_age), methods=["GET"], response_model=None)
+        """The routes below `/coingecko`: of both hosts at once, and of each plan's host below the plan's name."""
+        router = APIRouter(prefix="/coingecko")
+        refused = {path: _Endpoint(_not_here) for path in _PAID if path not in self._endpoints}
+        for place in ("", *PLANS):
+            prefix = f"/{place}{_ROOT}" if place else _ROOT
+            for path, endpoint in (self._endpoints | refused).items():
+                answer = self._answering(endpoint, place, paid=path in _PAID)
+                router.add_api_route(prefix + path, answer, methods=["GET"], response_model=None)
+            unknown = self._answering(_Endpoint(_not_here), place, paid=False)
+            router.add_api_route(prefix + "/{rest:path}", unknown, methods=["GET"], response_model=None)
         return router
 
-    def _answering(self, endpoint: Callable[[Request], str], max_age: int) -> Callable[[Request], Response]:
+    def refuse(self, path: str, action: Action) -> Response:  # noqa: ARG002 - all paths alike
+        """CoinGecko's answer to a request that a fault spoils."""
+        if action.data is not None:
+            return _response(200, encode(action.data[0]))
+        spoilt = injected(self._clock.now(), action)
+        return _response(spoilt.status, spoilt.text, spoilt.media, spoilt.headers)
+
+    def _answering(self, endpoint: _Endpoint, place: str, *, paid: bool) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:
+            zipped = "gzip" in request.headers.get("accept-encoding", "")
             try:
-                if not request.headers.get("user-agent", "").strip():
-                    raise no_user_agent(self._clock.now())
-                body, status = endpoint(request).encode(), 200
-                caching = f"max-age={max_age}, public, must-revalidate, s-maxage=60"
-            except Refusal as refusal:
-                body, status, caching = encode(refusal.body).encode(), refusal.status, "no-cache"
-            tag = md5(body, usedforsecurity=False).hexdigest()
-            return Response(body, status, {**_HEADERS, "cache-control": caching, "etag": f'W/"{tag}"'})
+                text = encode(self._good(request, endpoint, place, paid=paid))
+            except Refusal as refused:
+                headers = {"cache-control": "no-cache", **refused.headers}
+                return _response(refused.status, refused.text, refused.media, headers, zipped=zipped)
+            caching = f"max-age={endpoint.max_age}, public, must-revalidate, s-maxage={endpoint.shared}"
+            return _response(200, text, headers={"cache-control": caching}, zipped=zipped)
 
         return answer
 
-    def _ping(self, _: Request) -> str:
-        return encode({"gecko_says": "(V3) To the Moon!"})
+    def _good(self, request: Request, endpoint: _Endpoint, place: str, *, paid: bool) -> object:
+        """The answer's content, after all that may refuse it, in the vendor's order."""
+        now = self._clock.now()
+        if not request.headers.get("user-agent", "").strip():
+            raise refusal(now, 403)
+        client = self._access.admit(request, place, now)
+        good = False
+        try:
+            ask = Ask(client, to_ms(now), request.query_params, request.path_params.get("coin_id", ""))
+            if paid:
+                ask.paid()
+            content = endpoint.answer(ask)
+            good = True
+        finally:
+            self._access.charge(client, now, good=good)
+        return _with_unknown_key(content) if self._unknown_keys else content
 
-    def _unknown(self, _: Request) -> str:
-        raise application_error(404, "Incorrect path. Please check https://www.coingecko.com/api/")
+    def _key(self, ask: Ask) -> object:
+        client: Client = ask.client
+        plan = client.plan
+        limit = client.credits or plan.credits or 0
+        per_minute = client.per_minute or plan.per_minute
+        return {
+            "plan": plan.name.capitalize(),
+            "rate_limit_request_per_minute": per_minute,
+            "monthly_call_credit": limit,
+            "current_total_monthly_calls": client.spent,
+            "current_remaining_monthly_calls": max(limit - client.spent, 0),
+            "api_key_rate_limit_request_per_minute": per_minute,
+            "api_key_monthly_call_credit": limit,
+            "api_key_current_total_monthly_calls": client.spent,
+        }
 
-    def _market_chart_range(self, request: Request) -> str:
-        parameters = request.query_params
-        currency = required(parameters, "vs_currency")
-        start, end = instant(parameters, "from"), instant(parameters, "to")
-        series = self._series(request, currency)
-        if start > end:
-            raise application_error(400, "invalid date range")
-        return self._chart(request, series, start, end)
-
-    def _market_chart(self, request: Request) -> str:
-        currency = required(request.query_params, "vs_currency")
-        span = span_of_days(required(request.query_params, "days"))
-        series = self._series(request, currency)
-        now = to_ms(self._clock.now())
-        return self._chart(request, series, 0 if span is None else now - span, now)
-
-    def _series(self, request: Request, currency: str) -> Series:
-        coin_id = request.path_params["coin_id"]
-        if coin_id not in {coin.coin_id for coin in self._book.coins}:
-            raise application_error(404, "coin not found")
-        series = self._book.series(coin_id, currency)
-        if series is None:
-            raise application_error(400, "invalid vs_currency")
-        return series
-
-    def _chart(self, request: Request, series: Series, start: int, end: int) -> str:
-        now = to_ms(self._clock.now())
-        if start < now - _WINDOW_MS and tier_of(request) is not Tier.PRO:
-            raise outside_window(self._clock.now())
-        asked = interval(request.query_params, end - start, self._clock.now())
-        granularity: Granularity = asked or automatic(start, end, now)
-        points = chart(series, start, end, now, granularity)
-        return _arrays(points, precision(request.query_params))
-
-    def _markets(self, request: Request) -> str:
-        parameters = request.query_params
+    def _markets(self, ask: Ask) -> object:
+        parameters = ask.parameters
         currency = required(parameters, "vs_currency")
         if currency not in self._book.currencies:
             raise application_error(400, "invalid vs_currency")
         places = precision(parameters, default=DISPLAY)
+        periods = set(PERIODS) - {"60d"}
         extras = {
-            "sparkline": ["sparkline"] if parameters.get("sparkline") == "true" else [],
-            "rehypothecated": ["rank"] if parameters.get("include_rehypothecated") == "true" else [],
-            "changes": [name for name in listed(parameters, "price_change_percentage") if name in PERIODS],
+            "sparkline": ["sparkline"] if ask.says("sparkline") else [],
+            "rehypothecated": ["rank"] if ask.says("include_rehypothecated") else [],
+            "changes": [name for name in listed(parameters, "price_change_percentage") if name in periods],
         }
-        market = Market(self._book, currency, to_ms(self._clock.now()))
-        rows = market.rows(self._chosen(request), places, extras)
+        rows = Market(self._book, currency, ask.now).rows(self._chosen(ask), places, extras)
         key, descending = _ORDERS.get(parameters.get("order", ""), _ORDERS["market_cap_desc"])
         rows.sort(key=lambda row: (row[key] is not None, row[key] or 0), reverse=descending)
         per_page = whole(parameters, "per_page", 100, 1, 250)
         page = whole(parameters, "page", 1, 1, 1_000_000)
-        return encode(rows[(page - 1) * per_page : page * per_page])
+        return rows[(page - 1) * per_page : page * per_page]
 
-    def _chosen(self, request: Request) -> list[Coin]:
+    def _chosen(self, ask: Ask) -> list[Coin]:
         """The coins that the strongest of the filters names; all of them without a filter."""
+        category = ask.parameters.get("category")
+        if category:
+            name = next((one.name for one in CATEGORIES if one.category_id == category), None)
+            return [coin for coin in self._book.coins if name in PROFILES[coin.coin_id].categories]
         filters: tuple[tuple[str, Callable[[Coin], str]], ...] = (
             ("ids", lambda coin: coin.coin_id),
             ("names", lambda coin: coin.name.lower()),
             ("symbols", lambda coin: coin.symbol),
         )
         for name, value in filters:
-            wanted = {member.lower() for member in listed(request.query_params, name)}
+            wanted = {member.lower() for member in listed(ask.parameters, name)}
             if wanted:
                 return [coin for coin in self._book.coins if value(coin) in wanted]
         return list(self._book.coins)
 
 
-def _arrays(points: Sequence[Point], places: int | None) -> str:
-    def pairs(values: Sequence[tuple[int, str | None]]) -> str:
-        return "[" + ",".join(f"[{stamp},{_number(text, places)}]" for stamp, text in values) + "]"
-
-    prices = pairs([(point.stamp, point.price) for point in points])
-    market_caps = pairs([(point.stamp, point.market_cap) for point in points])
-    total_volumes = pairs([(point.stamp, point.total_volume) for point in points])
-    return f'{{"prices":{prices},"market_caps":{market_caps},"total_volumes":{total_volumes}}}'
+def _not_here(_: Ask) -> object:
+    raise application_error(404, "Incorrect path. Please check https://www.coingecko.com/api/")
 
 
-def _number(text: str | None, places: int | None) -> str:
-    if text is None:
-        return "null"
-    return text if places is None else wire(rounded(Decimal(text), places))
+def _with_unknown_key(content: object) -> object:
+    """An answer whose objects say more than was known of them: the outer one, or each row."""
+    if isinstance(content, dict):
+        return {**content, **_UNKNOWN_KEY}
+    if isinstance(content, list):
+        return [{**row, **_UNKNOWN_KEY} if isinstance(row, dict) else row for row in content]
+    return content
 
 
-def build_router(clock: Clock, book: PriceBook) -> APIRouter:
-    """CoinGecko's routes for a server.
-
-    Args:
-        clock: The simulated clock.
-        book: The prices.
-    """
-    return CoinGecko(clock, book).router()
-
-
-def refuse(clock: Clock) -> Refuse:
-    """Makes CoinGecko's answers of an error that a fault asks for."""
-
-    def answer(path: str, action: Action) -> Response:  # noqa: ARG001 - all paths alike
-        code = action.status or 200
-        if action.html:
-            return Response(error_page(code), code, media_type="text/html")
-        body: object = action.data[0] if action.data else injected(clock.now(), code).body
-        return Response(encode(body), code, _HEADERS)
-
-    return answer
+def _response(
+    status: int,
+    text: str,
+    media: str = "application/json; charset=utf-8",
+    headers: dict[str, str] | None = None,
+    *,
+    zipped: bool = False,
+) -> Response:
+    """An answer with the headers that the vendor's real ones had (contract 3)."""
+    body = text.encode()
+    tag = md5(body, usedforsecurity=False).hexdigest()
+    own = {
+        "content-type": media,
+        "etag": f'W/"{tag}"',
+        "age": "0",
+        "cf-cache-status": "MISS",
+        "cf-ray": f"{tag[:16]}-SIM",
+        "x-request-id": f"{tag[:8]}-{tag[8:12]}-{tag[12:16]}-{tag[16:20]}-{tag[20:]}",
+    }
+    if zipped:
+        body, own["content-encoding"] = gzip.compress(body, 6, mtime=0), "gzip"
+    return Response(body, status, {**_HEADERS, **own, **(headers or {})})

@@ -9,16 +9,19 @@ from hashlib import blake2b
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from simulator.coingecko.coins import RATES, Coin, Levels
-from simulator.coingecko.numbers import DAY_MS, EXACT, day_ms, wire
+from simulator.coingecko.numbers import DAY_MS, DOUBLE, EXACT, day_ms, wire
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from simulator.coingecko.coins import Coin
+    from simulator.coingecko.levels import Levels
 
 _TOP_MS: Final = 128 * DAY_MS
 _DEPTH: Final = 16  # the finest tent is 128 days / 2^15 wide, 337.5 s
-_AMOUNTS: Final = Context(prec=17)
 _SQRT_3: Final = 3.0**0.5
+ABSENT: Final = ""
+"""In place of a value that its array leaves out, whereas None is served as null."""
 
 
 class Point(NamedTuple):
@@ -26,7 +29,7 @@ class Point(NamedTuple):
 
     Attributes:
         stamp: UNIX milliseconds.
-        price: In the series' currency.
+        price: In the series' currency; no series has a hole there, only an oddity makes it None or ABSENT.
         market_cap: In the series' currency; None where the source has a hole.
         total_volume: Trailing 24 h volume in the series' currency; None likewise.
     """
@@ -52,6 +55,9 @@ class Series(Protocol):
 
     def closing(self, stamp: int) -> Point:
         """The daily point that stands for a midnight (UNIX milliseconds)."""
+
+    def extremes(self, end: int) -> tuple[Point, Point]:
+        """The daily points of the lowest and the highest price up to an instant; the first of equal ones."""
 
     def supply(self, stamp: int) -> Decimal | None:
         """Circulating coins at an instant; None where it cannot be told."""
@@ -89,9 +95,18 @@ class LogPath:
         self._logs = [float(value.ln(EXACT)) for _, value in levels]
         self._heights = [volatility * (128.0 / 2**level) ** 0.5 / 2.0 for level in range(_DEPTH)]
         self._flat = volatility == 0.0
+        self._midnights: dict[int, float] = {}
 
     def at(self, stamp: int) -> float:
         """The logarithm at UNIX milliseconds."""
+        if stamp % DAY_MS:
+            return self._make(stamp)
+        total = self._midnights.get(stamp)
+        if total is None:
+            total = self._midnights[stamp] = self._make(stamp)
+        return total
+
+    def _make(self, stamp: int) -> float:
         total = _interpolate(self._stamps, self._logs, stamp)
         if self._flat:
             return total
@@ -122,19 +137,31 @@ class SimulatedSeries:
 
     Args:
         coin: The coin.
-        currency: usd or eur.
-        seed: The world's seed.
+        price: Logarithm of the coin's price in US dollars, by UNIX milliseconds.
+        rate: Logarithm of the units of the currency that one US dollar buys, likewise.
+        turnover: The coin's turnover.
+        factor: What the price is multiplied with, exactly: for units that are a part of another currency.
     """
 
-    def __init__(self, coin: Coin, currency: str, seed: int) -> None:
-        rate_levels, rate_volatility = RATES[currency]
+    def __init__(
+        self,
+        coin: Coin,
+        price: Callable[[int], float],
+        rate: Callable[[int], float],
+        turnover: LogPath,
+        factor: Decimal = Decimal(1),
+    ) -> None:
         self._coin = coin
-        self._price = LogPath(f"{coin.coin_id}/price", seed, coin.levels, coin.volatility)
-        self._rate = LogPath(f"usd/{currency}", seed, rate_levels, rate_volatility)
-        self._turnover = LogPath(f"{coin.coin_id}/turnover", seed, ((coin.first_day, coin.turnover),), 0.15)
+        self._price = price
+        self._rate = rate
+        self._turnover = turnover
+        self._factor = factor
         self._digits = Context(prec=coin.digits)
         self._midnights: dict[int, Point] = {}
         self.first = day_ms(coin.first_day)
+        begin = (self._log(self.first), self.first)
+        # The lowest and highest so far as (logarithm, stamp), and the midnight up to which they were looked for.
+        self._begin = self._found = (begin, begin, self.first)
 
     def daily(self, start: int, end: int) -> list[Point]:
         """The points of the midnights within the span."""
@@ -151,6 +178,19 @@ class SimulatedSeries:
         """The daily point of a midnight."""
         return self._midnight(stamp)
 
+    def extremes(self, end: int) -> tuple[Point, Point]:
+        """The daily points of the lowest and the highest price up to an instant.
+
+        They are searched for by logarithms, which costs no decimals, and further from where the last search ended.
+        """
+        lowest, highest, searched = self._begin if end < self._found[2] else self._found
+        for stamp in range(searched, end + 1, DAY_MS):
+            found = (self._log(stamp), stamp)
+            lowest = found if found[0] < lowest[0] else lowest
+            highest = found if found[0] > highest[0] else highest
+        self._found = (lowest, highest, max(end // DAY_MS * DAY_MS, searched))
+        return self._midnight(lowest[1]), self._midnight(highest[1])
+
     def supply(self, stamp: int) -> Decimal:
         """Circulating coins: linear between the coin's levels."""
         return _supply(self._coin.supply, stamp)
@@ -161,10 +201,13 @@ class SimulatedSeries:
             point = self._midnights[stamp] = self._make(stamp)
         return point
 
+    def _log(self, stamp: int) -> float:
+        return self._price(stamp) + self._rate(stamp)
+
     def _make(self, stamp: int) -> Point:
-        price = Decimal(self._price.at(stamp) + self._rate.at(stamp)).exp(self._digits)
-        market_cap = _AMOUNTS.multiply(price, self.supply(stamp))
-        volume = _AMOUNTS.multiply(market_cap, Decimal(self._turnover.at(stamp)).exp(_AMOUNTS))
+        price = self._digits.multiply(Decimal(self._log(stamp)).exp(self._digits), self._factor)
+        market_cap = DOUBLE.multiply(price, self.supply(stamp))
+        volume = DOUBLE.multiply(market_cap, Decimal(self._turnover.at(stamp)).exp(DOUBLE))
         return Point(stamp, wire(price), wire(market_cap), wire(volume))
 
 
@@ -203,6 +246,11 @@ class ExportSeries:
         """The first row of the midnight's day, else the latest before it."""
         rows = self.daily(stamp, stamp + DAY_MS - 1)
         return rows[0] if rows else self.at(stamp)
+
+    def extremes(self, end: int) -> tuple[Point, Point]:
+        """The rows of the lowest and the highest price up to an instant."""
+        rows = self._points[: max(bisect_right(self._stamps, end), 1)]
+        return min(rows, key=lambda row: Decimal(row.price)), max(rows, key=lambda row: Decimal(row.price))
 
     def supply(self, stamp: int) -> Decimal | None:
         """Circulating coins as market capitalisation over price; None where the export has no capitalisation."""
