@@ -104,3 +104,23 @@ def test_the_checker_refuses_what_is_broken(ready: Checkout, record: dict[str, o
     check = ".meltano/utilities/singer-tools/venv/bin/singer-check-tap"
     done = ready.run("sh", "-c", f"echo '{lines}' | {check}", check=False)
     assert (done.returncode == 0) == valid, done.stdout + done.stderr
+
+
+COINGECKO = {"REQUESTS_PER_MINUTE": "100000", "GRANULARITIES": '["daily", "hourly"]', "VS_CURRENCIES": '["usd", "eur"]'}
+PAID = {"PLAN": "analyst", "API_KEY": "CG-any"}
+
+
+@pytest.mark.parametrize("plan", [{}, PAID], ids=["keyless", "analyst"])
+def test_every_coingecko_stream_is_valid(ready: Checkout, plan: dict[str, str], tmp_path: Path) -> None:
+    ready.run("meltano", "install", "tap-coingecko")
+    said = tmp_path / "messages.jsonl"
+    done = ready.run(
+        *("bash", "-o", "pipefail", "-c", f"meltano invoke tap-coingecko | tee {said} | meltano invoke singer-tools"),
+        **{f"TAP_COINGECKO_{name}": value for name, value in {**COINGECKO, **plan}.items()},
+    )
+    assert "The output is valid." in done.stdout
+    table = {name: int(records) for name, records, _ in TABLE_ROW.findall(done.stdout)}
+    messages = [json.loads(line) for line in said.read_text().splitlines()]
+    assert table == Counter(message["stream"] for message in messages if message["type"] == "RECORD")
+    assert len(table) == 11
+    assert min(table.values()) > 0

@@ -1,4 +1,4 @@
-"""Reading a market chart: three arrays of (stamp, value) become one row per completed daily stamp."""
+"""Reading a market chart: three arrays of (stamp, value) become one row per completed stamp."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 
+from tap_coingecko.windows import Granularity
+
 Amount: TypeAlias = int | Decimal | None
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
+#: A day's 00:00 value is published up to 35 minutes late, and answers cached before end five minutes after that.
+SETTLED_AFTER = timedelta(minutes=40)
 #: Arrays of the answer and the column each one fills.
 SERIES: Mapping[str, str] = {"prices": "price", "market_caps": "market_cap", "total_volumes": "total_volume"}
 
@@ -33,21 +37,29 @@ class Point:
     total_volume: Amount
 
 
-def completed_points(chart: object, now: datetime) -> list[Point]:
-    """Join a daily chart's arrays by stamp and leave out what is not completed.
+def completed_points(
+    chart: object, now: datetime, granularity: Granularity = Granularity.DAILY, *, ends_now: bool = True
+) -> list[Point]:
+    """Join a chart's arrays by stamp and leave out what is not completed.
 
     The arrays are joined by stamp (union), never by position: their lengths differ when a value is missing.
 
-    A chart that ends now ends with a live value, stamped with its own time of update. The rule: **the last
-    element of an array is live when it is stamped off midnight and less than 24 hours before now**. Such a stamp
-    is left out of every column, as is a stamp after now. Twenty-four hours, not "today", because a cached answer
-    read shortly after midnight still ends with yesterday's live value. An off-midnight stamp that is not last
-    is a daily point that the source recorded late, and is kept as it is; one that was left out because it was
-    last is returned by a later read.
+    A chart that ends now ends with a live value, stamped with its own time of update, which no later answer repeats.
+    So where it ends now, these stamps are left out of every column:
+
+    - the last stamp of all. It is live however old it is, since a coin that nobody trades is updated seldom;
+    - the last stamp of each array, if it lies within one period before now: arrays may be updated one by one;
+    - of daily points, only those off midnight: a 00:00 point is no live value. It counts 40 minutes after midnight,
+      when no cache can hold an earlier one.
+
+    A stamp off midnight that is not last is a daily point that the source recorded late, and is kept as it is. What
+    was left out wrongly is returned by a later read.
 
     Args:
         chart: The parsed answer, with exact numbers (`int` and `Decimal`).
         now: The source's clock at the time of the answer.
+        granularity: The distance between the points.
+        ends_now: Whether the span that was asked for reaches now.
 
     Returns:
         The completed points, oldest first.
@@ -58,37 +70,61 @@ def completed_points(chart: object, now: datetime) -> list[Point]:
     if not isinstance(chart, Mapping) or not any(name in chart for name in SERIES):
         raise ValueError(f"it holds none of {', '.join(SERIES)}")
     columns = {column: _read_series(name, chart.get(name)) for name, column in SERIES.items()}
-    live = {
-        last for values in columns.values() if values and not _is_midnight(last := max(values)) and last > now - _DAY
-    }
-    stamps = sorted(set().union(*columns.values()) - live)
+    stamps = sorted(set().union(*columns.values()))
+    unfinished: set[datetime] = set()
+    if ends_now:
+        lasts = {max(values) for values in columns.values() if values}
+        unfinished = {last for last in lasts if last > now - granularity.period or last == stamps[-1]}
+    if granularity is Granularity.DAILY:
+        unfinished = {stamp for stamp in unfinished if not is_midnight(stamp)}
+        unfinished |= {stamp for stamp in stamps if is_midnight(stamp) and stamp > now - SETTLED_AFTER}
     return [
         Point(stamp, **{column: values.get(stamp) for column, values in columns.items()})
         for stamp in stamps
-        if stamp <= now
+        if stamp <= now and stamp not in unfinished
     ]
 
 
-def looks_daily(points: Sequence[Point]) -> bool:
-    """Tell a daily answer from an hourly or finer one.
+def fits(points: Sequence[Point], granularity: Granularity) -> bool:
+    """Tell whether an answer has the granularity that was meant to be asked for.
 
-    A daily series has about one point a day; a stray second point of a day exists. So: at most two a day on
-    the whole.
+    The answer does not say its own. A daily series has about one point a day and an hourly one about one an hour;
+    a stray second one exists, and so do gaps. So: at most two a period on the whole, and hourly points are not all
+    midnights.
 
     Args:
         points: Points of one answer, oldest first.
+        granularity: The granularity that is expected.
 
     Returns:
-        Whether their number fits a daily series.
+        Whether their number and their stamps fit it.
     """
     if not points:
         return True
-    days = (points[-1].stamp - points[0].stamp) // _DAY + 1
-    return len(points) <= days * 2
+    periods = (points[-1].stamp - points[0].stamp) // granularity.period + 1
+    if len(points) > periods * 2:
+        return False
+    return granularity is Granularity.DAILY or len(points) <= 2 or not all(is_midnight(p.stamp) for p in points)  # noqa: PLR2004
 
 
-def _is_midnight(stamp: datetime) -> bool:
-    return (stamp - _EPOCH) % _DAY == timedelta(0)
+def first_of_each_date(points: Sequence[Point]) -> list[Point]:
+    """Choose the point that stands for a date: the first stamp counts as its midnight.
+
+    Args:
+        points: Daily points, oldest first.
+
+    Returns:
+        At most one point for each UTC date, oldest first.
+    """
+    chosen: dict[object, Point] = {}
+    for point in points:
+        chosen.setdefault(point.stamp.date(), point)
+    return list(chosen.values())
+
+
+def is_midnight(stamp: datetime) -> bool:
+    """Tell whether a stamp is 00:00:00.000 UTC."""
+    return (stamp - EPOCH) % _DAY == timedelta(0)
 
 
 def _read_series(name: str, series: object) -> dict[datetime, Amount]:
@@ -97,10 +133,11 @@ def _read_series(name: str, series: object) -> dict[datetime, Amount]:
     if not isinstance(series, list):
         raise ValueError(f"{name} is no list")  # noqa: TRY004 - the source's fault, not a caller's
     values: dict[datetime, Amount] = {}
-    for element in series:
+    for place, element in enumerate(series):
         match element:
-            case [int(milliseconds), int() | Decimal() | None as value]:
-                values[_EPOCH + timedelta(milliseconds=milliseconds)] = value
+            case [int() | Decimal() as stamp, int() | Decimal() | None as value] if stamp == int(stamp):
+                values[EPOCH + timedelta(milliseconds=int(stamp))] = value
             case _:
-                raise ValueError(f"{name} holds {str(element)[:80]}, which is no stamp with a number")
+                # Not what it says: an answer might repeat the key.
+                raise ValueError(f"element {place} of {name} is no stamp with a number")
     return values

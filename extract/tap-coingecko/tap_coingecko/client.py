@@ -1,19 +1,21 @@
-"""What all CoinGecko streams share: host, key, origin check, error reading and retries."""
+"""What all CoinGecko streams share: host, key, origin check, error reading, retries, and failures set aside."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from abc import ABC
+from abc import ABC, abstractmethod
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.authenticators import APIKeyAuthenticator, SimpleAuthenticator
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.streams import RESTStream
 
-from tap_coingecko.errors import read_refusal
+from tap_coingecko.errors import AsideError, TooManyCallsError, read_refusal
 from tap_coingecko.plans import PLANS, Plan
 from tap_coingecko.session import stated_time
 
@@ -23,12 +25,12 @@ else:
     from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
     from datetime import datetime
 
     import requests
     from backoff.types import Details
-    from singer_sdk.helpers.types import Auth
+    from singer_sdk.helpers.types import Auth, Context, Record
 
     from tap_coingecko.session import SourceSession
     from tap_coingecko.tap import TapCoinGecko
@@ -46,6 +48,8 @@ class CoinGeckoStream(RESTStream[Any], ABC):
 
     # The key is a header that an HTTP client would carry along to wherever a redirect points.
     allow_redirects = False
+    # Rows are shaped to their schema here, exactly; the SDK's pass over them would drop what it does not know.
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
     _tap: TapCoinGecko
 
@@ -86,6 +90,61 @@ class CoinGeckoStream(RESTStream[Any], ABC):
     def get_new_paginator(self) -> None:
         """Every answer is complete."""
 
+    @abstractmethod
+    def read(self, context: Context | None) -> Iterable[Record]:
+        """Read the rows of one part of the stream.
+
+        Args:
+            context: The part, such as a coin and a currency; None for a stream without parts.
+
+        Returns:
+            Its rows.
+
+        Raises:
+            AsideError: If this part cannot be had, and others may.
+            FatalAPIError: If nothing can be had.
+            RetriableAPIError: If the source failed, all tries taken together.
+        """
+
+    @override
+    def get_records(self, context: Context | None) -> Iterable[Record]:
+        try:
+            yield from self.read(context)
+        except (AsideError, RetriableAPIError) as error:
+            is_test = self.ABORT_AT_RECORD_COUNT is not None
+            if is_test or (isinstance(error, RetriableAPIError) and not _is_answered(error)):
+                raise
+            self._tap.failures.set_aside(self.name, context, error)
+        else:
+            self._tap.failures.answered()
+
+    @override
+    def log_sync_costs(self) -> None:
+        """End the run with an error if anything was set aside.
+
+        The SDK calls this once for each stream when all are done, and has no other place for it.
+        """
+        self._tap.conclude()
+
+    def ask(self, path: str, **parameters: str | int) -> requests.Response:
+        """Make a call, with all the tries it may take.
+
+        Args:
+            path: Path below the API root.
+            **parameters: Of the query.
+
+        Returns:
+            An answer with data.
+
+        Raises:
+            FatalAPIError: If the source refused; an `AsideError` if only what was asked for is to blame.
+            RetriableAPIError: If all tries failed.
+        """
+        request = self.build_prepared_request(
+            method="GET", url=self.url_base + path, params=parameters, headers=self.http_headers
+        )
+        return self.request_decorator(self._request)(request, None)
+
     def source_now(self) -> datetime:
         """Tell the source's clock.
 
@@ -97,19 +156,14 @@ class CoinGeckoStream(RESTStream[Any], ABC):
         """
         if (now := self.requests_session.source_time) is not None:
             return now
-        ping = self.build_prepared_request(method="GET", url=f"{self.url_base}/ping", headers=self.http_headers)
-        return response_time(self.request_decorator(self._request)(ping, None))
+        return response_time(self.ask("/ping"))
 
     @override
     def validate_response(self, response: requests.Response) -> None:
         self._check_origin(response)
         refusal = read_refusal(response, secret=self.config.get("api_key"))
-        if refusal is None:
-            return
-        message = refusal.sentence(self.relative_path(response))
-        if refusal.is_retriable:
-            raise RetriableAPIError(message, response)
-        raise FatalAPIError(message)
+        if refusal is not None:
+            raise refusal.error(self.relative_path(response), response)
 
     def _check_origin(self, response: requests.Response) -> None:
         simulated = response.headers.get(ORIGIN_HEADER) == "simulator"
@@ -129,6 +183,11 @@ class CoinGeckoStream(RESTStream[Any], ABC):
         """Tell an answer's path below the API root, without query."""
         url = (response.url or "").partition("?")[0]
         return url.removeprefix(self.url_base) or url
+
+    def redacted(self, text: str) -> str:
+        """Cut the key out of the source's own words, which might repeat it."""
+        key = self.config.get("api_key")
+        return text.replace(key, "(redacted)") if key else text
 
     @override
     def backoff_wait_generator(self) -> Generator[float, Any, None]:
@@ -167,13 +226,28 @@ def response_time(response: requests.Response) -> datetime:
     return now
 
 
+def _is_answered(error: RetriableAPIError) -> bool:
+    """Whether the source answered at all, and not that there were too many calls: then another part may succeed."""
+    return error.response is not None and not isinstance(error, TooManyCallsError)
+
+
 def _seconds_to_wait(error: object, attempt: int) -> float:
     """Follow `Retry-After` in full; else wait a minute after a 429, and 1, 2, 4 ... s after the rest."""
     response = getattr(error, "response", None)
-    if response is not None:
-        stated = response.headers.get("Retry-After", "")
-        if stated.isdecimal():
-            return float(stated)
-        if response.status_code == 429:  # noqa: PLR2004 - the status is its own name
-            return RATE_LIMIT_SECONDS
+    if response is not None and (stated := _retry_after(response)) is not None:
+        return stated
+    if isinstance(error, TooManyCallsError):
+        return RATE_LIMIT_SECONDS
     return min(2.0**attempt, MAX_BACKOFF_SECONDS)
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Read `Retry-After`: seconds, or a date by the source's own clock."""
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text)
+        return max(0.0, (until - response_time(response)).total_seconds())
+    except (TypeError, ValueError, FatalAPIError):
+        return None

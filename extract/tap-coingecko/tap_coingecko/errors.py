@@ -8,10 +8,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import requests
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: The code of a call that reaches further back than the plan.
+BEYOND_REACH = 10012
 #: Longest piece of the source's own words that is passed on.
 MAX_TEXT = 200
 
@@ -22,7 +25,7 @@ _CODE_ADVICE: Mapping[int, str] = {
     10006: "the month's credits are used up; wait for the reset or raise the plan",
     10010: "a key of a paid plan was sent to the public host; set `plan` to the paid plan (and leave `api_url` unset)",
     10011: "a Demo key was sent to the host of the paid plans; set `plan` to demo (and leave `api_url` unset)",
-    10012: "the plan does not reach back that far; set `start_date` later, or `plan` to the plan the key belongs to",
+    BEYOND_REACH: "the plan does not reach back that far; set `start_date` later, or correct `plan`",
 }
 
 _STATUS_ADVICE: Mapping[int, str] = {
@@ -38,6 +41,20 @@ _STATUS_ADVICE: Mapping[int, str] = {
 #: Codes that another try cannot cure, whatever the status they come with (10006 has been seen with 429).
 _TERMINAL_CODES = frozenset(_CODE_ADVICE)
 _RETRIABLE_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+#: Statuses that blame what one call asked for, and not the key, the client or the plan.
+_ASKED_AMISS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY})
+
+
+class AsideError(FatalAPIError):
+    """What was asked for cannot be had; other coins, currencies and streams may go on."""
+
+
+class BeyondReachError(AsideError):
+    """The call reached further back than the plan (code 10012); a narrower one may pass."""
+
+
+class TooManyCallsError(RetriableAPIError):
+    """The rate limit: it holds for every call, whatever it asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +82,27 @@ class Refusal:
             or self.code == HTTPStatus.TOO_MANY_REQUESTS
             or (self.status == HTTPStatus.OK and self.code is None)  # a body cut short or not JSON at all
         )
+
+    def error(self, path: str, response: requests.Response) -> FatalAPIError | RetriableAPIError:
+        """Make the exception that says how far the trouble goes.
+
+        Args:
+            path: Path of the call, without host and query.
+            response: The answer, from which a retry reads how long to wait.
+
+        Returns:
+            A `RetriableAPIError` for what passes; an `AsideError` for what ends this coin, currency or stream;
+            another `FatalAPIError` for what ends the run.
+        """
+        message = self.sentence(path)
+        if self.is_retriable:
+            limited = HTTPStatus.TOO_MANY_REQUESTS in {self.status, self.code}
+            return (TooManyCallsError if limited else RetriableAPIError)(message, response)
+        if self.code == BEYOND_REACH:
+            return BeyondReachError(message)
+        if self.code not in _TERMINAL_CODES and self.status in _ASKED_AMISS:
+            return AsideError(message)
+        return FatalAPIError(message)
 
     def sentence(self, path: str) -> str:
         """Say what happened and what to do.

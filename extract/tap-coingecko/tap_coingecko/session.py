@@ -1,4 +1,4 @@
-"""The HTTP session: keeps the pace, remembers the source's clock, and turns network faults into sentences."""
+"""The HTTP session: keeps pace and account, remembers the source's clock, turns network faults into sentences."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from tap_coingecko.credits import Credits
+
 #: Seconds over which calls are counted: a minute and a little, since calls travel at different speeds.
 PACE_SECONDS = 61.0
 #: Seconds to wait for a connection; a host that does not answer by then is reported as out of reach.
@@ -31,23 +33,34 @@ CONNECT_SECONDS = 5
 
 
 class Pace:
-    """Lets at most so many calls start within any minute; calls below that start at once."""
+    """Lets at most so many calls start within any minute, and none too soon after another.
+
+    Args:
+        per_minute: Most calls in any minute.
+        gap: Seconds between the starts of two calls, at least; 0 lets calls below the limit start at once.
+        clock: Seconds that only grow.
+        sleep: Waits so many seconds.
+    """
 
     def __init__(
         self,
         per_minute: int,
         *,
+        gap: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self._starts: deque[float] = deque(maxlen=per_minute)
+        self._gap = gap
         self._clock = clock
-        self._sleep = sleep
+        self._sleep = sleep or time.sleep
 
     def wait(self) -> None:
         """Sleep until another call may start, and count it."""
-        if len(self._starts) == self._starts.maxlen:
-            ready = self._starts[0] + PACE_SECONDS
+        if self._starts:
+            ready = self._starts[-1] + self._gap
+            if len(self._starts) == self._starts.maxlen:
+                ready = max(ready, self._starts[0] + PACE_SECONDS)
             if (pause := ready - self._clock()) > 0:
                 self._sleep(pause)
         self._starts.append(self._clock())
@@ -76,9 +89,10 @@ class SourceSession(requests.Session):
         source_time: The source's clock as its latest answer stated it; None before the first answer.
     """
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: Pace, credits_account: Credits) -> None:
         super().__init__()
         self._pace = pace
+        self._credits = credits_account
         self.source_time: datetime | None = None
         # Only connecting is retried here, briefly; everything else is the stream's to judge.
         retry = Retry(
@@ -106,12 +120,13 @@ class SourceSession(requests.Session):
             The answer, whatever its status.
 
         Raises:
-            FatalAPIError: If the host cannot be reached.
+            FatalAPIError: If the host cannot be reached, or the month's calls are spent.
             RetriableAPIError: If the connection broke, or no answer came in time.
         """
         timeout = kwargs.get("timeout")
         if isinstance(timeout, int | float):
             kwargs["timeout"] = (min(timeout, CONNECT_SECONDS), timeout)
+        self._credits.spend()
         self._pace.wait()
         parts = urlsplit(request.url or "")
         host = f"{parts.scheme}://{parts.netloc}"
@@ -122,12 +137,15 @@ class SourceSession(requests.Session):
                 f"cannot reach {host}: its certificate was not accepted; check `api_url` and the machine's clock"
             ) from error
         except requests.RequestException as error:
-            if _never_connected(error):
+            # Once it has answered, it is there, and may be again.
+            if self.source_time is None and _never_connected(error):
                 raise FatalAPIError(
                     f"cannot reach {host}: nothing answers there; check `api_url` and the network, then run again"
                 ) from error
             raise RetriableAPIError(f"the connection to {host} broke ({type(error).__name__})") from error
-        self.source_time = stated_time(response) or self.source_time
+        if (now := stated_time(response)) is not None:
+            self.source_time = now
+            self._credits.learn(now)
         return response
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from singer_sdk import typing as th
 
 from tap_coingecko.plans import PLANS
+from tap_coingecko.windows import Granularity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +66,14 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         "start_date",
         th.DateTimeType,
         title="Start date",
-        description="First UTC day (or instant) of daily history; by default all that the plan reaches.",
+        description="First UTC day (or instant) of history; by default all that the plan reaches.",
+    ),
+    th.Property(
+        "granularities",
+        th.ArrayType(th.StringType(allowed_values=[granularity.value for granularity in Granularity])),
+        default=[Granularity.DAILY.value],
+        title="Granularities",
+        description="Of coingecko_market_chart: daily, hourly or both. A year takes one call daily, five hourly.",
     ),
     th.Property(
         "requests_per_minute",
@@ -74,6 +82,28 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         description="Most calls in any minute, failed ones included. Default by plan: "
         + ", ".join(f"{name} {plan.requests_per_minute}" for name, plan in PLANS.items())
         + ".",
+    ),
+    th.Property(
+        "monthly_credits",
+        th.IntegerType(minimum=1),
+        title="Monthly credits",
+        description="Calls in a calendar month (UTC), over all runs that share a state, before the tap stops. "
+        "Default by plan: "
+        + ", ".join(f"{name} {plan.monthly_credits}" for name, plan in PLANS.items() if plan.monthly_credits)
+        + "; the others have none.",
+    ),
+    th.Property(
+        "token",
+        th.StringType,
+        title="Token",
+        description="The same as `coins`, under the name of the Hub's tap: an id, or several separated by commas.",
+    ),
+    th.Property(
+        "wait_time_between_requests",
+        th.NumberType(minimum=0),
+        title="Wait between requests",
+        description="Seconds between the starts of two calls, at least: a name of the Hub's tap. "
+        "`requests_per_minute` holds beside it.",
     ),
     th.Property(
         "data_origin",
@@ -114,16 +144,22 @@ def parse_start_date(value: str) -> datetime:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def without_empty(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop settings that are empty text: a variable that is not set expands to that in a Meltano project.
+def normalised(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Bring settings as they are given into the tap's own form.
+
+    Empty text counts as unset: a variable that is not set expands to that in a Meltano project. `token` becomes
+    `coins`, unless both are given.
 
     Args:
-        config: Settings as given.
+        config: Settings as given, before defaults are filled in.
 
     Returns:
-        A copy with only the settings that say something.
+        A copy.
     """
-    return {name: value for name, value in config.items() if value != ""}
+    settings = {name: value for name, value in config.items() if value != ""}
+    if isinstance(settings.get("token"), str) and "coins" not in settings:
+        settings["coins"] = [coin.strip() for coin in settings.pop("token").split(",") if coin.strip()]
+    return settings
 
 
 def find_problems(config: Mapping[str, Any]) -> list[str]:
@@ -147,6 +183,8 @@ def _key_problems(config: Mapping[str, Any]) -> list[str]:
         return ["Setting `api_key` is given but `plan` is keyless: set `plan` to the plan the key belongs to."]
     if needs_key and not re.fullmatch(r"[!-~]+", config["api_key"]):
         return ["Setting `api_key` holds a blank, a line break or a letter that no key has: copy it again."]
+    if needs_key and config["api_key"] in config.get("api_url", ""):
+        return ["Setting `api_url` holds the key: it belongs in `api_key` alone, which is sent as a header."]
     return []
 
 
@@ -164,6 +202,10 @@ def _url_problems(config: Mapping[str, Any]) -> list[str]:
 
 def _list_problems(config: Mapping[str, Any]) -> list[str]:
     problems = []
+    if "token" in config:
+        problems.append("Settings `token` and `coins` are two names for the same: keep one of them.")
+    if not config["granularities"] or len(set(config["granularities"])) < len(config["granularities"]):
+        problems.append("Setting `granularities` must name daily, hourly or both, each once.")
     for name, example in (("coins", "bitcoin"), ("vs_currencies", "usd")):
         values = config[name]
         if not values:

@@ -1,46 +1,186 @@
-"""Which span of daily history to ask for, and which part of the answer to keep."""
+"""Which spans of history to ask for, and which part of an answer to keep."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import NamedTuple
 
 #: CoinGecko's oldest daily point (bitcoin).
 HISTORY_START = datetime(2013, 4, 28, tzinfo=UTC)
+#: Nothing finer than a day is older.
+HOURLY_START = datetime(2018, 1, 30, tzinfo=UTC)
+#: Candles over a span (`/ohlc/range`) are not older.
+CANDLES_START = datetime(2018, 2, 9, tzinfo=UTC)
 #: A span of more than 90 days is answered daily, a shorter one hourly or finer; a day more leaves no doubt.
 DAILY_SPAN = timedelta(days=91)
-#: The edge of a plan's reach is not published to the second, and a call beyond it is refused whole.
-REACH_MARGIN = timedelta(days=1)
+#: The longest span that is answered hourly.
+HOURLY_SPAN = timedelta(days=90)
+#: The shortest: up to a day that ends now is answered in steps of five minutes.
+HOURLY_LEAST = timedelta(days=2)
+#: A span that ends this shortly before now may be answered as one that ends now, with a live value at its end.
+_NEARLY_NOW = timedelta(hours=2)
+#: The longest span of daily candles in a call.
+CANDLES_SPAN = timedelta(days=180)
+
+#: Days of history to fall back to, one after the other, when the source refuses a span as too long (code 10012): the
+#: plans' published reaches less a day, since their edge is not published to the second, and then less and less.
+_FALLBACKS = (729, 722, 700, 364, 357, 330, 180, 92)
+
+
+class Granularity(Enum):
+    """The distance between the points of a chart."""
+
+    DAILY = "daily"
+    HOURLY = "hourly"
+
+    @property
+    def period(self) -> timedelta:
+        """That distance."""
+        return timedelta(days=1) if self is Granularity.DAILY else timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A span of daily history.
+    """A span of history, asked for in one call.
 
     Attributes:
-        ask_from: Start of the span to ask for.
-        ask_to: End of it, the source's now.
-        keep_from: Points stamped before this were asked for only to get a daily answer.
+        ask_from: Start of the span to ask for, to the second.
+        ask_to: End of it, to the second, included.
+        keep_from: Points stamped before this were asked for only to get an answer of the wanted granularity.
+        ends_now: Whether the span reaches the source's now, and so ends with a live value.
     """
 
     ask_from: datetime
     ask_to: datetime
     keep_from: datetime
+    ends_now: bool
+
+    def keeps(self, stamp: datetime) -> bool:
+        """Tell whether a stamp of the answer belongs to this window; the next one begins where this one ends."""
+        return self.keep_from <= stamp and (self.ends_now or stamp < self.ask_to)
 
 
-def daily_window(now: datetime, wanted: datetime | None, reach_days: int | None) -> Window:
+class Reach:
+    """How far back the plan may look; narrowed where the source turns out to allow less.
+
+    Args:
+        days: Days of history counted from now, as the plan states them; None for all.
+    """
+
+    def __init__(self, days: int | None) -> None:
+        self._days = None if days is None else days - 1  # the edge is not published to the second
+
+    def floor(self, now: datetime, oldest: datetime) -> datetime:
+        """Tell where history begins.
+
+        Args:
+            now: The source's clock.
+            oldest: Where it begins when the plan sets no limit.
+
+        Returns:
+            The first instant that may be asked for, to the second.
+        """
+        return oldest if self._days is None else max(oldest, now - timedelta(days=self._days))
+
+    def narrow(self, refused: timedelta) -> bool:
+        """Fall back to less than what was refused.
+
+        Args:
+            refused: How far back from now the refused call reached.
+
+        Returns:
+            Whether there is anything less to fall back to.
+        """
+        less = [days for days in _FALLBACKS if timedelta(days=days) < refused - timedelta(hours=1)]
+        if less:
+            self._days = less[0]
+        return bool(less)
+
+
+def daily_window(now: datetime, wanted: datetime, floor: datetime) -> Window:
     """Compute the span that yields daily points from a wanted start up to now.
 
     Args:
         now: The source's clock.
-        wanted: First instant wanted; None for everything the plan reaches.
-        reach_days: Days of history the plan may ask for, counted from now; None for all.
+        wanted: First instant wanted, not after now.
+        floor: First instant that may be asked for.
 
     Returns:
-        The window: never beyond the plan's reach, always long enough to be answered daily.
+        The window: never beyond the floor, and where that allows, long enough to be answered daily.
     """
-    floor = HISTORY_START
-    if reach_days is not None:
-        floor = max(floor, now - timedelta(days=reach_days) + REACH_MARGIN)
-    keep_from = floor if wanted is None else max(wanted, floor)
-    return Window(ask_from=max(floor, min(keep_from, now - DAILY_SPAN)), ask_to=now, keep_from=keep_from)
+    keep_from = _to_the_second(max(wanted, floor))
+    return Window(max(floor, min(keep_from, now - DAILY_SPAN)), now, keep_from, ends_now=True)
+
+
+def hourly_window(now: datetime, wanted: datetime, floor: datetime) -> Window:
+    """Compute the first span that yields hourly points from a wanted start on.
+
+    Args:
+        now: The source's clock.
+        wanted: First instant wanted, not after now.
+        floor: First instant that may be asked for.
+
+    Returns:
+        The window; where it does not end now, the next one is wanted from its `ask_to` on.
+    """
+    keep_from = _to_the_second(max(wanted, floor))
+    ask_to = _end(now, keep_from + HOURLY_SPAN)
+    return Window(max(floor, min(keep_from, ask_to - HOURLY_LEAST)), ask_to, keep_from, ends_now=ask_to == now)
+
+
+def candles_window(now: datetime, wanted: datetime, floor: datetime) -> Window:
+    """Compute the first span of daily candles that one call may ask for.
+
+    Args:
+        now: The source's clock.
+        wanted: First instant wanted, not after now.
+        floor: First instant that may be asked for.
+
+    Returns:
+        The window; where it does not end now, the next one is wanted from its `ask_to` on.
+    """
+    keep_from = _to_the_second(max(wanted, floor))
+    # It is not published whether a span is one of openings or of closings: the candle across its start is asked again.
+    ask_from = max(floor, keep_from - timedelta(days=1))
+    ask_to = _end(now, ask_from + CANDLES_SPAN)
+    return Window(ask_from, ask_to, keep_from, ends_now=ask_to == now)
+
+
+class RecentDays(NamedTuple):
+    """A span that is asked for as a number of days up to now.
+
+    Attributes:
+        days: A number that the endpoint accepts.
+        keep_from: First instant that is kept.
+    """
+
+    days: int
+    keep_from: datetime
+
+
+def recent_days(now: datetime, wanted: datetime | None, accepted: tuple[int, ...]) -> RecentDays:
+    """Choose how many days to ask for.
+
+    Args:
+        now: The source's clock.
+        wanted: First instant wanted; None for all there is.
+        accepted: The numbers that the endpoint accepts, ascending.
+
+    Returns:
+        The least of them that reaches the wanted start, else the greatest.
+    """
+    earliest = now - timedelta(days=accepted[-1])
+    keep_from = earliest if wanted is None else max(wanted, earliest)
+    days = next(days for days in accepted if now - timedelta(days=days) <= keep_from)
+    return RecentDays(days, keep_from)
+
+
+def _end(now: datetime, longest: datetime) -> datetime:
+    return now if longest >= now else min(longest, now - _NEARLY_NOW)
+
+
+def _to_the_second(instant: datetime) -> datetime:
+    # The source is asked in whole seconds; what a fraction cut off would be in no window.
+    return instant.replace(microsecond=0)

@@ -11,13 +11,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from werkzeug import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-KEY = "CG-secret0123456789"
 
 
 @pytest.fixture
@@ -68,28 +65,51 @@ def test_discovery_needs_no_settings(tap: Callable[..., Any]) -> None:
 
     assert done.returncode == 0
     streams = {stream["tap_stream_id"]: stream["key_properties"] for stream in json.loads(done.stdout)["streams"]}
+    point = ["coin_id", "vs_currency", "granularity", "stamp"]
     assert streams == {
+        "coingecko_asset_platforms": ["id"],
+        "coingecko_categories": ["id", "observed_at"],
+        "coingecko_coin_details": ["id", "observed_at"],
+        "coingecko_coins_list": ["id"],
         "coingecko_coins_markets": ["id", "vs_currency", "observed_at"],
-        "coingecko_market_chart": ["coin_id", "vs_currency", "granularity", "stamp"],
+        "coingecko_exchange_rates": ["currency", "observed_at"],
+        "coingecko_global": ["observed_at"],
+        "coingecko_market_chart": point,
+        "coingecko_ohlc": point,
+        "coingecko_token": ["coin_id", "date"],
+        "coingecko_trending": ["observed_at", "kind", "position"],
     }
 
 
-@pytest.mark.parametrize(
-    "failure",
-    [
-        None,
-        (401, f'{{"status":{{"error_code":10002,"error_message":"unknown key {KEY}"}}}}'),
-        (200, "["),
-    ],
-)
-def test_the_key_is_in_no_output(tap: Callable[..., Any], source: Any, failure: tuple[int, str] | None) -> None:
-    source.markets["bitcoin"] = '{"id":"bitcoin","symbol":"btc","name":"Bitcoin"}'
-    source.charts["bitcoin"] = []
-    source.failures = [Response(failure[1], failure[0])] if failure else []
+def test_one_bad_coin_fails_the_run_at_its_end(tap: Callable[..., Any], furnished: Any) -> None:
+    done = tap(api_url=furnished.url, coins=["bitcoinn", "bitcoin"])
 
-    done = tap(api_url=source.url, plan="demo", api_key=KEY, coins=["bitcoin"])
-
-    assert source.requests[0].headers["x-cg-demo-api-key"] == KEY
-    assert KEY not in done.stdout + done.stderr
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert "coingecko_coin_details of bitcoinn: CoinGecko refused /coins/bitcoinn with HTTP 404" in last
+    assert "coingecko_market_chart of bitcoinn, usd, daily: " in last
+    assert "What was sent before is kept; run again to go on from there." in last
     assert "Traceback" not in done.stderr
-    assert done.returncode == (1 if failure and failure[0] == 401 else 0)
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    read = {m["stream"] for m in messages if m["type"] == "RECORD"}
+    assert len(read) == 11
+    assert messages[-1]["type"] == "STATE"
+
+
+def test_the_connection_test(tap: Callable[..., Any], furnished: Any) -> None:
+    assert tap("--test", api_url=furnished.url, coins=["bitcoin"]).returncode == 0
+
+    done = tap("--test", api_url=furnished.url, coins=["bitcoinn"])
+
+    assert done.returncode == 1
+    assert "CoinGecko refused /coins/bitcoinn with HTTP 404: there is no such coin" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_run_says_what_it_cost(tap: Callable[..., Any], furnished: Any) -> None:
+    done = tap(api_url=furnished.url, coins=["bitcoin"])
+
+    assert done.returncode == 0
+    # Prices of the two streams in one call; the first answer tells the time, so no ping is needed.
+    assert "10 calls in this run, 10 in 2026-05." in done.stderr
+    assert len(furnished.requests) == 10

@@ -1,14 +1,19 @@
 # ruff: noqa: ANN401 - the stand-in is a fixture, and its class lives in conftest, which tests do not import
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from requests.adapters import HTTPAdapter
+from singer_sdk.exceptions import FatalAPIError, FatalSyncError, RetriableAPIError
+from urllib3 import HTTPConnectionPool
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import MaxRetryError, NewConnectionError
 from werkzeug import Response
 
-from tap_coingecko.errors import read_refusal
+from tap_coingecko.errors import AsideError, BeyondReachError, TooManyCallsError, read_refusal
 from tap_coingecko.session import PACE_SECONDS, Pace
 
 if TYPE_CHECKING:
@@ -56,39 +61,89 @@ def test_data_is_no_refusal(text: str) -> None:
     assert read_refusal(answer(200, text)) is None
 
 
+#: Every code with every status it was seen or reported with: how far it goes, and what the sentence advises.
+RUN, PART, RANGE = FatalAPIError, AsideError, BeyondReachError
+TERMINAL = [
+    (400, None, PART, "`vs_currencies`"),
+    (400, 10010, RUN, "`plan` to the paid plan"),
+    (401, 10010, RUN, "`plan` to the paid plan"),
+    (400, 10011, RUN, "`plan` to demo"),
+    (401, 10011, RUN, "`plan` to demo"),
+    (401, None, RUN, "`api_key`"),
+    (401, 10002, RUN, "`api_key`"),
+    (401, 10005, RUN, "not part of the plan"),
+    (200, 10005, RUN, "not part of the plan"),
+    (401, 10012, RANGE, "`start_date` later"),
+    (401, 10006, RUN, "credits"),
+    (429, 10006, RUN, "credits"),
+    (403, 403, RUN, "`user_agent`"),
+    (403, 1020, RUN, "firewall"),
+    (404, None, PART, "`coins`"),
+    (404, 10013, PART, "`coins`"),
+    (422, None, PART, "`vs_currencies`"),
+    (302, None, RUN, "not known"),
+    (418, None, RUN, "not known"),
+]
+#: The envelopes that carry a code, and those that carry none.
+SHAPES = {
+    "A": '{{"status":{{"timestamp":"2026-05-17T01:39:44.892+00:00","error_code":{code},"error_message":"no"}}}}',
+    "A-old": '{{"status":{{"error_code":{code},"error_message":"no"}}}}',
+    "B": '{{"error":{{"status":{{"error_code":{code},"error_message":"no"}}}}}}',
+    "D": '{{"error_code":{code},"status":{{"error_message":"no"}}}}',
+    "F": "error code: {code}",
+    "F-page": "<html><body>error code: {code}</body></html>",
+}
+CODELESS = {"C": '{"error":"no"}', "text": "no", "page": "<html>no</html>", "empty": "", "odd": '[{"error":1}]'}
+
+
+@pytest.mark.parametrize(("status", "code", "extent", "advice"), TERMINAL)
+def test_each_code_in_each_envelope(status: int, code: int | None, extent: type[Exception], advice: str) -> None:
+    bodies = CODELESS if code is None else {name: shape.format(code=code) for name, shape in SHAPES.items()}
+    for body in bodies.values():
+        response = answer(status, body)
+        refusal = read_refusal(response)
+
+        assert refusal is not None
+        error = refusal.error("/coins/markets", response)
+        assert type(error) is extent, body
+        assert advice in str(error)
+        assert f"refused /coins/markets with HTTP {status}" in str(error)
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 @pytest.mark.parametrize(
-    ("status", "code", "advice"),
-    [
-        (400, None, "`vs_currencies`"),
-        (400, 10010, "`plan` to the paid plan"),
-        (401, 10010, "`plan` to the paid plan"),
-        (400, 10011, "`plan` to demo"),
-        (401, None, "`api_key`"),
-        (401, 10002, "`api_key`"),
-        (401, 10005, "not part of the plan"),
-        (401, 10012, "`start_date` later"),
-        (401, 10006, "credits"),
-        (429, 10006, "credits"),
-        (403, 403, "`user_agent`"),
-        (403, 1020, "firewall"),
-        (404, None, "`coins`"),
-        (404, 10013, "`coins`"),
-        (422, None, "`vs_currencies`"),
-        (302, None, "not known"),
-        (418, None, "not known"),
-    ],
+    "body", [*CODELESS.values(), "Throttled\n", "error code: 1015", '{"status":{"error_code":429}}']
 )
-def test_terminal_errors_stop_at_once(  # noqa: PLR0913, PLR0917
-    source: Any, run_tap: Callable[..., Any], naps: list[float], status: int, code: int | None, advice: str
+def test_passing_refusals_in_each_envelope(status: int, body: str) -> None:
+    refusal = read_refusal(answer(status, body))
+
+    assert refusal is not None
+    error = refusal.error("/ping", answer(status, body))
+    limited = status == 429 or "429" in body
+    assert type(error) is (TooManyCallsError if limited else RetriableAPIError)
+
+
+@pytest.mark.parametrize(("status", "code", "extent", "advice"), TERMINAL)
+def test_terminal_errors_are_not_tried_again(  # noqa: PLR0913, PLR0917
+    source: Any,
+    run_tap: Callable[..., Any],
+    naps: list[float],
+    status: int,
+    code: int | None,
+    extent: type[Exception],
+    advice: str,
 ) -> None:
-    source.failures = [Response(f'{{"status":{{"error_code":{code or "null"}}}}}', status)]
+    source.failures = (
+        [Response(f'{{"status":{{"error_code":{code or 0}}}}}', status)] if code else [Response("", status)]
+    )
+    source.markets["bitcoin"] = '{"id":"bitcoin"}'
 
-    with pytest.raises(FatalAPIError) as caught:
-        run_tap(MARKETS)
+    with pytest.raises(FatalSyncError, match=re.escape(advice)):
+        run_tap(MARKETS, vs_currencies=["usd", "eur"])
 
-    assert advice in str(caught.value)
-    assert f"refused /coins/markets with HTTP {status}" in str(caught.value)
-    assert len(source.requests) == 1
+    # What is about one part lets the others go on; everything else ends the run.
+    assert len(source.requests) == (1 if extent is RUN else 2)
+    assert len(run_tap.last.records(MARKETS)) == len(source.requests) - 1  # type: ignore[attr-defined]
     assert naps == []
 
 
@@ -97,6 +152,10 @@ def test_terminal_errors_stop_at_once(  # noqa: PLR0913, PLR0917
     [
         (429, "Throttled\n", {"Retry-After": "119"}, 119),
         (429, "Throttled\n", {}, 60),
+        (429, "error code: 1015", {"Retry-After": "0"}, 0),
+        (429, "{}", {"Retry-After": "Mon, 18 May 2026 12:01:30 GMT"}, 90),
+        (429, "{}", {"Retry-After": "soon"}, 60),
+        (200, '{"status":{"error_code":429}}', {}, 60),
         (503, "{}", {"Retry-After": "7"}, 7),
         (408, "", {}, 1),
         (500, "<html>", {}, 1),
@@ -127,10 +186,20 @@ def test_passing_errors_are_tried_again(  # noqa: PLR0913, PLR0917
 def test_waits_grow_and_end(source: Any, run_tap: Callable[..., Any], naps: list[float]) -> None:
     source.failures = [Response("", 503) for _ in range(9)]
 
-    with pytest.raises(RetriableAPIError, match="HTTP 503: it is in trouble"):
+    with pytest.raises(FatalSyncError, match="HTTP 503: it is in trouble"):
         run_tap(MARKETS)
 
     assert [int(nap) for nap in naps] == [1, 2, 4, 8]
+
+
+def test_a_rate_limit_without_end_ends_the_run(source: Any, run_tap: Callable[..., Any], naps: list[float]) -> None:
+    source.failures = [Response("", 429) for _ in range(9)]
+
+    with pytest.raises(RetriableAPIError, match="lower `requests_per_minute`"):
+        run_tap(MARKETS, vs_currencies=["usd", "eur"])
+
+    assert [int(nap) for nap in naps] == [60] * 4
+    assert len(source.requests) == 5
 
 
 @pytest.mark.parametrize(("origin", "header"), [("live", "simulator"), ("simulator", None), ("simulator", "live")])
@@ -140,7 +209,7 @@ def test_wrong_origin_stops(source: Any, run_tap: Callable[..., Any], origin: st
 
     with pytest.raises(FatalAPIError, match=f"`data_origin` is {origin}"):
         run_tap(MARKETS, data_origin=origin)
-    assert '"RECORD"' not in run_tap.text  # type: ignore[attr-defined]
+    assert '"RECORD"' not in run_tap.last.text  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("origin", "header"), [("live", None), ("simulator", "simulator"), (None, "simulator")])
@@ -208,3 +277,42 @@ def test_pace_holds_any_minute() -> None:
 
     assert starts[:3] == [0, 0, 10]
     assert starts[3:] == [PACE_SECONDS, PACE_SECONDS + 5, PACE_SECONDS + 10, 2 * PACE_SECONDS, 2 * PACE_SECONDS + 200]
+
+
+def test_pace_keeps_a_gap() -> None:
+    now = 0.0
+    starts: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    pace = Pace(3, gap=5, clock=lambda: now, sleep=sleep)
+    for took in (0, 2, 9, 0, 0):
+        pace.wait()
+        starts.append(now)
+        now += took
+
+    assert starts == [0, 5, 10, PACE_SECONDS, PACE_SECONDS + 5]
+
+
+def test_an_outage_in_the_middle_is_waited_out(
+    source: Any, run_tap: Callable[..., Any], naps: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source.markets["bitcoin"] = '{"id":"bitcoin"}'
+    sent: list[str] = []
+    send = HTTPAdapter.send
+
+    def sometimes(adapter: HTTPAdapter, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        sent.append(str(request.url))
+        if len(sent) in {2, 3}:
+            reason = NewConnectionError(HTTPConnection("nowhere"), "no route")
+            raise requests.ConnectionError(MaxRetryError(HTTPConnectionPool("nowhere"), "/", reason))
+        return send(adapter, request, **kwargs)
+
+    monkeypatch.setattr(HTTPAdapter, "send", sometimes)
+
+    rows = run_tap(MARKETS, vs_currencies=["usd", "eur"]).records(MARKETS)
+
+    assert [row["vs_currency"] for row in rows] == ["usd", "eur"]
+    assert [int(nap) for nap in naps] == [1, 2]

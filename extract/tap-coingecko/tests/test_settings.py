@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_coingecko.plans import PLANS
 from tap_coingecko.tap import TapCoinGecko
+
+#: How the names of the SDK's own settings begin.
+SDK = ("stream_", "flattening_", "batch_", "faker_", "add_record_", "load_", "validate_", "emit_", "target_")
 
 
 @pytest.mark.parametrize(
@@ -25,11 +30,20 @@ from tap_coingecko.tap import TapCoinGecko
         ({"vs_currencies": []}, "`vs_currencies` is empty"),
         ({"vs_currencies": ["USD"]}, "write currencies in lower case"),
         ({"start_date": "yesterday"}, "`start_date` is 'yesterday'"),
+        ({"granularities": []}, "`granularities` must name daily, hourly or both"),
+        ({"granularities": ["daily", "daily"]}, "`granularities` must name daily, hourly or both"),
+        ({"granularities": ["5m"]}, "'5m' is not one of ['daily', 'hourly']"),
+        ({"token": "bitcoin", "coins": ["bitcoin"]}, "`token` and `coins` are two names for the same"),
+        ({"token": ","}, "`coins` is empty"),
+        ({"token": "bit coin"}, "`coins` holds 'bit coin'"),
+        ({"wait_time_between_requests": -1}, "-1 is less than the minimum of 0"),
+        ({"monthly_credits": 0}, "0 is less than the minimum of 1"),
         ({"requests_per_minute": 0}, "0 is less than the minimum of 1"),
         ({"timeout": 0}, "0 is less than the minimum of 1"),
         ({"api_url": "api.coingecko.com"}, "`api_url` must be an http or https URL"),
         ({"api_url": "https://me:pass@host/v3"}, "`api_url` must hold no user name"),
         ({"api_url": "https://host/v3?x_cg_demo_api_key=CG-x"}, "`api_url` must hold no user name"),
+        ({"plan": "demo", "api_key": "CG-x", "api_url": "https://host/CG-x/v3"}, "`api_url` holds the key"),
         ({"user_agent": " "}, "`user_agent` must be one line"),
         ({"data_origin": "test"}, "'test' is not one of ['simulator', 'live']"),
     ],
@@ -58,6 +72,36 @@ def test_the_plan_picks_the_host(plan: str) -> None:
 
     host = "pro-api" if plan in {"basic", "analyst", "lite", "pro", "enterprise"} else "api"
     assert stream.url_base == f"https://{host}.coingecko.com/api/v3"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("token", "coins"),
+    [
+        ("bitcoin", ["bitcoin"]),
+        ("bitcoin, dogecoin", ["bitcoin", "dogecoin"]),
+        ("", ["bitcoin", "ethereum", "dogecoin"]),
+    ],
+)
+def test_the_hubs_name_for_coins(token: str, coins: list[str]) -> None:
+    assert TapCoinGecko(config={"token": token}).config["coins"] == coins
+
+
+def test_every_setting_is_one_of_the_meltano_plugin() -> None:
+    definition = Path(__file__).parents[2] / "extractors.meltano.yml"
+    plugins = yaml.safe_load(definition.read_text())["plugins"]["extractors"]
+    (plugin,) = (plugin for plugin in plugins if plugin["name"] == "tap-coingecko")
+
+    settings = {setting["name"]: setting for setting in plugin["settings"]}
+    schema = TapCoinGecko.config_jsonschema["properties"]
+    sdk = {"stream_maps", "stream_map_config"}
+    assert settings.keys() - sdk == schema.keys() - {name for name in schema if name.startswith(SDK)} - sdk
+    kinds = {"array": "array", "integer": "integer", "number": "decimal"}
+    for name in settings.keys() - sdk:
+        if name == "start_date":
+            continue
+        (kind,) = set(schema[name]["type"]) - {"null"}
+        assert settings[name].get("kind") == kinds.get(kind), name
+        assert settings[name].get("sensitive", False) == schema[name].get("secret", False), name
 
 
 def test_the_key_is_declared_secret() -> None:

@@ -1,0 +1,151 @@
+"""One bad coin, currency or endpoint does not stop the others, and fails the run at the end."""
+
+# ruff: noqa: ANN401 - the stand-in is a fixture, and its class lives in conftest, which tests do not import
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_sdk.exceptions import FatalSyncError, RetriableAPIError
+from werkzeug import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CHART, TOKEN, OHLC = "coingecko_market_chart", "coingecko_token", "coingecko_ohlc"
+DETAILS, TRENDING = "coingecko_coin_details", "coingecko_trending"
+COINS = ["bad", "bitcoin"]
+RANGE = "/coins/bad/market_chart/range"
+
+
+def contexts(run: Any, stream: str) -> set[tuple[str, bool]]:
+    """Coins in the state, and whether they have a bookmark."""
+    partitions = run.state["bookmarks"][stream]["partitions"]
+    return {(p["context"].get("coin_id", ""), "replication_key_value" in p) for p in partitions}
+
+
+@pytest.mark.parametrize("stream", [CHART, TOKEN, OHLC])
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (404, '{"error":"coin not found"}', "there is no such coin"),
+        (404, '{"error":"Could not find coin with the given id"}', "Could not find coin"),
+        (404, '{"status":{"error_code":10013}}', "code 10013"),
+        (400, '{"error":"invalid vs_currency"}', "invalid vs_currency"),
+        (422, '{"error":"Missing parameter vs_currency"}', "it misses a parameter"),
+        (200, '{"prices":"none"}', "is no"),
+        (200, '{"prices":[["x"]]}', "is no"),
+        (200, "5", "is no"),
+    ],
+)
+def test_a_bad_coin(  # noqa: PLR0913, PLR0917
+    furnished: Any, run_tap: Callable[..., Any], stream: str, status: int, body: str, said: str
+) -> None:
+    furnished.refusals = {RANGE: (status, body), "/coins/bad/ohlc": (status, body)}
+
+    with pytest.raises(FatalSyncError) as caught:
+        run_tap(stream, TRENDING, coins=COINS)
+
+    assert f"{stream} of bad" in str(caught.value)
+    assert said in str(caught.value)
+    run = run_tap.last  # type: ignore[attr-defined]
+    assert {row["coin_id"] for row in run.records(stream)} == {"bitcoin"}
+    assert run.records(TRENDING) != []
+    assert contexts(run, stream) == {("bad", False), ("bitcoin", True)}
+
+    # Once it is mended, the next run reads all of it, and of the other only the overlap.
+    furnished.refusals = {}
+    furnished.charts["bad"] = furnished.charts["bitcoin"]
+    furnished.answers["/coins/bad/ohlc"] = furnished.answers["/coins/bitcoin/ohlc"]
+    again = run_tap(stream, coins=COINS, state=run.state)
+    read = {coin: [r for r in again.records(stream) if r["coin_id"] == coin] for coin in COINS}
+    assert len(read["bad"]) == len(run.records(stream))
+    assert 0 < len(read["bitcoin"]) < len(read["bad"])
+
+
+def test_a_bad_currency(furnished: Any, run_tap: Callable[..., Any]) -> None:
+    furnished.failures = [None, Response('{"error":"invalid vs_currency"}', 400)]
+
+    with pytest.raises(
+        FatalSyncError, match=r"market_chart of bitcoin, xxx, daily: .* check `coins` and `vs_currencies`"
+    ):
+        run_tap(CHART, vs_currencies=["xxx", "usd"])
+
+    assert {row["vs_currency"] for row in run_tap.last.records(CHART)} == {"usd"}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("body", ["", "<html>", '{"prices":[[1'])
+def test_a_coin_whose_answer_is_broken_every_time(
+    furnished: Any, run_tap: Callable[..., Any], naps: list[float], body: str
+) -> None:
+    furnished.refusals = {RANGE: (200 if body.startswith("{") else 502, body)}
+
+    with pytest.raises(FatalSyncError, match="market_chart of bad, usd, daily"):
+        run_tap(CHART, coins=COINS)
+
+    assert len(naps) == 4
+    assert {row["coin_id"] for row in run_tap.last.records(CHART)} == {"bitcoin"}  # type: ignore[attr-defined]
+
+
+def test_a_source_that_is_down_ends_the_run(furnished: Any, run_tap: Callable[..., Any], naps: list[float]) -> None:
+    coins = ["a", "b", "c"]
+    furnished.refusals = {f"/coins/{coin}/market_chart/range": (503, "") for coin in coins}
+
+    with pytest.raises(RetriableAPIError, match="/coins/b/market_chart/range with HTTP 503"):
+        run_tap(CHART, TRENDING, coins=coins)
+
+    assert len(furnished.requests) == 1 + 2 * 5
+    assert run_tap.last.records(TRENDING) == []  # type: ignore[attr-defined]
+
+
+def test_two_broken_coins_apart_do_not(furnished: Any, run_tap: Callable[..., Any], naps: list[float]) -> None:
+    furnished.refusals = {f"/coins/{coin}/market_chart/range": (503, "") for coin in ("a", "b")}
+
+    with pytest.raises(FatalSyncError, match=r"of a, usd, daily.*of b, usd, daily"):
+        run_tap(CHART, coins=["a", "bitcoin", "b"])
+
+    assert run_tap.last.records(CHART) != []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("code", [10002, 10005, 10006, 10010, 10011])
+def test_what_is_about_the_key_or_the_plan_stops_at_once(
+    furnished: Any, run_tap: Callable[..., Any], code: int
+) -> None:
+    furnished.refusals = {RANGE: (401, f'{{"status":{{"error_code":{code}}}}}')}
+
+    with pytest.raises(FatalSyncError, match=f"code {code}"):
+        run_tap(CHART, TRENDING, coins=COINS)
+
+    assert furnished.paths() == ["/ping", RANGE]
+
+
+def test_a_broken_endpoint_stops_no_other(furnished: Any, run_tap: Callable[..., Any]) -> None:
+    furnished.refusals = {"/asset_platforms": (404, '{"error":"Incorrect path"}')}
+
+    with pytest.raises(FatalSyncError, match=r"coingecko_asset_platforms: .*HTTP 404"):
+        run_tap("coingecko_asset_platforms", "coingecko_global", CHART)
+
+    assert run_tap.last.records("coingecko_global") != []  # type: ignore[attr-defined]
+    assert run_tap.last.records(CHART) != []  # type: ignore[attr-defined]
+
+
+def test_many_failures_are_counted(furnished: Any, run_tap: Callable[..., Any]) -> None:
+    with pytest.raises(FatalSyncError, match=r"of c4: .*; and 3 more, see above$"):
+        run_tap(DETAILS, coins=[f"c{number}" for number in range(8)])
+
+
+@pytest.mark.parametrize("stream", [CHART, TOKEN, OHLC])
+def test_rows_of_a_window_are_whole_or_absent(
+    furnished: Any, run_tap: Callable[..., Any], stream: str, milliseconds: Callable[..., int]
+) -> None:
+    """A point in the middle that cannot be read takes none of the points before it along."""
+    now = milliseconds(furnished.now)
+    furnished.charts["bitcoin"].insert(50, (now - 40 * 86_400_000, '"x"', "1", "1"))
+    candles = furnished.answers["/coins/bitcoin/ohlc"]
+    furnished.answers["/coins/bitcoin/ohlc"] = candles.replace("1.25", '"x"', 20).replace('"x"', "1.25", 19)
+
+    with pytest.raises(FatalSyncError, match=f"{stream} of bitcoin"):
+        run_tap(stream)
+
+    assert run_tap.last.records(stream) == []  # type: ignore[attr-defined]
+    assert all(not has_bookmark for _, has_bookmark in contexts(run_tap.last, stream))  # type: ignore[attr-defined]
