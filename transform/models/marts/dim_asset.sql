@@ -29,7 +29,7 @@ snapshot_names as (
 
 priced_coins as (
 
-    select coin_id from {{ ref('stg_coingecko__market_chart') }}
+    select coin_id from {{ ref('int_market_closes') }}
     union
     select coin_id from snapshot_names
 

@@ -7,7 +7,7 @@ newest as (
     union all
     select max(block_date) as newest_date from {{ ref('int_transactions_unioned') }}
     union all
-    select max(close_date) as newest_date from {{ ref('stg_coingecko__market_chart') }}
+    select max(close_date) as newest_date from {{ ref('int_market_closes') }}
 
 ),
 

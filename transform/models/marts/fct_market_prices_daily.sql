@@ -12,7 +12,7 @@ closes as (
         volume_24h,
         is_off_midnight,
         stamps_in_date
-    from {{ ref('stg_coingecko__market_chart') }}
+    from {{ ref('int_market_closes') }}
     where vs_currency = 'usd'
 
 ),
