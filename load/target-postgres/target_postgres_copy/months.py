@@ -127,9 +127,7 @@ class MonthLoad:
             deleted = self._cursor.rowcount
             loaded = self._copy(month, given)
             self._run.ledger.write(self._cursor, load_id, self._table.name, self._unit, loaded=loaded, deleted=deleted)
-        if month.attached:
-            self._months.summarise(self._cursor, month)
-        else:
+        if not month.attached:
             self._run.apart.add((self._table.name, self._start))
         self._run.tell(self._unit, self._since, loaded=loaded, deleted=deleted)
         return True

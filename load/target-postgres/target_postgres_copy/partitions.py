@@ -7,12 +7,10 @@ not attached yet: whoever reads the parent does not see it, and it has no index,
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 from psycopg import sql
 from singer_sdk.exceptions import FatalSyncError
 
@@ -30,7 +28,6 @@ _NAME = re.compile(r"_p(\d{4,})_(\d\d)$")
 _LONGEST = 63 - len("_p2024_01_line_seq")
 _BRIN_PAGES = 32
 _CHECK = "rows_of_the_month"
-_PATIENCE = "1s"
 
 
 @dataclass(frozen=True)
@@ -211,26 +208,6 @@ class PartitionedTable:
                 add.append(sql.SQL("add column {} {}{}").format(sql.Identifier(name), kind, default))
         if add:
             cursor.execute(sql.SQL("alter table {} {}").format(self.id_of(month), sql.SQL(", ").join(add)))
-
-    def summarise(self, cursor: Cursor[Any], month: Month) -> None:
-        """Let a month's BRIN index know the rows that came after it was built, as a vacuum would in its time.
-
-        Args:
-            cursor: In autocommit. A month that is being vacuumed is left to that.
-            month: An attached month; others have no index.
-        """
-        with suppress(psycopg.errors.LockNotAvailable), cursor.connection.transaction():
-            cursor.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(_PATIENCE)))
-            cursor.execute(
-                """
-                select brin_summarize_new_values(indexrelid)
-                from pg_index
-                join pg_class on pg_class.oid = indexrelid
-                join pg_am on pg_am.oid = relam
-                where indrelid = to_regclass(%s) and amname = 'brin'
-                """,
-                [self.id_of(month).as_string(cursor)],
-            )
 
     def detach(self, cursor: Cursor[Any], month: Month) -> None:
         """Take a month out of the table; it stays as a table of its own."""

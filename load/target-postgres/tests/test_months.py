@@ -71,15 +71,6 @@ def test_a_read_of_one_day_looks_at_one_month(feed: Any, database: Any, trades: 
     assert "trades_p2023_06" not in str(plan)
 
 
-def test_a_day_that_joins_a_month_is_in_its_brin_index(feed: Any, database: Any, trades: Any) -> None:
-    feed([*days(trades, "2024-01-09"), trades.schema()])
-    many = [line(2, "2024-01-10")] * 20_000  # some ranges of 32 pages
-    feed([*trades.loaded("2024-01-10", many), trades.schema()])
-
-    left = "select pg_relation_size(indrelid) > 32 * 8192, brin_summarize_new_values(indexrelid) from pg_index"
-    assert database.query(f"{left} where indexrelid = 'raw_data.trades_p2024_01_at_idx'::regclass") == [(True, 0)]
-
-
 def test_a_backfill_keeps_a_month_apart_until_its_last_day(feed: Any, database: Any, trades: Any) -> None:
     feed([trades.schema(), *days(trades, "2024-01-29"), trades.schema()], backfill=True)
     assert database.query("select count(*) from raw_data.trades") == [(0,)]
