@@ -11,7 +11,7 @@ from singer_sdk.streams.core import Stream
 from typing_extensions import override
 
 from tap_blockchair.schemas import json_schema, provenance_columns
-from tap_blockchair.units import ANNOTATION, PARTITION, partitioning
+from tap_blockchair.units import ANNOTATION, PARTITION, partitioning, time_column
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -89,6 +89,9 @@ class ChainStream(Stream):
             # A loader cannot replace by a column that a stream map or the selection has taken away.
             if self._unit is not None and self._unit.column in properties:
                 annotation = self._unit.annotation(counted=not self.is_mapped)
+                time = time_column(self.table_name)
+                if time in properties:
+                    annotation["time"] = time
                 message.schema = {**message.schema, ANNOTATION: annotation}
             yield message
 

@@ -33,6 +33,18 @@ def partitioning(table_name: str) -> dict[str, Any] | None:
     return {"column": f"{side}time", "interval": "month", "index": [f"{side}block_id"]}
 
 
+def time_column(table_name: str) -> str:
+    """Name the column that says on which UTC day a row counts: the time of the block that it is part of.
+
+    Args:
+        table_name: Blockchair's name of the table.
+
+    Returns:
+        The column; for inputs that of the spending block.
+    """
+    return "spending_time" if table_name == "inputs" else "time"
+
+
 @dataclass(frozen=True)
 class Unit:
     """Rows that arrive together and replace a range of a table.

@@ -34,8 +34,9 @@ def test_heights_are_half_open_and_an_empty_unit_says_so() -> None:
 @pytest.mark.parametrize(
     ("maps", "expected"),
     [
-        ({}, {"id", "column", "from", "to", "rows"}),
-        ({"bitcoin_blocks": {"nonce": "__NULL__"}}, {"id", "column", "from", "to"}),
+        ({}, {"id", "column", "from", "to", "rows", "time"}),
+        ({"bitcoin_blocks": {"nonce": "__NULL__"}}, {"id", "column", "from", "to", "time"}),
+        ({"bitcoin_blocks": {"time": "__NULL__"}}, {"id", "column", "from", "to"}),
         ({"bitcoin_blocks": {"id": "__NULL__", "__key_properties__": ["hash"]}}, None),
         ({"bitcoin_blocks": None}, "no message"),
     ],
@@ -53,6 +54,16 @@ def test_stream_maps_and_the_annotation(maps: Any, expected: Any) -> None:
     annotation = message.schema.get("x-unit")
     assert (set(annotation) if annotation else None) == expected
     assert "x-unit" not in stream.schema
+
+
+@pytest.mark.parametrize(("table", "column"), [("inputs", "spending_time"), ("outputs", "time"), ("blocks", "time")])
+def test_a_unit_says_which_column_its_days_go_by(table: str, column: str) -> None:
+    tap = TapBlockchair(config={"chains": ["bitcoin"], "channel": "dumps"})
+    stream: Any = tap.streams[f"bitcoin_{table}"]
+    sent: list[Any] = []
+    tap.write_message = sent.append
+    stream.open_unit(Unit.of_day(f"bitcoin/{table}/2024-01-01", column, date(2024, 1, 1)))
+    assert [message.schema["x-unit"]["time"] for message in sent] == [column]
 
 
 def test_a_plain_schema_says_that_the_last_unit_is_complete(run: Any, host: Any, blocks: Any) -> None:

@@ -15,6 +15,7 @@ from target_postgres_copy.units import UnitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import date
 
     from target_postgres_copy.dumpfile import DumpFile
     from target_postgres_copy.run import Run
@@ -95,10 +96,11 @@ class Load:
         if unit is not None:
             self._check_range(unit, staging)
         with self._cursor.connection.transaction():
+            days = self._days(unit, staging)
             loaded, deleted = self._merge(staging, unit)
             if loaded or deleted:
                 self._run.ledger.write(
-                    self._cursor, self._load_id, self._table.name, unit, loaded=loaded, deleted=deleted
+                    self._cursor, self._load_id, self._table.name, unit, loaded=loaded, deleted=deleted, days=days
                 )
         if unit is not None:
             self._run.tell(unit, self._since, loaded=loaded, deleted=deleted)
@@ -132,6 +134,21 @@ class Load:
             )
         )
         return self._cursor.fetchone() == (unit.rows, unit.rows)
+
+    def _days(self, unit: Unit | None, staging: Staging) -> tuple[date | None, date | None] | None:
+        """Find the first and last UTC day of the rows that a unit removes or brings; None where its range says it."""
+        if unit is None or unit.time is None or unit.days is not None:
+            return None
+        fill = {"time": sql.Identifier(unit.time), "table": self._table.identifier, "range": in_range(unit)}
+        fill |= {"staged": staging.identifier}
+        query = "select {time} as moment from {table} where {range} union all select {time} from {staged}"
+        self._cursor.execute(
+            sql.SQL("select min(moment at time zone 'UTC')::date, max(moment at time zone 'UTC')::date from (")
+            + sql.SQL(query).format(**fill)
+            + sql.SQL(") as moments")
+        )
+        found: tuple[date | None, date | None] | None = self._cursor.fetchone()
+        return found
 
     def _check_range(self, unit: Unit, staging: Staging) -> None:
         outside = count(

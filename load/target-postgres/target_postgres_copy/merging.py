@@ -93,10 +93,13 @@ class PartitionMerge:
     def _month(self, start: Any) -> Month:  # noqa: ANN401
         self._partitions.lock_until_commit(self._cursor, start)
         month = self._partitions.month(self._cursor, start)
+        is_new = month is None
         if month is None:
             month = self._partitions.create_month(self._cursor, start, apart=self._run.backfill)
         if month.attached or self._run.backfill:
             return month
+        if not is_new:
+            self._run.ledger.write_attached(self._cursor, self._table.name, self._partitions.column, month)
         return self._partitions.attach(self._cursor, month)
 
     def _places(self) -> list[sql.Identifier]:

@@ -186,5 +186,6 @@ class MonthLoad:
     def _attach(self, month: Month) -> Month:
         with self._cursor.connection.transaction():
             attached = self._months.attach(self._cursor, month)
+            self._run.ledger.write_attached(self._cursor, self._table.name, self._months.column, month)
         self._run.apart.discard((self._table.name, month.start))
         return attached

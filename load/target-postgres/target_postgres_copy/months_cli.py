@@ -13,6 +13,7 @@ from psycopg import sql
 from singer_sdk.exceptions import SingerSDKError
 from sqlalchemy.exc import DBAPIError
 
+from target_postgres_copy.ledger import Ledger
 from target_postgres_copy.partitions import Month, PartitionedTable
 from target_postgres_copy.target import TargetPostgresCopy
 from target_postgres_copy.units import Partitioning, next_month
@@ -77,11 +78,15 @@ def list_months(target: TargetPostgresCopy, tables: tuple[str, ...]) -> None:
 def attach(target: TargetPostgresCopy, tables: tuple[str, ...], month: datetime | None) -> None:
     """Attach months that a backfill kept apart and left incomplete, so that readers see them."""
     cursor, done = target.warehouse.cursor, 0
+    ledger = Ledger(_schema(target), "target-postgres-copy-months")
+    with cursor.connection.transaction():
+        ledger.prepare(cursor)
     for table in _tables(target, tables):
         for found in table.months(cursor):
             if not found.attached and (month is None or found.start == month.replace(tzinfo=UTC)):
                 with table.locked(cursor, found.start), cursor.connection.transaction():
                     table.attach(cursor, found)
+                    ledger.write_attached(cursor, table.name, table.column, found)
                 click.echo(f"{table.name}: attached {found.start:%Y-%m}")
                 done += 1
     if not done:
@@ -125,9 +130,13 @@ def _take_out(target: TargetPostgresCopy, table: PartitionedTable, month: Month,
             cursor.execute(sql.SQL("alter table {} rename to {}").format(table.id_of(month), sql.Identifier(kept_as)))
 
 
+def _schema(target: TargetPostgresCopy) -> str:
+    return str(target.config.get("default_target_schema") or "public")
+
+
 def _tables(target: TargetPostgresCopy, names: tuple[str, ...]) -> Iterator[PartitionedTable]:
     """Find the partitioned tables of the loader's schema."""
-    cursor, schema = target.warehouse.cursor, target.config.get("default_target_schema") or "public"
+    cursor, schema = target.warehouse.cursor, _schema(target)
     cursor.execute(
         """
         select relname, attname

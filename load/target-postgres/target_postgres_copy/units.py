@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import FatalSyncError
@@ -36,6 +36,7 @@ class Unit:
         etag: Its entity tag at the source.
         sha256: Digest of the dump file.
         constants: Columns that hold the same value in every row and that a batch file does not carry.
+        time: The column that says on which UTC day a row counts; None if the tap names none.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Unit:
     etag: str | None = None
     sha256: str | None = None
     constants: Mapping[str, Any] = field(default_factory=dict)
+    time: str | None = None
 
     @classmethod
     def of(cls, stream: str, schema: Mapping[str, Any]) -> Unit | None:
@@ -76,6 +78,7 @@ class Unit:
             msg = f"stream {stream}: unit {said['id']} replaces by column {said['column']}, which the schema lacks"
             raise UnitError(msg)
         known = {name: said.get(name) for name in ("rows", "file", "etag", "sha256")}
+        known["time"] = said["time"] if said.get("time") in schema["properties"] else None
         return cls(said["id"], said["column"], said["from"], said["to"], constants=said.get("constants") or {}, **known)
 
     @property
@@ -86,6 +89,14 @@ class Unit:
         start, stop = datetime.fromisoformat(self.start), datetime.fromisoformat(self.stop)
         month = month_of(start)
         return month if stop <= next_month(month) else None
+
+    @property
+    def days(self) -> tuple[date, date] | None:
+        """The first and the last UTC day of the range; None if it is no range of time with two ends."""
+        if self.column != self.time or not isinstance(self.start, str) or not isinstance(self.stop, str):
+            return None
+        start, stop = datetime.fromisoformat(self.start), datetime.fromisoformat(self.stop)
+        return start.astimezone(UTC).date(), (stop - timedelta.resolution).astimezone(UTC).date()
 
     @property
     def ends_month(self) -> bool:
