@@ -28,6 +28,16 @@ RUN_TIME_COLUMNS = (
     "_load_id",
     "marked_at",
     "dbt_updated_at",
+    "applied_at",
+)
+# Logs of loads and of what followed them: after another history they say something else about the same data.
+LOGS = (
+    "load_ledger",
+    "int_loads_followed",
+    "int_price_changes",
+    "int_chain_days",
+    "int_changed_days",
+    "model_watermarks",
 )
 
 
@@ -82,6 +92,11 @@ class Checkout:
         with psycopg.connect(self.url(role)) as connection:
             return connection.execute(query, parameters or None).fetchall()  # type: ignore[arg-type]
 
+    def sql_do(self, command: str, role: str = "transformer") -> None:
+        """Let the local warehouse do something."""
+        with psycopg.connect(self.url(role)) as connection:
+            connection.execute(command)  # type: ignore[call-overload]
+
     def simulator(self) -> dict[str, object]:
         """What `simulator status --json` says."""
         found: dict[str, object] = json.loads(self.run("simulator", "status", "--json").stdout)
@@ -92,11 +107,10 @@ class Checkout:
         found: dict[str, tuple[int, str]] = {}
         with psycopg.connect(self.url("transformer")) as connection:
             names = connection.execute(
-                # The ledger is a log of runs: one that was killed and repeated says so there.
                 "select n.nspname, c.relname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace"
-                " where c.relkind in ('r', 'p') and not c.relispartition and c.relname <> 'load_ledger'"
+                " where c.relkind in ('r', 'p') and not c.relispartition and c.relname <> all(%s)"
                 " and n.nspname = any(%s) order by 1, 2",
-                (list(SNAPSHOT_SCHEMAS),),
+                (list(LOGS), list(SNAPSHOT_SCHEMAS)),
             ).fetchall()
             for schema, table in names:
                 row = connection.execute(

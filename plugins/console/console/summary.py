@@ -1,6 +1,6 @@
 """Shows what the warehouse holds: rows, spans, what was verified and what could not be, and what to do next."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,21 @@ from console.project import Project
 from console.services import command
 from console.terminal import out
 
+_HEADLINE = "block_header_hash"
 # The column that a mart's time span is read from; a mart that has none shows its rows only.
 _SPANS = {
     "dim_date": "date_day",
     "fct_blocks": "block_date",
     "fct_transactions": "block_date",
+    "fct_transaction_outputs": "block_date",
+    "fct_transaction_inputs": "block_date",
+    "fct_whale_transfers": "block_date",
     "fct_market_prices_daily": "close_date",
     "fct_network_daily": "block_date",
+    "fct_supply_age_daily": "block_date",
+    "fct_valuation_daily": "block_date",
+    "fct_address_balances_snapshot": "observed_date",
+    "fct_wealth_distribution_daily": "observed_date",
     "fct_dq_results": "block_date",
 }
 
@@ -124,22 +132,34 @@ def _table(title: str, contents: list[Contents]) -> Table:
 
 
 def _checks(connection: "psycopg.Connection[Any]") -> list[str]:
+    """The header hashes, whatever failed, and all other checks of a chain in one line."""
     rows = connection.execute(
         "select check_name, chain, sum(verified_count), sum(unverifiable_count), sum(failed_count),"
         " string_agg(distinct reasons, '; ')"
         " from analytics.fct_dq_results group by 1, 2 order by 1, 2"
     ).fetchall()
-    lines = []
-    for name, chain, verified, unverifiable, failed, reasons in rows:
-        mark = "[red]✗[/red]" if failed else "[green]✓[/green]"
-        parts = [f"{verified:,} verified"]
-        if unverifiable:
-            parts.append(f"[yellow]{unverifiable:,} not verifiable[/yellow]")
-        if failed:
-            parts.append(f"[red]{failed:,} failed[/red]")
-        why = f" [dim]({escape(reasons)})[/dim]" if reasons else ""
-        lines.append(f"{mark} {name.replace('_', ' ')}, {chain}: {', '.join(parts)}{why}")
+    told = [row for row in rows if row[0] == _HEADLINE or row[4]]
+    lines = [_outcome(f"{name.replace('_', ' ')}, {chain}", counts, why) for name, chain, *counts, why in told]
+    for chain in dict.fromkeys(row[1] for row in rows):
+        others = [row for row in rows if row[1] == chain and row not in told]
+        if others:
+            counts = [sum(row[place] for row in others) for place in (2, 3, 4)]
+            lines.append(_outcome(f"{len(others)} more checks, {chain}", counts, None))
+    if rows:
+        lines.append("[dim]by day, with the reasons: analytics.rpt_reconciliation[/dim]")
     return lines or ["[yellow]•[/yellow] nothing to verify: no block is loaded"]
+
+
+def _outcome(what: str, counts: Sequence[int], why: str | None) -> str:
+    verified, unverifiable, failed = counts
+    mark = "[red]✗[/red]" if failed else "[green]✓[/green]"
+    parts = [f"{verified:,} verified"]
+    if unverifiable:
+        parts.append(f"[yellow]{unverifiable:,} not verifiable[/yellow]")
+    if failed:
+        parts.append(f"[red]{failed:,} failed[/red]")
+    told = f" [dim]({escape(why)})[/dim]" if why else ""
+    return f"{mark} {what}: {', '.join(parts)}{told}"
 
 
 def _headlines(connection: "psycopg.Connection[Any]") -> list[str]:

@@ -28,7 +28,19 @@ select
     coin_days_destroyed,
     guessed_miner as miner,
     cast(null as boolean) as is_aux,
-    is_settled
+    is_settled,
+    version_hex,
+    version_bits,
+    chainwork,
+    stripped_size_bytes,
+    witness_count,
+    cast(null as numeric) as total_difficulty,
+    cast(null as bigint) as uncle_count,
+    cast(null as bigint) as call_count,
+    cast(null as numeric) as value_total_base,
+    cast(null as numeric) as internal_value_total_base,
+    cast(null as numeric) as base_fee_base,
+    cast(null as numeric) as stated_burned_base
 from {{ ref('stg_blockchair__bitcoin_blocks') }}
 
 union all
@@ -62,7 +74,19 @@ select
     coin_days_destroyed,
     guessed_miner as miner,
     is_aux,
-    is_settled
+    is_settled,
+    version_hex,
+    version_bits,
+    chainwork,
+    cast(null as bigint) as stripped_size_bytes,
+    cast(null as bigint) as witness_count,
+    cast(null as numeric) as total_difficulty,
+    cast(null as bigint) as uncle_count,
+    cast(null as bigint) as call_count,
+    cast(null as numeric) as value_total_base,
+    cast(null as numeric) as internal_value_total_base,
+    cast(null as numeric) as base_fee_base,
+    cast(null as numeric) as stated_burned_base
 from {{ ref('stg_blockchair__dogecoin_blocks') }}
 
 union all
@@ -97,5 +121,17 @@ select
     cast(null as numeric) as coin_days_destroyed,
     miner_address as miner,
     cast(null as boolean) as is_aux,
-    is_settled
+    is_settled,
+    cast(null as text) as version_hex,
+    cast(null as text) as version_bits,
+    cast(null as text) as chainwork,
+    cast(null as bigint) as stripped_size_bytes,
+    cast(null as bigint) as witness_count,
+    total_difficulty,
+    uncle_count,
+    call_count,
+    value_total_base,
+    internal_value_total_base,
+    base_fee_base,
+    burned_total_base as stated_burned_base
 from {{ ref('stg_blockchair__ethereum_blocks') }}

@@ -3,8 +3,8 @@ select
     block_height,
     transaction_hash as transaction_reference,
     transaction_hash,
-    -- a dump lists a block's transactions in their order
-    case when _line is not null then row_number() over (partition by block_height order by _line) - 1 end as transaction_index,
+    cast(null as bigint) as transaction_index,
+    _line as line_number,
     block_time,
     block_date,
     case when is_coinbase then 'coinbase' else 'transfer' end as transaction_type,
@@ -21,7 +21,10 @@ select
     output_total_base as value_base,
     cast(null as numeric) as internal_value_base,
     fee_base,
-    coin_days_destroyed
+    coin_days_destroyed,
+    has_witness,
+    cast(null as bigint) as call_count,
+    _channel as channel
 from {{ ref('stg_blockchair__bitcoin_transactions') }}
 
 union all
@@ -31,7 +34,8 @@ select
     block_height,
     transaction_hash as transaction_reference,
     transaction_hash,
-    case when _line is not null then row_number() over (partition by block_height order by _line) - 1 end as transaction_index,
+    cast(null as bigint) as transaction_index,
+    _line as line_number,
     block_time,
     block_date,
     case when is_coinbase then 'coinbase' else 'transfer' end as transaction_type,
@@ -48,7 +52,10 @@ select
     output_total_base as value_base,
     cast(null as numeric) as internal_value_base,
     fee_base,
-    coin_days_destroyed
+    coin_days_destroyed,
+    cast(null as boolean) as has_witness,
+    cast(null as bigint) as call_count,
+    _channel as channel
 from {{ ref('stg_blockchair__dogecoin_transactions') }}
 
 union all
@@ -60,6 +67,7 @@ select
     coalesce(transaction_hash, _unit || '#' || _line) as transaction_reference,
     transaction_hash,
     transaction_index,
+    _line as line_number,
     block_time,
     block_date,
     transaction_type,
@@ -76,5 +84,8 @@ select
     value_base,
     internal_value_base,
     fee_base,
-    cast(null as numeric) as coin_days_destroyed
+    cast(null as numeric) as coin_days_destroyed,
+    cast(null as boolean) as has_witness,
+    call_count,
+    _channel as channel
 from {{ ref('stg_blockchair__ethereum_transactions') }}

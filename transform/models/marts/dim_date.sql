@@ -3,9 +3,10 @@ with
 
 newest as (
 
-    select max(block_date) as newest_date from {{ ref('int_blocks_unioned') }}
+    -- every day that a load touched is in the log, which is shorter to read than transactions
+    select max(block_date) as newest_date from {{ ref('int_changed_days') }}
     union all
-    select max(block_date) as newest_date from {{ ref('int_transactions_unioned') }}
+    select max(block_date) as newest_date from {{ ref('int_blocks_unioned') }}
     union all
     select max(close_date) as newest_date from {{ ref('int_market_closes') }}
 

@@ -1,3 +1,4 @@
+{{ config(materialized='incremental', incremental_strategy='changed_days', on_schema_change='append_new_columns') }}
 -- depends_on: {{ ref('int_integrity_failures') }}
 with
 
@@ -34,6 +35,7 @@ blocks as (
                 then cast(extract(epoch from block_time - lag(block_time) over by_height) as bigint)
         end as block_interval_seconds
     from {{ ref('int_blocks_unioned') }}
+    where {{ in_reach_of_changed_days(1) }}
     window by_height as (partition by chain order by block_height)
 
 ),
@@ -45,6 +47,7 @@ header_checks as (
         block_height,
         result
     from {{ ref('int_check_block_header_hash') }}
+    where {{ in_changed_days('block_date') }}
 
 ),
 
@@ -102,7 +105,9 @@ select
     blocks.miner,
     blocks.is_aux,
     blocks.is_settled,
-    coalesce(header_checks.result, 'not_checked') as header_check
+    coalesce(header_checks.result, 'not_checked') as header_check,
+    {{ surrogate_key(['blocks.chain', miner_name('blocks.miner')]) }} as miner_key,
+    cast(to_char(blocks.block_time at time zone 'UTC', 'HH24MI') as integer) as time_key
 from blocks
 left join header_checks
     on
@@ -113,3 +118,4 @@ left join prices
     on
         assets.asset_key = prices.asset_key
         and blocks.block_date = prices.close_date
+where {{ in_changed_days('blocks.block_date') }}

@@ -1,3 +1,16 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='changed_days',
+        full_refresh=false,
+        on_schema_change='append_new_columns',
+        meta={'partition_by': 'block_date'},
+        indexes=[
+            {'columns': ['transaction_key', 'block_date'], 'unique': true},
+            {'columns': ['chain', 'block_height']},
+        ],
+    )
+}}
 -- depends_on: {{ ref('int_integrity_failures') }}
 with
 
@@ -8,7 +21,12 @@ transactions as (
         block_height,
         transaction_reference,
         transaction_hash,
-        transaction_index,
+        -- a dump lists a block's transactions in their order; Ethereum's say theirs
+        case
+            when transaction_index is not null then transaction_index
+            when chain <> 'ethereum' and line_number is not null
+                then row_number() over (partition by chain, block_height order by line_number) - 1
+        end as transaction_index,
         block_time,
         block_date,
         transaction_type,
@@ -27,6 +45,7 @@ transactions as (
         fee_base,
         coin_days_destroyed
     from {{ ref('int_transactions_unioned') }}
+    where {{ in_changed_days('block_time') }}
 
 ),
 
@@ -81,7 +100,12 @@ select
     {{ to_usd('transactions.value_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as value_usd,
     {{ to_usd('transactions.fee_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as fee_usd,
     case when prices.asset_key is null then 'missing' else 'priced' end as price_status,
-    transactions.coin_days_destroyed
+    transactions.coin_days_destroyed,
+    {{
+        surrogate_key([
+            'transactions.transaction_type', 'transactions.is_coinbase', 'transactions.is_synthetic', 'transactions.is_failed'
+        ])
+    }} as transaction_flags_key
 from transactions
 left join assets on transactions.chain = assets.chain
 left join prices

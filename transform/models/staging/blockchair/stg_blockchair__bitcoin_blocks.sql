@@ -67,7 +67,8 @@ renamed as (
         _channel,
         _unit,
         _line,
-        _dump_day
+        _dump_day,
+        _load_id
 
     from source
 

@@ -40,6 +40,7 @@ renamed as (
         -- gas
         gas_used,
         gas_limit,
+        base_fee_per_gas as base_fee_base,
 
         -- amounts
         value_total as value_total_base,
@@ -47,6 +48,7 @@ renamed as (
         generation as generation_base,
         uncle_generation as uncle_generation_base,
         fee_total as fee_total_base,
+        burned_total as burned_total_base,
         reward as reward_base,
 
         -- source's own USD
@@ -67,7 +69,8 @@ renamed as (
         _channel,
         _unit,
         _line,
-        _dump_day
+        _dump_day,
+        _load_id
 
     from source
 

@@ -1,5 +1,5 @@
 -- Bitcoin only: Dogecoin's work is done on a scrypt hash, or in another chain's block, and neither is in the data.
-{{ config(materialized='table') }}
+{{ config(materialized='incremental', incremental_strategy='changed_days', meta={'recheck_failed': true}) }}
 
 with
 
@@ -12,7 +12,7 @@ blocks as (
         block_hash,
         bits
     from {{ ref('int_blocks_unioned') }}
-    where chain = 'bitcoin'
+    where chain = 'bitcoin' and {{ in_changed_days('block_time') }}
 
 ),
 

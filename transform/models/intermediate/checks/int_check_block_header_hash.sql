@@ -1,5 +1,5 @@
 -- No source column holds the parent's hash: it is the hash of the block one height below, where that block is loaded.
-{{ config(materialized='table') }}
+{{ config(materialized='incremental', incremental_strategy='changed_days', meta={'recheck_failed': true}) }}
 
 with
 
@@ -19,7 +19,7 @@ blocks as materialized (
         case when block_hash ~ '^[0-9a-f]{64}$' then decode(block_hash, 'hex') end as block_hash,
         case when merkle_root ~ '^[0-9a-f]{64}$' then decode(merkle_root, 'hex') end as merkle_root
     from {{ ref('int_blocks_unioned') }}
-    where chain in ('bitcoin', 'dogecoin')
+    where chain in ('bitcoin', 'dogecoin') and {{ in_reach_of_changed_days(1) }}
 
 ),
 
@@ -71,6 +71,7 @@ assessed as materialized (
             else 'failed: the header does not hash to the block''s hash'
         end as outcome
     from linked
+    where {{ in_changed_days('block_date') }}
 
 )
 

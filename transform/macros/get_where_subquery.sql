@@ -1,0 +1,86 @@
+{#
+  dbt's own hook for the `where` of a data test, with two words more, so that a test of a table of millions of rows reads
+  what is new. `__changed_days__`: the days that the last change in int_changed_days named, for a table with the columns
+  chain and block_date. `__loaded_days:bitcoin_outputs:block_time__`: the days of a raw table that loads touched which were
+  not followed before the last run, by that column. With the variable `test_all_days` both read all.
+#}
+{% macro get_where_subquery(relation) -%}
+    {%- set where = config.get('where', '') -%}
+    {%- if where and execute -%}
+        {%- if where == '__changed_days__' -%}
+            {%- set where = last_changed_days() -%}
+        {%- elif where.startswith('__loaded_days:') -%}
+            {%- set words = where.strip('_').split(':') -%}
+            {%- set where = last_loaded_days(words[1], words[2]) -%}
+        {%- endif -%}
+        (select * from {{ relation }} where {{ where }}) dbt_subquery
+    {%- else -%}
+        {{ relation }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# A model's table as it is in the database; none if it is not there. Tests cannot use ref() for what they do not test. #}
+{% macro existing(model_name) %}
+    {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name == model_name -%}
+        {{ return(adapter.get_relation(node.database, node.schema, node.alias)) }}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{# The condition that a row is of a day that the last change named. #}
+{% macro last_changed_days() -%}
+    {%- set log = existing('int_changed_days') -%}
+    {%- if log is none or var('test_all_days', false) -%}
+        {{ return('true') }}
+    {%- endif -%}
+    {%- set query -%}
+        select chain, min(block_date), max(block_date), bool_or(block_date is null)
+        from {{ log }}
+        where change_id = (select max(change_id) from {{ log }})
+        group by chain
+    {%- endset -%}
+    {%- set conditions = [] -%}
+    {%- for row in run_query(query).rows -%}
+        {%- if row[3] -%}
+            {{ return('true') }}
+        {%- endif -%}
+        {%- do conditions.append("(chain = '" ~ row[0] ~ "' and block_date between '" ~ row[1] ~ "' and '" ~ row[2] ~ "')") -%}
+    {%- endfor -%}
+    {{ return('(' ~ (conditions | join(' or ') or 'true') ~ ')') }}
+{%- endmacro %}
+
+
+{# The condition that a row is of a day that was loaded since the run before; staging is tested before this run follows. #}
+{% macro last_loaded_days(table_name, column) -%}
+    {%- set followed = existing('int_loads_followed') -%}
+    {%- set ledger = existing('stg_loader__load_ledger') -%}
+    {%- if followed is none or ledger is none or var('test_all_days', false) -%}
+        {{ return('true') }}
+    {%- endif -%}
+    {%- set query -%}
+        select min(first_day), max(last_day) + 1, coalesce(bool_or(first_day is null), false), count(*)
+        from {{ ledger }} as ledger
+        where table_name = '{{ table_name }}' and not exists (
+            select 1 from {{ followed }} as followed
+            where followed.load_id = ledger.load_id and followed.change_id < (select max(change_id) from {{ followed }})
+        )
+    {%- endset -%}
+    {%- set row = run_query(query).rows[0] -%}
+    {%- if row[2] or '_load_id' not in raw_columns('blockchair', table_name) -%}
+        {{ return('true') }}
+    {%- elif row[3] == 0 -%}
+        {{ return('false') }}
+    {%- endif -%}
+    {{ return("(" ~ column ~ " >= '" ~ row[0] ~ " 00:00:00+00' and " ~ column ~ " < '" ~ row[1] ~ " 00:00:00+00')") }}
+{%- endmacro %}
+
+
+{# The columns that a raw table has in the database. #}
+{% macro raw_columns(source_name, table_name) %}
+    {%- for node in graph.sources.values() if node.source_name == source_name and node.name == table_name -%}
+        {%- set relation = adapter.get_relation(node.database, node.schema, node.identifier) -%}
+        {{ return(adapter.get_columns_in_relation(relation) | map(attribute='name') | list if relation is not none else []) }}
+    {%- endfor -%}
+    {{ return([]) }}
+{% endmacro %}

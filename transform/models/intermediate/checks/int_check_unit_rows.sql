@@ -1,0 +1,123 @@
+-- The rows of a dump day against the ledger of loads. Height ranges of the API replace each other and have no such count.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='changed_days',
+        meta={'recheck_failed': true},
+        indexes=[{'columns': ['block_date']}],
+    )
+}}
+{% set tables = [
+    'bitcoin_blocks', 'bitcoin_transactions', 'bitcoin_outputs', 'bitcoin_inputs',
+    'dogecoin_blocks', 'dogecoin_transactions', 'dogecoin_outputs', 'dogecoin_inputs',
+    'ethereum_blocks', 'ethereum_transactions',
+] %}
+with
+
+loads as (
+
+    select
+        split_part(ledger.table_name, '_', 1) as chain,
+        ledger.table_name,
+        ledger.load_id,
+        ledger.unit,
+        ledger.rows_loaded,
+        ledger.first_day,
+        ledger.last_day,
+        cast(substring(ledger.unit from '/(\d{4}-\d{2}-\d{2})$') as date) as block_date
+    from {{ ref('stg_loader__load_ledger') }} as ledger
+    where
+        ledger.unit is not null
+        and ledger.table_name in (
+            {% for table in tables %}
+                '{{ table }}'{{ "," if not loop.last }}
+            {% endfor %}
+        )
+
+),
+
+units as (
+
+    select distinct on (table_name, block_date)
+        chain,
+        table_name,
+        block_date,
+        load_id,
+        rows_loaded
+    from loads
+    where block_date is not null and {{ in_changed_days('block_date') }}
+    order by table_name asc, block_date asc, load_id desc
+
+),
+
+raw_rows as (
+
+    {% for table in tables %}
+        {% set time = 'spending_time' if table.endswith('_inputs') else 'block_time' %}
+        select
+            '{{ table }}' as table_name,
+            {{ utc_date(time) }} as block_date,
+            _load_id as load_id,
+            count(*) as row_count
+        from {{ ref('stg_blockchair__' ~ table) }}
+        where {{ in_changed_days(time, chain=table.split('_')[0]) }}
+        group by {{ utc_date(time) }}, _load_id
+        {% if not loop.last %}
+
+            union all
+
+        {% endif %}
+    {% endfor %}
+
+),
+
+measured as (
+
+    select
+        units.chain,
+        units.table_name,
+        units.block_date,
+        units.rows_loaded,
+        coalesce(sum(raw_rows.row_count) filter (where raw_rows.load_id = units.load_id), 0) as found_rows,
+        coalesce(sum(raw_rows.row_count) filter (where raw_rows.load_id is distinct from units.load_id), 0) as other_rows,
+        exists(
+            select 1
+            from loads
+            where
+                loads.table_name = units.table_name
+                and loads.load_id > units.load_id
+                and units.block_date between loads.first_day and loads.last_day
+        ) as is_overlaid
+    from units
+    left join raw_rows
+        on
+            units.table_name = raw_rows.table_name
+            and units.block_date = raw_rows.block_date
+    group by units.chain, units.table_name, units.block_date, units.rows_loaded, units.load_id
+
+),
+
+assessed as (
+
+    select
+        chain,
+        block_date,
+        case
+            when found_rows = rows_loaded and other_rows = 0 then 'verified'
+            when is_overlaid then 'unverifiable: ' || table_name || ': a later load has replaced rows of this day'
+            else
+                'failed: ' || table_name || ': expected ' || rows_loaded || ' rows of the last load, found ' || found_rows
+                || ' and ' || other_rows || ' others'
+        end as outcome
+    from measured
+
+)
+
+select
+    'unit_rows' as check_name,
+    chain,
+    cast(null as bigint) as block_height,
+    block_date,
+    {{ check_result('outcome') }} as result,
+    {{ check_reason('outcome') }} as reason
+from assessed

@@ -1,0 +1,41 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="create sequence if not exists {{ this.schema }}.change_id",
+        indexes=[{'columns': ['load_id'], 'unique': true}],
+    )
+}}
+-- By the loads' own numbers and not by the greatest one seen: a smaller number may be committed after a greater one.
+with
+
+loads as (
+
+    select
+        load_id,
+        table_name,
+        first_day,
+        last_day
+    from {{ ref('stg_loader__load_ledger') }}
+
+),
+
+chain_assets as (
+
+    select chain from {{ ref('assets') }}
+
+)
+
+select
+    loads.load_id,
+    chain_assets.chain,
+    substr(loads.table_name, length(chain_assets.chain) + 2) as table_name,
+    loads.first_day,
+    loads.last_day,
+    (select nextval('{{ this.schema }}.change_id')) as change_id
+from loads
+inner join chain_assets on starts_with(loads.table_name, chain_assets.chain || '_')
+{% if is_incremental() %}
+    left join {{ this }} as followed on loads.load_id = followed.load_id
+    where followed.load_id is null
+{% endif %}

@@ -1,0 +1,71 @@
+{{ config(materialized='incremental', incremental_strategy='changed_days', meta={'onward': true}) }}
+-- Onward, because the price of a day of creation may change long after the coins were spent.
+with
+
+flows as (
+
+    select
+        chain,
+        block_date,
+        created_date,
+        output_count,
+        value_base,
+        full_coin_days_base,
+        coin_seconds_base
+    from {{ ref('int_coin_age_flows') }}
+    where event_type = 'spent' and {{ in_changed_days('block_date') }}
+
+),
+
+closes as (
+
+    select
+        chain_assets.chain,
+        chain_assets.base_unit_decimals,
+        market_closes.close_date,
+        market_closes.close_price
+    from {{ ref('int_market_closes') }} as market_closes
+    inner join {{ ref('assets') }} as chain_assets on market_closes.coin_id = chain_assets.coingecko_id
+    where market_closes.vs_currency = 'usd' and market_closes.close_price is not null
+
+),
+
+valued as (
+
+    select
+        flows.chain,
+        flows.block_date,
+        flows.created_date,
+        flows.output_count,
+        flows.value_base,
+        flows.full_coin_days_base,
+        flows.coin_seconds_base,
+        spent_closes.base_unit_decimals,
+        -- both or neither: a sum of values beside a sum of costs has to be over the same coins
+        case when created_closes.close_price is not null then spent_closes.close_price end as spent_price,
+        case when spent_closes.close_price is not null then created_closes.close_price end as created_price
+    from flows
+    left join closes as spent_closes
+        on flows.chain = spent_closes.chain and flows.block_date = spent_closes.close_date
+    left join closes as created_closes
+        on flows.chain = created_closes.chain and flows.created_date = created_closes.close_date
+
+)
+
+select
+    chain,
+    block_date,
+    cast(sum(output_count) as bigint) as spent_output_count,
+    sum(value_base) as spent_base,
+    coalesce(sum(value_base) filter (where spent_price is not null), 0) as priced_spent_base,
+    {{ to_usd('sum(value_base * spent_price)', 'max(base_unit_decimals)', '1') }} as spent_value_usd,
+    {{ to_usd('sum(value_base * created_price)', 'max(base_unit_decimals)', '1') }} as spent_cost_usd,
+    {{ to_usd('sum(value_base * (greatest(spent_price, created_price) - created_price))', 'max(base_unit_decimals)', '1') }}
+        as realised_profit_usd,
+    {{ to_usd('sum(value_base * (created_price - least(spent_price, created_price)))', 'max(base_unit_decimals)', '1') }}
+        as realised_loss_usd,
+    sum(full_coin_days_base) as full_coin_days_base,
+    sum(coin_seconds_base) as coin_seconds_base,
+    sum(value_base * (block_date - created_date)) as calendar_coin_days_base
+from valued
+group by chain, block_date

@@ -1,0 +1,13 @@
+{{ config(materialized='incremental', incremental_strategy='changed_days') }}
+
+select
+    chain,
+    block_date,
+    transaction_type,
+    is_coinbase,
+    is_synthetic,
+    is_failed,
+    count(*) as transaction_row_count
+from {{ ref('int_transactions_unioned') }}
+where {{ in_changed_days('block_time') }}
+group by chain, block_date, transaction_type, is_coinbase, is_synthetic, is_failed

@@ -1,0 +1,96 @@
+-- depends_on: {{ ref('int_integrity_failures') }}
+with
+
+assets as (
+
+    select
+        chain,
+        symbol,
+        base_unit_decimals
+    from {{ ref('assets') }}
+
+),
+
+epochs as (
+
+    select
+        subsidies.chain,
+        'reward' as epoch_kind,
+        case when starts_with(subsidies.note, 'random') then 'up to ' else '' end
+        || trim_scale(subsidies.subsidy_base * cast('1e-' || assets.base_unit_decimals as numeric))
+        || ' ' || assets.symbol || ' a block' as epoch_name,
+        subsidies.first_height as start_height,
+        subsidies.subsidy_base as max_subsidy_base,
+        'the chain''s node software' as epoch_source
+    from {{ ref('subsidies') }} as subsidies
+    inner join assets on subsidies.chain = assets.chain
+
+    union all
+
+    select
+        chain,
+        'fork' as epoch_kind,
+        fork_name as epoch_name,
+        start_height,
+        null as max_subsidy_base,
+        source as epoch_source
+    from {{ ref('network_forks') }}
+
+),
+
+spans as (
+
+    select
+        chain,
+        epoch_kind,
+        epoch_name,
+        row_number() over by_height as epoch_number,
+        start_height,
+        lead(start_height) over by_height - 1 as end_height,
+        max_subsidy_base,
+        epoch_source
+    from epochs
+    window by_height as (partition by chain, epoch_kind order by start_height)
+
+),
+
+-- by the block's key, of which there is an index
+dated_blocks as (
+
+    select
+        block_key,
+        block_date
+    from {{ ref('fct_blocks') }}
+
+)
+
+select
+    {{ surrogate_key(['spans.chain', 'spans.epoch_kind', 'spans.start_height']) }} as network_epoch_key,
+    spans.chain,
+    spans.epoch_kind,
+    spans.epoch_name,
+    spans.epoch_number,
+    spans.start_height,
+    spans.end_height,
+    first_blocks.block_date as start_date,
+    last_blocks.block_date as end_date,
+    spans.max_subsidy_base,
+    spans.epoch_source
+from spans
+left join dated_blocks as first_blocks on first_blocks.block_key = {{ surrogate_key(['spans.chain', 'spans.start_height']) }}
+left join dated_blocks as last_blocks on last_blocks.block_key = {{ surrogate_key(['spans.chain', 'spans.end_height']) }}
+
+union all
+
+select
+    -1 as network_epoch_key,
+    'unknown' as chain,
+    'unknown' as epoch_kind,
+    'unknown' as epoch_name,
+    null as epoch_number,
+    null as start_height,
+    null as end_height,
+    null as start_date,
+    null as end_date,
+    null as max_subsidy_base,
+    'unknown' as epoch_source

@@ -1,0 +1,32 @@
+-- depends_on: {{ ref('int_integrity_failures') }}
+with
+
+combinations as (
+
+    select distinct
+        transaction_type,
+        is_coinbase,
+        is_synthetic,
+        is_failed
+    from {{ ref('int_transaction_flags_daily') }}
+
+)
+
+select
+    {{ surrogate_key(['transaction_type', 'is_coinbase', 'is_synthetic', 'is_failed']) }} as transaction_flags_key,
+    coalesce(transaction_type, 'unknown') as transaction_type,
+    is_coinbase,
+    is_synthetic,
+    is_failed,
+    not is_coinbase and not is_synthetic as is_user_transaction
+from combinations
+
+union all
+
+select
+    -1 as transaction_flags_key,
+    'unknown' as transaction_type,
+    null as is_coinbase,
+    null as is_synthetic,
+    null as is_failed,
+    null as is_user_transaction

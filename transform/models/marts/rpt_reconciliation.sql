@@ -1,0 +1,92 @@
+-- Not behind the gate: it tells how far a day is proved, also and above all when a check fails.
+{% set groups = ['header', 'amounts', 'transactions', 'outputs_inputs', 'loading'] %}
+with
+
+results as (
+
+    select
+        dq_check_key,
+        asset_key,
+        date_key,
+        check_name,
+        chain,
+        block_date,
+        verified_count,
+        unverifiable_count,
+        failed_count,
+        failed_heights,
+        reasons
+    from {{ ref('fct_dq_results') }}
+
+),
+
+checks as (
+
+    select
+        dq_check_key,
+        check_group
+    from {{ ref('dim_dq_check') }}
+
+),
+
+counted as (
+
+    select
+        results.asset_key,
+        results.date_key,
+        results.chain,
+        results.block_date,
+        -- every block has its outcome in this one check
+        cast(coalesce(
+            sum(results.verified_count + results.unverifiable_count + results.failed_count)
+            filter (where results.check_name = 'block_parent'),
+            0
+        ) as bigint) as block_count,
+        sum(results.verified_count) filter (where results.check_name = 'block_header_hash') as headers_proved,
+        sum(results.verified_count + results.unverifiable_count + results.failed_count)
+        filter (where results.check_name = 'block_header_hash') as headers_checked,
+        {% for group in groups %}
+            {% for result in ['verified', 'unverifiable', 'failed'] %}
+                cast(coalesce(sum(results.{{ result }}_count) filter (where checks.check_group = '{{ group }}'), 0) as bigint)
+                    as {{ group }}_{{ result }}_count,
+            {% endfor %}
+        {% endfor %}
+        string_agg(results.check_name || ': ' || results.reasons, '; ' order by results.check_name) as reasons
+    from results
+    left join checks on results.dq_check_key = checks.dq_check_key
+    group by results.asset_key, results.date_key, results.chain, results.block_date
+
+),
+
+failures as (
+
+    select
+        results.chain,
+        results.block_date,
+        array_agg(distinct heights.block_height order by heights.block_height) as failed_heights
+    from results
+    cross join lateral unnest(results.failed_heights) as heights (block_height)
+    group by results.chain, results.block_date
+
+)
+
+select
+    {{ surrogate_key(['counted.chain', 'counted.block_date']) }} as reconciliation_key,
+    counted.asset_key,
+    counted.date_key,
+    counted.chain,
+    counted.block_date,
+    counted.block_count,
+    round(counted.headers_proved / nullif(counted.headers_checked, 0), 6) as header_verified_ratio,
+    {% for group in groups %}
+        {% for result in ['verified', 'unverifiable', 'failed'] %}
+            counted.{{ group }}_{{ result }}_count,
+        {% endfor %}
+    {% endfor %}
+    coalesce(failures.failed_heights, '{}') as failed_heights,
+    counted.reasons
+from counted
+left join failures
+    on
+        counted.chain = failures.chain
+        and counted.block_date = failures.block_date
