@@ -1,0 +1,128 @@
+"""What the marts cost: a full build, a build with nothing new, and one day more, at two sizes of the warehouse.
+
+    python3 benchmarks/marts.py [--folder DIR] [--days 30 90] [--blocks-per-day 24] [--transactions-per-block 110]
+
+The world is the simulator's: every block, transaction, output and input of three chains is true, so each check has its
+work. All runs are `dbt build`, tests included, on one warehouse. Standard library only.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+LOAD = ("meltano", "run", "tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres")
+BUILD = ("meltano", "run", "dbt-postgres:build")
+FULL = ("meltano", "invoke", "dbt-postgres", "build", "--full-refresh")
+ROWS = """
+    select sum(reltuples)::bigint from pg_class
+    where relnamespace = 'raw_data'::regnamespace and relkind = 'r'
+"""
+
+
+@dataclass
+class Size:
+    """Seconds at one size of the warehouse."""
+
+    days: int
+    rows: int
+    full: float
+    nothing: float
+    day: float
+
+    @property
+    def share(self) -> float:
+        """What a day more costs against a full build, what a build costs anyway taken from both."""
+        return (self.day - self.nothing) / (self.full - self.nothing)
+
+
+class Project:
+    """A clone of the project, with a warehouse and a simulated world of its own."""
+
+    def __init__(self, folder: Path, world: dict[str, str]) -> None:
+        self.root = folder / "clone"
+        subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(self.root)], check=True)
+        self.environ = os.environ | world | {"NO_COLOR": "1"}
+        self.environ["PATH"] = f"{self.root / '.venv/bin'}:{self.environ['PATH']}"
+        self.environ.pop("VIRTUAL_ENV", None)
+
+    def run(self, *command: str) -> float:
+        """Run a command; return the seconds it took."""
+        started = time.monotonic()
+        done = subprocess.run(command, cwd=self.root, env=self.environ, capture_output=True, text=True, check=False)
+        took = time.monotonic() - started
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+        print(f"  {took:8.1f} s  {' '.join(command)}", flush=True)
+        return took
+
+    def rows(self) -> int:
+        """Rows in the raw tables, as the planner knows them."""
+        self.psql("analyze")
+        return int(self.psql(ROWS))
+
+    def psql(self, query: str) -> str:
+        """Ask the warehouse."""
+        command = ("warehouse", "psql", "--role", "admin", "-Atc", query)
+        done = subprocess.run(command, cwd=self.root, env=self.environ, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    def measure(self, days: int) -> Size:
+        """Measure full, nothing and one day more; the world has so many days and is loaded."""
+        rows = self.rows()
+        full, nothing = self.run(*FULL), self.run(*BUILD)
+        self.run("simulator", "advance", "1")
+        self.run(*LOAD)
+        return Size(days, rows, full, nothing, self.run(*BUILD))
+
+
+def main() -> None:
+    """Clone, load, measure, print one table, clean up."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, help="where to work; default: the system's temporary folder")
+    parser.add_argument("--days", type=int, nargs=2, default=(30, 90), help="the two sizes")
+    parser.add_argument("--blocks-per-day", default="24")
+    parser.add_argument("--transactions-per-block", default="110")
+    asked = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="crypto-elt-", dir=asked.folder))
+    world = {
+        "SIMULATOR_START": "2025-01-01",
+        "SIMULATOR_DAYS": str(asked.days[0]),
+        "SIMULATOR_BLOCKS_PER_DAY": asked.blocks_per_day,
+        "SIMULATOR_TRANSACTIONS_PER_BLOCK": asked.transactions_per_block,
+    }
+    project, sizes = Project(folder, world), []
+    try:
+        project.run("make", f"PYTHON={sys.executable}", "run")
+        sizes.append(project.measure(asked.days[0]))
+        project.run("simulator", "advance", str(asked.days[1] - asked.days[0] - 1))
+        project.run(*LOAD)
+        project.run(*BUILD)
+        sizes.append(project.measure(asked.days[1]))
+    finally:
+        subprocess.run(
+            ["make", f"PYTHON={sys.executable}", "stop"],
+            cwd=project.root,
+            env=project.environ,
+            capture_output=True,
+            check=False,
+        )
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"\ndbt build, {os.cpu_count()} cores, Python {sys.version.split()[0]}")
+    print("  days   raw rows      full   nothing new   one day more   (day - nothing) / (full - nothing)")
+    for size in sizes:
+        seconds = f"{size.full:8.1f} s {size.nothing:11.1f} s {size.day:12.1f} s"
+        print(f"  {size.days:4} {size.rows:10,} {seconds} {size.share:20.3f}")
+    small, large = sizes
+    ratio = (large.day - large.nothing) / (small.day - small.nothing)
+    print(f"  one day more at {large.days} days against {small.days}: {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()

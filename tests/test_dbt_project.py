@@ -1,0 +1,383 @@
+"""The house rules of the dbt project, held against its manifest: dbt-project-evaluator's, jaffle-shop's and our own.
+
+`dbt parse` needs no database. Each rule is a function from the manifest to what breaks it, so that a failure names it.
+"""
+
+import copy
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checkout import Checkout
+
+Node = dict[str, Any]
+Manifest = dict[str, Any]
+Rule = Callable[[Manifest], set[str]]
+
+# How a model's name begins, by the first folder that it lies in.
+PREFIXES = {"staging": ("stg_",), "intermediate": ("int_",), "marts": ("fct_", "dim_", "rpt_")}
+MAX_PARENTS = 9
+MAX_CHAINED_VIEWS = 4
+# A key is proved unique by one of these, or by a primary key, which PostgreSQL enforces.
+UNIQUENESS_TESTS = ("unique", "unique_combination")
+HARD_CODED = re.compile(r"\b(?:from|join)\s+\"?(?:raw_data|staging|intermediate|analytics|dq)\"?\.", re.IGNORECASE)
+# Marts that show what failed, and so must not wait behind the gate.
+NOT_GATED = {"fct_dq_results", "dim_dq_check", "rpt_reconciliation"}
+
+
+@pytest.fixture(scope="module")
+def manifest(checkout: Checkout) -> Manifest:
+    """What dbt knows of the project."""
+    checkout.make("env")
+    checkout.run("meltano", "install", "utility", "dbt-postgres")
+    dbt = checkout.root / ".meltano/utilities/dbt-postgres/venv/bin/dbt"
+    nowhere = {f"DBT_{name}": "nobody" for name in ("HOST", "USER", "PASSWORD", "DBNAME")} | {"DBT_PORT": "1"}
+    folder = checkout.root / "transform"
+    checkout.run(str(dbt), "parse", "--project-dir", str(folder), "--profiles-dir", str(folder), **nowhere)
+    found: Manifest = json.loads((folder / "target/manifest.json").read_text())
+    return found
+
+
+def models(manifest: Manifest, folder: str = "") -> list[Node]:
+    """The models of a first folder, or all."""
+    return [
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and (not folder or room(node) == folder)
+    ]
+
+
+def room(node: Node) -> str:
+    """The first folder that a model lies in."""
+    return str(node["fqn"][1])
+
+
+def parents(manifest: Manifest, node: Node, kind: str = "") -> list[Node]:
+    """What a node reads, or what of a kind it reads."""
+    everything = manifest["nodes"] | manifest["sources"]
+    found = [everything[name] for name in node["depends_on"]["nodes"]]
+    return [parent for parent in found if not kind or parent["resource_type"] == kind]
+
+
+def generic_tests(manifest: Manifest, node: Node) -> list[Node]:
+    """The generic tests on a model."""
+    return [
+        test
+        for test in manifest["nodes"].values()
+        if test["resource_type"] == "test" and test.get("attached_node") == node["unique_id"]
+    ]
+
+
+def reads_a_source_past_staging(manifest: Manifest) -> set[str]:
+    return {n["name"] for n in models(manifest) if room(n) != "staging" and parents(manifest, n, "source")}
+
+
+def staging_that_reads_no_source_alone(manifest: Manifest) -> set[str]:
+    return {
+        n["name"]
+        for n in models(manifest, "staging")
+        if len(parents(manifest, n, "source")) != 1 or parents(manifest, n, "model")
+    }
+
+
+def sources_read_twice_or_never(manifest: Manifest) -> set[str]:
+    readers = [source["unique_id"] for n in models(manifest) for source in parents(manifest, n, "source")]
+    return {name for name in manifest["sources"] if readers.count(name) != 1}
+
+
+def staging_not_named_for_its_source(manifest: Manifest) -> set[str]:
+    found = set()
+    for node in models(manifest, "staging"):
+        for source in parents(manifest, node, "source"):
+            named = f"stg_{source['source_name']}__{source['name']}"
+            folder = node["fqn"][2]
+            if node["name"] != named or folder != source["source_name"]:
+                found.add(node["name"])
+    return found
+
+
+def names_not_of_their_folder(manifest: Manifest) -> set[str]:
+    return {n["name"] for n in models(manifest) if not n["name"].startswith(PREFIXES[room(n)])}
+
+
+def intermediates_that_read_marts(manifest: Manifest) -> set[str]:
+    return {
+        n["name"]
+        for n in models(manifest, "intermediate")
+        if any(room(parent) == "marts" for parent in parents(manifest, n, "model"))
+    }
+
+
+def models_without_parents(manifest: Manifest) -> set[str]:
+    """dim_time is made of nothing, and has the gate alone for a parent."""
+    return {n["name"] for n in models(manifest) if not parents(manifest, n)}
+
+
+def models_with_many_parents(manifest: Manifest) -> set[str]:
+    """Unions of one kind of thing have a parent for each; a model that joins needs no more than a reader can hold."""
+    return {
+        n["name"]
+        for n in models(manifest)
+        if len(parents(manifest, n)) > MAX_PARENTS and "unioned" not in n["name"] and "join" in n["raw_code"]
+    }
+
+
+def hard_coded_relations(manifest: Manifest) -> set[str]:
+    return {n["name"] for n in models(manifest) if HARD_CODED.search(n["raw_code"])}
+
+
+def stars_past_staging(manifest: Manifest) -> set[str]:
+    """A star may hand on a CTE, whose columns a reader sees, and no other model."""
+    star, relation = re.compile(r"^\s*(\w+\.)?\*,?\s*$|^\s(\w+\.)?\*\s", re.MULTILINE), re.compile(r"\bfrom\s+{{\s*ref")
+    return {
+        n["name"]
+        for n in models(manifest)
+        if room(n) != "staging"
+        for part in re.split(r"\bselect\b", n["raw_code"], flags=re.IGNORECASE)[1:]
+        if star.search(part) and relation.search(part)
+    }
+
+
+def models_that_ask_the_clock(manifest: Manifest) -> set[str]:
+    clock = re.compile(r"\b(now\(\)|current_date|current_timestamp|localtimestamp|clock_timestamp)", re.IGNORECASE)
+    return {n["name"] for n in models(manifest) if clock.search(n["raw_code"])}
+
+
+def undescribed(manifest: Manifest) -> set[str]:
+    """Models, columns of staging and marts, seeds, sources, macros."""
+    found = set()
+    for node in manifest["nodes"].values():
+        if node["resource_type"] in {"model", "seed"}:
+            if not node["description"].strip():
+                found.add(node["name"])
+            columns = node["columns"].items()
+            found |= {f"{node['name']}.{column}" for column, told in columns if not told["description"].strip()}
+    found |= {source["name"] for source in manifest["sources"].values() if not source["description"].strip()}
+    found |= {name for name, told in manifest["exposures"].items() if not told["description"].strip()}
+    return found
+
+
+def staging_and_marts_without_columns(manifest: Manifest) -> set[str]:
+    return {n["name"] for n in models(manifest) if room(n) != "intermediate" and not n["columns"]}
+
+
+def marts_without_contract(manifest: Manifest) -> set[str]:
+    return {
+        n["name"]
+        for n in models(manifest, "marts")
+        if not n["config"]["contract"]["enforced"] or not all(c["data_type"] for c in n["columns"].values())
+    }
+
+
+def numerics_without_scale(manifest: Manifest) -> set[str]:
+    """A bare numeric has as many digits as it likes, which no consumer is ready for."""
+    return {
+        f"{n['name']}.{name}"
+        for n in models(manifest, "marts")
+        for name, column in n["columns"].items()
+        if str(column["data_type"]) in {"numeric", "decimal", "real", "float"}
+    }
+
+
+def marts_without_a_unique_key(manifest: Manifest) -> set[str]:
+    return {
+        n["name"]
+        for n in models(manifest, "marts")
+        if not any(test["test_metadata"]["name"] in UNIQUENESS_TESTS for test in generic_tests(manifest, n))
+    }
+
+
+def keys_that_lead_nowhere(manifest: Manifest) -> set[str]:
+    """A mart's key of a dimension is tested against that dimension."""
+    dimensions = {n["name"] for n in models(manifest, "marts") if n["name"].startswith("dim_")}
+    found = set()
+    for node in models(manifest, "marts"):
+        tested = {
+            test["column_name"]
+            for test in generic_tests(manifest, node)
+            if test["test_metadata"]["name"] == "relationships"
+        }
+        for column in node["columns"]:
+            leads_to = f"dim_{column.removesuffix('_key')}"
+            if column.endswith("_key") and leads_to in dimensions - {node["name"]} and column not in tested:
+                found.add(f"{node['name']}.{column}")
+    return found
+
+
+def dimensions_without_unknown(manifest: Manifest) -> set[str]:
+    """A fact may miss each dimension; dim_dq_check is the list that the facts are made by, dim_date has a null day."""
+    return {
+        n["name"]
+        for n in models(manifest, "marts")
+        if n["name"].startswith("dim_")
+        and n["name"] != "dim_dq_check"
+        and not re.search(r"-1 as \w+_key|, -1\) as \w+_key|date_key\(", n["raw_code"])
+    }
+
+
+def marts_before_the_gate(manifest: Manifest) -> set[str]:
+    gate = "model.crypto.int_integrity_failures"
+    return {
+        n["name"]
+        for n in models(manifest, "marts")
+        if gate not in n["depends_on"]["nodes"] and n["name"] not in NOT_GATED
+    }
+
+
+def marts_that_are_views(manifest: Manifest) -> set[str]:
+    return {n["name"] for n in models(manifest, "marts") if n["config"]["materialized"] == "view"}
+
+
+def long_chains_of_views(manifest: Manifest) -> set[str]:
+    def views_above(node: Node) -> int:
+        if node["resource_type"] != "model" or node["config"]["materialized"] != "view":
+            return 0
+        return 1 + max((views_above(parent) for parent in parents(manifest, node)), default=0)
+
+    return {n["name"] for n in models(manifest) if views_above(n) > MAX_CHAINED_VIEWS}
+
+
+def wrong_access(manifest: Manifest) -> set[str]:
+    """Marts are public, intermediates private; both belong to a group that someone owns."""
+    expected = {"staging": "protected", "intermediate": "private", "marts": "public"}
+    return {
+        n["name"]
+        for n in models(manifest)
+        if n["access"] != expected[room(n)] or (room(n) != "staging" and n["group"] is None)
+    }
+
+
+def exposures_on_what_may_change(manifest: Manifest) -> set[str]:
+    return {
+        f"{name}: {parent['name']}"
+        for name, exposure in manifest["exposures"].items()
+        for parent in parents(manifest, exposure)
+        if parent["access"] != "public"
+    }
+
+
+def marts_that_no_reader_may_read(manifest: Manifest) -> set[str]:
+    return {n["name"] for n in models(manifest, "marts") if "bi_reader" not in n["config"]["grants"].get("select", [])}
+
+
+def sources_without_freshness(manifest: Manifest) -> set[str]:
+    return {
+        source["name"]
+        for source in manifest["sources"].values()
+        if not (source["loaded_at_field"] or source["loaded_at_query"])
+        or not source["freshness"]["error_after"]["count"]
+    }
+
+
+def packages_of_others(manifest: Manifest) -> set[str]:
+    """No hub packages: a closed network has none."""
+    return {macro["package_name"] for macro in manifest["macros"].values()} - {"crypto", "dbt", "dbt_postgres"}
+
+
+def folders_misplaced(manifest: Manifest) -> set[str]:
+    """A model's description lies beside it, one file for each in staging and marts."""
+    return {
+        n["name"]
+        for n in models(manifest)
+        if n["patch_path"] is None
+        or (
+            room(n) != "intermediate"
+            and Path(n["patch_path"].split("://")[1]) != Path(n["original_file_path"]).with_suffix(".yml")
+        )
+    }
+
+
+RULES = [
+    reads_a_source_past_staging,
+    staging_that_reads_no_source_alone,
+    sources_read_twice_or_never,
+    staging_not_named_for_its_source,
+    names_not_of_their_folder,
+    intermediates_that_read_marts,
+    models_without_parents,
+    models_with_many_parents,
+    hard_coded_relations,
+    stars_past_staging,
+    models_that_ask_the_clock,
+    undescribed,
+    staging_and_marts_without_columns,
+    marts_without_contract,
+    numerics_without_scale,
+    marts_without_a_unique_key,
+    keys_that_lead_nowhere,
+    dimensions_without_unknown,
+    marts_before_the_gate,
+    marts_that_are_views,
+    long_chains_of_views,
+    wrong_access,
+    exposures_on_what_may_change,
+    marts_that_no_reader_may_read,
+    sources_without_freshness,
+    packages_of_others,
+    folders_misplaced,
+]
+
+
+# A rule that finds nothing might look at nothing: a model, where in it, what stands there instead, and who notices.
+DAMAGES: list[tuple[Rule, str, str, object]] = [
+    (reads_a_source_past_staging, "fct_blocks", "depends_on.nodes", ["source.crypto.blockchair.bitcoin_blocks"]),
+    (staging_that_reads_no_source_alone, "stg_coingecko__ohlc", "depends_on.nodes", []),
+    (sources_read_twice_or_never, "stg_coingecko__ohlc", "depends_on.nodes", []),
+    (staging_not_named_for_its_source, "stg_coingecko__ohlc", "name", "stg_ohlc"),
+    (names_not_of_their_folder, "fct_blocks", "name", "blocks"),
+    (intermediates_that_read_marts, "int_market_closes", "depends_on.nodes", ["model.crypto.dim_asset"]),
+    (models_without_parents, "fct_blocks", "depends_on.nodes", []),
+    (models_with_many_parents, "fct_blocks", "depends_on.nodes", ["model.crypto.dim_asset"] * (MAX_PARENTS + 1)),
+    (hard_coded_relations, "fct_blocks", "raw_code", "select 1 from analytics.dim_asset"),
+    (stars_past_staging, "fct_blocks", "raw_code", "select * from {{ ref('dim_asset') }}"),
+    (stars_past_staging, "fct_blocks", "raw_code", "select\n    a.*,\n    1 as n\nfrom {{ ref('dim_asset') }} as a"),
+    (models_that_ask_the_clock, "fct_blocks", "raw_code", "select now()"),
+    (undescribed, "fct_blocks", "columns.chain.description", " "),
+    (staging_and_marts_without_columns, "fct_blocks", "columns", {}),
+    (marts_without_contract, "fct_blocks", "config.contract.enforced", False),
+    (numerics_without_scale, "fct_blocks", "columns.fee_total_usd.data_type", "numeric"),
+    (marts_without_a_unique_key, "fct_blocks", "unique_id", "model.crypto.untested"),
+    (keys_that_lead_nowhere, "fct_blocks", "unique_id", "model.crypto.untested"),
+    (dimensions_without_unknown, "dim_asset", "raw_code", "select 1 as asset_key"),
+    (marts_before_the_gate, "fct_blocks", "depends_on.nodes", ["model.crypto.dim_asset"]),
+    (marts_that_are_views, "fct_blocks", "config.materialized", "view"),
+    (wrong_access, "fct_blocks", "access", "protected"),
+    (exposures_on_what_may_change, "fct_blocks", "access", "private"),
+    (marts_that_no_reader_may_read, "fct_blocks", "config.grants", {}),
+    (folders_misplaced, "fct_blocks", "patch_path", None),
+]
+
+
+@pytest.mark.parametrize(("rule", "model", "place", "instead"), DAMAGES)
+def test_the_rule_sees_a_model_that_breaks_it(
+    manifest: Manifest, rule: Rule, model: str, place: str, instead: object
+) -> None:
+    damaged = copy.deepcopy(manifest)
+    part: Any = damaged["nodes"][f"model.crypto.{model}"]
+    *path, last = place.split(".")
+    for name in path:
+        part = part[name]
+    part[last] = instead
+    assert rule(damaged) > rule(manifest)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_no_model_breaks_the_rule(manifest: Manifest, rule: Rule) -> None:
+    assert rule(manifest) == set()
+
+
+def test_the_connection_file_names_a_server_and_no_secret(checkout: Checkout) -> None:
+    (connection,) = json.loads((checkout.root / "analyze/powerbi/crypto.pbids").read_text())["connections"]
+    assert connection["details"]["protocol"] == "postgresql"
+    assert set(connection["details"]["address"]) == {"server", "database"}
+    assert connection["mode"] == "Import"
+
+
+def test_the_guide_names_each_table_that_a_report_reads(manifest: Manifest, checkout: Checkout) -> None:
+    guide = (checkout.root / "docs/power-bi.md").read_text()
+    read = {parent["name"] for told in manifest["exposures"].values() for parent in parents(manifest, told)}
+    assert {name for name in read if f"`{name}`" not in guide} == set()
