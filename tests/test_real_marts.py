@@ -1,6 +1,7 @@
 """The published day of 9 January 2009 in every mart that tells of it, against values worked out by hand."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -16,7 +17,7 @@ DAY = date(2009, 1, 9)
 SPENT_DAY = date(2009, 1, 12)
 COINS_50 = Decimal(5_000_000_000)
 NO_PRICE = "missing"
-# Height: hash, time, median of the times of it and the ten below, coinbase (its hash is the Merkle root), who was paid.
+# Height: hash, time, median of its time and the ten below, coinbase (whose hash is the Merkle root), who was paid.
 BLOCKS = {
     1: (
         "00000000839a8e6886ab5951d76f411475428afc90947ee320161bbf18eb6048",
@@ -117,8 +118,8 @@ BLOCKS = {
         "1DMGtVnRrgZaji7C9noZS3a1QtoaAN2uRG",
     ),
 }
-# Spending block and transaction, its time; block, transaction, output and time of what is spent; satoshi, seconds, to
-# whom it belonged, whether from a coinbase; coin-days: amount times seconds, by 86400 and by whole days only.
+# Spending block and transaction, its time; block, transaction, output and time of what is spent; satoshi, seconds,
+# whose it was, whether from a coinbase; coin-days: amount times seconds, by 86400 and by whole days only.
 INPUTS = [
     (
         170,
@@ -226,7 +227,7 @@ INPUTS = [
         0,
     ),
 ]
-PRICELESS = {"price_status": NO_PRICE}
+PRICELESS: dict[str, object] = {"price_status": NO_PRICE}
 # Median times take ten blocks below, of which block 11 is the first to have all; block 0 is not in the published day.
 UNPROVED = {
     "block_parent": ([1], "no block directly below is loaded"),
@@ -235,6 +236,9 @@ UNPROVED = {
     "block_median_time": (list(range(1, 11)), "not all of the ten blocks below are in the warehouse"),
     "transaction_inputs": (list(range(1, 15)), "no inputs of this day are loaded"),
     "transaction_input_age": (list(range(1, 15)), "no inputs of this day are loaded"),
+    "input_double_spend": (list(range(1, 15)), "no inputs of this day are loaded"),
+    "input_origin": (list(range(1, 15)), "no inputs of this day are loaded"),
+    "input_recipient": (list(range(1, 15)), "no inputs of this day are loaded"),
 }
 PROVED = (
     "block_proof_of_work",
@@ -251,7 +255,7 @@ PROVED = (
     "transaction_fee",
     "transaction_outputs",
 )
-PLAUSIBILITY = ("block_parent", "block_version_forms", "block_coin_days", "transaction_input_age")
+PLAUSIBILITY = ("block_parent", "block_version_forms", "block_coin_days", "transaction_input_age", "input_recipient")
 AGE_BANDS = (
     "under 1 day",
     "1 day to 1 week",
@@ -292,15 +296,15 @@ def rows(loaded: Checkout, mart: str, order: str, where: str = "chain = 'bitcoin
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
-def expect(found: list[dict[str, object]], expected: list[dict[str, object]]) -> None:
+def expect(found: Sequence[dict[str, object]], expected: Sequence[Mapping[str, object]]) -> None:
     """The same rows; what an expected one does not name is null."""
     assert len(found) == len(expected)
     for row, known in zip(found, expected, strict=True):
-        assert row == dict.fromkeys(row) | known
+        assert row == dict.fromkeys(row) | dict(known)
 
 
 def test_blocks(loaded: Checkout) -> None:
-    expected = []
+    expected: list[dict[str, object]] = []
     for height, (name, clock, median, _, _) in BLOCKS.items():
         before = BLOCKS.get(height - 1)
         expected.append(
@@ -447,6 +451,7 @@ def test_the_network_day(loaded: Checkout) -> None:
         "active_address_count": 14,
         "paying_address_count": 0,
         "paid_address_count": 14,
+        "is_address_count_partial": False,
         # 14 blocks of 2^256 / (0xffff * 2^208 + 1) = 4295032833 expected hashes, over 86400 seconds
         "hash_rate": Decimal("695954.39423611"),
         "mean_difficulty": 1,
@@ -460,7 +465,7 @@ def test_the_network_day(loaded: Checkout) -> None:
 
 def test_valuation_of_four_days(loaded: Checkout) -> None:
     """The first inputs spend one coin of 9 January; the six others spend outputs of blocks that are not loaded."""
-    expected = []
+    expected: list[dict[str, object]] = []
     for age in range(4):
         day = date(2009, 1, 9 + age)
         known = (13 if day == SPENT_DAY else 14) * COINS_50
@@ -494,7 +499,7 @@ def test_valuation_of_four_days(loaded: Checkout) -> None:
 
 
 def test_supply_by_age(loaded: Checkout) -> None:
-    expected = []
+    expected: list[dict[str, object]] = []
     for age in range(4):
         coins = 13 if age == 3 else 14
         for order, band in enumerate(AGE_BANDS, 1):
@@ -553,7 +558,13 @@ def test_every_check_of_the_day(loaded: Checkout) -> None:
         }
         for name in sorted([*UNPROVED, *PROVED])
     ]
-    expect(rows(loaded, "fct_dq_results", 'check_name collate "C"'), expected)
+    # Not of blocks but of dump days: those of blocks, transactions and outputs, and three days later that of inputs.
+    for day, count in ((DAY, 3), (SPENT_DAY, 1)):
+        counts = {"verified_count": count, "unverifiable_count": 0, "failed_count": 0}
+        heights: dict[str, object] = {"unverifiable_heights": [], "failed_heights": []}
+        about = {"check_name": "unit_rows", "severity": "integrity", "chain": "bitcoin", "block_date": day}
+        expected.append(about | counts | heights)
+    expect(rows(loaded, "fct_dq_results", 'check_name collate "C", block_date'), expected)
 
 
 def test_reconciliation(loaded: Checkout) -> None:
@@ -567,13 +578,15 @@ def test_reconciliation(loaded: Checkout) -> None:
         "amounts_verified_count": 2 * 14,
         "transactions_verified_count": 6 * 14,
         "outputs_inputs_verified_count": 14,
-        "outputs_inputs_unverifiable_count": 2 * 14,
+        "outputs_inputs_unverifiable_count": 5 * 14,
+        "loading_verified_count": 3,
         "failed_heights": [],
         "reasons": "; ".join(f"{name}: {reason}" for name, (_, reason) in sorted(UNPROVED.items())),
     }
     found = rows(loaded, "rpt_reconciliation", "block_date")
     zeros = {name: 0 for name in found[0] if name.endswith("_count")}
-    expect(found, [zeros | expected])
+    inputs: dict[str, object] = {"chain": "bitcoin", "block_date": SPENT_DAY, "loading_verified_count": 1}
+    expect(found, [zeros | expected, zeros | inputs | {"failed_heights": []}])
 
 
 def test_without_a_price_there_are_no_whales_and_without_snapshots_no_balances(loaded: Checkout) -> None:
@@ -592,8 +605,8 @@ def test_without_a_price_there_are_no_whales_and_without_snapshots_no_balances(l
         ("fct_valuation_daily", 4),
         ("fct_supply_age_daily", 48),
         ("fct_miner_daily", 1),
-        ("fct_dq_results", 19),
-        ("rpt_reconciliation", 1),
+        ("fct_dq_results", 24),
+        ("rpt_reconciliation", 2),
     ],
 )
 def test_each_row_has_its_coin_and_its_day(loaded: Checkout, fact: str, count: int) -> None:
@@ -625,4 +638,4 @@ def test_rows_find_each_other_by_their_keys(loaded: Checkout) -> None:
     ) == [("Unknown",)]
     assert loaded.sql(
         "select count(*) from analytics.fct_dq_results join analytics.dim_dq_check using (dq_check_key)"
-    ) == [(19,)]
+    ) == [(24,)]

@@ -40,7 +40,8 @@ select
     cast(null as numeric) as value_total_base,
     cast(null as numeric) as internal_value_total_base,
     cast(null as numeric) as base_fee_base,
-    cast(null as numeric) as stated_burned_base
+    cast(null as numeric) as stated_burned_base,
+    _load_id as load_id
 from {{ ref('stg_blockchair__bitcoin_blocks') }}
 
 union all
@@ -86,7 +87,8 @@ select
     cast(null as numeric) as value_total_base,
     cast(null as numeric) as internal_value_total_base,
     cast(null as numeric) as base_fee_base,
-    cast(null as numeric) as stated_burned_base
+    cast(null as numeric) as stated_burned_base,
+    _load_id as load_id
 from {{ ref('stg_blockchair__dogecoin_blocks') }}
 
 union all
@@ -133,5 +135,6 @@ select
     value_total_base,
     internal_value_total_base,
     base_fee_base,
-    burned_total_base as stated_burned_base
+    burned_total_base as stated_burned_base,
+    _load_id as load_id
 from {{ ref('stg_blockchair__ethereum_blocks') }}

@@ -18,7 +18,8 @@
         recipient is not null and strpos(recipient, '-') = 0 as is_address,
         script_type,
         is_from_coinbase,
-        is_spendable
+        is_spendable,
+        _load_id as load_id
     from {{ ref('stg_blockchair__' ~ chain ~ '_inputs') }}
     {{ "union all" if not loop.last }}
 {% endfor %}

@@ -24,7 +24,8 @@ select
     coin_days_destroyed,
     has_witness,
     cast(null as bigint) as call_count,
-    _channel as channel
+    _channel as channel,
+    _load_id as load_id
 from {{ ref('stg_blockchair__bitcoin_transactions') }}
 
 union all
@@ -55,7 +56,8 @@ select
     coin_days_destroyed,
     cast(null as boolean) as has_witness,
     cast(null as bigint) as call_count,
-    _channel as channel
+    _channel as channel,
+    _load_id as load_id
 from {{ ref('stg_blockchair__dogecoin_transactions') }}
 
 union all
@@ -87,5 +89,6 @@ select
     cast(null as numeric) as coin_days_destroyed,
     cast(null as boolean) as has_witness,
     call_count,
-    _channel as channel
+    _channel as channel,
+    _load_id as load_id
 from {{ ref('stg_blockchair__ethereum_transactions') }}

@@ -1,3 +1,4 @@
+{# Indexes: by chain and day, a day's coins by their age and what a load deletes; by key, what spent an output or was paid by an address. #}
 {{
     config(
         materialized='incremental',
@@ -10,6 +11,7 @@
             {'columns': ['transaction_key']},
             {'columns': ['spent_output_key']},
             {'columns': ['address_key']},
+            {'columns': ['chain', 'block_date', 'block_time']},
         ],
     )
 }}
@@ -97,7 +99,8 @@ select
     inputs.lifespan_seconds,
     round(
         inputs.value_base * (case when inputs.lifespan_seconds < 0 then 0 else inputs.lifespan_seconds end / 86400)
-        * assets.coins_per_base_unit, 18
+        * assets.coins_per_base_unit,
+        18
     ) as full_coin_days_destroyed,
     -- the divisor's scale is the quotient's, which PostgreSQL would else cut to 16 digits
     round(inputs.value_base * inputs.lifespan_seconds * assets.coins_per_base_unit / cast(86400 as numeric(30, 24)), 18)

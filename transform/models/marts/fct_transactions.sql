@@ -1,3 +1,7 @@
+{#
+  Indexes: by chain and day, a day's or an hour's rows and what a load deletes; by hash, since who looks for a transaction
+  has neither its block nor its day, and asks for equality only; by fee, the largest of a month without reading the month.
+#}
 {{
     config(
         materialized='incremental',
@@ -8,6 +12,9 @@
         indexes=[
             {'columns': ['transaction_key', 'block_date'], 'unique': true},
             {'columns': ['chain', 'block_height']},
+            {'columns': ['chain', 'block_date', 'block_time']},
+            {'columns': ['transaction_hash'], 'type': 'hash'},
+            {'columns': ['chain', 'fee_base']},
         ],
     )
 }}
@@ -103,7 +110,7 @@ select
     transactions.coin_days_destroyed,
     {{
         surrogate_key([
-            'transactions.transaction_type', 'transactions.is_coinbase', 'transactions.is_synthetic', 'transactions.is_failed'
+            'transactions.transaction_type', 'transactions.is_coinbase', 'transactions.is_synthetic', 'transactions.is_failed',
         ])
     }} as transaction_flags_key
 from transactions

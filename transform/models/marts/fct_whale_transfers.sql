@@ -1,3 +1,7 @@
+{#
+  Indexes: a chain's days, and what a load deletes; a day by its key. None by value: for the largest of a week the planner
+  would walk it through all the other weeks.
+#}
 {{
     config(
         materialized='incremental',
@@ -6,7 +10,6 @@
         indexes=[
             {'columns': ['chain', 'block_date']},
             {'columns': ['date_key']},
-            {'columns': ['value_usd']},
         ],
     )
 }}

@@ -7,11 +7,7 @@
         indexes=[{'columns': ['block_date']}],
     )
 }}
-{% set tables = [
-    'bitcoin_blocks', 'bitcoin_transactions', 'bitcoin_outputs', 'bitcoin_inputs',
-    'dogecoin_blocks', 'dogecoin_transactions', 'dogecoin_outputs', 'dogecoin_inputs',
-    'ethereum_blocks', 'ethereum_transactions',
-] %}
+{% set tables = ['blocks', 'transactions', 'outputs', 'inputs'] %}
 with
 
 loads as (
@@ -28,11 +24,9 @@ loads as (
     from {{ ref('stg_loader__load_ledger') }} as ledger
     where
         ledger.unit is not null
-        and ledger.table_name in (
-            {% for table in tables %}
-                '{{ table }}'{{ "," if not loop.last }}
-            {% endfor %}
-        )
+        and split_part(ledger.table_name, '_', 1) in ('bitcoin', 'dogecoin', 'ethereum')
+        and split_part(ledger.table_name, '_', 2) in ('blocks', 'transactions', 'outputs', 'inputs')
+        and split_part(ledger.table_name, '_', 3) = ''
 
 ),
 
@@ -53,15 +47,14 @@ units as (
 raw_rows as (
 
     {% for table in tables %}
-        {% set time = 'spending_time' if table.endswith('_inputs') else 'block_time' %}
         select
-            '{{ table }}' as table_name,
-            {{ utc_date(time) }} as block_date,
-            _load_id as load_id,
+            chain || '_{{ table }}' as table_name,
+            block_date,
+            load_id,
             count(*) as row_count
-        from {{ ref('stg_blockchair__' ~ table) }}
-        where {{ in_changed_days(time, chain=table.split('_')[0]) }}
-        group by {{ utc_date(time) }}, _load_id
+        from {{ ref('int_' ~ table ~ '_unioned') }}
+        where {{ in_changed_days('block_time') }}
+        group by chain, block_date, load_id
         {% if not loop.last %}
 
             union all
