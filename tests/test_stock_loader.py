@@ -1,5 +1,7 @@
 """The loader that ours is built on, in its place: the same world gives the same marts, row by row."""
 
+import json
+
 import pytest
 
 from checkout import RUN_TIME_COLUMNS, Checkout
@@ -29,6 +31,12 @@ def marts(checkout: Checkout) -> Rows:
         ]
         for (name,) in names
     }
+
+
+def without_loading(rows: list[str]) -> list[dict[str, object]]:
+    """Days of the reconciliation, without what is said there of loads."""
+    days = [json.loads(row) for row in rows]
+    return [{name: value for name, value in day.items() if not name.startswith("loading_")} for day in days]
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +78,9 @@ def test_the_stock_loader_did_load(checkout: Checkout, stock: Rows) -> None:
 
 
 def test_both_loaders_give_the_same_marts(ours: Rows, stock: Rows) -> None:
+    """All but the check of the loads themselves: the stock loader keeps no ledger to hold rows against."""
     assert stock.keys() == ours.keys()
-    for name, rows in ours.items():
-        assert stock[name] == rows, name
+    different = {name for name, rows in ours.items() if stock[name] != rows}
+    assert different == {"fct_dq_results", "rpt_reconciliation"}
+    assert stock["fct_dq_results"] == [row for row in ours["fct_dq_results"] if '"check_name": "unit_rows"' not in row]
+    assert without_loading(stock["rpt_reconciliation"]) == without_loading(ours["rpt_reconciliation"])
