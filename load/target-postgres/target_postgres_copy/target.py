@@ -184,6 +184,7 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
         if all(ended):
             self._sound_state = self._latest_state
         super().process_endofpipe()
+        self.warehouse.renew_statistics()
         self.warehouse.close()
 
     def _pass_state_on(self) -> None:

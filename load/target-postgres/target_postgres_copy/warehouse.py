@@ -26,6 +26,16 @@ if TYPE_CHECKING:
     from target_postgres_copy.sinks import CopySink
 
 
+# Tables, or months of them, with rows that the planner's statistics do not count.
+_CHANGED = """
+    select held.oid::regclass::text from pg_class as held
+    left join pg_inherits on pg_inherits.inhrelid = held.oid
+    left join pg_class as parent on parent.oid = pg_inherits.inhparent
+    where held.relkind = 'r' and coalesce(parent.oid, held.oid) = any(%s::text[]::regclass[])
+        and pg_stat_get_mod_since_analyze(held.oid) > 0
+"""
+
+
 class Warehouse:
     """One PostgreSQL database, reached by one connection of this process.
 
@@ -76,6 +86,21 @@ class Warehouse:
     def cursor(self) -> Cursor[Any]:
         """A cursor of the connection that loads use, in autocommit."""
         return cast("psycopg.Connection[Any]", self._connection().connection.driver_connection).cursor()
+
+    def renew_statistics(self) -> None:
+        """Tell the planner what came.
+
+        PostgreSQL does it by itself once a tenth of a table is new and a minute has gone. A day more of a month is less
+        than that, and what reads it next would be planned for one row.
+        """
+        if not self._tables:
+            return
+        cursor = self.cursor
+        names = [table.identifier.as_string(cursor) for table in self._tables.values()]
+        cursor.execute("select pg_stat_force_next_flush()")
+        cursor.execute(_CHANGED, [names])
+        for (name,) in cursor.fetchall():
+            cursor.execute(sql.SQL("analyze (skip_locked) {}").format(sql.SQL(name)))
 
     def close(self) -> None:
         """Close all connections; what was not committed is gone."""

@@ -7,8 +7,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from target_postgres_copy.partitions import PartitionedTable
 from target_postgres_copy.units import Partitioning, month_of, next_month
+
+
+@pytest.fixture(params=["partitioned", "plain"])
+def stream(request: pytest.FixtureRequest, trades: Any, plain_trades: Any) -> Any:
+    return trades if request.param == "partitioned" else plain_trades
 
 
 def test_two_hundred_months(database: Any) -> None:
@@ -40,3 +47,20 @@ def test_two_hundred_months(database: Any) -> None:
         found = tables("select * from raw_data.trades where height = 5")
         assert len(found) == len(set(found)) == 200
         assert len(table.months(cursor)) == 200
+
+
+def test_a_day_more_is_known_to_the_planner(feed: Any, database: Any, stream: Any) -> None:
+    """A day is too little of a month for PostgreSQL to look again by itself, and it is what is read next."""
+    expected = {"2024-01-09": 3000, "2024-01-10": 100}
+    for day, rows in expected.items():
+        lines = [[str(height), "n", f"{day} 12:00:00", "1", "1", "0"] for height in range(rows)]
+        feed([*stream.loaded(day, lines), stream.schema()])
+    ((table,),) = database.query(
+        "select attrelid::regclass::text from pg_attribute join pg_class on attrelid = pg_class.oid"
+        " where attname = 'height' and relkind = 'r'"
+    )
+    with database.server.connect(database.name) as connection:
+        for day, rows in expected.items():
+            day_of = f"at >= '{day}Z' and at < timestamptz '{day}Z' + interval '1 day'"
+            (plan,) = connection.execute(f"explain (format json) select * from {table} where {day_of}").fetchone()
+            assert 0.8 * rows < plan[0]["Plan"]["Plan Rows"] < 1.25 * rows
