@@ -6,7 +6,7 @@ DEV := .venv-dev/bin
 OTHER_PYTHONS := $(shell ls -d $(HOME)/.pyenv/versions/3.1[23]*/bin 2>/dev/null | tr '\n' ':')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test kills lint bench bench-run bench-tap doctor env stop clean pins
+.PHONY: help run test kills lint bench bench-run bench-tap bench-marts doctor env stop clean pins
 
 help:  ## Show this list.
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
@@ -45,6 +45,10 @@ bench-run:
 bench-tap:
 	@$(PYTHON) plugins/console/bootstrap.py --dev
 	$(DEV)/python benchmarks/tap_blockchair.py $(BENCH)
+
+# What the marts cost on 5 million rows: about half an hour. BENCH=--keep leaves the warehouse for benchmarks/questions.py.
+bench-marts:
+	@$(PYTHON) benchmarks/marts.py $(BENCH)
 
 doctor:  ## Say what is wrong on this machine and what to do.
 	@$(PYTHON) plugins/console/bootstrap.py

@@ -1,16 +1,18 @@
-"""Ten questions at the grain of transactions, asked of the marts and of the raw tables: milliseconds and buffers.
+"""Questions at the grain of transactions, asked of the marts and of the raw tables: milliseconds, buffers, same answer.
 
-    .venv-dev/bin/python benchmarks/questions.py "$(warehouse url --role transformer)"
+    .venv-dev/bin/python benchmarks/questions.py [--plans] "$(warehouse url --role transformer)"
 
-Each runs three times, of which the fastest counts. Both ways give the same number of rows, but for
-whales, of which raw rows know no price of ours. docs/questions.md
-says which index answers what.
+Each runs three times, of which the fastest counts. Both ways have to give the same rows, to the last digit. `--plans`
+prints the marts' plans. docs/questions.md has the figures of a warehouse of 5 million rows.
 """
 
+import argparse
 import sys
 from dataclasses import dataclass
 
 import psycopg
+
+Connection = psycopg.Connection[tuple[object, ...]]
 
 
 @dataclass(frozen=True)
@@ -22,33 +24,123 @@ class Question:
     raw: str
 
 
-QUESTIONS = (
+# What several questions say.
+SAID = {
+    "made_on": "(time at time zone 'UTC')::date",
+    "spent_on": "(spending_time at time zone 'UTC')::date",
+    "in_month": "time >= '{month}Z' and time < '{next_month}Z'",
+    "spent_in_month": "spending_time >= '{month}Z' and spending_time < '{next_month}Z'",
+    "of_month": "chain = 'bitcoin' and block_date >= '{month}' and block_date < '{next_month}'",
+    "prices": """prices as (
+        select (stamp at time zone 'UTC')::date - 1 as day, price from raw_data.coingecko_market_chart
+        where coin_id = 'bitcoin' and vs_currency = 'usd' and granularity = 'daily'
+    )""",
+}
+
+# What a report's page shows: figures of each day of a month, computed from transactions, outputs and inputs.
+PAGES = (
     Question(
-        "transactions of a day by fee",
-        "select transaction_hash, fee_base from analytics.fct_transactions"
-        " where chain = 'bitcoin' and block_date = '{day}' and is_user_transaction order by fee_base desc limit 100",
-        "select hash, fee from raw_data.bitcoin_transactions"
-        " where time >= '{day}Z' and time < timestamptz '{day}Z' + interval '1 day'"
-        " and not is_coinbase order by fee desc limit 100",
+        "transactions, fees and median fee of each day of a month",
+        "select block_date, transaction_count, fee_total_base, fee_median_base from analytics.fct_network_daily"
+        " where {of_month}",
+        "select {made_on} as day, count(*), sum(fee),"
+        " round(percentile_cont(0.5) within group (order by fee)::numeric, 8)"
+        " from raw_data.bitcoin_transactions where {in_month} and not is_coinbase group by day",
     ),
+    Question(
+        "fee rates of each day of a month, weighted by size",
+        "select block_date, fee_rate_weighted_p10, fee_rate_weighted_p50, fee_rate_weighted_p90"
+        " from analytics.fct_network_daily"
+        " where {of_month}",
+        """with rated as (
+            select {made_on} as day, weight / 4.0 as size, round(fee / (weight / 4.0)::numeric(50, 12), 9) as rate
+            from raw_data.bitcoin_transactions where {in_month} and not is_coinbase
+        ), ranked as (
+            select day, rate, sum(size) over (partition by day order by rate, size rows unbounded preceding) as below,
+                sum(size) over (partition by day) as total
+            from rated
+        )
+        select day, min(rate) filter (where below >= total * 0.1), min(rate) filter (where below >= total * 0.5),
+            min(rate) filter (where below >= total * 0.9)
+        from ranked group by day""",
+    ),
+    Question(
+        "active addresses of each day of a month",
+        "select block_date, active_address_count from analytics.fct_network_daily where {of_month}",
+        """select day, count(distinct recipient) from (
+            select {made_on} as day, recipient from raw_data.bitcoin_outputs where {in_month}
+            union all
+            select {spent_on} as day, recipient from raw_data.bitcoin_inputs where {spent_in_month}
+        ) as used where strpos(recipient, '-') = 0 group by day""",
+    ),
+    Question(
+        "SOPR and coin-days destroyed of each day of a month",
+        "select block_date, sopr, full_coin_days_destroyed from analytics.fct_valuation_daily where {of_month}",
+        """with {prices}, spent as (
+            select {spent_on} as day, least({made_on}, {spent_on}) as created_day, value, lifespan
+            from raw_data.bitcoin_inputs where {spent_in_month} and coalesce(is_spendable, 1) <> 0
+        )
+        select spent.day,
+            round(round(sum(value * sold.price) * 1e-8, 8) / round(sum(value * bought.price) * 1e-8, 8), 8),
+            round(sum(value * (greatest(lifespan, 0) / 86400)) * 1e-8, 18)
+        from spent
+        inner join prices as sold on spent.day = sold.day
+        inner join prices as bought on spent.created_day = bought.day
+        group by spent.day""",
+    ),
+    Question(
+        "supply by age and what it cost, on one day",
+        "select band_order, supply_base, realised_value_usd from analytics.fct_supply_age_daily"
+        " where chain = 'bitcoin' and block_date = '{day}' and supply_base > 0",
+        """with {prices}, flows as (
+            select {made_on} as day, value from raw_data.bitcoin_outputs
+            where time < timestamptz '{day}Z' + interval '1 day' and coalesce(is_spendable, 1) <> 0
+            union all
+            select least({made_on}, {spent_on}), -value from raw_data.bitcoin_inputs
+            where spending_time < timestamptz '{day}Z' + interval '1 day' and coalesce(is_spendable, 1) <> 0
+        ), cohorts as (
+            select flows.day, sum(value) as alive from flows group by flows.day
+        )
+        select band_order, sum(alive), round(sum(alive * price) * 1e-8, 8)
+        from cohorts
+        inner join analytics.dim_age_band on date '{day}' - cohorts.day between min_days and coalesce(max_days, 99999)
+        left join prices on cohorts.day = prices.day
+        group by band_order having sum(alive) > 0""",
+    ),
+    Question(
+        "transfers of a million dollars and more in a month, net of change",
+        "select transaction_hash, value_base, value_usd from analytics.fct_whale_transfers"
+        " where {of_month}"
+        " and value_usd >= 1000000 order by value_usd desc, transaction_hash limit 100",
+        """with {prices}, spenders as (
+            select distinct spending_transaction_hash as hash, recipient from raw_data.bitcoin_inputs
+            where {spent_in_month}
+        ), sent as (
+            select transaction_hash, {made_on} as day, sum(value) as value from raw_data.bitcoin_outputs as outputs
+            where {in_month} and not is_from_coinbase and not exists (
+                select from spenders where hash = transaction_hash and spenders.recipient = outputs.recipient
+            )
+            group by transaction_hash, day
+        )
+        select transaction_hash, value, round(value * price * 1e-8, 8) as value_usd
+        from sent inner join prices on sent.day = prices.day
+        where round(value * price * 1e-8, 8) >= 1000000 order by value_usd desc, transaction_hash limit 100""",
+    ),
+)
+# What a person clicks on next.
+DRILLS = (
     Question(
         "a transaction by its hash",
-        "select * from analytics.fct_transactions where transaction_hash = '{hash}'",
-        "select * from raw_data.bitcoin_transactions where hash = '{hash}'",
-    ),
-    Question(
-        "all transactions of a block",
-        "select transaction_hash, value_base from analytics.fct_transactions"
-        " where chain = 'bitcoin' and block_height = {height}",
-        "select hash, output_total from raw_data.bitcoin_transactions where block_id = {height}",
+        "select block_height, fee_base, input_count, output_count from analytics.fct_transactions"
+        " where transaction_hash = '{hash}'",
+        "select block_id, fee, input_count, output_count from raw_data.bitcoin_transactions where hash = '{hash}'",
     ),
     Question(
         "largest fees of a month",
-        "select transaction_hash, fee_base from analytics.fct_transactions where chain = 'bitcoin'"
-        " and block_date >= '{month}' and block_date < date '{month}' + interval '1 month' and fee_base > 0"
+        "select transaction_hash, fee_base from analytics.fct_transactions"
+        " where {of_month} and fee_base > 0"
         " order by fee_base desc limit 20",
-        "select hash, fee from raw_data.bitcoin_transactions where time >= '{month}Z'"
-        " and time < timestamptz '{month}Z' + interval '1 month' and fee > 0 order by fee desc limit 20",
+        "select hash, fee from raw_data.bitcoin_transactions where {in_month} and fee > 0 order by fee desc limit 20",
     ),
     Question(
         "outputs of one address",
@@ -57,48 +149,46 @@ QUESTIONS = (
     ),
     Question(
         "what spent one output",
-        "select i.transaction_hash from analytics.fct_transaction_inputs as i where i.spent_output_key = {output_key}",
+        "select transaction_hash from analytics.fct_transaction_inputs where spent_output_key = {output_key}",
         "select spending_transaction_hash from raw_data.bitcoin_inputs"
         " where block_id = {made_height} and transaction_hash = '{made_hash}' and index = {made_index}",
+    ),
+)
+# Rows of one block, hour or day: raw finds these by its own indexes as well, so the marts only have to be no worse.
+LISTS = (
+    Question(
+        "transactions of a day by fee",
+        "select transaction_hash, fee_base from analytics.fct_transactions where chain = 'bitcoin'"
+        " and block_date = '{day}' and is_user_transaction order by fee_base desc, transaction_hash limit 100",
+        "select hash, fee from raw_data.bitcoin_transactions where time >= '{day}Z'"
+        " and time < timestamptz '{day}Z' + interval '1 day' and not is_coinbase order by fee desc, hash limit 100",
+    ),
+    Question(
+        "all transactions of a block",
+        "select transaction_hash, value_base from analytics.fct_transactions"
+        " where chain = 'bitcoin' and block_height = {height}",
+        "select hash, output_total from raw_data.bitcoin_transactions where block_id = {height}",
     ),
     Question(
         "inputs of a day that spent coins older than a day",
         "select transaction_hash, value_base from analytics.fct_transaction_inputs"
         " where chain = 'bitcoin' and block_date = '{day}' and lifespan_seconds > 86400",
-        "select spending_transaction_hash, value from raw_data.bitcoin_inputs"
-        " where spending_time >= '{day}Z' and spending_time < timestamptz '{day}Z' + interval '1 day'"
-        " and lifespan > 86400",
+        "select spending_transaction_hash, value from raw_data.bitcoin_inputs where spending_time >= '{day}Z'"
+        " and spending_time < timestamptz '{day}Z' + interval '1 day' and lifespan > 86400",
     ),
     Question(
-        "failed Ethereum calls of a day",
+        "failed Ethereum transactions of a day",
         "select transaction_hash, fee_base from analytics.fct_transactions"
         " where chain = 'ethereum' and block_date = '{day}' and is_failed",
         "select hash, fee from raw_data.ethereum_transactions"
         " where time >= '{day}Z' and time < timestamptz '{day}Z' + interval '1 day' and failed",
-    ),
-    Question(
-        "fee-rate percentiles of an hour",
-        "select percentile_disc(array[0.1, 0.5, 0.9]) within group (order by fee_base * 4 / weight_wu)"
-        " from analytics.fct_transactions where chain = 'bitcoin' and block_date = '{day}'"
-        " and block_time >= '{day} 12:00Z' and block_time < '{day} 13:00Z' and is_user_transaction",
-        "select percentile_disc(array[0.1, 0.5, 0.9]) within group (order by fee * 4 / weight)"
-        " from raw_data.bitcoin_transactions"
-        " where time >= '{day} 12:00Z' and time < '{day} 13:00Z' and not is_coinbase",
-    ),
-    Question(
-        "whales of a week",
-        "select transaction_hash, value_usd from analytics.fct_whale_transfers where chain = 'bitcoin'"
-        " and block_date > date '{day}' - 7 and block_date <= '{day}' order by value_usd desc limit 100",
-        # Gross of change, at Blockchair's own price: the nearest that raw rows can say by themselves.
-        "select hash, output_total_usd from raw_data.bitcoin_transactions where time >= timestamptz '{day}Z'"
-        " - interval '6 days' and time < timestamptz '{day}Z' + interval '1 day' and not is_coinbase"
-        " and output_total_usd >= 100000 order by output_total_usd desc limit 100",
     ),
 )
 # Of a day in the middle: what the questions name.
 CHOICE = """
     with days as (select distinct block_date from analytics.fct_transaction_inputs where chain = 'bitcoin')
     select i.block_date::text as day, date_trunc('month', i.block_date)::date::text as month,
+        (date_trunc('month', i.block_date) + interval '1 month')::date::text as next_month,
         i.transaction_hash as hash, i.block_height as height, i.recipient as address, i.address_key,
         i.spent_output_key as output_key, i.created_block_height as made_height,
         i.created_transaction_hash as made_hash, i.created_output_index as made_index
@@ -109,37 +199,52 @@ CHOICE = """
 """
 
 
-def cost(connection: "psycopg.Connection[tuple[object, ...]]", query: str) -> tuple[float, int, int]:
-    """Milliseconds, with planning; buffers; rows."""
+def cost(connection: Connection, query: str) -> tuple[float, int]:
+    """Milliseconds, with planning; buffers."""
     found = []
     for _ in range(3):
         row = connection.execute(f"explain (analyze, buffers, format json) {query}").fetchone()
         assert row is not None
         said = row[0][0]  # type: ignore[index]
-        plan = said["Plan"]
-        buffers = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
-        found.append((said["Planning Time"] + said["Execution Time"], buffers, plan["Actual Rows"]))
+        buffers = said["Plan"]["Shared Hit Blocks"] + said["Plan"]["Shared Read Blocks"]
+        found.append((said["Planning Time"] + said["Execution Time"], buffers))
     return min(found)
+
+
+def ask(connection: Connection, question: Question, named: dict[str, object], *, plans: bool) -> None:
+    """Ask both ways, print a line, and stop where the answers differ."""
+    mart, raw = question.mart.format(**named), question.raw.format(**named)
+    answers = [sorted(connection.execute(query).fetchall()) for query in (mart, raw)]
+    if answers[0] != answers[1] or not answers[0]:
+        differing = [row for row in answers[0] if row not in answers[1]]
+        sys.exit(f"{question.words}: {len(answers[0])} rows and {len(answers[1])}, which differ: {differing[:3]}")
+    (mart_ms, mart_buffers), (raw_ms, raw_buffers) = cost(connection, mart), cost(connection, raw)
+    print(
+        f"{question.words:66}{len(answers[0]):>6}{mart_ms:>8.1f} ms{mart_buffers:>9}"
+        f"{raw_ms:>10.1f} ms{raw_buffers:>9}{raw_ms / mart_ms:>10.1f}"
+    )
+    if plans:
+        for (line,) in connection.execute(f"explain (analyze, buffers, costs off, timing off) {mart}"):
+            print(f"    {line}")
 
 
 def main() -> None:
     """Ask and print."""
-    with psycopg.connect(sys.argv[1]) as connection:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("url", help="the warehouse, as a role that reads raw_data and analytics")
+    parser.add_argument("--plans", action="store_true", help="print the plans of the marts' queries")
+    asked = parser.parse_args()
+    with psycopg.connect(asked.url) as connection:
         cursor = connection.execute(CHOICE)
         row = cursor.fetchone()
         if row is None or cursor.description is None:
             sys.exit("no inputs of bitcoin are in the marts")
         named = dict(zip([column.name for column in cursor.description], row, strict=True))
-        print(
-            f"{'question':52}{'marts':>10}{'buffers':>9}{'rows':>6}{'raw':>13}{'buffers':>9}{'rows':>6}{'raw/mart':>10}"
-        )
-        for question in QUESTIONS:
-            mart = cost(connection, question.mart.format(**named))
-            raw = cost(connection, question.raw.format(**named))
-            print(
-                f"{question.words:52}{mart[0]:>7.1f} ms{mart[1]:>9}{mart[2]:>6}"
-                f"{raw[0]:>10.1f} ms{raw[1]:>9}{raw[2]:>6}{raw[0] / mart[0]:>10.1f}"
-            )
+        named |= {name: words.format(**named) for name, words in SAID.items()}
+        for title, questions in (("pages", PAGES), ("drills", DRILLS), ("lists", LISTS)):
+            print(f"{title:66}{'rows':>6}{'marts':>11}{'buffers':>9}{'raw':>13}{'buffers':>9}{'raw/mart':>10}")
+            for question in questions:
+                ask(connection, question, named, plans=asked.plans)
 
 
 if __name__ == "__main__":
