@@ -6,33 +6,59 @@
   it takes all days, as does one whose meta says `recheck`. One whose meta says `onward` takes all days from a chain's
   first changed one on, as a sum over all that came before must.
 
-  Returns a dictionary: `everything`, and `ranges`, a list of chain, first_day, stop_day (excluded), first_height and
-  last_height (null where no block of those days is known).
+  The log is read once for a model. What was read, the newest change and the days, stands in the SQL as a comment, by
+  which rows are deleted and the watermark is written: what another run logs meanwhile is left for the next one.
+
+  Returns a dictionary: `everything`; `ranges`, a list of chain, first_day, stop_day (excluded), first_height and
+  last_height (null where no block of those days is known); and `note`, the comment.
 #}
 {% macro changes() %}
-    {%- if execute and (this is none or not is_incremental()) -%}
-        {#- a unit test has no `this`, and by this way needs no such inputs -#}
-        {{ return({'everything': true, 'ranges': []}) }}
-    {%- endif -%}
-    {%- set log = ref('int_changed_days') -%}
-    {%- set heights = ref('int_chain_days') -%}
     {%- if not execute -%}
-        {{ return({'everything': true, 'ranges': []}) }}
+        {%- do ref('int_changed_days') -%}
+        {%- do ref('int_chain_days') -%}
+        {{ return({'everything': true, 'ranges': [], 'note': ''}) }}
+    {%- elif this is none -%}
+        {#- a unit test has no `this`, and by this way needs no such inputs -#}
+        {{ return({'everything': true, 'ranges': [], 'note': ''}) }}
     {%- endif -%}
-    {%- set rechecks = config.get('meta', {}).get('recheck_failed', false) -%}
-    {%- set onward = config.get('meta', {}).get('onward', false) -%}
-    {%- set since = watermark(this.identifier) -%}
-    {%- set known = run_query("select min(change_id), bool_or(block_date is null and change_id > " ~ (since or 0) ~ ") from " ~ log).rows[0] -%}
-    {%- if since is none or known[0] is none or since < known[0] or known[1] or (var('recheck', false) and (rechecks or config.get('meta', {}).get('recheck', false))) -%}
-        {{ return({'everything': true, 'ranges': []}) }}
+    {%- if 'changes' not in model -%}
+        {%- do model.update({'changes': read_changes()}) -%}
     {%- endif -%}
+    {{ return(model.changes) }}
+{% endmacro %}
+
+
+{# The one reading of the log behind changes(). #}
+{% macro read_changes() %}
+    {%- set log = existing('int_changed_days') -%}
+    {%- if log is none -%}
+        {{ return({'everything': true, 'ranges': [], 'note': ''}) }}
+    {%- endif -%}
+    {%- set meta = config.get('meta', {}) -%}
+    {%- set rechecks = meta.get('recheck_failed', false) -%}
+    {%- set since = watermark(this.identifier) if is_incremental() else none -%}
+    {%- set query -%}
+        select min(change_id), coalesce(max(change_id), 0), bool_or(block_date is null and change_id > {{ since or 0 }}) from {{ log }}
+    {%- endset -%}
+    {%- set known = run_query(query).rows[0] -%}
+    {%- if since is none or known[0] is none or since < known[0] or known[2] or (var('recheck', false) and (rechecks or meta.get('recheck', false))) -%}
+        {{ return({'everything': true, 'ranges': [], 'note': changes_note(known[1], 'true')}) }}
+    {%- endif -%}
+    {%- set failed = "select chain, block_date from " ~ this ~ " where result = 'failed'" if rechecks else none -%}
+    {%- set ranges = changed_ranges(log, since, known[1], meta.get('onward', false), failed) -%}
+    {{ return({'everything': false, 'ranges': ranges, 'note': changes_note(known[1], days_condition(ranges, 'block_date'))}) }}
+{% endmacro %}
+
+
+{# The days that the log names after one change and up to another, and those of another query, as ranges. #}
+{% macro changed_ranges(log, since, up_to, onward=false, others=none) %}
     {%- set query -%}
         with
 
         changed as (
 
-            select chain, block_date from {{ log }} where change_id > {{ since }}
-            {% if rechecks %}union select chain, block_date from {{ this }} where result = 'failed'{% endif %}
+            select chain, block_date from {{ log }} where change_id > {{ since }} and change_id <= {{ up_to }}
+            {% if others %}union {{ others }}{% endif %}
 
         ),
 
@@ -61,7 +87,7 @@
                 min(heights.first_height) as first_height,
                 max(heights.last_height) as last_height
             from islands
-            left join {{ heights }} as heights
+            left join {{ existing('int_chain_days') }} as heights
                 on islands.chain = heights.chain and islands.block_date = heights.block_date
             -- hundreds of scattered days become one range per chain: more to rebuild, but a plan of sane size
             group by islands.chain, case when {{ "false" if onward else "(select count(*) from days) <= 366" }} then islands.island end
@@ -74,7 +100,7 @@
     {%- for row in run_query(query).rows -%}
         {%- do ranges.append({'chain': row[0], 'first_day': row[1], 'stop_day': row[2], 'first_height': row[3], 'last_height': row[4]}) -%}
     {%- endfor -%}
-    {{ return({'everything': false, 'ranges': ranges}) }}
+    {{ return(ranges) }}
 {% endmacro %}
 
 
@@ -84,21 +110,45 @@
 #}
 {% macro in_changed_days(column, chain=none) -%}
     {%- set changed = changes() -%}
+    {{ changed.note }}
     {%- if changed.everything -%}
     true
     {%- else -%}
+    {{ days_condition(changed.ranges, column, chain) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# The condition that a row is of a day in one of the ranges. #}
+{% macro days_condition(ranges, column, chain=none) -%}
     {%- set zone = '' if column.endswith('_date') else ' 00:00:00+00' -%}
     {%- set conditions = [] -%}
     {%- set prefix = column.split('.')[0] ~ '.' if '.' in column else '' -%}
-    {%- for span in changed.ranges if chain is none or chain == span.chain -%}
+    {%- for span in ranges if chain is none or chain == span.chain -%}
         {%- set of_chain = prefix ~ "chain = '" ~ span.chain ~ "' and " if chain is none else "" -%}
         {%- do conditions.append(
             "(" ~ of_chain ~ column ~ " >= '" ~ span.first_day ~ zone ~ "' and " ~ column ~ " < '" ~ span.stop_day ~ zone ~ "')"
         ) -%}
     {%- endfor -%}
-    ({{ conditions | join(" or ") or "false" }})
-    {%- endif -%}
+    {{ return("(" ~ (conditions | join(" or ") or "false") ~ ")") }}
 {%- endmacro %}
+
+
+{# What a model has read of the log, for its SQL, and how to find it there: the newest change and the days to delete. #}
+{% macro changes_note(up_to, days) -%}
+    {{ return("/* changed days up to change " ~ up_to ~ ": " ~ days ~ " */ ") }}
+{%- endmacro %}
+
+{% macro noted_changes() %}
+    {%- if not execute -%}
+        {{ return({}) }}
+    {%- endif -%}
+    {%- set found = modules.re.search("/\\* changed days up to change (\\d+): (.*?) \\*/", model.compiled_code) -%}
+    {%- if found is none -%}
+        {{ exceptions.raise_compiler_error(model.name ~ " follows the log and asks nowhere which days changed; use in_changed_days().") }}
+    {%- endif -%}
+    {{ return({'up_to': found.group(1) | int, 'days': found.group(2)}) }}
+{% endmacro %}
 
 
 {#
@@ -108,6 +158,7 @@
 #}
 {% macro in_reach_of_changed_days(reach) -%}
     {%- set changed = changes() -%}
+    {{ changed.note }}
     {%- if changed.everything -%}
     true
     {%- else -%}
@@ -124,39 +175,115 @@
 
 {# The last change that a model has taken in; none if it has to be built whole. #}
 {% macro watermark(model_name) %}
-    {%- if adapter.get_relation(this.database, watermarks().schema, watermarks().identifier) is none -%}
-        {{ return(none) }}
-    {%- endif -%}
     {%- set rows = run_query("select change_id from " ~ watermarks() ~ " where model_name = '" ~ model_name ~ "'").rows -%}
     {{ return(rows[0][0] if rows else none) }}
 {% endmacro %}
 
 
-{# The table of watermarks: one row for each model that follows int_changed_days. #}
+{# The table of watermarks: one row for each model that follows int_changed_days, and for each log that it is made of. #}
 {% macro watermarks() %}
-    {{ return(ref('int_changed_days').incorporate(path={'identifier': 'model_watermarks'})) }}
+    {%- for node in (graph.nodes.values() if execute else []) if node.resource_type == 'model' and node.name == 'int_changed_days' -%}
+        {{ return(api.Relation.create(database=node.database, schema=node.schema, identifier='model_watermarks', type='table')) }}
+    {%- endfor -%}
 {% endmacro %}
 
 
-{# As a post-hook, in the transaction of a model that follows int_changed_days: that it has taken in all there is. #}
-{% macro record_watermark() %}
-    {%- if execute and model.config.get('incremental_strategy') == 'changed_days' -%}
-    insert into {{ watermarks() }} (model_name, change_id, applied_at)
-    select '{{ this.identifier }}', coalesce(max(change_id), 0), now() from {{ ref('int_changed_days') }}
-    on conflict (model_name) do update set change_id = excluded.change_id, applied_at = excluded.applied_at
+{# As an on-run-start hook: the table, also where an older release has made it. #}
+{% macro prepare_watermarks() %}
+    {%- if execute and adapter.check_schema_exists(watermarks().database, watermarks().schema) -%}
+        {%- do run_query(
+            "create table if not exists " ~ watermarks() ~ " (
+                model_name text primary key, change_id bigint not null, applied_at timestamptz not null, previous_change_id bigint
+            )"
+        ) -%}
+        {%- do run_query("alter table " ~ watermarks() ~ " add column if not exists previous_change_id bigint") -%}
     {%- endif -%}
 {% endmacro %}
 
 
-{# For int_chain_days: the condition that a block is of a day on which blocks were loaded since its last run. #}
+{# As a post-hook, in the transaction of a model that follows int_changed_days: that it has taken in what it read. #}
+{% macro record_watermark() %}
+    {%- if execute and model.config.get('incremental_strategy') == 'changed_days' -%}
+    {%- set noted = noted_changes() -%}
+    {{ write_watermark(this.identifier, noted.up_to, whole=(noted.days == 'true')) }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{#
+  Writes a watermark. The one before stays beside it until something changes again: a test reads what its model took in
+  last, however many changes that was, and all of it where the model was built whole.
+#}
+{% macro write_watermark(model_name, change_id, whole=false) -%}
+    insert into {{ watermarks() }} as held (model_name, change_id, applied_at)
+    values ('{{ model_name }}', {{ change_id }}, now())
+    on conflict (model_name) do update set
+        change_id = excluded.change_id,
+        applied_at = excluded.applied_at,
+        previous_change_id = {% if whole %}null{% else %}case
+            when excluded.change_id <> held.change_id then held.change_id
+            else held.previous_change_id
+        end{% endif %}
+{%- endmacro %}
+
+
+{#
+  As a pre-hook of the models that make the log: until its transaction ends, no other run writes any of them. So numbers
+  become visible in the order in which they were given, and whoever has read up to one has read all below it.
+#}
+{% macro one_at_a_time() -%}
+    select pg_advisory_xact_lock(hashtext('{{ watermarks() }}'))
+{%- endmacro %}
+
+
+{# For int_changed_days: up to where it has taken in another log; an old warehouse knows only its own newest number. #}
+{% macro logged_up_to(log) -%}
+    {%- if execute and is_incremental() -%}
+    coalesce((select change_id from {{ watermarks() }} where model_name = '{{ log }}'), (select max(change_id) from {{ this }}), 0)
+    {%- else -%}
+    0
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# For int_changed_days: the newest load whose blocks' heights are in int_chain_days. #}
+{% macro heights_up_to() -%}
+    {%- if execute and this is not none -%}
+    (select change_id from {{ watermarks() }} where model_name = 'int_chain_days')
+    {%- else -%}
+    {{ 2 ** 62 }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# As a post-hook of int_changed_days, still alone with the logs: what it has taken in of each. #}
+{% macro write_log_watermarks() -%}
+    {%- if execute -%}
+    {{ write_watermark('int_loads_followed', heights_up_to()) }};
+    {{ write_watermark('int_price_changes', "(select coalesce(max(change_id), 0) from " ~ existing('int_price_changes') ~ ")") }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#
+  For int_chain_days: `condition`, that a block is of a day on which blocks were loaded since its last run, and `up_to`,
+  the newest load that this takes in.
+#}
 {% macro loaded_block_days() -%}
     {%- set loads = ref('int_loads_followed') -%}
-    {%- if not execute or not is_incremental() -%}
-    true
-    {%- else -%}
+    {%- if not execute or existing('int_loads_followed') is none -%}
+        {{ return({'condition': 'true', 'up_to': 'null'}) }}
+    {%- endif -%}
+    {%- set up_to = run_query("select coalesce(max(change_id), 0) from " ~ loads).rows[0][0] -%}
+    {%- if not is_incremental() -%}
+        {{ return({'condition': changes_note(up_to, 'true') ~ 'true', 'up_to': up_to}) }}
+    {%- endif -%}
     {%- set query -%}
         select distinct chain, first_day, last_day + 1 from {{ loads }}
-        where table_name = 'blocks' and change_id > (select coalesce(max(change_id), 0) from {{ this }})
+        where
+            table_name = 'blocks'
+            and change_id > (select coalesce(max(change_id), 0) from {{ this }})
+            and change_id <= {{ up_to }}
         order by 1, 2
     {%- endset -%}
     {%- set conditions = [] -%}
@@ -167,8 +294,8 @@
             {%- do conditions.append("(chain = '" ~ row[0] ~ "' and block_time >= '" ~ row[1] ~ " 00:00:00+00' and block_time < '" ~ row[2] ~ " 00:00:00+00')") -%}
         {%- endif -%}
     {%- endfor -%}
-    ({{ conditions | join(" or ") or "false" }})
-    {%- endif -%}
+    {%- set days = "(" ~ (conditions | join(" or ") or "false") ~ ")" -%}
+    {{ return({'condition': changes_note(up_to, days) ~ days, 'up_to': up_to}) }}
 {%- endmacro %}
 
 

@@ -1,6 +1,6 @@
 {#
   dbt's own hook for the `where` of a data test, with two words more, so that a test of a table of millions of rows reads
-  what is new. `__changed_days__`: the days that the last change in int_changed_days named, for a table with the columns
+  what is new. `__changed_days__`: the days that the model rebuilt when it last had any to rebuild, for a table with the columns
   chain and block_date. `__loaded_days:bitcoin_outputs:block_time__`: the days of a raw table that loads touched which were
   not followed before the last run, by that column. With the variable `test_all_days` both read all.
 #}
@@ -8,7 +8,7 @@
     {%- set where = config.get('where', '') -%}
     {%- if where and execute -%}
         {%- if where == '__changed_days__' -%}
-            {%- set where = last_changed_days() -%}
+            {%- set where = last_rebuilt_days(relation.identifier) -%}
         {%- elif where.startswith('__loaded_days:') -%}
             {%- set words = where.strip('_').split(':') -%}
             {%- set where = last_loaded_days(words[1], words[2]) -%}
@@ -28,26 +28,21 @@
 {% endmacro %}
 
 
-{# The condition that a row is of a day that the last change named. #}
-{% macro last_changed_days() -%}
+{# The condition that a row is of a day that a model took in with its last change, or with all it had been held back from. #}
+{% macro last_rebuilt_days(model_name) -%}
     {%- set log = existing('int_changed_days') -%}
-    {%- if log is none or var('test_all_days', false) -%}
+    {%- set table = adapter.get_relation(watermarks().database, watermarks().schema, watermarks().identifier) -%}
+    {%- if log is none or table is none or var('test_all_days', false) -%}
         {{ return('true') }}
     {%- endif -%}
-    {%- set query -%}
-        select chain, min(block_date), max(block_date), bool_or(block_date is null)
-        from {{ log }}
-        where change_id = (select max(change_id) from {{ log }})
-        group by chain
-    {%- endset -%}
-    {%- set conditions = [] -%}
-    {%- for row in run_query(query).rows -%}
-        {%- if row[3] -%}
-            {{ return('true') }}
-        {%- endif -%}
-        {%- do conditions.append("(chain = '" ~ row[0] ~ "' and block_date between '" ~ row[1] ~ "' and '" ~ row[2] ~ "')") -%}
+    {%- set taken = run_query("select previous_change_id, change_id from " ~ table ~ " where model_name = '" ~ model_name ~ "'").rows -%}
+    {%- if not taken or taken[0][0] is none -%}
+        {{ return('true') }}
+    {%- endif -%}
+    {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.alias == model_name -%}
+        {%- set ranges = changed_ranges(log, taken[0][0], taken[0][1], node.config.meta.get('onward', false)) -%}
+        {{ return(days_condition(ranges, 'block_date')) }}
     {%- endfor -%}
-    {{ return('(' ~ (conditions | join(' or ') or 'true') ~ ')') }}
 {%- endmacro %}
 
 

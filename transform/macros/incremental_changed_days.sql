@@ -1,7 +1,7 @@
 {#
   The incremental strategy `changed_days`: the days that changed are deleted and inserted anew, in one transaction. A row
   that is gone from its day goes, whatever its key, which merging or deleting by key cannot do. Rows need the columns
-  chain and block_date; the model restricts itself by in_changed_days().
+  chain and block_date; the model restricts itself by in_changed_days(), and just what that said is deleted.
 #}
 {% macro get_incremental_changed_days_sql(arg_dict) %}
     {%- set target = arg_dict['target_relation'] -%}
@@ -9,7 +9,9 @@
     {%- if config.get('meta', {}).get('partition_by') -%}
         {%- do create_partitions(target, arg_dict['temp_relation'], config.get('meta')['partition_by']) -%}
     {%- endif -%}
-    delete from {{ target }} where {{ in_changed_days('block_date') }};
+    -- of two runs at once the second waits, and then deletes what the first has inserted
+    lock table {{ target }} in share row exclusive mode;
+    delete from {{ target }} where {{ noted_changes().days }};
     insert into {{ target }} ({{ columns }})
     select {{ columns }} from {{ arg_dict['temp_relation'] }}
 {% endmacro %}

@@ -20,12 +20,7 @@
 
 {# A table that was dropped is filled from the first day, whatever its predecessor had taken in. #}
 {% macro forget_watermark(node) %}
-    {%- for log in graph.nodes.values() if log.name == 'int_changed_days' -%}
-        {%- set kept = adapter.get_relation(log.database, log.schema, 'model_watermarks') -%}
-        {%- if kept is not none -%}
-            {%- do run_query("delete from " ~ kept ~ " where model_name = '" ~ node.alias ~ "'") -%}
-        {%- endif -%}
-    {%- endfor -%}
+    {%- do run_query("delete from " ~ watermarks() ~ " where model_name = '" ~ node.alias ~ "'") -%}
 {% endmacro %}
 
 

@@ -3,6 +3,8 @@
         materialized='incremental',
         incremental_strategy='delete+insert',
         unique_key=['chain', 'block_date'],
+        pre_hook="{{ one_at_a_time() }}",
+        post_hook="{{ write_watermark('int_chain_days', noted_changes().up_to) }}",
     )
 }}
 -- Heights that a day ever had, not only those it has: a block that is gone still had successors.
@@ -17,7 +19,7 @@ fresh as (
         min(block_height) as first_height,
         max(block_height) as last_height
     from {{ ref('int_blocks_unioned') }}
-    where {{ days }}
+    where {{ days.condition }}
     group by chain, block_date
 
 ),
@@ -48,6 +50,6 @@ select
     block_date,
     min(first_height) as first_height,
     max(last_height) as last_height,
-    (select max(loads.change_id) from {{ ref('int_loads_followed') }} as loads) as change_id
+    cast({{ days.up_to }} as bigint) as change_id
 from seen
 group by chain, block_date

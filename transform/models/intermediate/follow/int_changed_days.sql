@@ -2,17 +2,15 @@
     config(
         materialized='incremental',
         incremental_strategy='append',
-        pre_hook=[
-            "create sequence if not exists {{ this.schema }}.change_id",
-            "create table if not exists {{ this.schema }}.model_watermarks (
-                model_name text primary key, change_id bigint not null, applied_at timestamptz not null
-            )",
-        ],
+        pre_hook=["{{ one_at_a_time() }}", "create sequence if not exists {{ this.schema }}.change_id"],
+        post_hook=["{{ write_log_watermarks() }}"],
         indexes=[{'columns': ['change_id']}],
     )
 }}
 -- depends_on: {{ ref('int_loads_followed') }}
-{% set since = "(select coalesce(max(change_id), 0) from " ~ this ~ ")" if is_incremental() else "0" %}
+-- Loads whose heights int_chain_days does not have yet, since another run saw them, are that run's or the next one's to log.
+{% set loads_since = logged_up_to('int_loads_followed') %}
+{% set prices_since = logged_up_to('int_price_changes') %}
 with
 
 loads as (
@@ -23,7 +21,7 @@ loads as (
         first_day,
         last_day
     from {{ ref('int_loads_followed') }}
-    where change_id > {{ since }}
+    where change_id > {{ loads_since }} and change_id <= {{ heights_up_to() }}
 
 ),
 
@@ -62,7 +60,7 @@ priced as (
         chain,
         close_date as block_date
     from {{ ref('int_price_changes') }}
-    where change_id > {{ since }}
+    where change_id > {{ prices_since }}
 
 ),
 

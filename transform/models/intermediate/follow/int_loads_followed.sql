@@ -2,7 +2,7 @@
     config(
         materialized='incremental',
         incremental_strategy='append',
-        pre_hook="create sequence if not exists {{ this.schema }}.change_id",
+        pre_hook=["{{ one_at_a_time() }}", "create sequence if not exists {{ this.schema }}.change_id"],
         indexes=[{'columns': ['load_id'], 'unique': true}],
     )
 }}

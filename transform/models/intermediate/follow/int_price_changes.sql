@@ -2,7 +2,7 @@
     config(
         materialized='incremental',
         incremental_strategy='append',
-        pre_hook="create sequence if not exists {{ this.schema }}.change_id",
+        pre_hook=["{{ one_at_a_time() }}", "create sequence if not exists {{ this.schema }}.change_id"],
     )
 }}
 -- CoinGecko's rows are no units, so what changed is found by comparing; a close for each coin and day is little to compare.

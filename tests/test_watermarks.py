@@ -1,0 +1,115 @@
+"""What a model has taken in: all that it read, nothing that came after, and its tests read just that."""
+
+from pathlib import Path
+
+import pytest
+
+from checkout import Checkout
+
+WORLD = {
+    "SIMULATOR_START": "2025-02-01",
+    "SIMULATOR_DAYS": "5",
+    "SIMULATOR_BLOCKS_PER_DAY": "6",
+    "SIMULATOR_TRANSACTIONS_PER_BLOCK": "3",
+}
+MODEL = "fct_transactions"
+LOGS = ("int_loads_followed", "int_price_changes", "int_chain_days", "int_changed_days")
+PRICE = "update raw_data.coingecko_market_chart set price = price * 2 where coin_id = 'ethereum' and stamp = '{}'"
+# Which transaction wrote a mart's rows of a day, and how many they are.
+WRITTEN = f"select min(xmin::text), count(*) from analytics.{MODEL} where chain = '{{}}' and block_date = '{{}}'"  # noqa: S608
+# Hooks run when the model's SQL has been compiled, that is, after it has read which days changed.
+MEANWHILE = f"""
+      {MODEL}:
+        +pre-hook: >-
+          insert into intermediate.int_changed_days (change_id, chain, block_date, causes)
+          values (nextval('intermediate.change_id'), 'bitcoin', '2025-02-02', 'load')
+"""  # noqa: S608
+
+
+def dbt(checkout: Checkout, *arguments: str, check: bool = True) -> int:
+    return checkout.run("meltano", "invoke", "dbt-postgres", *arguments, check=check).returncode
+
+
+def change_price(checkout: Checkout, stamp: str) -> None:
+    """Let a close change; the point at midnight is the close of the day before."""
+    checkout.sql_do(PRICE.format(stamp), role="loader")
+
+
+def written(checkout: Checkout, chain: str, day: str) -> tuple[object, ...]:
+    return checkout.sql(WRITTEN.format(chain, day))[0]
+
+
+@pytest.fixture(scope="module")
+def built(checkout: Checkout) -> Checkout:
+    """A small warehouse."""
+    checkout.make("run", **WORLD)
+    return checkout
+
+
+@pytest.fixture
+def project_file(built: Checkout) -> Path:
+    """dbt_project.yml, which is as it was again afterwards."""
+    return built.root / "transform/dbt_project.yml"
+
+
+def test_an_older_warehouse_gets_the_new_column(built: Checkout) -> None:
+    built.sql_do("alter table intermediate.model_watermarks drop column previous_change_id")
+    built.sql_do(
+        "delete from intermediate.model_watermarks where model_name in ('int_loads_followed', 'int_chain_days')"
+    )
+    change_price(built, "2025-02-02")
+    before = written(built, "ethereum", "2025-02-01"), written(built, "ethereum", "2025-02-03")
+    dbt(built, "build", "--select", *LOGS, MODEL)
+    after = written(built, "ethereum", "2025-02-01"), written(built, "ethereum", "2025-02-03")
+    assert after[0][0] != before[0][0]
+    assert after[1] == before[1]
+
+
+def test_a_model_that_was_held_back_is_tested_on_all_that_it_took_in(built: Checkout) -> None:
+    for stamp in ("2025-02-03", "2025-02-05"):
+        change_price(built, stamp)
+        dbt(built, "run", "--select", *LOGS)
+    dbt(built, "run", "--select", MODEL)
+    damage = f"update analytics.{MODEL} set date_key = %s where chain = 'ethereum' and block_date = '%s'"  # noqa: S608
+    for day, found in (("2025-02-02", True), ("2025-02-04", True), ("2025-02-03", False)):
+        built.sql_do(damage % (19990101, day))
+        assert (dbt(built, "test", "--select", MODEL, check=False) != 0) is found, day
+        built.sql_do(damage % (int(day.replace("-", "")), day))
+    # nothing is new to the next build, and what failed before must not pass for it
+    built.sql_do(damage % (19990101, "2025-02-02"))
+    dbt(built, "run", "--select", MODEL)
+    assert dbt(built, "test", "--select", MODEL, check=False) != 0
+    built.sql_do(damage % (20250202, "2025-02-02"))
+
+
+def test_a_change_that_is_logged_while_a_model_is_built_is_the_next_builds(built: Checkout, project_file: Path) -> None:
+    as_it_was = project_file.read_text()
+    change_price(built, "2025-02-04")
+    dbt(built, "run", "--select", "int_price_changes", "int_changed_days")
+    before = written(built, "bitcoin", "2025-02-02")
+    assert before[0] is not None
+    project_file.write_text(as_it_was.replace("    marts:\n", f"    marts:{MEANWHILE}"))
+    dbt(built, "run", "--select", MODEL)
+    project_file.write_text(as_it_was)
+    assert written(built, "bitcoin", "2025-02-02") == before
+    dbt(built, "run", "--select", MODEL)
+    after = written(built, "bitcoin", "2025-02-02")
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+
+
+def test_a_load_that_came_before_its_heights_are_known_waits(built: Checkout) -> None:
+    """As when two runs overlap: one has seen a load when the other has passed the heights and writes the log."""
+    again = "insert into raw_data.load_ledger select (jsonb_populate_record(l, jsonb_build_object('load_id', %s))).*"
+    newest = "from raw_data.load_ledger as l where table_name = 'bitcoin_blocks' and first_day = '2025-02-03' limit 1"
+    ((load_id,),) = built.sql("select max(load_id) + 1 from raw_data.load_ledger")
+    built.sql_do(f"{again % load_id} {newest}", role="loader")
+    logged = "select count(*) from intermediate.int_changed_days where chain = 'bitcoin' and change_id > {}"
+    logged += " and causes like '%{}%'"
+    ((start,),) = built.sql("select max(change_id) from intermediate.int_changed_days")
+    dbt(built, "run", "--select", "int_loads_followed")
+    dbt(built, "run", "--select", "int_changed_days")
+    assert built.sql(logged.format(start, "load")) == [(0,)]
+    dbt(built, "run", "--select", "int_chain_days", "int_changed_days")
+    assert built.sql(logged.format(start, "load")) == [(1,)]
+    assert built.sql(logged.format(start, "reach")) != [(0,)]
