@@ -6,7 +6,7 @@ DEV := .venv-dev/bin
 OTHER_PYTHONS := $(shell ls -d $(HOME)/.pyenv/versions/3.1[23]*/bin 2>/dev/null | tr '\n' ':')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test kills lint bench bench-run bench-tap bench-marts doctor env stop clean pins
+.PHONY: help run test kills mutations lint bench bench-run bench-tap doctor env stop clean pins
 
 help:  ## Show this list.
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
@@ -25,6 +25,10 @@ test:  ## Lint, every package's tests, and the pipeline end to end on real parts
 kills:  ## Kill the loader fifty times at random on each PostgreSQL (about ten minutes).
 	@$(PYTHON) plugins/console/bootstrap.py --dev
 	KILLS=50 $(DEV)/pytest load/target-postgres/tests/test_kill.py
+
+mutations:  ## Change more than two hundred single cells of raw data; the checks find each (about ten minutes).
+	@$(PYTHON) plugins/console/bootstrap.py --dev
+	MUTATIONS=200 $(DEV)/pytest tests/test_mutations.py
 
 lint:  ## ruff, mypy, sqlfluff, yamllint.
 	@$(PYTHON) plugins/console/bootstrap.py --dev
