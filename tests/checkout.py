@@ -38,6 +38,7 @@ LOGS = (
     "int_chain_days",
     "int_changed_days",
     "model_watermarks",
+    "fct_pipeline_runs",
 )
 
 

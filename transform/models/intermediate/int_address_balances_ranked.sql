@@ -1,36 +1,23 @@
 -- The largest balances of every snapshot. A dump of all addresses has no ranks, so they are counted here for both.
 with
 
-balances as (
-
-    {% for chain in ['bitcoin', 'dogecoin', 'ethereum'] %}
-        select
-            '{{ chain }}' as chain,
-            observed_at,
-            address,
-            balance_base
-        from {{ ref('stg_blockchair__' ~ chain ~ '_addresses') }}
-        {{ "union all" if not loop.last }}
-    {% endfor %}
-
-),
-
 ranked as (
 
     select
         chain,
         observed_at,
+        observed_date,
         address,
         balance_base,
         row_number() over (partition by chain, observed_at order by balance_base desc, address asc) as balance_rank
-    from balances
+    from {{ ref('int_address_balances_unioned') }}
 
 )
 
 select
     chain,
     observed_at,
-    {{ utc_date('observed_at') }} as observed_date,
+    observed_date,
     address,
     balance_base,
     balance_rank

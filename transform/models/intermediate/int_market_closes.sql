@@ -8,12 +8,13 @@ charted as (
         vs_currency,
         close_date,
         stamped_at,
-        close_price,
+        price as close_price,
         market_cap,
         volume_24h,
         is_off_midnight,
         stamps_in_date
     from {{ ref('stg_coingecko__market_chart') }}
+    where granularity = 'daily'
 
 ),
 

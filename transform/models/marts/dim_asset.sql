@@ -21,9 +21,21 @@ snapshot_names as (
     select distinct on (coin_id)
         coin_id,
         upper(symbol) as symbol,
-        coin_name
+        coin_name,
+        max_supply_native
     from {{ ref('stg_coingecko__coins_markets') }}
     order by coin_id asc, observed_at desc, vs_currency asc
+
+),
+
+first_closes as (
+
+    select
+        coin_id,
+        min(close_date) as first_price_date
+    from {{ ref('int_market_closes') }}
+    where vs_currency = 'usd'
+    group by coin_id
 
 ),
 
@@ -92,13 +104,17 @@ assets as (
 )
 
 select
-    asset_key,
-    coingecko_id,
-    symbol,
-    asset_name,
-    chain,
-    base_unit_name,
-    base_unit_decimals,
-    genesis_date,
-    has_chain
+    assets.asset_key,
+    assets.coingecko_id,
+    assets.symbol,
+    assets.asset_name,
+    assets.chain,
+    assets.base_unit_name,
+    assets.base_unit_decimals,
+    assets.genesis_date,
+    assets.has_chain,
+    first_closes.first_price_date,
+    snapshot_names.max_supply_native
 from assets
+left join first_closes on assets.coingecko_id = first_closes.coin_id
+left join snapshot_names on assets.coingecko_id = snapshot_names.coin_id

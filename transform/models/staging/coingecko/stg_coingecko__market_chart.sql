@@ -8,21 +8,22 @@ source as (
 
 -- CoinGecko's daily point is taken at midnight. A few are stamped off midnight, some in place of the 00:00 point and
 -- some beside it: the first stamp of a date counts as its midnight, and the later ones are only counted.
-daily as (
+dated as (
 
     select
         coin_id,
         vs_currency,
+        granularity,
         stamp,
         {{ utc_date('stamp') }} as utc_stamp_date,
         price,
         market_cap,
         total_volume,
+        granularity = 'daily' as is_daily,
         row_number() over (same_date order by stamp) as place_in_date,
         count(*) over same_date as stamps_in_date
     from source
-    where granularity = 'daily'
-    window same_date as (partition by coin_id, vs_currency, {{ utc_date('stamp') }})
+    window same_date as (partition by coin_id, vs_currency, granularity, {{ utc_date('stamp') }})
 
 ),
 
@@ -32,13 +33,14 @@ renamed as (
         -- ids
         coin_id,
         vs_currency,
+        granularity,
 
-        -- times: midnight at the start of a day closes the day before
-        utc_stamp_date - 1 as close_date,
+        -- times: midnight at the start of a day closes the day before; a point within a day closes none
+        case when is_daily then utc_stamp_date - 1 end as close_date,
         stamp as stamped_at,
 
         -- amounts
-        price as close_price,
+        price,
         market_cap,
         total_volume as volume_24h,
 
@@ -46,8 +48,8 @@ renamed as (
         stamp at time zone 'UTC' <> cast(utc_stamp_date as timestamp) as is_off_midnight,
         stamps_in_date
 
-    from daily
-    where place_in_date = 1
+    from dated
+    where not is_daily or place_in_date = 1
 
 )
 
