@@ -38,6 +38,15 @@ epochs as (
 
 ),
 
+-- Bitcoin's difficulty is set every 2,016 blocks, on the other chains at each one; from the first loaded block to the last
+retargets as (
+
+    select generate_series(min(first_block_height) / 2016, max(last_block_height) / 2016) as retarget_number
+    from {{ ref('int_blocks_daily') }}
+    where chain = 'bitcoin'
+
+),
+
 spans as (
 
     select
@@ -52,6 +61,19 @@ spans as (
     from epochs
     window by_height as (partition by chain, epoch_kind order by start_height)
 
+    union all
+
+    select
+        'bitcoin' as chain,
+        'difficulty' as epoch_kind,
+        'difficulty from height ' || retarget_number * 2016 as epoch_name,
+        retarget_number + 1 as epoch_number,
+        retarget_number * 2016 as start_height,
+        retarget_number * 2016 + 2015 as end_height,
+        null as max_subsidy_base,
+        'bitcoin/bitcoin src/kernel/chainparams.cpp' as epoch_source
+    from retargets
+
 ),
 
 -- by the block's key, of which there is an index
@@ -59,7 +81,8 @@ dated_blocks as (
 
     select
         block_key,
-        block_date
+        block_date,
+        difficulty
     from {{ ref('fct_blocks') }}
 
 )
@@ -75,7 +98,8 @@ select
     first_blocks.block_date as start_date,
     last_blocks.block_date as end_date,
     spans.max_subsidy_base,
-    spans.epoch_source
+    spans.epoch_source,
+    case when spans.epoch_kind = 'difficulty' then first_blocks.difficulty end as difficulty
 from spans
 left join dated_blocks as first_blocks on first_blocks.block_key = {{ surrogate_key(['spans.chain', 'spans.start_height']) }}
 left join dated_blocks as last_blocks on last_blocks.block_key = {{ surrogate_key(['spans.chain', 'spans.end_height']) }}
@@ -93,4 +117,5 @@ select
     null as start_date,
     null as end_date,
     null as max_subsidy_base,
-    'unknown' as epoch_source
+    'unknown' as epoch_source,
+    null as difficulty
