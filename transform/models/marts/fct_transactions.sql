@@ -40,6 +40,7 @@ transactions as (
         is_coinbase,
         is_synthetic,
         is_failed,
+        has_witness,
         size_bytes,
         weight_wu,
         input_count,
@@ -111,6 +112,7 @@ select
     {{
         surrogate_key([
             'transactions.transaction_type', 'transactions.is_coinbase', 'transactions.is_synthetic', 'transactions.is_failed',
+            'transactions.has_witness',
         ])
     }} as transaction_flags_key
 from transactions
