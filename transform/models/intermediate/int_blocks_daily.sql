@@ -17,6 +17,7 @@ blocks as (
         gas_limit,
         fee_total_base,
         generation_base,
+        uncle_generation_base,
         reward_base,
         burned_base,
         is_settled,
@@ -48,6 +49,11 @@ select
     cast(sum(output_count) as bigint) as output_count,
     sum(fee_total_base) as fee_total_base,
     sum(generation_base) as generation_base,
+    -- what the blocks issued in all; since the merge Ethereum issues where no block says so
+    case
+        when bool_and(chain <> 'ethereum') then sum(generation_base)
+        when bool_and(coalesce(difficulty > 0, false)) then sum(generation_base + uncle_generation_base - burned_base)
+    end as net_issuance_base,
     sum(reward_base) as reward_base,
     sum(burned_base) as burned_base,
     -- null where one block's is

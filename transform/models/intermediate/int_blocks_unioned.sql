@@ -23,6 +23,7 @@ select
     output_total_base,
     fee_total_base,
     generation_base,
+    cast(null as numeric) as uncle_generation_base,
     reward_base,
     cast(null as numeric) as burned_base,
     coin_days_destroyed,
@@ -70,6 +71,7 @@ select
     output_total_base,
     fee_total_base,
     generation_base,
+    cast(null as numeric) as uncle_generation_base,
     reward_base,
     cast(null as numeric) as burned_base,
     coin_days_destroyed,
@@ -117,6 +119,7 @@ select
     cast(null as numeric) as output_total_base,
     fee_total_base,
     generation_base,
+    uncle_generation_base,
     reward_base,
     -- the dumps have no column for it: what was issued and paid, less what the miner got
     generation_base + fee_total_base - reward_base as burned_base,

@@ -17,6 +17,7 @@ transactions as (
             when is_failed then 0
             else coalesce(internal_value_base, value_base)
         end as transfer_value_base,
+        case when is_failed then 0 else value_base end as sent_value_base,
         -- what a fee is paid for: virtual bytes, bytes or gas
         case chain
             when 'bitcoin' then weight_wu / cast(4 as numeric)
@@ -37,6 +38,7 @@ rated as (
         is_failed,
         fee_base,
         transfer_value_base,
+        sent_value_base,
         charged_size,
         -- In gwei on Ethereum, else in base units. The divisor's scale is the quotient's, which PostgreSQL would else cut to 16 digits.
         round(fee_base / cast(nullif(charged_size, 0) * case when chain = 'ethereum' then 1000000000 else 1 end as numeric(50, 12)), 9)
@@ -55,6 +57,7 @@ ranked as (
         is_failed,
         fee_base,
         transfer_value_base,
+        sent_value_base,
         charged_size,
         fee_rate,
         row_number() over (partition by chain, block_date order by fee_base) as fee_rank,
@@ -95,6 +98,7 @@ select
     {%- for percentile in [10, 25, 50, 75, 90] %}
         min(fee_rate) filter (where size_below >= size_total * {{ percentile }} / 100.0) as fee_rate_weighted_p{{ percentile }},
     {%- endfor %}
-    sum(transfer_value_base) as transfer_value_base
+    sum(transfer_value_base) as transfer_value_base,
+    sum(sent_value_base) as sent_value_base
 from ranked
 group by chain, block_date

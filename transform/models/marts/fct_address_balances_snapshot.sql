@@ -14,6 +14,13 @@ balances as (
 
 ),
 
+addresses as (
+
+    select address_key
+    from {{ ref('dim_address') }}
+
+),
+
 assets as (
 
     select
@@ -39,7 +46,7 @@ select
     {{ surrogate_key(['balances.chain', "balances.observed_at at time zone 'UTC'", 'balances.address']) }} as balance_key,
     coalesce(assets.asset_key, -1) as asset_key,
     {{ date_key('balances.observed_date') }} as date_key,
-    {{ surrogate_key(['balances.chain', 'balances.address']) }} as address_key,
+    coalesce(addresses.address_key, -1) as address_key,
     balances.chain,
     balances.observed_at,
     balances.observed_date,
@@ -50,6 +57,7 @@ select
     case when prices.asset_key is null then 'missing' else 'priced' end as price_status
 from balances
 left join assets on balances.chain = assets.chain
+left join addresses on {{ surrogate_key(['balances.chain', 'balances.address']) }} = addresses.address_key
 left join prices
     on
         assets.asset_key = prices.asset_key

@@ -17,6 +17,7 @@ block_days as (
         generation_base,
         reward_base,
         burned_base,
+        net_issuance_base,
         -- what the miner got of the fees
         fee_total_base - coalesce(burned_base, 0) as kept_fee_base,
         expected_hashes,
@@ -51,7 +52,8 @@ transaction_days as (
         {%- for percentile in [10, 25, 50, 75, 90] %}
             fee_rate_weighted_p{{ percentile }},
         {%- endfor %}
-        transfer_value_base
+        transfer_value_base,
+        sent_value_base
     from {{ ref('int_transactions_daily') }}
 
 ),
@@ -81,12 +83,25 @@ address_days as (
 
 ),
 
+new_address_days as (
+
+    select
+        chain,
+        first_seen_date as block_date,
+        count(*) as new_address_count
+    from {{ ref('dim_address') }}
+    where not is_synthetic and first_seen_date is not null
+    group by chain, first_seen_date
+
+),
+
 supplies as (
 
     select
         chain,
         block_date,
-        supply_base
+        supply_base,
+        supply_source
     from {{ ref('int_supply_daily') }}
 
 ),
@@ -120,30 +135,53 @@ complete_days as (
         block_days.block_date,
         transaction_days.transfer_value_base,
         coalesce(transaction_days.transaction_count, 0) as loaded_transaction_count,
-        coalesce(transaction_days.transaction_count, 0) = block_days.transaction_count as has_all_transactions,
-        coalesce(transfer_days.output_count, 0) = block_days.output_count
-        -- a coinbase counts as an input and has no row
-        and coalesce(transfer_days.input_count, 0) = block_days.input_count - block_days.block_count as has_all_outputs
+        coalesce(coalesce(transaction_days.transaction_count, 0) = block_days.transaction_count, false) as has_all_transactions,
+        coalesce(
+            coalesce(transfer_days.output_count, 0) = block_days.output_count
+            -- a coinbase counts as an input and has no row
+            and coalesce(transfer_days.input_count, 0) = block_days.input_count - block_days.block_count,
+            false
+        ) as has_all_outputs,
+        {{ to_usd('transaction_days.transfer_value_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as transfer_value_usd,
+        {{ to_usd('transfer_days.transfer_value_adj_v1_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }}
+            as transfer_value_adj_v1_usd
     from block_days
     left join transaction_days
         on block_days.chain = transaction_days.chain and block_days.block_date = transaction_days.block_date
     left join transfer_days
         on block_days.chain = transfer_days.chain and block_days.block_date = transfer_days.block_date
+    left join assets on block_days.chain = assets.chain
+    left join prices on assets.asset_key = prices.asset_key and block_days.block_date = prices.close_date
 
 ),
 
+-- sums and means over days are told where every one of these is complete
 year_days as (
 
     select
         chain,
         block_date,
         loaded_transaction_count,
-        coalesce(has_all_transactions, false) as has_all_transactions,
-        coalesce(has_all_outputs, false) as has_all_outputs,
+        has_all_transactions,
+        has_all_outputs,
+        transfer_value_usd,
+        transfer_value_adj_v1_usd,
+        bool_and(has_all_outputs) over chain_days as had_all_outputs,
         case when count(*) filter (where has_all_transactions) over chain_year = 365 then sum(transfer_value_base) over chain_year end
-            as transfer_value_year_base
+            as transfer_value_year_base,
+        case
+            when count(transfer_value_usd) filter (where has_all_transactions) over chain_quarter = 90
+                then avg(transfer_value_usd) over chain_quarter
+        end as transfer_value_90d_mean_usd,
+        case
+            when count(transfer_value_adj_v1_usd) filter (where has_all_outputs) over chain_quarter = 90
+                then avg(transfer_value_adj_v1_usd) over chain_quarter
+        end as transfer_value_adj_v1_90d_mean_usd
     from complete_days
-    window chain_year as (partition by chain order by block_date range between interval '364 days' preceding and current row)
+    window
+        chain_days as (partition by chain order by block_date),
+        chain_quarter as (partition by chain order by block_date range between interval '89 days' preceding and current row),
+        chain_year as (partition by chain order by block_date range between interval '364 days' preceding and current row)
 
 )
 
@@ -203,22 +241,39 @@ select
 
     -- what was moved, and by how many
     transaction_days.transfer_value_base,
-    {{ to_usd('transaction_days.transfer_value_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as transfer_value_usd,
+    year_days.transfer_value_usd,
     transfer_days.transfer_value_adj_v1_base,
-    {{ to_usd('transfer_days.transfer_value_adj_v1_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }}
-        as transfer_value_adj_v1_usd,
+    year_days.transfer_value_adj_v1_usd,
     address_days.active_address_count,
     address_days.paying_address_count,
     address_days.paid_address_count,
     not year_days.has_all_outputs as is_address_count_partial,
+    coalesce(new_address_days.new_address_count, 0) as new_address_count,
+    -- a supply is generated where all blocks are there, and never on Ethereum
+    not year_days.had_all_outputs or coalesce(supplies.supply_source, 'unknown') <> 'generation' as is_new_address_count_partial,
     case
-        when year_days.has_all_transactions
-            then round(
-                prices.market_cap_usd
-                / nullif({{ to_usd('transaction_days.transfer_value_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }}, 0), 8
-            )
+        when year_days.has_all_transactions then round(prices.market_cap_usd / nullif(year_days.transfer_value_usd, 0), 8)
     end as nvt,
     round(year_days.transfer_value_year_base / nullif(supplies.supply_base, 0), 8) as velocity_1y,
+
+    case
+        when year_days.has_all_outputs then round(prices.market_cap_usd / nullif(year_days.transfer_value_adj_v1_usd, 0), 8)
+    end as nvt_adj_v1,
+    round(prices.market_cap_usd / nullif(year_days.transfer_value_90d_mean_usd, 0), 8) as nvt_90d_mean,
+    round(prices.market_cap_usd / nullif(year_days.transfer_value_adj_v1_90d_mean_usd, 0), 8) as nvt_adj_v1_90d_mean,
+    case
+        when year_days.has_all_transactions then round(year_days.transfer_value_usd / nullif(prices.volume_24h_usd, 0), 8)
+    end as transfer_to_market_volume,
+    round(prices.volume_24h_usd / nullif(prices.market_cap_usd, 0), 8) as market_turnover,
+    case
+        when block_days.chain = 'ethereum'
+            then round(
+                (transaction_days.transfer_value_base - transaction_days.sent_value_base)
+                / nullif(transaction_days.transfer_value_base, 0), 8
+            )
+    end as internal_value_share,
+    block_days.net_issuance_base,
+    {{ to_usd('block_days.net_issuance_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as net_issuance_usd,
 
     -- the chain's capacity and security
     round(block_days.expected_hashes / cast(86400 as numeric(30, 12)), 8) as hash_rate,
@@ -244,5 +299,6 @@ left join assets on block_days.chain = assets.chain
 left join transaction_days on block_days.chain = transaction_days.chain and block_days.block_date = transaction_days.block_date
 left join transfer_days on block_days.chain = transfer_days.chain and block_days.block_date = transfer_days.block_date
 left join address_days on block_days.chain = address_days.chain and block_days.block_date = address_days.block_date
+left join new_address_days on block_days.chain = new_address_days.chain and block_days.block_date = new_address_days.block_date
 left join supplies on block_days.chain = supplies.chain and block_days.block_date = supplies.block_date
 left join prices on assets.asset_key = prices.asset_key and block_days.block_date = prices.close_date

@@ -27,18 +27,29 @@ block_days as (
 
 ),
 
+age_bands as (
+
+    select
+        age_band,
+        max_days
+    from {{ ref('age_bands') }}
+
+),
+
 live_days as (
 
     select
-        chain,
-        block_date,
-        sum(live_base) as live_base,
-        sum(priced_base) as priced_base,
-        sum(realised_value_usd) as realised_value_usd,
-        sum(in_profit_base) as in_profit_base,
-        sum(calendar_coin_days_base) as calendar_coin_days_base
-    from {{ ref('int_supply_age_daily') }}
-    group by chain, block_date
+        ages.chain,
+        ages.block_date,
+        sum(ages.live_base) as live_base,
+        coalesce(sum(ages.live_base) filter (where age_bands.max_days < 365), 0) as active_1y_base,
+        sum(ages.priced_base) as priced_base,
+        sum(ages.realised_value_usd) as realised_value_usd,
+        sum(ages.in_profit_base) as in_profit_base,
+        sum(ages.calendar_coin_days_base) as calendar_coin_days_base
+    from {{ ref('int_supply_age_daily') }} as ages
+    left join age_bands on ages.age_band = age_bands.age_band
+    group by ages.chain, ages.block_date
 
 ),
 
@@ -99,6 +110,7 @@ joined as (
         prices.close_price_usd,
         prices.market_cap_usd as coingecko_market_cap_usd,
         live_days.live_base,
+        live_days.active_1y_base,
         live_days.priced_base,
         live_days.realised_value_usd,
         live_days.in_profit_base,
@@ -143,6 +155,7 @@ followed as (
         close_price_usd,
         coingecko_market_cap_usd,
         live_base,
+        active_1y_base,
         priced_base,
         realised_value_usd,
         in_profit_base,
@@ -184,6 +197,8 @@ select
     supply_source,
     known_supply_base,
     live_base as counted_supply_base,
+    active_1y_base as active_supply_1y_base,
+    round(active_1y_base / nullif(live_base, 0), 8) as active_supply_1y_share,
     coverage_ratio,
     is_partial,
     round(priced_base / nullif(live_base, 0), 8) as priced_ratio,
@@ -217,6 +232,7 @@ select
     end as liveliness,
     issuance_usd,
     thermo_cap_usd,
+    round(realised_cap_usd / nullif(thermo_cap_usd, 0), 8) as rctc,
     round(issuance_usd / nullif(mean_issuance_usd, 0), 8) as puell_multiple,
     coalesce(is_settled, false) as is_final
 from followed
