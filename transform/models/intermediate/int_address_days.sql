@@ -48,16 +48,17 @@ ethereum_transactions as (
 
 ),
 
-ethereum_calls as (
+calls as (
 
     select
+        chain,
         block_date,
         call_type in ('create', 'create2') as is_creation,
         sender_address,
         recipient_address,
-        coalesce(is_transferred, false) as is_transferred
-    from {{ ref('stg_blockchair__ethereum_calls') }}
-    where {{ in_changed_days('block_time', chain='ethereum') }}
+        is_transferred
+    from {{ ref('int_calls_unioned') }}
+    where {{ in_changed_days('block_time') }}
 
 ),
 
@@ -106,19 +107,19 @@ occurrences as (
     -- Calls are opted into, and so count for no part: else the counts of a day would depend on whether they are loaded.
     -- A creation is one whose value, be it 0, was transferred.
     select
-        'ethereum' as chain,
-        ethereum_calls.block_date,
+        calls.chain,
+        calls.block_date,
         parties.address,
         null as script_type,
         false as has_paid,
         false as was_paid,
         parties.was_created
-    from ethereum_calls
+    from calls
     cross join
         lateral (
             values
-            (ethereum_calls.sender_address, false),
-            (ethereum_calls.recipient_address, ethereum_calls.is_creation and ethereum_calls.is_transferred)
+            (calls.sender_address, false),
+            (calls.recipient_address, calls.is_creation and calls.is_transferred)
         ) as parties (address, was_created)
     where parties.address is not null
 

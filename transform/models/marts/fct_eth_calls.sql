@@ -24,10 +24,9 @@ with
 calls as (
 
     select
-        'ethereum' as chain,
+        chain,
         block_height,
-        -- a synthetic row has no hash; its place in the dump is the only thing that tells it from the next
-        coalesce(transaction_hash, _unit || '#' || _line) as transaction_reference,
+        transaction_reference,
         transaction_hash,
         call_index,
         call_depth,
@@ -38,12 +37,12 @@ calls as (
         recipient_address,
         child_call_count,
         value_base,
-        coalesce(is_failed, false) as is_failed,
+        is_failed,
         fail_reason,
-        coalesce(is_transferred, false) as is_transferred,
+        is_transferred,
         is_synthetic
-    from {{ ref('stg_blockchair__ethereum_calls') }}
-    where {{ in_changed_days('block_time', chain='ethereum') }}
+    from {{ ref('int_calls_unioned') }}
+    where {{ in_changed_days('block_time') }}
 
 ),
 

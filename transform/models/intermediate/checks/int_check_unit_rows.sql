@@ -7,7 +7,7 @@
         indexes=[{'columns': ['block_date']}],
     )
 }}
-{% set tables = ['blocks', 'transactions', 'outputs', 'inputs'] %}
+{% set tables = ['blocks', 'transactions', 'outputs', 'inputs', 'calls'] %}
 with
 
 loads as (
@@ -25,7 +25,7 @@ loads as (
     where
         ledger.unit is not null
         and split_part(ledger.table_name, '_', 1) in ('bitcoin', 'dogecoin', 'ethereum')
-        and split_part(ledger.table_name, '_', 2) in ('blocks', 'transactions', 'outputs', 'inputs')
+        and split_part(ledger.table_name, '_', 2) in ('{{ tables | join("', '") }}')
         and split_part(ledger.table_name, '_', 3) = ''
 
 ),

@@ -6,6 +6,7 @@
     'int_check_block_amounts',
     'int_check_block_transactions',
     'int_check_transaction_parts',
+    'int_check_transaction_calls',
     'int_check_unit_rows',
     'int_check_outpoints',
 ] %}
