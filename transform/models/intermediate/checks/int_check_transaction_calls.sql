@@ -83,11 +83,13 @@ blocks as (
         sum(transaction_rows) as transaction_rows,
         sum(found_calls) as found_calls,
         count(*) filter (where transaction_rows = 0) as stray_count,
-        min('calls of ' || transaction_hash || ': expected one transaction of this hash, found none')
-        filter (where transaction_rows = 0) as stray,
+        min(
+            'calls of ' || transaction_hash || ': expected one transaction of this hash, found none'
+        ) filter (where transaction_rows = 0) as stray,
         count(*) filter (where transaction_rows > 0 and outcome like 'failed%') as failed_count,
-        min('calls of ' || transaction_hash || ': ' || {{ check_reason('outcome') }})
-        filter (where transaction_rows > 0 and outcome like 'failed%') as failure,
+        min(
+            'calls of ' || transaction_hash || ': ' || {{ check_reason('outcome') }}
+        ) filter (where transaction_rows > 0 and outcome like 'failed%') as failure,
         min({{ check_reason('outcome') }}) filter (where outcome like 'unverifiable%') as obstacle
     from compared
     group by chain, block_height, block_date
