@@ -15,7 +15,7 @@ START = date(2025, 1, 1)
 DUMP_TABLES = {
     "bitcoin": ("blocks", "transactions", "outputs", "inputs"),
     "dogecoin": ("blocks", "transactions", "outputs", "inputs"),
-    "ethereum": ("blocks", "transactions"),
+    "ethereum": ("blocks", "transactions", "calls"),
 }
 ALL_DUMP_TABLES = [(chain, table) for chain, tables in DUMP_TABLES.items() for table in tables]
 
@@ -50,7 +50,8 @@ def test_the_summary_answers_what_a_person_asks(first: str) -> None:
 @pytest.mark.usefixtures("first")
 @pytest.mark.parametrize(("chain", "table"), ALL_DUMP_TABLES)
 def test_raw_holds_exactly_the_rows_of_the_source(checkout: Checkout, chain: str, table: str) -> None:
-    key = {"blocks": "hash", "transactions": "hash", "outputs": "script_hex", "inputs": "spending_signature_hex"}[table]
+    keys = {"blocks": "hash", "transactions": "hash", "outputs": "script_hex", "inputs": "spending_signature_hex"}
+    key = keys.get(table, "input_hex")
     expected = sorted(
         (f"{day:%Y-%m-%d}", number, row[key])
         for day in (START + timedelta(days=offset) for offset in range(DAYS))
