@@ -17,6 +17,7 @@ pin tap-blockchair extract/tap-blockchair/pyproject.toml "$@"
 pin tap-coingecko extract/tap-coingecko/pyproject.toml "$@"
 pin target-postgres load/target-postgres/pyproject.toml "$@"
 pin dbt-postgres requirements/dbt-postgres.in "$@"
+pin metricflow --constraint requirements/dbt-postgres.txt requirements/metricflow.in "$@"
 pin singer-tools requirements/singer-tools.in "$@"
 pin singer-tools-build requirements/singer-tools-build.in "$@"
 for one in stock pipelinewise dlt; do
