@@ -1,0 +1,233 @@
+"""What the warehouse says of itself: MetricFlow answers what the marts say, and the docs site shows all of it."""
+
+import csv
+import json
+import re
+import socket
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checkout import Checkout
+
+# Over the end of a month, so that a month is some days and not all.
+WORLD = {
+    "SIMULATOR_START": "2025-01-29",
+    "SIMULATOR_DAYS": "5",
+    "SIMULATOR_BLOCKS_PER_DAY": "12",
+    "SIMULATOR_TRANSACTIONS_PER_BLOCK": "3",
+}
+NETWORK, VALUATION, MARKET, MINERS = (
+    f"fct_{name}_daily" for name in ("network", "valuation", "market_prices", "miner")
+)
+DAYS = {NETWORK: "block_date", VALUATION: "block_date", MARKET: "close_date", MINERS: "block_date"}
+SUM, LAST = "sum({})", "(array_agg({} order by {} desc))[1]"
+FIRST, MEAN = "(array_agg({} order by {}))[1]", "sum({0}) / count({0})"
+# Metrics with a column of their own: the mart, the column, what several days are.
+COLUMNS = {
+    "blocks": (NETWORK, "block_count", SUM),
+    "transactions": (NETWORK, "transaction_count", SUM),
+    "transfer_value_base": (NETWORK, "transfer_value_base", SUM),
+    "transfer_value_usd": (NETWORK, "transfer_value_usd", SUM),
+    "fees_base": (NETWORK, "fee_total_base", SUM),
+    "fees_usd": (NETWORK, "fee_total_usd", SUM),
+    "issuance_base": (NETWORK, "generation_base", SUM),
+    "issuance_usd": (NETWORK, "generation_usd", SUM),
+    "burn_base": (NETWORK, "burned_base", SUM),
+    "burn_usd": (NETWORK, "burned_usd", SUM),
+    "miner_revenue_base": (NETWORK, "reward_base", SUM),
+    "miner_revenue_usd": (NETWORK, "reward_usd", SUM),
+    "active_addresses": (NETWORK, "active_address_count", MEAN),
+    "hash_rate": (NETWORK, "hash_rate", MEAN),
+    "supply_base": (VALUATION, "supply_base", LAST),
+    "market_cap_usd": (VALUATION, "market_cap_usd", LAST),
+    "realised_cap_usd": (VALUATION, "realised_cap_usd", LAST),
+    "mvrv": (VALUATION, "mvrv", LAST),
+    "nupl": (VALUATION, "nupl", LAST),
+    "spent_value_usd": (VALUATION, "spent_value_usd", SUM),
+    "spent_cost_usd": (VALUATION, "spent_cost_usd", SUM),
+    "realised_profit_usd": (VALUATION, "realised_profit_usd", SUM),
+    "realised_loss_usd": (VALUATION, "realised_loss_usd", SUM),
+    "coin_days_destroyed": (VALUATION, "coin_days_destroyed", SUM),
+    "open_price_usd": (MARKET, "open_price_usd", FIRST),
+    "close_price_usd": (MARKET, "close_price_usd", LAST),
+    "coingecko_market_cap_usd": (MARKET, "market_cap_usd", LAST),
+    "market_volume_usd": (MARKET, "volume_24h_usd", SUM),
+    "mined_blocks": (MINERS, "block_count", SUM),
+    "mined_revenue_base": (MINERS, "reward_base", SUM),
+    "mined_revenue_usd": (MINERS, "reward_usd", SUM),
+}
+CLOSED, OPENED = LAST.format("close_price_usd", "close_date"), FIRST.format("open_price_usd", "close_date")
+# Others: the mart, the column of a day or what it is made of, what several days are made of.
+FORMULAS = {
+    "chain_days": (NETWORK, "count(*)", "count(*)"),
+    "priced_chain_days": (NETWORK, "count(*) filter (where price_status = 'priced')", None),
+    "market_days": (MARKET, "count(*)", "count(*)"),
+    "fee_share_of_revenue": (
+        NETWORK,
+        "max(fee_revenue_share)",
+        "round((sum(fee_total_base) - coalesce(sum(burned_base), 0)) / sum(reward_base), 8)",
+    ),
+    "sopr": (VALUATION, "max(sopr)", "round(sum(spent_value_usd) / sum(spent_cost_usd), 8)"),
+    "return_ratio": (
+        MARKET,
+        "max(return_ratio)",
+        f"round({CLOSED} / {OPENED} - 1, 18)",
+    ),
+}
+METRICS = (*COLUMNS, *FORMULAS)
+# The sum of the assets' is of no unit, or of no meaning.
+OF_ONE_ASSET = {name for name in METRICS if name.endswith("_base") or (name in COLUMNS and COLUMNS[name][2] != SUM)} | {
+    "coin_days_destroyed",
+    "fee_share_of_revenue",
+    "return_ratio",
+}
+
+Answers = dict[tuple[str, ...], dict[str, Decimal | None]]
+
+
+@pytest.fixture(scope="module")
+def filled(checkout: Checkout) -> Checkout:
+    """A filled warehouse, and the program that answers."""
+    checkout.make("run", **WORLD)
+    assert not (checkout.root / ".meltano/utilities/metricflow").exists()
+    checkout.run("meltano", "install", "utility", "metricflow")
+    return checkout
+
+
+@pytest.fixture(scope="module")
+def defined(filled: Checkout) -> dict[str, dict[str, Any]]:
+    """The metrics that people ask for, as dbt knows them; helpers, which they are made of, left out."""
+    manifest = json.loads((filled.root / "transform/target/manifest.json").read_text())
+    return {told["name"]: told for told in manifest["metrics"].values() if not told["config"]["meta"].get("helper")}
+
+
+def mf(checkout: Checkout, *arguments: str, **extra: str) -> str:
+    return checkout.run("meltano", "invoke", "metricflow", *arguments, **extra).stdout
+
+
+def written(checkout: Checkout, metrics: tuple[str, ...], *groups: str) -> str:
+    """The SQL that MetricFlow writes for a question."""
+    groups_by = ("--group-by", ",".join(groups)) if groups else ()
+    return mf(checkout, "query", "--quiet", "--explain", "--metrics", ",".join(metrics), *groups_by)
+
+
+def answers(rows: list[tuple[Any, ...]], metrics: tuple[str, ...]) -> Answers:
+    """Rows as groups with their metrics; what a metric does not know of a group is null."""
+    keys = len(rows[0]) - len(metrics)
+    return {tuple(str(key)[:10] for key in row[:keys]): dict(zip(metrics, row[keys:], strict=True)) for row in rows}
+
+
+def expected(checkout: Checkout, grain: str) -> Answers:
+    """The same from the marts, each by itself."""
+    found: Answers = {}
+    for mart, day in DAYS.items():
+        asked = {name: how.format(column, day) for name, (of, column, how) in COLUMNS.items() if of == mart}
+        for name, (of, of_day, of_days) in FORMULAS.items():
+            if of == mart:
+                asked[name] = of_day if grain == "day" or of_days is None else of_days
+        if grain == "day" and mart != MINERS:
+            asked |= {name: f"max({column})" for name, (of, column, _) in COLUMNS.items() if of == mart}
+        query = (
+            f"select date_trunc('{grain}', {day}) as period, symbol, {', '.join(asked.values())}"  # noqa: S608
+            f" from analytics.{mart} join analytics.dim_asset using (asset_key) group by period, symbol"
+        )
+        for group, values in answers(checkout.sql(query), tuple(asked)).items():
+            found.setdefault(group, dict.fromkeys(METRICS)).update(values)
+    return found
+
+
+def test_every_metric_is_compared(defined: dict[str, dict[str, Any]]) -> None:
+    assert set(METRICS) == set(defined)
+
+
+def test_every_metric_says_what_it_is(defined: dict[str, dict[str, Any]]) -> None:
+    for name, told in defined.items():
+        assert told["label"], name
+        assert re.search("[Ee]xact|[Pp]artial", told["description"]), name
+    assert {name for name, told in defined.items() if "one asset" in told["description"]} == OF_ONE_ASSET
+
+
+def test_the_definitions_are_valid_in_the_warehouse(filled: Checkout) -> None:
+    said = mf(filled, "validate-configs")
+    assert said.count("ERRORS: 0, FUTURE_ERRORS: 0, WARNINGS: 0") == 6, said
+
+
+@pytest.mark.parametrize("grain", ["day", "month"])
+def test_the_sql_that_is_written_gives_the_mart_to_the_last_digit(filled: Checkout, grain: str) -> None:
+    query = written(filled, METRICS, f"metric_time__{grain}", "asset__symbol")
+    assert "double precision" not in query.lower()
+    found, mart = answers(filled.sql(query), METRICS), expected(filled, grain)
+    assert found == mart
+    for name in METRICS:
+        assert any(values[name] is not None for values in mart.values()), f"{name} is never known"
+
+
+def test_what_is_shown_is_the_mart_as_a_float(filled: Checkout, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        proxy = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        groups = ("--group-by", "metric_time,asset__symbol", "--csv", str(tmp_path / "found.csv"))
+        mf(filled, "query", "--metrics", ",".join(METRICS), *groups, HTTPS_PROXY=proxy, https_proxy=proxy)
+        with pytest.raises(BlockingIOError):  # mf's question for updates did not leave the machine
+            listener.accept()
+    with (tmp_path / "found.csv").open() as lines:
+        found = [[float(cell) if cell else None for cell in row[2:]] for row in sorted(csv.reader(lines))[:-1]]
+    mart = [
+        [None if values[name] is None else float(values[name]) for name in METRICS]  # type: ignore[arg-type]
+        for _, values in sorted(expected(filled, "day").items())
+    ]
+    assert found == mart
+
+
+def test_units_of_different_chains_are_never_added(filled: Checkout) -> None:
+    (total,) = answers(filled.sql(written(filled, METRICS)), METRICS).values()
+    assert {name for name, value in total.items() if value is None} == OF_ONE_ASSET
+    asked = "select sum(fee_total_usd), sum(transaction_count) from analytics.fct_network_daily"
+    assert filled.sql(asked) == [(total["fees_usd"], total["transactions"])]
+
+
+def test_miners(filled: Checkout) -> None:
+    metrics = ("mined_blocks", "mined_revenue_base")
+    query = written(filled, metrics, "asset__symbol", "miner__name")
+    asked = (
+        "select symbol, miner, sum(block_count), sum(reward_base) from analytics.fct_miner_daily"
+        " join analytics.dim_asset using (asset_key) group by 1, 2"
+    )
+    assert sorted(filled.sql(query)) == sorted(filled.sql(asked))
+
+
+@pytest.fixture(scope="module")
+def site(filled: Checkout) -> Iterator[Path]:
+    """The documentation site."""
+    filled.run("meltano", "run", "dbt-postgres:docs-generate")
+    return filled.root / "transform/target"
+
+
+def test_the_site_shows_every_public_model_with_its_columns(filled: Checkout, site: Path) -> None:
+    assert (site / "index.html").is_file()
+    manifest, catalog = (json.loads((site / f"{name}.json").read_text()) for name in ("manifest", "catalog"))
+    public = {name: node for name, node in manifest["nodes"].items() if node.get("access") == "public"}
+    assert len(public) > 20
+    shown = (
+        "select table_name, column_name from information_schema.columns where table_schema = 'analytics'"
+        " order by ordinal_position"
+    )
+    columns: dict[str, list[object]] = {}
+    for table, column in filled.sql(shown):
+        columns.setdefault(str(table), []).append(column)
+    for name, node in public.items():
+        found = catalog["nodes"][name]["columns"]
+        assert list(found) == columns[node["name"]]
+        assert all(column["type"] for column in found.values())
+        assert all(column["comment"] for column in found.values()), name
+
+
+def test_the_site_is_one_file_that_needs_no_server(site: Path) -> None:
+    page = (site / "static_index.html").read_text()
+    assert "Bitcoin, Ethereum and Dogecoin from Blockchair" in page
+    assert "fct_network_daily" in page
+    assert "Net unrealised profit and loss".lower() in page.lower()
