@@ -110,9 +110,10 @@ def mf(checkout: Checkout, *arguments: str, **extra: str) -> str:
 
 
 def written(checkout: Checkout, metrics: tuple[str, ...], *groups: str) -> str:
-    """The SQL that MetricFlow writes for a question."""
+    """The SQL that MetricFlow writes for a question, its columns in the question's order."""
     groups_by = ("--group-by", ",".join(groups)) if groups else ()
-    return mf(checkout, "query", "--quiet", "--explain", "--metrics", ",".join(metrics), *groups_by)
+    sql = mf(checkout, "query", "--quiet", "--explain", "--metrics", ",".join(metrics), *groups_by)
+    return f"select {', '.join((*groups, *metrics))} from ({sql}) as answered"  # noqa: S608
 
 
 def answers(rows: list[tuple[Any, ...]], metrics: tuple[str, ...]) -> Answers:
@@ -175,7 +176,8 @@ def test_what_is_shown_is_the_mart_as_a_float(filled: Checkout, tmp_path: Path) 
         with pytest.raises(BlockingIOError):  # mf's question for updates did not leave the machine
             listener.accept()
     with (tmp_path / "found.csv").open() as lines:
-        found = [[float(cell) if cell else None for cell in row[2:]] for row in sorted(csv.reader(lines))[:-1]]
+        rows = sorted(csv.DictReader(lines), key=lambda row: (row["metric_time__day"], row["asset__symbol"]))
+    found = [[float(row[name]) if row[name] else None for name in METRICS] for row in rows]
     mart = [
         [None if values[name] is None else float(values[name]) for name in METRICS]  # type: ignore[arg-type]
         for _, values in sorted(expected(filled, "day").items())
