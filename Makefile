@@ -6,7 +6,7 @@ DEV := .venv-dev/bin
 OTHER_PYTHONS := $(shell ls -d $(HOME)/.pyenv/versions/3.1[23]*/bin 2>/dev/null | tr '\n' ':')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test kills mutations lint bench bench-run bench-tap doctor env stop clean pins
+.PHONY: help run test kills mutations lint bench bench-run bench-tap bench-marts doctor env stop clean pins
 
 help:  ## Show this list.
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10

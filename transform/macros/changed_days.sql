@@ -203,7 +203,7 @@
 
 {# As a post-hook, in the transaction of a model that follows int_changed_days: that it has taken in what it read. #}
 {% macro record_watermark() %}
-    {%- if execute and model.config.get('incremental_strategy') == 'changed_days' -%}
+    {%- if execute and model.config.get('incremental_strategy') in ['changed_days', 'changed_keys'] -%}
     {%- set noted = noted_changes() -%}
     {{ write_watermark(this.identifier, noted.up_to, whole=(noted.days == 'true')) }}
     {%- endif -%}

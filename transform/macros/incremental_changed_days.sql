@@ -14,4 +14,8 @@
     delete from {{ target }} where {{ noted_changes().days }};
     insert into {{ target }} ({{ columns }})
     select {{ columns }} from {{ arg_dict['temp_relation'] }}
+    {#- rows of a day side by side, however the model came by them: an index by day then leads to few pages -#}
+    {%- if config.get('meta', {}).get('partition_by') %}
+    order by chain, block_date, block_height
+    {%- endif %}
 {% endmacro %}

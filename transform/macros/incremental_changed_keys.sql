@@ -8,28 +8,23 @@
     {%- set target = arg_dict['target_relation'] -%}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
     {%- set key = config.get('unique_key') -%}
+    -- of two runs at once the second waits, and then deletes what the first has inserted
+    lock table {{ target }} in share row exclusive mode;
     delete from {{ target }}
-    where {{ names_changed_days() }} or {{ key }} in (select {{ key }} from {{ arg_dict['temp_relation'] }});
+    where {{ names_changed_days(noted_changes().days) }} or {{ key }} in (select {{ key }} from {{ arg_dict['temp_relation'] }});
     insert into {{ target }} ({{ columns }})
     select {{ columns }} from {{ arg_dict['temp_relation'] }}
 {% endmacro %}
 
 
-{# The condition that a row of such a table names a day that has to be rebuilt. #}
-{% macro names_changed_days() -%}
+{#
+  The condition that a row of such a table names a day that has to be rebuilt; `noted` is the condition on block_date that
+  the model's SQL has noted, where it has been written already.
+#}
+{% macro names_changed_days(noted=none) -%}
     {%- set conditions = [] -%}
     {%- for column in config.get('meta', {}).get('day_columns', []) -%}
-        {%- do conditions.append(in_changed_days(column)) -%}
+        {%- do conditions.append(noted | replace('block_date', column) if noted else in_changed_days(column)) -%}
     {%- endfor -%}
     ({{ conditions | join(" or ") or "true" }})
 {%- endmacro %}
-
-
-{# As such a model's own post-hook: that it has taken in all there is. The project's own leaves these models out. #}
-{% macro record_keys_watermark() %}
-    {%- if execute -%}
-    insert into {{ watermarks() }} (model_name, change_id, applied_at)
-    select '{{ this.identifier }}', coalesce(max(change_id), 0), now() from {{ ref('int_changed_days') }}
-    on conflict (model_name) do update set change_id = excluded.change_id, applied_at = excluded.applied_at
-    {%- endif -%}
-{% endmacro %}

@@ -9,7 +9,6 @@
         unique_key='address_key',
         on_schema_change='append_new_columns',
         meta={'day_columns': ['first_seen_date', 'last_seen_date', 'contract_created_date']},
-        post_hook="{{ record_keys_watermark() }}",
         indexes=[
             {'columns': ['chain', 'first_seen_date']},
             {'columns': ['chain', 'last_seen_date']},
@@ -18,7 +17,9 @@
     )
 }}
 -- depends_on: {{ ref('int_integrity_failures') }}
-{% set everything = changes().everything %}
+{% set changed = changes() %}
+{% set everything = changed.everything %}
+{{ changed.note }}
 with
 
 {% if not everything %}
