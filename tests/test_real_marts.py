@@ -452,6 +452,10 @@ def test_the_network_day(loaded: Checkout) -> None:
         "paying_address_count": 0,
         "paid_address_count": 14,
         "is_address_count_partial": False,
+        # each of the 14 was paid for the first time that the warehouse knows of, whose log begins after block 0
+        "new_address_count": 14,
+        "is_new_address_count_partial": True,
+        "net_issuance_base": 14 * COINS_50,
         # 14 blocks of 2^256 / (0xffff * 2^208 + 1) = 4295032833 expected hashes, over 86400 seconds
         "hash_rate": Decimal("695954.39423611"),
         "mean_difficulty": 1,
@@ -477,6 +481,8 @@ def test_valuation_of_four_days(loaded: Checkout) -> None:
                 "supply_source": "unknown",
                 "known_supply_base": known,
                 "counted_supply_base": known,
+                "active_supply_1y_base": known,
+                "active_supply_1y_share": 1,
                 "is_partial": True,
                 "priced_ratio": 0,
                 "spent_output_count": 0,
