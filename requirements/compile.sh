@@ -18,6 +18,7 @@ pin tap-coingecko extract/tap-coingecko/pyproject.toml "$@"
 pin target-postgres load/target-postgres/pyproject.toml "$@"
 pin dbt-postgres requirements/dbt-postgres.in "$@"
 pin metricflow --constraint requirements/dbt-postgres.txt requirements/metricflow.in "$@"
+pin airflow orchestrate/airflow-ext/pyproject.toml "$@"
 pin singer-tools requirements/singer-tools.in "$@"
 pin singer-tools-build requirements/singer-tools-build.in "$@"
 for one in stock pipelinewise dlt; do
@@ -25,7 +26,7 @@ for one in stock pipelinewise dlt; do
 done
 groups=
 packages=
-for package in extract/*/pyproject.toml load/*/pyproject.toml plugins/*/pyproject.toml; do
+for package in extract/*/pyproject.toml load/*/pyproject.toml orchestrate/*/pyproject.toml plugins/*/pyproject.toml; do
   packages="$packages $package"
   groups="$groups --group $package:test"
 done

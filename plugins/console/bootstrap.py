@@ -27,6 +27,7 @@ ENVIRONMENTS = {
             "extract/tap-blockchair",
             "extract/tap-coingecko",
             "load/target-postgres",
+            "orchestrate/airflow-ext",
             "plugins/console",
             "plugins/simulator",
             "plugins/warehouse",

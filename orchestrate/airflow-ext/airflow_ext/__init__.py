@@ -1,0 +1,1 @@
+"""Airflow 3 as a Meltano utility."""
