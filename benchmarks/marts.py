@@ -36,13 +36,23 @@ class Size:
     days: int
     rows: int
     full: float
-    nothing: float
-    day: float
+    nothing: list[float]
+    day: list[float]
+
+    @property
+    def more(self) -> float:
+        """What a day more costs beyond a build with nothing new: medians, so below 0 where noise is larger than it."""
+        return median(self.day) - median(self.nothing)
+
+    @property
+    def noise(self) -> float:
+        """How far apart equal builds were."""
+        return max(max(runs) - min(runs) for runs in (self.nothing, self.day))
 
     @property
     def share(self) -> float:
-        """What a day more costs against a full build, what a build costs anyway taken from both."""
-        return (self.day - self.nothing) / (self.full - self.nothing)
+        """The same against a full build, what a build costs anyway taken from both."""
+        return self.more / (self.full - median(self.nothing))
 
 
 class Project:
@@ -84,12 +94,13 @@ class Project:
     def measure(self, days: int, repeat: int) -> Size:
         """Measure full, nothing and one day more; the world has so many days and is loaded."""
         rows, full = self.rows(), self.run(*FULL)
-        nothing, day = [], []
+        nothing: list[float] = []
+        day: list[float] = []
         for _ in range(repeat):
             nothing.append(self.run(*BUILD))
             self.advance(1)
             day.append(self.run(*BUILD))
-        return Size(days, rows, full, median(nothing), median(day))
+        return Size(days, rows, full, nothing, day)
 
     def advance(self, days: int) -> None:
         """Let simulated days pass and load them."""
@@ -107,6 +118,8 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--keep", action="store_true", help="leave the folder and its servers for other questions")
     asked = parser.parse_args()
+    if asked.folder:
+        asked.folder.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="crypto-elt-", dir=asked.folder))
     world = {
         "SIMULATOR_START": "2025-01-01",
@@ -127,13 +140,15 @@ def main() -> None:
         else:
             project.remove(folder)
     print(f"\ndbt build, {os.cpu_count()} cores, Python {sys.version.split()[0]}")
-    print("  days   raw rows      full   nothing new   one day more   (day - nothing) / (full - nothing)")
+    print("  days   raw rows      full   nothing new   one day more   (day - nothing) / (full - nothing)   noise")
     for size in sizes:
-        seconds = f"{size.full:8.1f} s {size.nothing:11.1f} s {size.day:12.1f} s"
-        print(f"  {size.days:4} {size.rows:10,} {seconds} {size.share:20.3f}")
+        seconds = f"{size.full:8.1f} s {median(size.nothing):11.1f} s {median(size.day):12.1f} s"
+        print(f"  {size.days:4} {size.rows:10,} {seconds} {size.share:20.3f} {size.noise:21.1f} s")
     small, large = sizes
-    ratio = (large.day - large.nothing) / (small.day - small.nothing)
-    print(f"  one day more at {large.days} days against {small.days}: {ratio:.2f}")
+    if min(small.more, large.more) > max(small.noise, large.noise):
+        print(f"  one day more at {large.days} days against {small.days}: {large.more / small.more:.2f}")
+    else:
+        print("  one day more costs less than equal builds differ by: no ratio between the two sizes can be told")
 
 
 if __name__ == "__main__":
