@@ -66,9 +66,17 @@ def use_suitable_interpreter():
     )
 
 
+def leave_own_environment():
+    """Carry on under the interpreter that an environment of this project was made from: it may be deleted here."""
+    inside = os.path.abspath(sys.prefix).startswith(ROOT + os.sep)
+    base = getattr(sys, "_base_executable", None)
+    if inside and base and os.path.abspath(base) != os.path.abspath(sys.executable):
+        os.execv(base, [base] + sys.argv)
+
+
 def fingerprint(requirements, packages):
     """Hash what an environment is made from, so that an unchanged one is left alone."""
-    digest = hashlib.sha256(repr((sys.version_info[:3], sys.executable, ROOT)).encode())
+    digest = hashlib.sha256(repr((sys.version_info[:3], os.path.realpath(sys.executable), ROOT)).encode())
     for name in [UV_PINS, requirements] + [package + "/pyproject.toml" for package in packages]:
         with open(os.path.join(ROOT, name), "rb") as handle:
             digest.update(handle.read())
@@ -142,6 +150,7 @@ def main(arguments):
     if unknown:
         fail("unknown argument %s; usage: bootstrap.py [--dev]" % unknown[0])
     use_suitable_interpreter()
+    leave_own_environment()
     for name in ENVIRONMENTS if "--dev" in arguments else [".venv"]:
         make(name, lambda text: print(text, flush=True))
 

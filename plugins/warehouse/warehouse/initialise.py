@@ -9,7 +9,7 @@ from psycopg import errors, sql
 
 from warehouse.errors import WarehouseError
 from warehouse.rights import BUILT, PUBLIC, RAW, SCHEMAS, Right, apply_rights, warehouse_rights
-from warehouse.server import ADMIN, MELTANO, ROLES, Server, connect
+from warehouse.server import ADMIN, ROLES, TENANTS, Server, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +38,8 @@ def initialise(server: Server, say: Callable[[str], None]) -> None:
     """Make database, schemas, roles and rights; what is right already stays untouched, passwords are set again.
 
     Args:
-        server: With logins of ``admin`` and the three roles; with one of ``meltano``, its database is made too.
+        server: With logins of ``admin`` and the three roles; with one of ``meltano`` or ``airflow``, its database is
+            made too.
         say: Takes progress.
 
     Raises:
@@ -61,8 +62,8 @@ def initialise(server: Server, say: Callable[[str], None]) -> None:
 
 
 def _initialise(server: Server, say: Callable[[str], None]) -> None:
-    with_meltano = MELTANO in server.logins
-    for name in _missing_databases(server, (server.database, *([MELTANO] if with_meltano else []))):
+    tenants = [name for name in TENANTS if name in server.logins]
+    for name in _missing_databases(server, (server.database, *tenants)):
         say(f"made database {name}")
     with connect(server, ADMIN) as connection:
         changes = _prepare_warehouse(connection, server)
@@ -70,10 +71,10 @@ def _initialise(server: Server, say: Callable[[str], None]) -> None:
         f"schemas {', '.join(SCHEMAS)} and roles {', '.join(ROLES)} are right"
         + (f" ({changes} changes)" if changes else "")
     )
-    if with_meltano:
-        with connect(server, ADMIN, MELTANO) as connection:
-            _prepare_meltano(connection, server)
-        say("database and role meltano are right")
+    for name in tenants:
+        with connect(server, ADMIN, name) as connection:
+            _prepare_tenant(connection, server, name)
+        say(f"database and role {name} are right")
 
 
 def _missing_databases(server: Server, wanted: tuple[str, ...]) -> Iterator[str]:
@@ -219,10 +220,10 @@ def _ensure_schemas(connection: psycopg.Connection) -> int:
     return changes
 
 
-def _prepare_meltano(connection: psycopg.Connection, server: Server) -> None:
-    """Meltano's own database, in whose schema ``public`` its role makes its tables."""
+def _prepare_tenant(connection: psycopg.Connection, server: Server, name: str) -> None:
+    """A database of its own for a role of the same name, which makes its tables in schema ``public``."""
     connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
-    _ensure_role(connection, server, MELTANO)
-    wanted = {Right("database", MELTANO, "", MELTANO, privilege) for privilege in ("CONNECT", "TEMPORARY")}
-    wanted |= {Right("schema", "public", "", MELTANO, privilege) for privilege in ("USAGE", "CREATE")}
-    apply_rights(connection, wanted, databases=[MELTANO], schemas=["public"], grantees=[MELTANO, PUBLIC])
+    _ensure_role(connection, server, name)
+    wanted = {Right("database", name, "", name, privilege) for privilege in ("CONNECT", "TEMPORARY")}
+    wanted |= {Right("schema", "public", "", name, privilege) for privilege in ("USAGE", "CREATE")}
+    apply_rights(connection, wanted, databases=[name], schemas=["public"], grantees=[name, PUBLIC])

@@ -17,7 +17,7 @@ from warehouse.envfile import write_block
 from warehouse.errors import WarehouseError
 from warehouse.process import Postmaster, clear_dead_server, find_postmaster
 from warehouse.project import write_private
-from warehouse.server import ADMIN, ROLES, Login, Server
+from warehouse.server import ADMIN, AIRFLOW, ROLES, Login, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from warehouse.project import Project
 
 DATABASE = "crypto"
+_PASSWORDS = (SUPERUSER, *ROLES, AIRFLOW)
 # Below the range from which systems take the ports of outgoing connections (32768 on Linux, 49152 elsewhere).
 _PORTS = range(20000, 30000)
 _ATTEMPTS = 5
@@ -62,7 +63,8 @@ def _new_port() -> int:
 def _read_passwords(project: Project) -> dict[str, str] | None:
     try:
         found = json.loads(project.passwords_file.read_text())
-        return {name: str(found[name]) for name in (SUPERUSER, *ROLES)}
+        # A project older than Airflow's database has no password for it.
+        return {name: str(found[name]) for name in _PASSWORDS if name != AIRFLOW or name in found}
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -75,20 +77,20 @@ def _read_passwords(project: Project) -> dict[str, str] | None:
 def _ensure_passwords(project: Project, *, cluster_exists: bool) -> dict[str, str]:
     """The generated passwords; they are made once and outlive a reset, so that an open terminal stays right."""
     present = _read_passwords(project)
-    if present is not None:
+    if present is not None and AIRFLOW in present:
         return present
-    if cluster_exists:
+    if present is None and cluster_exists:
         raise WarehouseError(
             f"{project.passwords_file} is missing, and without it nobody can log in to {project.data}; put it back, or "
             "give the local data up with `warehouse reset`."
         )
-    made = {name: secrets.token_hex(24) for name in (SUPERUSER, *ROLES)}
+    made = {name: secrets.token_hex(24) for name in _PASSWORDS} | (present or {})
     write_private(project.passwords_file, json.dumps(made, indent=1).encode())
     return made
 
 
 def _server(port: int, passwords: dict[str, str]) -> Server:
-    logins = {role: Login(role, passwords[role]) for role in ROLES}
+    logins = {role: Login(role, passwords[role]) for role in (*ROLES, AIRFLOW) if role in passwords}
     logins[ADMIN] = Login(SUPERUSER, passwords[SUPERUSER])
     return Server("local", HOST, port, DATABASE, "disable", logins)
 
@@ -206,7 +208,7 @@ def _running(project: Project) -> Postmaster | None:
 
 def _write_env(project: Project, port: int, passwords: dict[str, str], say: Callable[[str], None]) -> None:
     variables = {"LOCAL_WAREHOUSE_HOST": HOST, "LOCAL_WAREHOUSE_PORT": str(port), "LOCAL_WAREHOUSE_DB": DATABASE}
-    variables |= {f"LOCAL_{role.upper()}_PASSWORD": passwords[role] for role in ROLES}
+    variables |= {f"LOCAL_{role.upper()}_PASSWORD": passwords[role] for role in (*ROLES, AIRFLOW)}
     # Shared with every other program of the project that keeps a block in .env.
     with lock.held(project.state.parent / "env.lock", say):
         overruled = write_block(project.env_file, variables)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 ADMIN = "admin"
 ROLES = ("loader", "transformer", "bi_reader")
 MELTANO = "meltano"
+AIRFLOW = "airflow"
+# Roles with a database of the same name, which is theirs alone.
+TENANTS = (MELTANO, AIRFLOW)
 _CONNECT_SECONDS = 10
 
 # Variables by which libpq would quietly point a connection elsewhere. Certificates (PGSSLROOTCERT and the like) stay.
@@ -61,7 +64,7 @@ class Server:
         port: TCP port.
         database: The warehouse's database.
         sslmode: As libpq names it.
-        logins: By ``admin``, role name, or ``meltano``; those without a known password are absent.
+        logins: By ``admin``, role name, ``meltano`` or ``airflow``; those without a known password are absent.
     """
 
     environment: str

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from warehouse.errors import WarehouseError
-from warehouse.server import ADMIN, MELTANO, ROLES, Server, connect
+from warehouse.server import ADMIN, ROLES, TENANTS, Server, connect
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,7 +99,7 @@ def _ask(connection: psycopg.Connection, status: Status) -> None:
     status.version = connection.info.parameter_status("server_version")
     row = connection.execute("select pg_database_size(current_database())").fetchone()
     status.size_bytes = row[0] if row else None
-    roles = connection.execute("select rolname::text from pg_roles where rolname = any(%s)", ([*ROLES, MELTANO],))
+    roles = connection.execute("select rolname::text from pg_roles where rolname = any(%s)", ([*ROLES, *TENANTS],))
     status.roles = sorted(name for (name,) in roles)
     visible = connection.execute(
         """

@@ -1,0 +1,110 @@
+"""The two programs: `airflow_extension`, and `airflow_invoker`, which is Airflow's own command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+from meltano.edk.extension import DescribeFormat
+
+from airflow_ext import health
+from airflow_ext.errors import AirflowExtError
+from airflow_ext.extension import Airflow
+from airflow_ext.manifest import compile_manifest
+from airflow_ext.running import stop_all
+from airflow_ext.supervisor import COMPONENTS
+
+
+def _say(line: str) -> None:
+    click.echo(f"airflow: {line}", err=True)
+
+
+def _extension() -> Airflow:
+    return Airflow(os.environ, _say)
+
+
+class _Group(click.Group):
+    """Turns expected failures into one sentence and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except AirflowExtError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="crypto-elt-airflow-ext")
+def app() -> None:
+    """Airflow as a utility of Meltano: `meltano invoke airflow:COMMAND`; `meltano invoke airflow ...` is Airflow's own.
+
+    Progress goes to standard error, data to standard output.
+    """
+
+
+@app.command()
+@click.option("--force", is_flag=True, help="Set the administrator's password and the pools again.")
+def initialize(*, force: bool) -> None:
+    """Make ready: folders, secrets, DAG files, manifest, tables, administrator, pools. Safe to repeat."""
+    _extension().initialize(force)
+
+
+@app.command()
+@click.option(
+    "--only",
+    type=click.Choice(COMPONENTS),
+    multiple=True,
+    help="Run this component only; may be given several times. A worker is for the CeleryExecutor.",
+)
+def up(only: tuple[str, ...]) -> None:
+    """Run Airflow in the foreground; Ctrl-C or SIGTERM ends all of it.
+
+    Without --only: API server, scheduler, DAG processor, and with the CeleryExecutor a worker.
+    """
+    extension = _extension()
+    celery = extension.environ.get("AIRFLOW__CORE__EXECUTOR") == "CeleryExecutor"
+    extension.up(only or tuple(name for name in COMPONENTS if celery or name != "worker"))
+
+
+@app.command()
+def down() -> None:
+    """End every `up` of this project on this machine; fine when there is none."""
+    ended = stop_all(_extension().settings)
+    _say("stopped" if ended else "not running")
+
+
+@app.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(*, as_json: bool) -> None:
+    """Look whether everything is as it should be. Exit code 1 if something is wrong; the line says what to do."""
+    extension = _extension()
+    found = health.examine(extension.settings, extension.environ)
+    click.echo(health.as_json(found) if as_json else health.as_text(found))
+    sys.exit(any(finding.ok is False for finding in found))
+
+
+@app.command()
+def manifest() -> None:
+    """Compile the project for the DAGs; `up` does so by itself when a project file changes."""
+    extension = _extension()
+    compile_manifest(extension.settings, extension.environ)
+    click.echo(str(extension.settings.manifest))
+
+
+@app.command()
+@click.option(
+    "--format", "output", type=click.Choice([one.value for one in DescribeFormat]), default=DescribeFormat.text.value
+)
+def describe(output: str) -> None:
+    """Say what this extension offers."""
+    click.echo(_extension().describe_formatted(DescribeFormat(output)))
+
+
+def pass_through() -> None:
+    """`airflow_invoker`: Airflow's command line, in the environment that Meltano's settings make."""
+    try:
+        _extension().invoke(None, *sys.argv[1:])
+    except AirflowExtError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,228 @@
+"""Runs Airflow's processes in the foreground, as one thing that is started and stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_ext.errors import AirflowExtError
+from airflow_ext.leash import tie_to_parent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import FrameType
+
+    from airflow_ext.settings import Settings
+
+COMPONENTS = ("api-server", "scheduler", "dag-processor", "worker")
+_HEALTHY_SECONDS = 180.0
+_PATIENCE_SECONDS = 20.0
+_DEATHS = 3
+_DEATHS_WITHIN_SECONDS = 300.0
+_POLL_SECONDS = 0.2
+
+
+@dataclass
+class Component:
+    """One process of Airflow, in a process group of its own.
+
+    Attributes:
+        name: One of `COMPONENTS`.
+        command: Program and arguments.
+    """
+
+    name: str
+    command: list[str]
+    process: subprocess.Popen[str] | None = None
+    died: list[float] = field(default_factory=list)
+
+    def start(self, environ: Mapping[str, str], show: Callable[[str, str], None]) -> None:
+        """Start it; what it prints is shown under its name."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "airflow_ext.leash", *self.command],
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            process_group=0,
+        )
+
+        def follow() -> None:
+            for line in process.stdout or ():
+                show(self.name, line.rstrip("\n"))
+
+        threading.Thread(target=follow, name=self.name, daemon=True).start()
+        self.process = process
+
+    def signal_group(self, number: int) -> None:
+        """Send a signal to the process and all that it started."""
+        if self.process is not None:
+            try:
+                os.killpg(self.process.pid, number)
+            except ProcessLookupError:
+                return
+
+
+def component(name: str, settings: Settings, environ: Mapping[str, str]) -> Component:
+    """What to run for a component; none serves its logs on all interfaces, as they would by default."""
+    concurrency = environ.get("AIRFLOW_EXT_WORKER_CONCURRENCY") or "2"
+    host = f"{socket.gethostname()}-{os.getpid()}"
+    pid_file = str(settings.home / f"worker-{host}.pid")
+    arguments = {
+        "api-server": ["api-server", "--host", settings.host, "--port", str(settings.port)],
+        "scheduler": ["scheduler", "--skip-serve-logs"],
+        "dag-processor": ["dag-processor"],
+        "worker": [
+            *("celery", "worker", "--skip-serve-logs", "--concurrency", concurrency),
+            *("--celery-hostname", f"worker@{host}", "--pid", pid_file),
+        ],
+    }
+    return Component(name, [settings.airflow, *arguments[name]])
+
+
+def check_port(settings: Settings) -> None:
+    """Make sure that the API server can bind its port.
+
+    Raises:
+        AirflowExtError: Somebody else has it.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((settings.host, settings.port))
+        except OSError as error:
+            raise AirflowExtError(
+                f"Port {settings.port} of {settings.host} cannot be had ({error.strerror}): if it is an earlier "
+                "`airflow:up`, end it with `meltano invoke airflow:down`; else name another port in AIRFLOW_PORT."
+            ) from None
+
+
+def is_healthy(settings: Settings) -> bool:
+    """Whether the API server answers and reaches its database."""
+    try:
+        with urllib.request.urlopen(f"{settings.local_url}/api/v2/monitor/health", timeout=5) as answer:  # noqa: S310
+            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP OK
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+class Supervisor:
+    """Starts components in order, starts again what dies, and ends them all.
+
+    Args:
+        settings: The settings.
+        environ: Airflow's environment.
+        names: Components to run.
+        say: Takes a line of progress.
+        stopping: Called once when the end begins.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        names: tuple[str, ...],
+        say: Callable[[str], None],
+        stopping: Callable[[], None],
+    ) -> None:
+        self._settings, self._environ, self._say, self._note = settings, environ, say, stopping
+        self._components = [component(name, settings, environ) for name in COMPONENTS if name in names]
+        self._stopping = False
+
+    def run(self) -> None:
+        """Run until a signal, or until a component keeps dying.
+
+        Raises:
+            AirflowExtError: A component ended too often, or the API server did not get healthy.
+        """
+        signal.signal(signal.SIGTERM, self._ask_to_stop)
+        signal.signal(signal.SIGINT, self._ask_to_stop)
+        tie_to_parent()  # Meltano above may be killed
+        try:
+            for one in self._components:
+                if self._stopping:
+                    return
+                one.start(self._environ, self._show)
+                if one.name == "api-server" and len(self._components) > 1:
+                    # Tasks report to it: those that start before it answers would fail.
+                    self._await_health(one)
+            if not self._stopping:
+                self._say(f"up: {', '.join(one.name for one in self._components)}")
+                if self._components[0].name == "api-server":
+                    self._say(f"the UI is at {self._settings.base_url}")
+            while not self._stopping:
+                self._look_after()
+                time.sleep(_POLL_SECONDS)
+        finally:
+            self._end()
+
+    def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+
+    def _show(self, name: str, line: str) -> None:
+        print(f"{name:13} | {line}", flush=True)  # noqa: T201 - a supervisor's output is what it supervises
+
+    def _await_health(self, one: Component) -> None:
+        deadline = time.monotonic() + _HEALTHY_SECONDS
+        while not self._stopping and not is_healthy(self._settings):
+            if one.process is not None and one.process.poll() is not None:
+                raise AirflowExtError(
+                    f"The API server ended with status {one.process.returncode}; see its lines above."
+                )
+            if time.monotonic() > deadline:
+                raise AirflowExtError(
+                    f"The API server does not answer after {_HEALTHY_SECONDS:.0f} s; see its lines above."
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _look_after(self) -> None:
+        for one in self._components:
+            if one.process is None or one.process.poll() is None:
+                continue
+            now = time.monotonic()
+            one.died = [*(then for then in one.died if now - then < _DEATHS_WITHIN_SECONDS), now]
+            if len(one.died) >= _DEATHS:
+                raise AirflowExtError(
+                    f"The {one.name} ended {_DEATHS} times in {_DEATHS_WITHIN_SECONDS / 60:.0f} minutes, the last time "
+                    f"with status {one.process.returncode}; see its lines above. Everything was stopped."
+                )
+            self._say(f"the {one.name} ended with status {one.process.returncode}; starting it again")
+            one.signal_group(signal.SIGKILL)  # what it left
+            self._pause(2.0 ** len(one.died))
+            if not self._stopping:
+                one.start(self._environ, self._show)
+
+    def _pause(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not self._stopping and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+
+    def _end(self) -> None:
+        """The API server last, since tasks that are ended still report to it."""
+        self._note()
+        for group in ([one for one in self._components if one.name != "api-server"], self._components):
+            for one in group:
+                one.signal_group(signal.SIGTERM)
+            deadline = time.monotonic() + _PATIENCE_SECONDS
+            for one in group:
+                if one.process is None:
+                    continue
+                try:
+                    one.process.wait(max(0.0, deadline - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    self._say(f"the {one.name} does not end; it is killed")
+                one.signal_group(signal.SIGKILL)
+                one.process.wait()
+        self._say("stopped")
