@@ -30,8 +30,6 @@ _DEFAULTS = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
     "AIRFLOW__SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "10",
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-    # What remains to be seen is what tasks and people did; each request of the UI is not.
-    "AIRFLOW__API__ACCESS_LOGFILE": "",
 }
 SECRETS = {
     "fernet_key": "AIRFLOW__CORE__FERNET_KEY",
