@@ -1,0 +1,109 @@
+"""Meltano's log, one JSON object a line, as lines of the task's log with their true level."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m|\[0m")
+_CLOCK = re.compile(r"^\d\d:\d\d:\d\d(\.\d+)?\s+")
+_DBT_BAD = re.compile(r"(^|\d+ of \d+ )(ERROR|FAIL)\b|^(Failure|Runtime Error|Database Error|Compilation Error)\b")
+_DBT_WARNING = re.compile(r"(^|\d+ of \d+ )WARN\b|^\[WARNING\]|^Warning\b")
+_SAID = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b\s*[|:\]]")
+# A unit, which is a day of a table as a rule: what was written of it, or that it was there already.
+_UNIT = re.compile(r"^(?P<unit>\S+): (?:(?P<rows>[\d,]+) rows loaded\b|the same as before\b)")
+_PROOF = "proof failed:"
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "exception": logging.ERROR,
+    "critical": logging.CRITICAL,
+}
+_LAST_ERRORS = 5
+_MOST_PROOFS = 50
+
+
+@dataclass
+class RunLog:
+    """What a run's lines tell.
+
+    Attributes:
+        loader: The plugin whose count of rows is the one of the run, if any.
+        errors: The last errors.
+        proofs: Lines by which dbt names blocks whose proof failed.
+    """
+
+    loader: str | None = None
+    errors: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST_ERRORS))
+    proofs: list[str] = field(default_factory=list)
+    _read: dict[str, int] = field(default_factory=dict)
+    _written: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """Rows loaded so far: what units say they wrote, and of tables without units the records that came."""
+        return sum((self._read | self._written).values())
+
+    def read(self, line: str) -> tuple[int, str]:
+        """Take a line.
+
+        Args:
+            line: As Meltano printed it.
+
+        Returns:
+            Level and text for the task's log; the text is empty where nothing is to be shown.
+        """
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            entry = None
+        if not isinstance(entry, dict):
+            level, plugin, text = logging.INFO, None, line
+        else:
+            level = _LEVELS.get(str(entry.get("level", "info")).lower(), logging.INFO)
+            plugin = entry.get("string_id") or entry.get("name")
+            text = str(entry.get("event", ""))
+            self._count(entry, plugin, text)
+            if entry.get("exc_info") or entry.get("exception"):
+                text = f"{text}\n{entry.get('exception') or entry.get('exc_info')}"
+        text = _CLOCK.sub("", _COLOUR.sub("", text).strip()).strip()
+        level = _true_level(level, text)
+        if text.startswith(_PROOF) and len(self.proofs) < _MOST_PROOFS and text not in self.proofs:
+            self.proofs.append(text)
+        if not text or text == "METRIC":
+            return level, ""
+        shown = f"{plugin}: {text}" if plugin and plugin != "meltano" else text
+        if level >= logging.ERROR:
+            self.errors.append(shown)
+        return level, shown
+
+    def _count(self, entry: dict[str, Any], plugin: object, text: str) -> None:
+        if plugin != self.loader or self.loader is None:
+            return
+        unit = _UNIT.match(text)
+        if unit:
+            stream = "_".join(unit["unit"].split("/")[:2]).replace("-", "_")
+            self._written[stream] = self._written.get(stream, 0) + int((unit["rows"] or "0").replace(",", ""))
+            return
+        metric = entry.get("metric_info")
+        if isinstance(metric, dict) and metric.get("metric") == "record_count":
+            stream = str((metric.get("tags") or {}).get("stream"))
+            self._read[stream] = self._read.get(stream, 0) + int(metric.get("value") or 0)
+
+
+def _true_level(level: int, text: str) -> int:
+    """The level that a plugin's plain text states, since Meltano passes such lines on as information."""
+    if level != logging.INFO:
+        return level
+    if text.startswith(_PROOF) or _DBT_BAD.search(text):
+        return logging.ERROR
+    if _DBT_WARNING.search(text):
+        return logging.WARNING
+    said = _SAID.search(text[:120])
+    return getattr(logging, said[1], level) if said else level
