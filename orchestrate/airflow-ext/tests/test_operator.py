@@ -1,0 +1,242 @@
+"""The operator against a `meltano` that writes down how it was called."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+from airflow.sdk.exceptions import AirflowException
+
+from airflow_ext import operator
+from airflow_ext.isolation import clean_environ
+from airflow_ext.operator import MeltanoOperator, run_id
+
+FAKE = """#!{python}
+import json, os, pathlib, signal, subprocess, sys, time
+here = pathlib.Path(__file__).parent
+(here / "call.json").write_text(json.dumps({{"argv": sys.argv[1:], "env": dict(os.environ), "cwd": os.getcwd(),
+    "links": sorted(os.listdir(os.environ["MELTANO_SYS_DIR_ROOT"]))}}))
+exec((here / "do.py").read_text())
+"""
+
+
+def context(try_number: int = 1, **params: object) -> dict[str, Any]:
+    ti = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1, try_number=try_number)
+    return {"ti": ti, "params": params}
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    found = tmp_path / "my project"
+    (found / ".meltano" / "extractors").mkdir(parents=True)
+    fake = found / "meltano"
+    fake.write_text(FAKE.format(python=sys.executable))
+    fake.chmod(0o755)
+    (found / "do.py").write_text("")
+    monkeypatch.setenv("AIRFLOW_HOME", str(found / "home"))
+    monkeypatch.setenv("MELTANO_EXECUTABLE", str(fake))
+    monkeypatch.setenv("MELTANO_ENVIRONMENT", "local")
+    monkeypatch.delenv("MELTANO_DATABASE_URI", raising=False)
+    return found
+
+
+def load(root: Path, **more: Any) -> MeltanoOperator:  # noqa: ANN401 - the operator's own
+    block = more.pop("block", "tap-a target-postgres")
+    return MeltanoOperator(task_id="t", block=block, root=str(root), **({"loader": "target-postgres"} | more))
+
+
+def call(root: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((root / "call.json").read_text())
+    return found
+
+
+def runs(root: Path) -> list[Path]:
+    return list((root / "home" / "runs").iterdir())
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_environment_is_clean_and_its_own(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / ".env").write_text("# x\nTAP_A_KEY=new\nexport OTHER = 1\nMELTANO_ENVIRONMENT=prod\n")
+    for name in ("AIRFLOW__CORE__FERNET_KEY", "MELTANO_UTILIZE_ADMIN", "VIRTUAL_ENV", "TAP_A_KEY", "OTHER"):
+        monkeypatch.setenv(name, "old")
+    monkeypatch.setenv("STAYS", "1")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    found = load(root, env={"A": "b"}).execute(context())
+    made = call(root)
+    gone = {"AIRFLOW__CORE__FERNET_KEY", "AIRFLOW_HOME", "MELTANO_UTILIZE_ADMIN", "VIRTUAL_ENV", "TAP_A_KEY", "OTHER"}
+    assert not gone & made["env"].keys()
+    assert (made["env"]["STAYS"], made["env"]["A"], made["env"]["MELTANO_ENVIRONMENT"]) == ("1", "b", "local")
+    assert str(Path(sys.executable).parent) not in made["env"]["PATH"].split(os.pathsep)
+    assert made["env"]["MELTANO_DATABASE_URI"] == f"sqlite:///{root}/.meltano/meltano.db"
+    assert made["env"]["TARGET_POSTGRES_RUN_ID"] == found["run_id"] == run_id("d", "r", "t", -1)
+    assert made["links"] == ["extractors"]
+    assert made["cwd"] == str(root)
+    assert made["argv"] == [
+        *("--log-format=json", "--environment=local", "run", "--no-install", f"--run-id={found['run_id']}"),
+        *("tap-a", "target-postgres"),
+    ]
+    assert runs(root) == []
+
+
+def test_a_stated_database_stays(root: Path) -> None:
+    assert clean_environ(root, {"MELTANO_DATABASE_URI": "x"})["MELTANO_DATABASE_URI"] == "x"
+    (root / "meltano.yml").write_text("database_uri: y\n")
+    assert "MELTANO_DATABASE_URI" not in clean_environ(root, {})
+
+
+def test_parameters(root: Path) -> None:
+    dates = {"start_date": "TAP_A_START_DATE", "end_date": "TAP_A_END_DATE"}
+    load(root, date_variables=dates).execute(context(2, full_refresh=True, start_date="2026-01-01"))
+    made = call(root)
+    assert {"--force", "--full-refresh", "--state-id-suffix=from-2026-01-01-to-end"} <= set(made["argv"])
+    assert made["env"]["TAP_A_START_DATE"] == "2026-01-01"
+    assert "TAP_A_END_DATE" not in made["env"]
+    load(root, date_variables=dates).execute(context(state_suffix="mine", start_date="2026-01-01"))
+    assert "--state-id-suffix=mine" in call(root)["argv"]
+    load(root, block="dbt-postgres:build", loader=None, dbt=True).execute(context(full_refresh=True))
+    made = call(root)
+    assert made["env"]["DBT_FULL_REFRESH"] == "true"
+    assert made["env"]["DBT_TARGET_PATH"].startswith(made["env"]["MELTANO_SYS_DIR_ROOT"])
+    assert not {"--full-refresh", "--state-id-suffix"} & set(made["argv"])
+    load(root, block="dbt-postgres:docs-generate", loader=None, dbt=True).execute(context())
+    assert "DBT_TARGET_PATH" not in call(root)["env"]
+
+
+def test_levels_and_rows(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        {"level": "debug", "event": "quiet"},
+        {"level": "warning", "event": "careful", "string_id": "tap-a"},
+        {"level": "info", "event": "a/b/2026-01-01: 1,200 rows loaded, 0 gone", "string_id": "target-postgres"},
+        {"level": "info", "event": "a/b/2026-01-02: the same as before, left", "string_id": "target-postgres"},
+        *(
+            {
+                "level": "info",
+                "event": "METRIC",
+                "string_id": "target-postgres",
+                "metric_info": {"metric": "record_count", "value": 5, "tags": {"stream": stream}},
+            }
+            for stream in ("a_b", "c")
+        ),
+        {"level": "info", "event": "\x1b[0m02:01:05  7 of 9 FAIL 2 unique_x [FAIL 2]", "string_id": "dbt-postgres"},
+    ]
+    (root / "do.py").write_text(f"for line in {lines!r}: print(json.dumps(line), flush=True)\nprint('no json')")
+    said: dict[str, str] = {}
+
+    class Log:
+        def log(self, level: int, _form: str, text: str) -> None:
+            said[text] = logging.getLevelName(level)
+
+        def info(self, *_words: object) -> None:
+            """The operator's own lines."""
+
+        warning = info
+
+    monkeypatch.setattr(MeltanoOperator, "log", Log())
+    assert load(root).execute(context())["rows"] == 1205
+    assert said["quiet"] == "DEBUG"
+    assert said["tap-a: careful"] == "WARNING"
+    assert said["no json"] == "INFO"
+    assert said["dbt-postgres: 7 of 9 FAIL 2 unique_x [FAIL 2]"] == "ERROR"
+
+
+def test_a_failure_says_why(root: Path) -> None:
+    (root / "do.py").write_text("print(json.dumps({'level': 'error', 'event': 'no such host'})); sys.exit(3)")
+    with pytest.raises(
+        AirflowException, match=r"(?s)`meltano run tap-a target-postgres` failed with status 3.*no such"
+    ):
+        load(root).execute(context())
+    results = {"results": [{"unique_id": "test.x", "status": "fail", "message": "Got 2\nresults"}]}
+    (root / "do.py").write_text(
+        "target = pathlib.Path(os.environ['DBT_TARGET_PATH']); target.mkdir()\n"
+        f"(target / 'run_results.json').write_text({json.dumps(results)!r})\n"
+        "print(json.dumps({'level': 'info', 'event': '02:00:00  proof failed: bitcoin block 7 of 2026-01-01, x: y'}))\n"
+        "sys.exit(1)"
+    )
+    with pytest.raises(AirflowException, match=r"(?s)proof failed: bitcoin block 7 of .*test.x: Got 2 results"):
+        load(root, block="dbt-postgres:build", loader=None, dbt=True).execute(context())
+    assert runs(root) == []
+
+
+STUBBORN = """
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+loader = subprocess.Popen([sys.executable, "-c",
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"],
+    stdout=subprocess.PIPE)
+loader.stdout.readline()
+(here / "pids").write_text(f"{os.getpid()} {loader.pid}")
+time.sleep(600)
+"""
+
+
+def pids(root: Path) -> list[int]:
+    return [int(pid) for pid in (root / "pids").read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_a_kill_leaves_no_process(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operator, "_PATIENCE_SECONDS", 0.5)
+    (root / "do.py").write_text(STUBBORN)
+    task = load(root)
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            task.execute(context())
+        except AirflowException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    until((root / "pids").exists)
+    until(lambda: len((root / "pids").read_text().split()) == 2)
+    task.on_kill()
+    thread.join(60)
+    assert failed
+    until(lambda: not any(alive(pid) for pid in pids(root)))
+    assert runs(root) == []
+
+
+def test_a_killed_worker_leaves_no_process_and_its_files_are_swept(root: Path) -> None:
+    (root / "do.py").write_text(STUBBORN)
+    program = (
+        "import sys; from types import SimpleNamespace as N\n"
+        "from airflow_ext import operator; operator._PATIENCE_SECONDS = 0.5\n"
+        "task = operator.MeltanoOperator(task_id='t', block='tap-a target-postgres', root=sys.argv[1], loader='t')\n"
+        "task.execute({'ti': N(dag_id='d', run_id='r', task_id='t', map_index=-1, try_number=1), 'params': {}})\n"
+    )
+    worker = subprocess.Popen(
+        [sys.executable, "-c", program, str(root)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        until((root / "pids").exists)
+        until(lambda: len((root / "pids").read_text().split()) == 2)
+    finally:
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+    until(lambda: not any(alive(pid) for pid in pids(root)))
+    assert len(runs(root)) == 2  # a folder and its lock
+    (root / "do.py").write_text("")
+    load(root).execute(context())
+    assert runs(root) == []
