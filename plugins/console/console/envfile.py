@@ -1,5 +1,6 @@
 """Writes `.env` from `.env.example`, with generated passwords where the example asks for them."""
 
+import base64
 import re
 import secrets
 from pathlib import Path
@@ -37,10 +38,22 @@ def _blocks(example: Path) -> list[tuple[str, str]]:
     for line in example.read_text().splitlines():
         assignment = _ASSIGNMENT.match(line)
         if assignment:
-            generated = any("(generated)" in text for text in comment)
-            value = secrets.token_urlsafe(24) if generated else assignment[2]
+            # What stands directly above: the words of a section's head are not about its first variable.
+            value = _generated(" ".join(_last_paragraph(comment))) or assignment[2]
             blocks.append((assignment[1], "\n".join([*comment, f"{assignment[1]}={value}"]) + "\n"))
             comment = []
         else:
             comment.append(line)
     return blocks
+
+
+def _last_paragraph(comment: list[str]) -> list[str]:
+    after_blank = len(comment) - comment[::-1].index("") if "" in comment else 0
+    return [line for line in comment[after_blank:] if not line.startswith("# ---")]
+
+
+def _generated(sentence: str) -> str:
+    """A secret of letters, digits, - and _, which needs no quoting in a URL; or "" where none is asked for."""
+    if "(generated Fernet key)" in sentence:
+        return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    return secrets.token_urlsafe(24) if "(generated" in sentence else ""

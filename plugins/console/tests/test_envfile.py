@@ -1,5 +1,6 @@
 """`.env` from `.env.example`."""
 
+import base64
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -7,8 +8,11 @@ from dotenv import dotenv_values
 from console.envfile import write_env
 from console.project import Project
 
-EXAMPLE = """# Head.
+ROOT = Path(__file__).resolve().parents[3]
 
+EXAMPLE = """# Head, which tells what (generated) means.
+
+# --- Section -------
 # Where it is.
 WAREHOUSE_HOST=
 # Its secret (generated).
@@ -45,3 +49,21 @@ def test_what_is_there_stays_byte_for_byte(tmp_path: Path) -> None:
     before = project.env_file.read_bytes()
     assert write_env(project) == []
     assert project.env_file.read_bytes() == before
+
+
+def test_only_what_the_example_marks_is_generated(tmp_path: Path) -> None:
+    (tmp_path / ".env.example").write_bytes((ROOT / ".env.example").read_bytes())
+    project = Project(tmp_path)
+    write_env(project)
+    values = dotenv_values(project.env_file)
+    assert values["WAREHOUSE_HOST"] == values["AIRFLOW_DB_HOST"] == values["BLOCKCHAIR_API_KEY"] == ""
+    fernet = values["AIRFLOW_FERNET_KEY"]
+    assert fernet
+    assert len(base64.urlsafe_b64decode(fernet)) == 32
+    secret = {name: value for name, value in values.items() if value and len(value) >= 32}
+    assert set(secret) == {
+        *(f"WAREHOUSE_{role}_PASSWORD" for role in ("ADMIN", "LOADER", "TRANSFORMER", "BI_READER")),
+        *("MELTANO_DB_PASSWORD", "AIRFLOW_DB_PASSWORD", "AIRFLOW_ADMIN_PASSWORD", "REDIS_PASSWORD"),
+        *("AIRFLOW_FERNET_KEY", "AIRFLOW_JWT_SECRET", "AIRFLOW_API_SECRET_KEY"),
+    }
+    assert len(set(secret.values())) == len(secret)
