@@ -19,6 +19,7 @@ from simulator.failures import SimulatorError
 from simulator.instants import parse_instant
 from simulator.project import find_root, write_env_block
 from simulator.settings import CHAINS, COINGECKO_LIMITS, ERAS, QUIRKS, Settings, SettingsError
+from simulator.sockets import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,8 +117,11 @@ def cli() -> None:
 
 @cli.command("serve")
 @_with_world
+@_option("host", str, "Address to listen on; in a container 0.0.0.0.", HOST)
 @click.option("--inherited-socket", type=int, hidden=True)
 def serve_command(
+    *,
+    host: str,
     port: int | None,
     state_dir: Path | None,
     inherited_socket: int | None,
@@ -137,7 +141,7 @@ def serve_command(
         running = home.running()
         if running is not None:
             raise SimulatorError(f"A simulator already runs at {running.url}; end it with `simulator stop`.")
-        listener = home.listen(port)
+        listener = home.listen(port, host)
         record = home.write(settings, os.getpid(), listener.getsockname()[1])
     _say(f"Simulator at {record.url}, interrupt to end it.")
     try:

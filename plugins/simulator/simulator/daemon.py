@@ -93,17 +93,21 @@ class Home:
         """Remove the record."""
         self._record.unlink(missing_ok=True)
 
-    def listen(self, port: int | None) -> socket.socket:
+    def listen(self, port: int | None, host: str = HOST) -> socket.socket:
         """Open the port asked for, else the one of last time, else any free one.
+
+        Args:
+            port: The port asked for.
+            host: The address.
 
         Raises:
             SimulatorError: The port asked for is taken.
         """
         if port is not None:
-            return bind(port)
+            return bind(port, host)
         with suppress(OSError, ValueError, SimulatorError, OverflowError):
-            return bind(int(self._port.read_text()))
-        return bind(0)
+            return bind(int(self._port.read_text()), host)
+        return bind(0, host)
 
     def last_words(self) -> str:
         """The last line of the log."""

@@ -1,4 +1,4 @@
-"""Loopback sockets."""
+"""Listening sockets; on the loopback address unless another is asked for."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ HOST: Final = "127.0.0.1"
 _BACKLOG: Final = 128
 
 
-def bind(port: int) -> socket.socket:
-    """Open a listening socket on the loopback address.
+def bind(port: int, host: str = HOST) -> socket.socket:
+    """Open a listening socket.
 
     Args:
         port: The port; 0 for any free one.
+        host: The IPv4 address; 0.0.0.0 for all, as a container needs it.
 
     Raises:
         SimulatorError: Something else listens there, or the port may not be used.
@@ -25,12 +26,12 @@ def bind(port: int) -> socket.socket:
     # A port whose last connections still fade away can be bound again; one that is listened on cannot.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener.bind((host, port))
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
         raise SimulatorError(
-            f"Port {port} on {HOST} {reason}; name another with --port, or leave --port out to get a free one."
+            f"Port {port} on {host} {reason}; name another with --port, or leave --port out to get a free one."
         ) from error
     return listener

@@ -64,3 +64,10 @@ def test_a_record_counts_only_for_the_process_that_wrote_it(tmp_path: Path) -> N
     recycled = dataclasses.replace(record, started="an earlier process of this number")
     (home.folder / "server.json").write_text(json.dumps(dataclasses.asdict(recycled)))
     assert home.running() is None
+
+
+def test_it_listens_on_loopback_unless_another_address_is_asked_for(tmp_path: Path) -> None:
+    home = Home(tmp_path / "state")
+    with home.listen(None) as first, home.listen(None, "127.0.0.2") as second:
+        assert first.getsockname()[0] == "127.0.0.1"
+        assert second.getsockname()[0] == "127.0.0.2"
