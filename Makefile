@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEV := .venv-dev/bin
+# The real Compose, with no engine; the package's Python wrapper would exit 0 on an invalid file.
+COMPOSE = $(wildcard .venv-compose/lib/python3*/site-packages/compose/docker-compose)
 # Interpreters that a version manager keeps off PATH are used too.
 OTHER_PYTHONS := $(shell ls -d $(HOME)/.pyenv/versions/3.1[23]*/bin 2>/dev/null | tr '\n' ':')
 
@@ -30,13 +32,15 @@ mutations:  ## Change more than two hundred single cells of raw data; the checks
 	@$(PYTHON) plugins/console/bootstrap.py --dev
 	MUTATIONS=200 $(DEV)/pytest tests/test_mutations.py
 
-lint:  ## ruff, mypy, sqlfluff, yamllint.
+lint:  ## ruff, mypy, sqlfluff, yamllint, hadolint, and Compose's own check.
 	@$(PYTHON) plugins/console/bootstrap.py --dev
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy
 	$(DEV)/yamllint --strict .
 	cd transform && ../$(DEV)/sqlfluff lint .
+	.venv-compose/bin/hadolint Dockerfile
+	@env $$(sed -nE 's/^([A-Z_]+)=$$/\1=anything/p' .env.example) $(COMPOSE) --profile '*' config --quiet
 
 bench:  ## Measure the loader against others and plain psql; BENCH=--quick for a short run.
 	@$(PYTHON) plugins/console/bootstrap.py
@@ -68,7 +72,7 @@ stop:  ## Stop what `make run` started.
 
 clean:  ## Stop everything, then delete what was installed and loaded (.env stays).
 	@if [ -x $(BIN)/crypto-elt ]; then $(BIN)/crypto-elt stop; fi
-	rm -rf .venv .venv-dev benchmarks/.venvs .meltano .state .tox transform/target transform/logs
+	rm -rf .venv .venv-dev .venv-compose benchmarks/.venvs .meltano .state .tox transform/target transform/logs
 
 pins:  ## Compile the pinned requirements of every environment.
 	@$(PYTHON) plugins/console/bootstrap.py

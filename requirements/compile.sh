@@ -19,6 +19,7 @@ pin target-postgres load/target-postgres/pyproject.toml "$@"
 pin dbt-postgres requirements/dbt-postgres.in "$@"
 pin metricflow --constraint requirements/dbt-postgres.txt requirements/metricflow.in "$@"
 pin airflow orchestrate/airflow-ext/pyproject.toml "$@"
+pin compose requirements/compose.in "$@"
 pin singer-tools requirements/singer-tools.in "$@"
 pin singer-tools-build requirements/singer-tools-build.in "$@"
 for one in stock pipelinewise dlt; do

@@ -4,7 +4,7 @@
 Standard library only, and careful to parse on old interpreters: the wrong one must get a sentence, not a syntax error.
 
     python3 plugins/console/bootstrap.py         # .venv: meltano, warehouse, simulator, crypto-elt
-    python3 plugins/console/bootstrap.py --dev   # .venv-dev as well: linters and tests
+    python3 plugins/console/bootstrap.py --dev   # .venv-dev and .venv-compose as well: linters, checkers and tests
 """
 
 from __future__ import print_function
@@ -33,6 +33,7 @@ ENVIRONMENTS = {
             "plugins/warehouse",
         ],
     ),
+    ".venv-compose": ("requirements/compose.txt", []),
 }
 
 
@@ -138,7 +139,8 @@ def make(name, say):
     install = [uv, "pip", "install", "--quiet", "--python", python]
     run(install + ["--require-hashes", "-r", requirements], environ, unreachable)
     editable = [word for package in packages for word in ("-e", package)]
-    run(install + ["--no-deps"] + editable, environ, unreachable)
+    if editable:
+        run(install + ["--no-deps"] + editable, environ, unreachable)
     with open(stamp, "w") as handle:
         handle.write(wanted)
     say("installed the environment %s in %.0f s" % (name, time.time() - started))
