@@ -11,7 +11,7 @@ COPY . .
 # made while installing goes, and what Python would compile at run time, where the folder is read-only, is compiled.
 RUN python plugins/console/bootstrap.py \
     && .venv/bin/meltano install tap-coingecko tap-blockchair target-postgres dbt-postgres airflow \
-    && rm -rf .meltano/meltano.db .meltano/run .meltano/logs .state \
+    && rm -rf .meltano/meltano.db .meltano/analytics.json .meltano/run .meltano/logs .state \
     && .venv/bin/python -m compileall -q extract load orchestrate plugins
 
 FROM ${PYTHON_IMAGE}

@@ -275,14 +275,6 @@ def warehouse(deployed: Deployment, database: str = "crypto", user: str = "postg
     return f"host=127.0.0.1 port={environ['WAREHOUSE_PORT']} dbname={database} user={user} password={password}"
 
 
-def test_models_are_built_where_the_release_is_only_read(deployed: Deployment) -> None:
-    before = sorted(deployed.release.joinpath("transform").rglob("*"))
-    done = deployed.run("airflow-scheduler", "meltano", "invoke", "dbt-postgres:build", "--select", "+fct_blocks")
-    assert done.returncode == 0, f"{done.stdout}{done.stderr}"[-3000:]
-    assert sorted(deployed.release.joinpath("transform").rglob("*")) == before
-    assert (deployed.folder / "project/.state/dbt/target/manifest.json").is_file()
-
-
 def test_schedules_are_edited_on_the_volume_and_survive_a_new_release(deployed: Deployment, checkout: Checkout) -> None:
     def interval(name: str) -> str:
         said = deployed.run("airflow-scheduler", "meltano", "schedule", "list", "--format=json").stdout
