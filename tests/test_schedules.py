@@ -1,0 +1,48 @@
+"""The jobs and schedules shipped are those that docs/schedules.md tells of."""
+
+import re
+from typing import Any
+
+import yaml
+
+from checkout import PROJECT
+
+TEXT = (PROJECT / "docs/schedules.md").read_text()
+
+
+def project() -> dict[str, Any]:
+    """What meltano.yml says."""
+    found: dict[str, Any] = yaml.safe_load((PROJECT / "meltano.yml").read_text())
+    return found
+
+
+def test_the_schedules_are_those_of_the_docs() -> None:
+    rows = re.findall(r"^\| `([a-z]+-[a-z]+)` \| `([a-z-]+)` \| ", TEXT, re.MULTILINE)
+    assert rows == [(schedule["name"], schedule["job"]) for schedule in project()["schedules"]]
+    assert len(rows) == 5
+
+
+def test_every_schedule_has_a_job_and_only_a_person_runs_the_rest() -> None:
+    jobs = {job["name"] for job in project()["jobs"]}
+    assert jobs - {schedule["job"] for schedule in project()["schedules"]} == {"crypto-elt"}
+    assert {schedule["job"] for schedule in project()["schedules"]} <= jobs
+
+
+def test_a_download_has_no_time_limit_and_everything_else_has_one() -> None:
+    limits = {schedule["name"]: schedule["annotations"]["airflow"]["timeout"] for schedule in project()["schedules"]}
+    assert [name for name, limit in limits.items() if limit is None] == ["dumps-daily"]
+
+
+def test_the_pools_are_those_of_the_docs() -> None:
+    said = {
+        (plugin, pool)
+        for pool, plugins in re.findall(r"^\| `(\w+)` \| ((?:`[a-z-]+`(?:, )?)+) \|", TEXT, re.MULTILINE)
+        for plugin in re.findall(r"`([a-z-]+)`", plugins)
+    }
+    found = set()
+    for name in ("extract/extractors", "transform/utilities"):
+        for plugins in yaml.safe_load((PROJECT / f"{name}.meltano.yml").read_text())["plugins"].values():
+            for plugin in plugins:
+                pool = plugin.get("annotations", {}).get("airflow", {}).get("pool")
+                found |= {(plugin["name"], pool)} if pool else set()
+    assert said == found
