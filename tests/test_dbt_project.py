@@ -265,12 +265,18 @@ def marts_that_no_reader_may_read(manifest: Manifest) -> set[str]:
 
 
 def sources_without_freshness(manifest: Manifest) -> set[str]:
-    return {
-        source["name"]
-        for source in manifest["sources"].values()
-        if not (source["loaded_at_field"] or source["loaded_at_query"])
-        or not source["freshness"]["error_after"]["count"]
-    }
+    """Blocks and prices, which every project has, stop the daily job when they are old; other tables warn."""
+    found = set()
+    for source in manifest["sources"].values():
+        if source["source_name"] == "loader":
+            continue
+        limits = source["freshness"] or {}
+        stops = source["name"].endswith("_blocks") or source["name"] == "market_chart"
+        warns = (limits.get("warn_after") or {}).get("count")
+        errs = (limits.get("error_after") or {}).get("count")
+        if not source["loaded_at_query"] or not warns or bool(errs) is not stops:
+            found.add(source["name"])
+    return found
 
 
 def packages_of_others(manifest: Manifest) -> set[str]:

@@ -2,8 +2,8 @@
   Which days an incremental model has to rebuild: those that int_changed_days names since the model's last good run.
 
   The answer stands in the model's SQL as literals, so that PostgreSQL prunes the months of a partitioned table when it
-  plans. A model whose meta says `recheck_failed` adds the days on which it holds a failure; with the variable `recheck`
-  it takes all days, as does one whose meta says `recheck`. One whose meta says `onward` takes all days from a chain's
+  plans. A model whose meta says `recheck_failed` adds the days on which it holds a failure; both it and one whose meta says
+  `recheck` add each chain's newest days, as many as the variable `recheck_days` says, or all with the variable `recheck`. One whose meta says `onward` takes all days from a chain's
   first changed one on, as a sum over all that came before must.
 
   The log is read once for a model. What was read, the newest change and the days, stands in the SQL as a comment, by
@@ -44,9 +44,27 @@
     {%- if since is none or known[0] is none or since < known[0] or known[2] or (var('recheck', false) and (rechecks or meta.get('recheck', false))) -%}
         {{ return({'everything': true, 'ranges': [], 'note': changes_note(known[1], 'true')}) }}
     {%- endif -%}
-    {%- set failed = "select chain, block_date from " ~ this ~ " where result = 'failed'" if rechecks else none -%}
-    {%- set ranges = changed_ranges(log, since, known[1], meta.get('onward', false), failed) -%}
+    {%- set again = days_to_recheck(rechecks) if rechecks or meta.get('recheck', false) else none -%}
+    {%- set ranges = changed_ranges(log, since, known[1], meta.get('onward', false), again) -%}
     {{ return({'everything': false, 'ranges': ranges, 'note': changes_note(known[1], days_condition(ranges, 'block_date'))}) }}
+{% endmacro %}
+
+
+{#
+  The days that a check looks at again though no load has changed them: the newest, in which a row that was changed behind
+  the loader's back would reach the marts next, and those that failed.
+#}
+{% macro days_to_recheck(rechecks_failed) %}
+    select chain, block_date
+    from (
+        select chain, block_date, row_number() over (partition by chain order by block_date desc) as age
+        from {{ existing('int_chain_days') }}
+    ) as aged
+    where age <= {{ var('recheck_days', 0) }}
+    {% if rechecks_failed %}
+    union
+    select chain, block_date from {{ this }} where result = 'failed'
+    {% endif %}
 {% endmacro %}
 
 

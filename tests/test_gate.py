@@ -1,0 +1,170 @@
+"""The daily job: a raw cell that was changed behind the loader's back stops it before a mart is replaced."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from checkout import Checkout
+
+WORLD = {
+    "SIMULATOR_START": "2025-01-28",
+    "SIMULATOR_DAYS": "6",
+    "SIMULATOR_BLOCKS_PER_DAY": "12",
+    "SIMULATOR_TRANSACTIONS_PER_BLOCK": "2",
+}
+# Three tell what failed, and so are rebuilt when something does.
+NOT_GATED = {"analytics.fct_dq_results", "analytics.dim_dq_check", "analytics.rpt_reconciliation"}
+FLIP = "translate(merkle_root, '0123456789abcdef', '123456789abcdef0')"
+BACK = "translate(merkle_root, '123456789abcdef0', '0123456789abcdef')"
+JOB = ("meltano", "--log-format=json", "run", "warehouse-to-marts")
+
+
+def marts(checkout: Checkout) -> dict[str, tuple[int, str]]:
+    """Rows and a digest of every mart that waits for the gate."""
+    return {
+        name: what
+        for name, what in checkout.tables().items()
+        if name.startswith("analytics.") and name not in NOT_GATED
+    }
+
+
+def change(checkout: Checkout, heights: list[int], how: str) -> None:
+    """Change the merkle roots of blocks, as no loader would."""
+    among = ", ".join(map(str, heights))
+    checkout.sql_do(
+        f"update raw_data.bitcoin_blocks set merkle_root = {how} where id in ({among})",  # noqa: S608
+        role="loader",
+    )
+
+
+def said(log: str) -> list[dict[str, object]]:
+    """The lines of a log in JSON."""
+    return [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+
+
+def proof_lines(log: str) -> list[str]:
+    """What the gate says of blocks."""
+    lines = [str(line["event"]) for line in said(log)]
+    return [line for line in lines if line.startswith("proof failed: ")]
+
+
+@pytest.fixture(scope="module")
+def first(checkout: Checkout) -> Checkout:
+    """A warehouse to which nothing is wrong."""
+    checkout.make("run", **WORLD, TAP_BLOCKCHAIR_START_DATE="2025-01-28")
+    return checkout
+
+
+@pytest.fixture(scope="module")
+def heights(first: Checkout) -> list[int]:
+    """The newest day's blocks."""
+    newest = "select id from raw_data.bitcoin_blocks where time >= '2025-02-02' order by id"
+    return [int(str(height)) for (height,) in first.sql(newest)]
+
+
+@pytest.fixture(scope="module")
+def stopped(first: Checkout, heights: list[int]) -> Iterator[tuple[str, dict[str, tuple[int, str]]]]:
+    """What the daily job says of a changed cell, and the marts as they were before; then the cell is right again."""
+    before = marts(first)
+    change(first, heights[5:6], FLIP)
+    done = first.run(*JOB, check=False)
+    assert done.returncode == 1
+    yield done.stdout + done.stderr, before
+    change(first, heights[5:6], BACK)
+
+
+def test_a_changed_cell_stops_the_daily_job_and_the_message_names_the_block(
+    stopped: tuple[str, object], heights: list[int]
+) -> None:
+    lines = proof_lines(stopped[0])
+    assert len(lines) == 1
+    assert lines[0].startswith(f"proof failed: bitcoin block {heights[5]} of 2025-02-02, block_header_hash: ")
+    assert "block_merkle_root: " in lines[0]
+
+
+def test_the_marts_are_as_they_were_and_the_report_tells_the_block(
+    first: Checkout, stopped: tuple[str, dict[str, tuple[int, str]]], heights: list[int]
+) -> None:
+    assert len(stopped[1]) > 30
+    assert marts(first) == stopped[1]
+    reported = first.sql(
+        "select block_date::text, failed_heights from analytics.rpt_reconciliation where failed_heights <> '{}'"
+    )
+    assert reported == [("2025-02-02", [heights[5]])]
+
+
+def test_many_blocks_are_counted_and_a_run_that_holds_names_none(first: Checkout, heights: list[int]) -> None:
+    """Also where only the tests are run."""
+    days = [
+        int(str(height)) for (height,) in first.sql("select id from raw_data.bitcoin_blocks where time >= '2025-01-31'")
+    ]
+    checks = ("run", "--select", "path:models/intermediate/checks")
+    gate = ("test", "--select", "assert_no_integrity_failures")
+    try:
+        change(first, days, FLIP)
+        first.run("meltano", "invoke", "dbt-postgres", *checks)
+        failed = first.run("meltano", "invoke", "dbt-postgres", *gate, check=False)
+    finally:
+        change(first, days, BACK)
+    lines = [line for line in failed.stdout.splitlines() if line.startswith("proof failed: ")]
+    assert failed.returncode == 1
+    assert len(lines) == 21
+    assert (
+        lines[-1]
+        == f"proof failed: {len(days) - 20} more blocks; all of them are in intermediate.int_integrity_failures"
+    )
+    done = first.run(*JOB)
+    assert proof_lines(done.stdout + done.stderr) == []
+    assert first.sql("select count(*) from intermediate.int_check_failures") == [(0,)]
+
+
+@pytest.fixture
+def ledger(first: Checkout) -> Iterator[Callable[[str, str], None]]:
+    """Change what the ledger says of a table; afterwards it is as it was."""
+    first.sql_do("create table raw_data.ledger_before as select * from raw_data.load_ledger", role="loader")
+
+    def change_ledger(what: str, table: str) -> None:
+        first.sql_do(f"update raw_data.load_ledger set {what} where table_name ~ '{table}'", role="loader")  # noqa: S608
+
+    yield change_ledger
+    first.sql_do("delete from raw_data.load_ledger", role="loader")
+    first.sql_do(
+        "insert into raw_data.load_ledger overriding system value select * from raw_data.ledger_before", role="loader"
+    )
+    first.sql_do("drop table raw_data.ledger_before", role="loader")
+
+
+def freshness(checkout: Checkout) -> tuple[int, set[tuple[str, str]]]:
+    """The exit code of the daily job's first task, and the tables that are old."""
+    done = checkout.run("meltano", "invoke", "dbt-postgres:freshness", check=False)
+    return done.returncode, set(re.findall(r"(WARN|ERROR STALE) freshness of \w+\.(\w+)", done.stdout))
+
+
+def test_a_world_that_stands_still_is_not_old(first: Checkout, ledger: Callable[[str, str], None]) -> None:
+    ledger("loaded_at = loaded_at - interval '30 days'", ".")
+    assert freshness(first) == (0, set())
+
+
+def test_a_chain_that_stays_behind_stops_the_daily_job_and_another_table_warns(
+    first: Checkout, ledger: Callable[[str, str], None]
+) -> None:
+    ledger("last_day = last_day - 4", "^dogecoin_blocks")
+    ledger("last_day = last_day - 2", "^bitcoin_blocks")
+    ledger("last_day = last_day - 4", "^bitcoin_outputs")
+    ledger("loaded_at = loaded_at - interval '2 days'", "^coingecko_market_chart")
+    assert freshness(first) == (
+        1,
+        {
+            ("ERROR STALE", "dogecoin_blocks"),
+            ("WARN", "bitcoin_blocks"),
+            ("WARN", "bitcoin_outputs"),
+            ("WARN", "market_chart"),
+        },
+    )
+
+
+def test_a_table_that_is_not_loaded_is_not_old(first: Checkout, ledger: Callable[[str, str], None]) -> None:
+    ledger("table_name = 'x_' || table_name", "^(dogecoin_blocks|coingecko_market_chart)$")
+    assert freshness(first) == (0, set())
