@@ -2,9 +2,10 @@
   Which days an incremental model has to rebuild: those that int_changed_days names since the model's last good run.
 
   The answer stands in the model's SQL as literals, so that PostgreSQL prunes the months of a partitioned table when it
-  plans. A model whose meta says `recheck_failed` adds the days on which it holds a failure; both it and one whose meta says
-  `recheck` add each chain's newest days, as many as the variable `recheck_days` says, or all with the variable `recheck`. One whose meta says `onward` takes all days from a chain's
-  first changed one on, as a sum over all that came before must.
+  plans. A model whose meta says `recheck_failed` adds the days on which it holds a failure; both it and one whose meta
+  says `recheck` add each chain's newest days, as many as the variable `recheck_days` says, or all with the variable
+  `recheck`. One whose meta says `onward` takes all days from a chain's first changed one on, as a sum over all that came
+  before must.
 
   The log is read once for a model. What was read, the newest change and the days, stands in the SQL as a comment, by
   which rows are deleted and the watermark is written: what another run logs meanwhile is left for the next one.
