@@ -6,16 +6,14 @@ import signal
 import socket
 import stat
 import subprocess
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psutil
 import pytest
 
+from airflow_stack import UP, Airflow, free_port, secrets_of, wait_for
 from checkout import Checkout
 
-UP = ("meltano", "invoke", "airflow:up")
 # Variables by which one Airflow would configure another.
 FOREIGN = "AIRFLOW"
 
@@ -25,9 +23,7 @@ def project(checkout: Checkout) -> Iterator[Checkout]:
     """A checkout with a server and the plugin, not initialised."""
     for name in [name for name in checkout.environ if name.startswith(FOREIGN)]:
         del checkout.environ[name]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        checkout.environ["AIRFLOW_PORT"] = str(free.getsockname()[1])
+    checkout.environ["AIRFLOW_PORT"] = str(free_port())
     checkout.make("doctor", check=False)
     checkout.run("warehouse", "start")
     checkout.run("meltano", "install", "utility", "airflow")
@@ -55,13 +51,6 @@ def processes(project: Checkout) -> set[int]:
     return found
 
 
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 240) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
-
-
 def follow(process: "subprocess.Popen[str]", words: str) -> str:
     """Read what it prints until it says so."""
     said = []
@@ -71,17 +60,6 @@ def follow(process: "subprocess.Popen[str]", words: str) -> str:
         if words in line:
             return "".join(said)
     raise AssertionError("".join(said))
-
-
-def fetch(project: Checkout, path: str, body: object = None) -> dict[str, str]:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{project.environ['AIRFLOW_PORT']}{path}",
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-        found: dict[str, str] = json.load(answer)
-    return found
 
 
 def test_nothing_works_before_initialize(project: Checkout) -> None:
@@ -106,15 +84,8 @@ def test_initialize_makes_secrets_once(ready: Checkout) -> None:
     assert (home / "admin-password").read_text().strip() == password
     assert password not in again.stdout + again.stderr
     manifest = (home / "manifests/meltano-manifest.local.json").read_text()
-    for secret in (password, *json.loads(before).values(), *local_passwords(ready)):
+    for secret in secrets_of(ready).values():
         assert secret not in manifest
-
-
-def local_passwords(project: Checkout) -> list[str]:
-    lines = (project.root / ".env").read_text().splitlines()
-    found = [line.partition("=")[2].strip("'\"") for line in lines if line.partition("=")[0].endswith("_PASSWORD")]
-    assert len(found) > 3
-    return [value for value in found if value]
 
 
 def test_output_and_exit_status_arrive(ready: Checkout) -> None:
@@ -132,8 +103,7 @@ def test_up_until_sigterm_and_at_once_again(ready: Checkout) -> None:
     follow(first, "up: api-server, scheduler, dag-processor")
 
     # who may log in, and where it listens
-    password = (ready.root / ".state/airflow/admin-password").read_text().strip()
-    assert fetch(ready, "/auth/token", {"username": "admin", "password": password})["access_token"]
+    assert Airflow(ready).api("pools")["pools"]
     listening = [
         (connection.laddr.ip, connection.laddr.port)
         for number in processes(ready) - before
@@ -211,5 +181,5 @@ def test_a_database_that_is_down_is_named(ready: Checkout) -> None:
     assert done.returncode == 1
     assert "Airflow's database airflow at 127.0.0.1:" in done.stderr
     assert "does not answer" in done.stderr
-    for password in local_passwords(ready):
-        assert password not in done.stderr + done.stdout
+    for secret in secrets_of(ready).values():
+        assert secret not in done.stderr + done.stdout

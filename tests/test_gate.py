@@ -100,7 +100,7 @@ def test_many_blocks_are_counted_and_a_run_that_holds_names_none(first: Checkout
     days = [
         int(str(height)) for (height,) in first.sql("select id from raw_data.bitcoin_blocks where time >= '2025-01-31'")
     ]
-    checks = ("run", "--select", "path:models/intermediate/checks")
+    checks = ("run", "--select", "path:models/intermediate/checks", "--vars", "recheck_days: 3")
     gate = ("test", "--select", "assert_no_integrity_failures")
     try:
         change(first, days, FLIP)
