@@ -43,7 +43,8 @@ class Up:
     lines: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         for line in self.process.stdout or ():
@@ -68,13 +69,16 @@ class Up:
         ]
         for process in doomed:
             process.kill()
-        self.process.wait()
+        self.end()
 
     def end(self) -> None:
         """End it as a service manager would."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         self.process.wait(120)
+        self._reader.join(120)  # what it has left ends too, and with it the pipe
+        if self.process.stdout:
+            self.process.stdout.close()
 
 
 def lineage(process: psutil.Process) -> list[str]:

@@ -90,8 +90,7 @@ def airflow(checkout: Checkout, loaded: object, redis: int) -> Iterator[Airflow]
         yield stack
     finally:
         for one in reversed(stack.ups):
-            if one.process.poll() is None:
-                one.end()
+            one.end()
             kill_group(one.process)
 
 

@@ -65,14 +65,14 @@ def heights(first: Checkout) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def stopped(first: Checkout, heights: list[int]) -> Iterator[tuple[str, dict[str, tuple[int, str]]]]:
+def stopped(first: Checkout, heights: list[int]) -> tuple[str, dict[str, tuple[int, str]]]:
     """What the daily job says of a changed cell, and the marts as they were before; then the cell is right again."""
     before = marts(first)
     change(first, heights[5:6], FLIP)
     done = first.run(*JOB, check=False)
-    assert done.returncode == 1
-    yield done.stdout + done.stderr, before
     change(first, heights[5:6], BACK)
+    assert done.returncode == 1
+    return done.stdout + done.stderr, before
 
 
 def test_a_changed_cell_stops_the_daily_job_and_the_message_names_the_block(

@@ -83,7 +83,7 @@ def test_life_cycle(root: Path, run: Run, sql: Sql) -> None:
 
     status = json.loads(run(root, "status", "--json").stdout)
     assert {status[key] for key in ("running", "port", "origin", "problem")} == {True, first[1], "simulator", None}
-    assert status["roles"] == ["bi_reader", "loader", "transformer"]
+    assert status["roles"] == ["airflow", "bi_reader", "loader", "transformer"]
     assert status["version"].startswith("18.")
     assert status["size_bytes"] > 1_000_000
 
@@ -98,19 +98,39 @@ def test_life_cycle(root: Path, run: Run, sql: Sql) -> None:
     assert sql(root, "transformer", "select n from raw_data.kept") == [(7,)]
 
 
+def test_a_project_from_before_airflow_gets_its_database(root: Path, run: Run) -> None:
+    run(root, "start")
+    file = state(root) / "passwords.json"
+    before = json.loads(file.read_text())
+    file.write_text(json.dumps({name: value for name, value in before.items() if name != "airflow"}))
+    run(root, "stop")
+
+    run(root, "start")
+
+    after = json.loads(file.read_text())
+    assert {name: value for name, value in after.items() if name != "airflow"} == {
+        name: value for name, value in before.items() if name != "airflow"
+    }
+    address = f"postgresql://airflow:{after['airflow']}@127.0.0.1:{port(root)}"
+    with psycopg.connect(f"{address}/airflow") as connection:
+        connection.execute("create table public.dag (n int)")
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(f"{address}/crypto")
+
+
 def test_secrets_stay_where_they_belong(root: Path, run: Run, sql: Sql) -> None:
     run(root, "start")
     with pytest.raises(psycopg.Error):
         sql(root, "admin", "select 1 / 0")  # makes the server log a statement
     passwords = json.loads((state(root) / "passwords.json").read_text())
-    assert set(passwords) == {"postgres", "loader", "transformer", "bi_reader"}
-    assert len(set(passwords.values())) == 4
+    assert set(passwords) == {"postgres", "loader", "transformer", "bi_reader", "airflow"}
+    assert len(set(passwords.values())) == 5
     assert mode(state(root) / "passwords.json") == mode(root / ".env") == 0o600
     assert mode(state(root) / "data") == mode(state(root)) == mode(state(root).parent) == 0o700
     assert passwords["postgres"] not in (root / ".env").read_text()
     variables = read_env(root / ".env")
-    assert {variables[f"LOCAL_{role}_PASSWORD"] for role in ("LOADER", "TRANSFORMER", "BI_READER")} == {
-        passwords[role] for role in ("loader", "transformer", "bi_reader")
+    assert {variables[f"LOCAL_{role}_PASSWORD"] for role in ("LOADER", "TRANSFORMER", "BI_READER", "AIRFLOW")} == {
+        passwords[role] for role in ("loader", "transformer", "bi_reader", "airflow")
     }
     log = (state(root) / "data" / "server.log").read_text()
     assert "division by zero" in log
