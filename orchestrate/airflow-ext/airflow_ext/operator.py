@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 import os
 import signal
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from airflow_ext.alerts import task_failed
 from airflow_ext.isolation import clean_environ, system_directory
 from airflow_ext.log_lines import RunLog
 
@@ -25,13 +24,6 @@ if TYPE_CHECKING:
 _PATIENCE_SECONDS = 20.0
 _MOST_NODES = 10
 _NAMESPACE = uuid.UUID("5d3c7a43-2bd5-4b0e-8a29-6f1f1d7f4f80")
-
-
-def alert(context: Mapping[str, Any]) -> None:
-    """Tell whom `alert_urls` names of a failed task."""
-    # Only failures need it, and it takes time. Without it there are no alerts.
-    if importlib.util.find_spec("airflow_ext.alerts") is not None:
-        importlib.import_module("airflow_ext.alerts").task_failed(context)
 
 
 def run_id(dag_id: str, dag_run: str, task_id: str, map_index: int) -> str:
@@ -85,7 +77,7 @@ class MeltanoOperator(BaseOperator):
         part: str = "",
         **kwargs: Any,  # noqa: ANN401 - Airflow's own
     ) -> None:
-        kwargs.setdefault("on_failure_callback", alert)
+        kwargs.setdefault("on_failure_callback", task_failed)
         super().__init__(**kwargs)
         self.block, self.root, self.loader, self.dbt = block, root, loader, dbt
         self.date_variables, self.env = date_variables or {}, env or {}
