@@ -16,6 +16,7 @@ from warehouse.cluster import find_binaries
 from warehouse.envfile import read_env
 from warehouse.errors import WarehouseError
 from warehouse.initialise import initialise
+from warehouse.maintain import maintain as tend
 from warehouse.project import Project, find_project
 from warehouse.server import ADMIN, ROLES, Server, forget_libpq_variables, live_server
 from warehouse.status import Status, read_status
@@ -198,6 +199,25 @@ def init(environment: str) -> None:
     superuser. With MELTANO_DB_PASSWORD set, Meltano's own database and role are made too.
     """
     initialise(_server(environment, (ADMIN, *ROLES)), say)
+
+
+@main.command()
+@click.option("--dry-run", is_flag=True, help="Only show the tables with their dead rows and sizes.")
+@environment_option
+def maintain(environment: str, *, dry_run: bool) -> None:
+    """Give dead rows' room back and renew the planner's statistics (VACUUM, ANALYZE), table by table.
+
+    Loads, builds and readers go on meanwhile. A table that is in use for too long is left for the next time; a second
+    run does no harm. The weekly job `upkeep` runs it.
+    """
+    done = tend(_server(environment, ("loader", "transformer")), say, dry_run=dry_run)
+    if dry_run:
+        return
+    say(
+        f"{done.tables} tables are in order, {done.before - done.after:,} dead rows gone"
+        + (f", {done.after:,} are still seen by an open transaction" if done.after else "")
+        + (f", {done.skipped} tables were in use and are left for the next time" if done.skipped else "")
+    )
 
 
 @main.command()
