@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
@@ -108,9 +109,25 @@ class Airflow:
 
     def api(self, path: str, body: object = None, method: str | None = None) -> dict[str, object]:
         """Ask the REST interface, as the administrator."""
+        return self._fetch(f"/api/v2/{path}", body, method, {"Authorization": f"Bearer {self._token()}"})
+
+    def _token(self) -> str:
         password = (self.project.root / ".state/airflow/admin-password").read_text().strip()
-        token = self._fetch("/auth/token", {"username": "admin", "password": password}, None, {})["access_token"]
-        return self._fetch(f"/api/v2/{path}", body, method, {"Authorization": f"Bearer {token}"})
+        return str(self._fetch("/auth/token", {"username": "admin", "password": password}, None, {})["access_token"])
+
+    def page(self, path: str, *, logged_in: bool = True) -> tuple[int, str, str]:
+        """Open a page as a browser does; returns status, address in the end and text."""
+        headers = {}
+        if logged_in:
+            headers["Cookie"] = f"_token={self._token()}"
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.project.environ['AIRFLOW_PORT']}{path}", headers=headers
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+                return answer.status, answer.url, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, str(error.url), error.read().decode()
 
     def _fetch(self, path: str, body: object, method: str | None, headers: dict[str, str]) -> dict[str, object]:
         request = urllib.request.Request(

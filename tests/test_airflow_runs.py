@@ -1,7 +1,10 @@
 """Runs in a real Airflow: by the clock's DAGs and as a backfill on two workers, of which one is killed."""
 
+import json
 import subprocess
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import psutil
 import psycopg
@@ -24,6 +27,16 @@ TABLES = {
     "ethereum": ("blocks", "transactions", "calls"),
 }
 ASKED = {"chains": list(TABLES), "start_date": "2025-01-30", "end_date": "2025-02-01"}
+
+HOOK_SECRET = "known-to-two-alone"
+REPORT = "/reconciliation/"
+NOT_GATED = {"analytics.fct_dq_results", "analytics.dim_dq_check", "analytics.rpt_reconciliation"}
+
+
+def marts(project: Checkout) -> dict[str, tuple[int, str]]:
+    """Rows and digest of every mart that waits for the gate."""
+    found = project.tables()
+    return {name: what for name, what in found.items() if name.startswith("analytics.") and name not in NOT_GATED}
 
 
 def chain_tables(project: Checkout) -> dict[str, tuple[int, str]]:
@@ -60,8 +73,37 @@ def redis() -> Iterator[int]:
         server.wait()
 
 
+class Hook(HTTPServer):
+    """A webhook that keeps what it gets."""
+
+    received: list[dict[str, str]]
+
+
 @pytest.fixture(scope="module")
-def airflow(checkout: Checkout, loaded: object, redis: int) -> Iterator[Airflow]:
+def hook() -> Iterator[Hook]:
+    """Where alerts go."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            server.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = Hook(("127.0.0.1", 0), Handler)
+    server.received = []
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def airflow(checkout: Checkout, loaded: object, redis: int, hook: Hook) -> Iterator[Airflow]:
     """Airflow with the CeleryExecutor; its workers are started by tests."""
     for name in [name for name in checkout.environ if name.startswith("AIRFLOW")]:
         del checkout.environ[name]
@@ -77,6 +119,7 @@ def airflow(checkout: Checkout, loaded: object, redis: int) -> Iterator[Airflow]
         "AIRFLOW_CELERY_BROKER_URL": f"redis://127.0.0.1:{redis}/0",
         "AIRFLOW_CELERY_RESULT_BACKEND": f"db+{database}",
         "AIRFLOW_POOLS": '{"blockchair_api": 1, "dump_host": 4, "dbt": 1}',
+        "AIRFLOW_ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/{HOOK_SECRET}",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     }
     checkout.run("meltano", "install", "utility", "airflow")
@@ -121,6 +164,12 @@ def dags(airflow: Airflow) -> dict[str, dict[str, object]]:
     return {str(dag["dag_id"]): dag for dag in found}
 
 
+def ended(airflow: Airflow, dag: str, kind: str) -> list[dict[str, object]]:
+    """The runs of a DAG, of a kind, that have ended."""
+    runs: list[dict[str, object]] = airflow.api(f"dags/{dag}/dagRuns")["dag_runs"]  # type: ignore[assignment]
+    return [run for run in runs if run["run_type"] == kind and run["state"] in {"success", "failed"}]
+
+
 def test_a_backfill_is_exact_though_a_worker_and_the_scheduler_were_killed(
     airflow: Airflow, backfilled: str, loaded: dict[str, tuple[int, str]]
 ) -> None:
@@ -160,15 +209,78 @@ def test_the_clock_starts_a_run(airflow: Airflow, backfilled: str) -> None:
     """A DAG that is switched on runs for the interval that has ended last."""
     airflow.api("dags/market-hourly", {"is_paused": False}, "PATCH")
 
-    def scheduled() -> list[dict[str, object]]:
-        runs: list[dict[str, object]] = airflow.api("dags/market-hourly/dagRuns")["dag_runs"]  # type: ignore[assignment]
-        return [run for run in runs if run["run_type"] == "scheduled" and run["state"] in {"success", "failed"}]
-
-    wait_for(scheduled, "a scheduled run")
-    assert scheduled()[0]["state"] == "success"
+    wait_for(lambda: ended(airflow, "market-hourly", "scheduled"), "a scheduled run")
+    (run,) = ended(airflow, "market-hourly", "scheduled")
+    assert run["state"] == "success"
     assert airflow.project.sql("select count(*) > 0 from raw_data.coingecko_market_chart") == [(True,)]
-    log = airflow.task_log(f"x/{scheduled()[0]['dag_run_id']}")
+    log = airflow.task_log(f"x/{run['dag_run_id']}")
     assert "rows loaded." in log
+
+
+def test_the_weekly_job_writes_the_site_and_tends_the_tables(airflow: Airflow, backfilled: str) -> None:
+    run = airflow.trigger("upkeep-weekly")
+    assert airflow.wait_for_end(run) == "success", airflow.task_log(run)
+    assert "statistics of the whole" in airflow.task_log(run)
+    vacuumed = "select count(*) > 0 from pg_stat_user_tables where schemaname = 'analytics' and last_vacuum is not null"
+    assert airflow.project.sql(vacuumed, role="transformer") == [(True,)]
+    assert (airflow.project.root / "transform/target/index.html").is_file()
+
+
+def test_the_report_is_for_those_who_are_logged_in(airflow: Airflow, backfilled: str) -> None:
+    _, where, text = airflow.page(REPORT, logged_in=False)
+    assert "/login" in where
+    assert "2025-01-31" not in text
+    status, _, text = airflow.page(f"{REPORT}?chain=bitcoin")
+    assert status == 200
+    assert "2025-01-31" in text
+    assert ">failed</span>" not in text
+    views = [view for plugin in airflow.api("plugins")["plugins"] for view in plugin["external_views"]]  # type: ignore[attr-defined]
+    assert REPORT in [view["href"] for view in views]
+    assert REPORT in str(airflow.api("dags/marts-daily/details")["doc_md"])
+
+
+def test_a_changed_cell_stops_the_daily_build_and_everybody_is_told_the_block(
+    airflow: Airflow, backfilled: str, hook: Hook
+) -> None:
+    project = airflow.project
+    ((height, root),) = project.sql(
+        "select id, merkle_root from raw_data.bitcoin_blocks where time >= '2025-02-01' order by id offset 2 limit 1",
+        role="loader",
+    )
+    # Switched on, it runs for the interval that has ended last: the whole way, by the clock.
+    airflow.api("dags/marts-daily", {"is_paused": False}, "PATCH")
+    wait_for(lambda: ended(airflow, "marts-daily", "scheduled"), "the scheduled run")
+    assert ended(airflow, "marts-daily", "scheduled")[0]["state"] == "success"
+    before = marts(project)
+    assert len(before) > 20
+    hook.received.clear()
+    set_root = "update raw_data.bitcoin_blocks set merkle_root = '{}' where id = {}"
+    project.sql_do(set_root.format("0" * 64, height), role="loader")
+    try:
+        run = airflow.trigger("marts-daily")
+        assert airflow.wait_for_end(run) == "failed"
+    finally:
+        project.sql_do(set_root.format(root, height), role="loader")
+    states = {str(task["task_id"]): task["state"] for task in airflow.tasks(run)}
+    assert states == {
+        "dbt-postgres_freshness": "success",
+        "dbt-postgres_proof": "failed",
+        "dbt-postgres_build": "upstream_failed",
+    }
+    assert marts(project) == before
+    named = f"proof failed: bitcoin block {height} of 2025-02-01, block_header_hash: "
+    assert named in airflow.task_log(run)
+    (alert,) = hook.received
+    assert alert["title"] == "marts-daily: dbt-postgres_proof failed"
+    assert named in alert["message"]
+    _, _, page = airflow.page(f"{REPORT}?chain=bitcoin&only=failed")
+    assert f"block {height}" in page
+    assert "2025-02-01" in page
+    # and once the cell is right, the same run goes on
+    airflow.api("dags/marts-daily/clearTaskInstances", {"dry_run": False, "dag_run_id": run.rsplit("/", 1)[1]}, "POST")
+    wait_for(lambda: airflow.api(run)["state"] not in {"success", "failed"}, "the run to go on")
+    assert airflow.wait_for_end(run) == "success", airflow.task_log(run)
+    assert ">failed</span>" not in airflow.page(f"{REPORT}?chain=bitcoin")[2]
 
 
 def test_no_secret_is_anywhere(airflow: Airflow, backfilled: str) -> None:
@@ -190,7 +302,7 @@ def test_no_secret_is_anywhere(airflow: Airflow, backfilled: str) -> None:
     found = {
         (where, name)
         for where, text in seen.items()
-        for name, value in secrets_of(airflow.project).items()
+        for name, value in (secrets_of(airflow.project) | {"alert": HOOK_SECRET}).items()
         if value in text
     }
     assert found == set()

@@ -238,6 +238,11 @@ def block_operator(block: Block, root: Path, options: Options, task_id: str, env
     )
 
 
+def report_url(environ: Mapping[str, str]) -> str:
+    """Where browsers find the warehouse's reconciliation report."""
+    return f"{environ.get('AIRFLOW__API__BASE_URL', '').rstrip('/')}/reconciliation/"
+
+
 def documentation(schedule: Schedule, job: Job, options: Options) -> str:
     """What the DAG's page says: what, when, and what to do if it fails."""
     clock = f"`{schedule.interval}` ({options.timezone})"
@@ -258,6 +263,10 @@ Runs {clock}. Change that with `meltano schedule set {schedule.name} --interval 
 A task is tried {options.retries} times again. Then open its log: the last line says why. Clear the task when the cause
 is gone: it goes on from its bookmark, finished days are not loaded again. By hand it is `meltano run {job.name}`, the
 same with the bookmarks of this DAG.
+
+### What was verified
+The [reconciliation report]({report_url(os.environ)}) shows, per chain and day, which checks held, which could not be
+made and why, and which blocks failed one. A failed check stops the build before a mart is replaced.
 
 ### Parameters
 `full_refresh` loads from the start. `start_date` and `end_date` apply to extractors that have such settings; they need
