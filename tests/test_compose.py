@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from checkout import PROJECT
 from compose import COMBINATIONS, PROFILES, VARIABLE, compose, configuration, deployment, set_variable
@@ -200,6 +201,16 @@ def test_live_environments_get_every_variable_that_they_read(services: dict[str,
     live = (PROJECT / "meltano.yml").read_text().split("- name: dev")[1].split("\njobs:")[0]
     needed = set(re.findall(r"\$\{([A-Z_]+)\}", live))
     assert needed <= services["airflow-scheduler"]["environment"].keys()
+
+
+def test_each_variable_of_airflow_is_one_that_something_reads(services: dict[str, dict[str, Any]]) -> None:
+    """Meltano passes over a name that is no setting's, so a slip of the pen would do nothing at all."""
+    (airflow,) = yaml.safe_load((PROJECT / "orchestrate/orchestrators.meltano.yml").read_text())["plugins"]["utilities"]
+    settings = {"AIRFLOW_" + re.sub(r"\W", "_", setting["name"]).upper() for setting in airflow["settings"]}
+    inserted = set(re.findall(r"\$\{(AIRFLOW_[A-Z_]+)\}", (PROJECT / "meltano.yml").read_text()))
+    passed = {name for service in services.values() for name in service["environment"] if name.startswith("AIRFLOW_")}
+    assert len(passed) > 15
+    assert passed <= settings | inserted
 
 
 def test_hadolint_has_nothing_to_say() -> None:

@@ -1,13 +1,18 @@
-"""Which `airflow:up` runs on this machine, so that a second one is refused and `airflow:down` finds it."""
+"""Which `airflow:up` runs on this machine, so that a second one is refused and `airflow:down` finds it.
+
+Containers may share the folder of these records, but not their numbers of processes: a record counts where its host
+name is that of the reader.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import socket
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -47,7 +52,12 @@ def registered(settings: Settings, names: tuple[str, ...]) -> Iterator[None]:
             handles.append(handle)
             _lock(handle.fileno(), settings, name)
         for name in alone:
-            mark = {"pid": os.getpid(), "created": psutil.Process().create_time(), "stopping": False}
+            mark = {
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "created": psutil.Process().create_time(),
+                "stopping": False,
+            }
             write_private(_record(settings, name), json.dumps(mark))
         yield
     finally:
@@ -65,9 +75,10 @@ def _lock(descriptor: int, settings: Settings, name: str) -> None:
             if mark.get("stopping") and time.monotonic() < deadline:
                 time.sleep(_POLL_SECONDS)
                 continue
+            there = "" if _is_here(mark) else f" of {mark['host']}"
             raise AirflowExtError(
-                f"The {name} runs already (process {mark.get('pid', 'unknown')}); end it with "
-                "`meltano invoke airflow:down`."
+                f"The {name} runs already (process {mark.get('pid', 'unknown')}{there}); end it with "
+                f"`meltano invoke airflow:down`{' there' if there else ''}."
             ) from None
         else:
             return
@@ -77,13 +88,19 @@ def note_stopping(settings: Settings, names: tuple[str, ...]) -> None:
     """Say that this process is ending, so that the next `up` waits for it."""
     for name in names:
         mark = _read(settings, name)
-        if mark.get("pid") == os.getpid():
+        if _is_here(mark) and mark.get("pid") == os.getpid():
             write_private(_record(settings, name), json.dumps(mark | {"stopping": True}))
 
 
-def _read(settings: Settings, name: str) -> dict[str, float]:
+def _is_here(mark: dict[str, Any]) -> bool:
+    """Whether a record is of this machine or container; one of an earlier release names none."""
+    here = socket.gethostname()
+    return bool(mark.get("host", here) == here)
+
+
+def _read(settings: Settings, name: str) -> dict[str, Any]:
     try:
-        found: dict[str, float] = json.loads(_record(settings, name).read_text())
+        found: dict[str, Any] = json.loads(_record(settings, name).read_text())
     except (OSError, ValueError):
         return {}
     return found
@@ -94,6 +111,8 @@ def supervisors(settings: Settings) -> list[psutil.Process]:
     found = {}
     for path in sorted((settings.home / "up").glob("*.json")):
         mark = _read(settings, path.stem)
+        if not _is_here(mark):
+            continue
         try:
             process = psutil.Process(int(mark["pid"]))
             if process.create_time() == mark["created"]:

@@ -19,6 +19,7 @@ from airflow_ext.leash import tie_to_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
     from types import FrameType
 
     from airflow_ext.settings import Settings
@@ -38,15 +39,20 @@ class Component:
     Attributes:
         name: One of `COMPONENTS`.
         command: Program and arguments.
+        pid_file: A file that would keep it from starting. Its name has this process's number, which after a container
+            was killed and started again is the same, while the number in the file is another process's by then.
     """
 
     name: str
     command: list[str]
+    pid_file: Path | None = None
     process: subprocess.Popen[str] | None = None
     died: list[float] = field(default_factory=list)
 
     def start(self, environ: Mapping[str, str], show: Callable[[str, str], None]) -> None:
         """Start it; what it prints is shown under its name."""
+        if self.pid_file is not None:
+            self.pid_file.unlink(missing_ok=True)
         process = subprocess.Popen(
             [sys.executable, "-m", "airflow_ext.leash", *self.command],
             env=dict(environ),
@@ -78,17 +84,17 @@ def component(name: str, settings: Settings, environ: Mapping[str, str]) -> Comp
     """What to run for a component; none serves its logs on all interfaces, as they would by default."""
     concurrency = environ.get("AIRFLOW_EXT_WORKER_CONCURRENCY") or "2"
     host = f"{socket.gethostname()}-{os.getpid()}"
-    pid_file = str(settings.home / f"worker-{host}.pid")
+    pid_file = settings.home / f"worker-{host}.pid"
     arguments = {
         "api-server": ["api-server", "--host", settings.host, "--port", str(settings.port)],
         "scheduler": ["scheduler", "--skip-serve-logs"],
         "dag-processor": ["dag-processor"],
         "worker": [
             *("celery", "worker", "--skip-serve-logs", "--concurrency", concurrency),
-            *("--celery-hostname", f"worker@{host}", "--pid", pid_file),
+            *("--celery-hostname", f"worker@{host}", "--pid", str(pid_file)),
         ],
     }
-    return Component(name, [settings.airflow, *arguments[name]])
+    return Component(name, [settings.airflow, *arguments[name]], pid_file if name == "worker" else None)
 
 
 def check_port(settings: Settings) -> None:

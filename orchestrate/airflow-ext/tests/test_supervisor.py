@@ -14,7 +14,7 @@ import pytest
 from airflow_ext.errors import AirflowExtError
 from airflow_ext.running import note_stopping, registered, stop_all, supervisors
 from airflow_ext.settings import read_settings
-from airflow_ext.supervisor import check_port
+from airflow_ext.supervisor import check_port, component
 
 SUPERVISE = """
 import os, sys
@@ -122,3 +122,33 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         with pytest.raises(AirflowExtError, match=f"Port {port} of 127.0.0.1"):
             check_port(settings)
     check_port(settings)
+
+
+def test_a_record_of_another_container_names_no_process_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Containers share the folder; the number in a record is that of somebody else here."""
+    settings = read_settings({"MELTANO_PROJECT_ROOT": str(tmp_path)})
+    here = socket.gethostname()
+    with registered(settings, ("scheduler",)):
+        assert [process.pid for process in supervisors(settings)] == [os.getpid()]
+        monkeypatch.setattr(socket, "gethostname", lambda: f"not-{here}")
+        assert supervisors(settings) == []
+        note_stopping(settings, ("scheduler",))
+        expected = f"process {os.getpid()} of {here}.*airflow:down` there"
+        with pytest.raises(AirflowExtError, match=expected), registered(settings, ("scheduler",)):
+            pass
+
+
+def test_a_workers_file_of_before_does_not_keep_it_from_starting(tmp_path: Path) -> None:
+    """After a container was killed and started again, the file has the number of a process that lives."""
+    settings = read_settings({"MELTANO_PROJECT_ROOT": str(tmp_path)})
+    worker = component("worker", settings, {})
+    assert worker.pid_file
+    assert worker.command[-2:] == ["--pid", str(worker.pid_file)]
+    worker.pid_file.parent.mkdir(parents=True)
+    worker.pid_file.write_text(str(os.getppid()))
+    worker.command = [sys.executable, "-c", "import sys, os; sys.exit(os.path.exists(sys.argv[1]))", worker.command[-1]]
+    worker.start(os.environ, lambda _name, _line: None)
+    assert worker.process
+    assert worker.process.stdout
+    with worker.process.stdout:
+        assert worker.process.wait(60) == 0
