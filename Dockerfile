@@ -23,7 +23,8 @@ RUN groupadd --gid 10001 crypto \
     && install --directory --owner=10001 --group=10001 --mode=0700 /project
 COPY --from=build /opt/crypto-elt /opt/crypto-elt
 # The project is laid out in /project, a volume; /opt/crypto-elt stays as it was built. Programs are found by name.
-# Plugins are installed already, and a read-only image could not install any.
+# Plugins are installed already, and a read-only image could not install any; Meltano 4.4 heeds --no-install alone, not
+# the variable, and would begin by emptying the environment of a plugin whose project folder is another than at the build.
 ENV PATH=/opt/crypto-elt/.venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 NO_COLOR=1 \
     HOME=/project/.state/home XDG_STATE_HOME=/project/.state/home/state \
@@ -38,4 +39,4 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=180s --retries=3 \
     CMD ["python", "/opt/crypto-elt/orchestrate/healthcheck.py", "api-server", "scheduler", "dag-processor"]
 ENTRYPOINT ["crypto-elt", "enter"]
-CMD ["meltano", "invoke", "airflow:up"]
+CMD ["meltano", "invoke", "--no-install", "airflow:up"]

@@ -213,6 +213,15 @@ def test_each_variable_of_airflow_is_one_that_something_reads(services: dict[str
     assert passed <= settings | inserted
 
 
+def test_no_container_installs_plugins(services: dict[str, dict[str, Any]]) -> None:
+    commands = [service["command"] for service in services.values() if service.get("command", [""])[0] == "meltano"]
+    commands += [
+        json.loads(words) for words in re.findall(r"^CMD (.*)$", (PROJECT / "Dockerfile").read_text(), re.MULTILINE)
+    ]
+    assert len(commands) == 6
+    assert all("--no-install" in command for command in commands)
+
+
 def test_hadolint_has_nothing_to_say() -> None:
     done = subprocess.run(
         [PROJECT / ".venv-compose/bin/hadolint", "Dockerfile"], cwd=PROJECT, capture_output=True, text=True, check=False
