@@ -121,6 +121,7 @@ def airflow(checkout: Checkout, loaded: object, redis: int, hook: Hook) -> Itera
         "AIRFLOW_POOLS": '{"blockchair_api": 1, "dump_host": 4, "dbt": 1}',
         "AIRFLOW_ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/{HOOK_SECRET}",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+        "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
     }
     checkout.run("meltano", "install", "utility", "airflow")
     checkout.run("meltano", "invoke", "airflow:initialize")

@@ -29,6 +29,12 @@ _DEFAULTS = {
     # A worker that was killed is noticed in a minute in place of five.
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
     "AIRFLOW__SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "10",
+    # What a killed worker had taken and not begun is handed out again after three minutes in place of ten, also if its
+    # scheduler was killed. A task that waits for a worker's slot looks the same; by default the third time fails it.
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "60",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "180",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "20",
+    "AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES": "10000",
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
 }
 SECRETS = {
