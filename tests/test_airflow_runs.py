@@ -3,6 +3,7 @@
 import json
 import subprocess
 import threading
+import urllib.parse
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -156,7 +157,7 @@ def backfilled(airflow: Airflow) -> str:
         if process.cmdline()[-2:] == ["scheduler", "--skip-serve-logs"]
     ]
     scheduler.kill()  # its supervisor starts another
-    assert airflow.wait_for_end(run) == "success", airflow.tasks(run)
+    assert airflow.wait_for_end(run, 900) == "success", airflow.tasks(run)
     return run
 
 
@@ -278,7 +279,8 @@ def test_a_changed_cell_stops_the_daily_build_and_everybody_is_told_the_block(
     assert f"block {height}" in page
     assert "2025-02-01" in page
     # and once the cell is right, the same run goes on
-    airflow.api("dags/marts-daily/clearTaskInstances", {"dry_run": False, "dag_run_id": run.rsplit("/", 1)[1]}, "POST")
+    again = {"dry_run": False, "dag_run_id": urllib.parse.unquote(run.rsplit("/", 1)[1])}
+    airflow.api("dags/marts-daily/clearTaskInstances", again, "POST")
     wait_for(lambda: airflow.api(run)["state"] not in {"success", "failed"}, "the run to go on")
     assert airflow.wait_for_end(run) == "success", airflow.task_log(run)
     assert ">failed</span>" not in airflow.page(f"{REPORT}?chain=bitcoin")[2]
