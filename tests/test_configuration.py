@@ -38,6 +38,7 @@ def test_local_reads_no_live_name() -> None:
     local = text.split("- name: local")[1].split("- name: dev")[0]
     assert set(re.findall(r"\$\{([A-Z_]+)\}", local)) == {
         "LOCAL_AIRFLOW_PASSWORD",
+        "LOCAL_BI_READER_PASSWORD",
         "LOCAL_SIMULATOR_URL",
         "LOCAL_WAREHOUSE_HOST",
         "LOCAL_WAREHOUSE_PORT",
