@@ -119,4 +119,26 @@ def test_a_failure_names_the_table_and_what_was_done(served: Path, run: Run, sql
     )
     done = run(served, "maintain", code=1)
     sql(served, "transformer", "drop table dq.bad; drop function dq.broken")
-    assert "Upkeep of 1 tables failed, the others are done. dq.bad: no" in done.stderr
+    assert "Upkeep of 1 tables failed, the others are done; run it again once this is mended: dq.bad: no" in done.stderr
+
+
+def test_a_lost_connection_is_no_success_of_the_rest(served: Path, run: Run, sql: Sql) -> None:
+    sql(
+        served,
+        "transformer",
+        """
+        create function analytics.last(n int) returns int immutable language sql as 'select n';
+        create table analytics.aa_lost (n int);
+        create index on analytics.aa_lost (analytics.last(n));
+        insert into analytics.aa_lost values (1);
+        create table analytics.ab_next (n int);
+        create or replace function analytics.last(n int) returns int immutable language plpgsql as
+        'begin perform pg_terminate_backend(pg_backend_pid()); return n; end';
+        """,
+    )
+    done = run(served, "maintain", code=1)
+    tried = sql(served, "admin", "select last_vacuum from pg_stat_user_tables where relname = 'ab_next'")
+    sql(served, "transformer", "drop table analytics.aa_lost, analytics.ab_next; drop function analytics.last")
+    assert tried == [(None,)]
+    assert "were not tried, since the connection was lost" in done.stderr
+    assert "analytics.aa_lost: " in done.stderr.splitlines()[-1]

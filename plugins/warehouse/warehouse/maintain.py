@@ -112,9 +112,9 @@ def maintain(server: Server, say: Callable[[str], None], *, dry_run: bool = Fals
         The sums.
 
     Raises:
-        WarehouseError: A login or a table failed; the others were done before it.
+        WarehouseError: A login or a table failed; what was done and what was not tried is in the sentence.
     """
-    done, failed, apart = Upkeep(), [], []
+    done, failed, apart, untried = Upkeep(), [], [], 0
     for role in _OWNERS:
         with connect(server, role, autocommit=True) as connection:
             connection.execute(sql.SQL("set lock_timeout = {}").format(sql.Literal(_LOCK_TIMEOUT)))
@@ -134,6 +134,7 @@ def maintain(server: Server, say: Callable[[str], None], *, dry_run: bool = Fals
                     failed.append(f"{table.schema}.{table.name}: {reason}")
                     say(f"{place}: {reason}")
                     if connection.closed:
+                        untried += len(tables) - number
                         break
     for name in apart:
         say(
@@ -141,7 +142,10 @@ def maintain(server: Server, say: Callable[[str], None], *, dry_run: bool = Fals
             "`meltano invoke target-postgres:months list`"
         )
     if failed:
-        raise WarehouseError(f"Upkeep of {len(failed)} tables failed, the others are done. {'; '.join(failed[:5])}")
+        rest = f"{untried} were not tried, since the connection was lost" if untried else "the others are done"
+        raise WarehouseError(
+            f"Upkeep of {len(failed)} tables failed, {rest}; run it again once this is mended: {'; '.join(failed[:5])}"
+        )
     return done
 
 
