@@ -99,7 +99,10 @@ def sql() -> Sql:
     def execute(root: Path, role: str, statement: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(running_server(Project(root)).url(role)) as connection:
             cursor = connection.execute(statement.encode())
-            return cursor.fetchall() if cursor.description else []
+            rows = cursor.fetchall() if cursor.description else []
+            # What it changed is counted before the next session looks, not when the server gets to it.
+            connection.execute("select pg_stat_force_next_flush()")
+            return rows
 
     return execute
 
