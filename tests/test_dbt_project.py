@@ -19,12 +19,14 @@ Manifest = dict[str, Any]
 Rule = Callable[[Manifest], set[str]]
 
 # How a model's name begins, by the first folder that it lies in.
-PREFIXES = {"staging": ("stg_",), "intermediate": ("int_",), "marts": ("fct_", "dim_", "rpt_")}
+PREFIXES = {"staging": ("stg_",), "intermediate": ("int_",), "marts": ("fct_", "dim_", "rpt_"), "bi": ("bi_",)}
 MAX_PARENTS = 9
 MAX_CHAINED_VIEWS = 4
 # A key is proved unique by one of these, or by a primary key, which PostgreSQL enforces.
 UNIQUENESS_TESTS = ("unique", "unique_combination")
 HARD_CODED = re.compile(r"\b(?:from|join)\s+\"?(?:raw_data|staging|intermediate|analytics|dq)\"?\.", re.IGNORECASE)
+# What a BI tool can hold without losing a digit, or says that it loses some (docs/power-bi.md).
+BI_TYPES = {"bigint", "boolean", "date", "double precision", "integer", "numeric(19,4)", "text", "time", "timestamp"}
 # Marts that show what failed, and so must not wait behind the gate.
 NOT_GATED = {"fct_dq_results", "dim_dq_check", "rpt_reconciliation"}
 
@@ -165,10 +167,15 @@ def staging_and_marts_without_columns(manifest: Manifest) -> set[str]:
     return {n["name"] for n in models(manifest) if room(n) != "intermediate" and not n["columns"]}
 
 
+def published(manifest: Manifest) -> list[Node]:
+    """What people and reports read: the marts, and the marts as BI tools take them."""
+    return models(manifest, "marts") + models(manifest, "bi")
+
+
 def marts_without_contract(manifest: Manifest) -> set[str]:
     return {
         n["name"]
-        for n in models(manifest, "marts")
+        for n in published(manifest)
         if not n["config"]["contract"]["enforced"] or not all(c["data_type"] for c in n["columns"].values())
     }
 
@@ -243,7 +250,7 @@ def long_chains_of_views(manifest: Manifest) -> set[str]:
 
 def wrong_access(manifest: Manifest) -> set[str]:
     """Marts are public, intermediates private; both belong to a group that someone owns."""
-    expected = {"staging": "protected", "intermediate": "private", "marts": "public"}
+    expected = {"staging": "protected", "intermediate": "private", "marts": "public", "bi": "public"}
     return {
         n["name"]
         for n in models(manifest)
@@ -261,7 +268,35 @@ def exposures_on_what_may_change(manifest: Manifest) -> set[str]:
 
 
 def marts_that_no_reader_may_read(manifest: Manifest) -> set[str]:
-    return {n["name"] for n in models(manifest, "marts") if "bi_reader" not in n["config"]["grants"].get("select", [])}
+    return {n["name"] for n in published(manifest) if "bi_reader" not in n["config"]["grants"].get("select", [])}
+
+
+def types_that_no_bi_tool_holds(manifest: Manifest) -> set[str]:
+    return {
+        f"{n['name']}.{name}"
+        for n in models(manifest, "bi")
+        for name, column in n["columns"].items()
+        if column["data_type"] not in BI_TYPES
+    }
+
+
+def bi_models_of_more_than_one_mart(manifest: Manifest) -> set[str]:
+    """They change types and units; what joins marts is a mart. Decimals come from the seed, which no build drops."""
+    return {
+        n["name"]
+        for n in models(manifest, "bi")
+        if [room(parent) for parent in parents(manifest, n, "model")] != ["marts"]
+    }
+
+
+def bi_views_of_what_builds_replace(manifest: Manifest) -> set[str]:
+    """A view goes with the table under it, so that reports would miss it until the build comes to it."""
+    return {
+        n["name"]
+        for n in models(manifest, "bi")
+        if n["config"]["materialized"] == "view"
+        and any(parent["config"]["materialized"] != "incremental" for parent in parents(manifest, n, "model"))
+    }
 
 
 def sources_without_freshness(manifest: Manifest) -> set[str]:
@@ -322,6 +357,9 @@ RULES = [
     wrong_access,
     exposures_on_what_may_change,
     marts_that_no_reader_may_read,
+    types_that_no_bi_tool_holds,
+    bi_models_of_more_than_one_mart,
+    bi_views_of_what_builds_replace,
     sources_without_freshness,
     packages_of_others,
     folders_misplaced,
@@ -354,6 +392,10 @@ DAMAGES: list[tuple[Rule, str, str, object]] = [
     (wrong_access, "fct_blocks", "access", "protected"),
     (exposures_on_what_may_change, "fct_blocks", "access", "private"),
     (marts_that_no_reader_may_read, "fct_blocks", "config.grants", {}),
+    (marts_that_no_reader_may_read, "bi_blocks", "config.grants", {}),
+    (types_that_no_bi_tool_holds, "bi_network_daily", "columns.fee_total_usd.data_type", "numeric(28,8)"),
+    (bi_models_of_more_than_one_mart, "bi_blocks", "depends_on.nodes", ["model.crypto.int_blocks_unioned"]),
+    (bi_views_of_what_builds_replace, "bi_blocks", "depends_on.nodes", ["model.crypto.dim_asset"]),
     (folders_misplaced, "fct_blocks", "patch_path", None),
 ]
 

@@ -1,0 +1,71 @@
+{{ config(materialized='view') }}
+with
+
+facts as (
+
+    select
+        block_key,
+        chain,
+        asset_key,
+        date_key,
+        time_key,
+        miner_key,
+        block_date,
+        block_time,
+        block_height,
+        block_hash,
+        transaction_count,
+        size_bytes,
+        weight_wu,
+        gas_used,
+        gas_limit,
+        difficulty,
+        block_interval_seconds,
+        fee_total_base,
+        reward_base,
+        fee_total_usd,
+        reward_usd,
+        price_status,
+        is_settled,
+        header_check
+    from {{ ref('fct_blocks') }}
+
+),
+
+assets as (
+
+    select
+        chain,
+        base_unit_decimals
+    from {{ ref('assets') }}
+
+)
+
+select
+    facts.block_key,
+    facts.asset_key,
+    facts.date_key,
+    facts.time_key,
+    facts.miner_key,
+    facts.block_date,
+    facts.block_time at time zone 'UTC' as block_time,
+    facts.block_height,
+    facts.block_hash,
+    facts.transaction_count,
+    facts.size_bytes,
+    facts.weight_wu,
+    facts.gas_used,
+    facts.gas_limit,
+    cast(facts.difficulty as double precision) as difficulty,
+    facts.block_interval_seconds,
+    {{ to_native('facts.fee_total_base', 'assets.base_unit_decimals') }} as fee_total_native,
+    cast(facts.fee_total_base as text) as fee_total_base_text,
+    {{ to_native('facts.reward_base', 'assets.base_unit_decimals') }} as reward_native,
+    cast(facts.reward_base as text) as reward_base_text,
+    cast(facts.fee_total_usd as numeric(19, 4)) as fee_total_usd,
+    cast(facts.reward_usd as numeric(19, 4)) as reward_usd,
+    facts.price_status,
+    facts.is_settled,
+    facts.header_check
+from facts
+left join assets on facts.chain = assets.chain

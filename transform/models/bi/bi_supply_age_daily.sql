@@ -1,0 +1,50 @@
+with
+
+facts as (
+
+    select
+        supply_age_key,
+        chain,
+        asset_key,
+        date_key,
+        age_band,
+        block_date,
+        supply_base,
+        supply_share,
+        output_count,
+        realised_value_usd,
+        in_profit_base,
+        coverage_ratio,
+        is_partial,
+        price_status
+    from {{ ref('fct_supply_age_daily') }}
+
+),
+
+assets as (
+
+    select
+        chain,
+        base_unit_decimals
+    from {{ ref('assets') }}
+
+)
+
+select
+    facts.supply_age_key,
+    facts.asset_key,
+    facts.date_key,
+    {{ surrogate_key(['facts.age_band']) }} as age_band_key,
+    facts.block_date,
+    cast(facts.block_date as timestamp) as day_start_at,
+    {{ to_native('facts.supply_base', 'assets.base_unit_decimals') }} as supply_native,
+    cast(facts.supply_base as text) as supply_base_text,
+    cast(facts.supply_share as double precision) as supply_share,
+    facts.output_count,
+    cast(facts.realised_value_usd as numeric(19, 4)) as realised_value_usd,
+    {{ to_native('facts.in_profit_base', 'assets.base_unit_decimals') }} as in_profit_native,
+    cast(facts.coverage_ratio as double precision) as coverage_ratio,
+    facts.is_partial,
+    facts.price_status
+from facts
+left join assets on facts.chain = assets.chain

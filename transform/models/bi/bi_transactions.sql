@@ -1,0 +1,67 @@
+{{ config(materialized='view') }}
+with
+
+facts as (
+
+    select
+        transaction_key,
+        chain,
+        block_key,
+        asset_key,
+        date_key,
+        transaction_flags_key,
+        block_date,
+        block_time,
+        block_height,
+        transaction_hash,
+        transaction_index,
+        is_user_transaction,
+        size_bytes,
+        weight_wu,
+        gas_used,
+        input_count,
+        output_count,
+        value_base,
+        value_usd,
+        fee_base,
+        fee_usd,
+        price_status
+    from {{ ref('fct_transactions') }}
+
+),
+
+assets as (
+
+    select
+        chain,
+        base_unit_decimals
+    from {{ ref('assets') }}
+
+)
+
+select
+    facts.transaction_key,
+    facts.block_key,
+    facts.asset_key,
+    facts.date_key,
+    facts.transaction_flags_key,
+    facts.block_date,
+    facts.block_time at time zone 'UTC' as block_time,
+    facts.block_height,
+    facts.transaction_hash,
+    facts.transaction_index,
+    facts.is_user_transaction,
+    facts.size_bytes,
+    facts.weight_wu,
+    facts.gas_used,
+    facts.input_count,
+    facts.output_count,
+    {{ to_native('facts.value_base', 'assets.base_unit_decimals') }} as value_native,
+    cast(facts.value_base as text) as value_base_text,
+    cast(facts.value_usd as numeric(19, 4)) as value_usd,
+    {{ to_native('facts.fee_base', 'assets.base_unit_decimals') }} as fee_native,
+    cast(facts.fee_base as text) as fee_base_text,
+    cast(facts.fee_usd as double precision) as fee_usd,
+    facts.price_status
+from facts
+left join assets on facts.chain = assets.chain
