@@ -333,6 +333,10 @@ def test_blocks(loaded: Checkout) -> None:
                 "miner": "Unknown",
                 "is_settled": True,
                 "header_check": "verified" if height > 1 else "unverifiable",
+                "previous_block_hash": before[0] if before else None,
+                "block_work": 4_295_032_833,
+                "utilisation": Decimal("0.000215"),  # 860 of 4,000,000 weight units
+                "is_final": True,
             }
         )
     expect(rows(loaded, "fct_blocks", "block_height", "true"), expected)
@@ -362,6 +366,7 @@ def test_transactions(loaded: Checkout) -> None:
             "value_base": COINS_50,
             "fee_base": 0,
             "coin_days_destroyed": 0,
+            "is_final": True,
         }
         for height, (_, clock, _, coinbase, _) in BLOCKS.items()
     ]
@@ -384,6 +389,7 @@ def test_outputs(loaded: Checkout) -> None:
             "is_from_coinbase": True,
             "is_spendable": True,
             "value_base": COINS_50,
+            "is_final": True,
         }
         for height, (_, clock, _, coinbase, recipient) in BLOCKS.items()
     ]
@@ -413,6 +419,8 @@ def test_inputs(loaded: Checkout) -> None:
             "lifespan_seconds": seconds,
             "coin_days_destroyed": Decimal(coin_days),
             "full_coin_days_destroyed": full_coin_days,
+            # the blocks of that day are not loaded
+            "is_final": False,
         }
         for (
             height,
@@ -487,6 +495,7 @@ def test_valuation_of_four_days(loaded: Checkout) -> None:
                 "priced_ratio": 0,
                 "spent_output_count": 0,
                 "spent_base": 0,
+                "revived_supply_1y_base": 0,
                 "mean_coin_age_days": age,
                 "is_final": day == DAY,
             }
@@ -522,6 +531,7 @@ def test_supply_by_age(loaded: Checkout) -> None:
                     "output_count": held,
                     "priced_supply_base": 0,
                     "is_partial": True,
+                    "is_final": age == 0,
                 }
             )
     expect(rows(loaded, "fct_supply_age_daily", "block_date, band_order"), expected)
@@ -532,7 +542,7 @@ def test_miners(loaded: Checkout) -> None:
     totals = {"fee_total_base": 0, "generation_base": 14 * COINS_50, "reward_base": 14 * COINS_50}
     expect(
         rows(loaded, "fct_miner_daily", "miner"),
-        [PRICELESS | day | totals | {"miner": "Unknown", "block_share_ratio": 1}],
+        [PRICELESS | day | totals | {"miner": "Unknown", "block_share_ratio": 1, "is_final": True}],
     )
     expect(
         rows(loaded, "rpt_miner_concentration_daily", "block_date"),

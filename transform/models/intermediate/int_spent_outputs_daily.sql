@@ -57,6 +57,7 @@ select
     block_date,
     cast(sum(output_count) as bigint) as spent_output_count,
     sum(value_base) as spent_base,
+    coalesce(sum(value_base) filter (where block_date - created_date >= 365), 0) as revived_1y_base,
     coalesce(sum(value_base) filter (where spent_price is not null), 0) as priced_spent_base,
     {{ to_usd('sum(value_base * spent_price)', 'max(base_unit_decimals)', '1') }} as spent_value_usd,
     {{ to_usd('sum(value_base * created_price)', 'max(base_unit_decimals)', '1') }} as spent_cost_usd,

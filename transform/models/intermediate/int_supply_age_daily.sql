@@ -148,6 +148,7 @@ valued as (
         {{ to_usd('sum(lived.live_base * created_closes.close_price)', 'max(created_closes.base_unit_decimals)', '1') }}
             as realised_value_usd,
         sum(lived.live_base) filter (where day_closes.close_price > created_closes.close_price) as in_profit_base,
+        sum(lived.live_base) filter (where day_closes.close_price < created_closes.close_price) as in_loss_base,
         sum(lived.live_base * lived.age_days) as calendar_coin_days_base
     from lived
     inner join age_days on lived.age_days = age_days.age_days
@@ -182,6 +183,7 @@ select
     coalesce(valued.priced_base, 0) as priced_base,
     valued.realised_value_usd,
     coalesce(valued.in_profit_base, 0) as in_profit_base,
+    coalesce(valued.in_loss_base, 0) as in_loss_base,
     coalesce(valued.calendar_coin_days_base, 0) as calendar_coin_days_base
 from day_bands
 left join valued

@@ -18,12 +18,7 @@ transactions as (
             else coalesce(internal_value_base, value_base)
         end as transfer_value_base,
         case when is_failed then 0 else value_base end as sent_value_base,
-        -- what a fee is paid for: virtual bytes, bytes or gas
-        case chain
-            when 'bitcoin' then weight_wu / cast(4 as numeric)
-            when 'dogecoin' then cast(size_bytes as numeric)
-            else cast(gas_used as numeric)
-        end as charged_size
+        {{ charged_size('chain', 'weight_wu', 'size_bytes', 'gas_used') | indent(4) }} as charged_size
     from {{ ref('int_transactions_unioned') }}
     where not is_coinbase and not is_synthetic and {{ in_changed_days('block_time') }}
 
@@ -40,9 +35,7 @@ rated as (
         transfer_value_base,
         sent_value_base,
         charged_size,
-        -- In gwei on Ethereum, else in base units. The divisor's scale is the quotient's, which PostgreSQL would else cut to 16 digits.
-        round(fee_base / cast(nullif(charged_size, 0) * case when chain = 'ethereum' then 1000000000 else 1 end as numeric(50, 12)), 9)
-            as fee_rate
+        {{ fee_rate('fee_base', 'charged_size', 'chain') | indent(4) }} as fee_rate
     from transactions
 
 ),

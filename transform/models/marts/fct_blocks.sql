@@ -1,4 +1,12 @@
-{{ config(materialized='incremental', incremental_strategy='changed_days', on_schema_change='append_new_columns') }}
+{# Index: a chain's days, which a report asks for and a load deletes. #}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='changed_days',
+        on_schema_change='append_new_columns',
+        indexes=[{'columns': ['chain', 'block_date']}],
+    )
+}}
 -- depends_on: {{ ref('int_integrity_failures') }}
 with
 
@@ -29,14 +37,26 @@ blocks as (
         coin_days_destroyed,
         miner,
         is_aux,
-        is_settled,
-        case
-            when lag(block_height) over by_height = block_height - 1
-                then cast(extract(epoch from block_time - lag(block_time) over by_height) as bigint)
-        end as block_interval_seconds
+        is_settled
     from {{ ref('int_blocks_unioned') }}
-    where {{ in_reach_of_changed_days(1) }}
-    window by_height as (partition by chain order by block_height)
+    where {{ in_changed_days('block_time') }}
+
+),
+
+measures as (
+
+    select
+        chain,
+        block_height,
+        is_final,
+        previous_block_hash,
+        block_interval_seconds,
+        block_work,
+        utilisation,
+        gas_target,
+        base_fee_base
+    from {{ ref('int_blocks_measured') }}
+    where {{ in_changed_days('block_date') }}
 
 ),
 
@@ -82,7 +102,7 @@ select
     blocks.block_time,
     blocks.block_date,
     blocks.median_time,
-    blocks.block_interval_seconds,
+    measures.block_interval_seconds,
     blocks.difficulty,
     blocks.size_bytes,
     blocks.weight_wu,
@@ -107,8 +127,18 @@ select
     blocks.is_settled,
     coalesce(header_checks.result, 'not_checked') as header_check,
     {{ surrogate_key(['blocks.chain', miner_name('blocks.miner')]) }} as miner_key,
-    cast(to_char(blocks.block_time at time zone 'UTC', 'HH24MI') as integer) as time_key
+    cast(to_char(blocks.block_time at time zone 'UTC', 'HH24MI') as integer) as time_key,
+    measures.previous_block_hash,
+    measures.block_work,
+    measures.utilisation,
+    measures.gas_target,
+    measures.base_fee_base,
+    blocks.fee_total_base - blocks.burned_base as tip_base,
+    {{ to_usd('blocks.burned_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as burned_usd,
+    {{ to_usd('(blocks.fee_total_base - blocks.burned_base)', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as tip_usd,
+    coalesce(measures.is_final, false) as is_final
 from blocks
+left join measures on blocks.chain = measures.chain and blocks.block_height = measures.block_height
 left join header_checks
     on
         blocks.chain = header_checks.chain
@@ -118,4 +148,3 @@ left join prices
     on
         assets.asset_key = prices.asset_key
         and blocks.block_date = prices.close_date
-where {{ in_changed_days('blocks.block_date') }}

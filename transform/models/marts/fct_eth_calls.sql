@@ -46,6 +46,17 @@ calls as (
 
 ),
 
+blocks as (
+
+    select
+        chain,
+        block_height,
+        is_final
+    from {{ ref('int_blocks_measured') }}
+    where {{ in_changed_days('block_date') }}
+
+),
+
 assets as (
 
     select
@@ -89,6 +100,8 @@ select
     calls.fail_reason,
     calls.is_transferred,
     calls.value_base,
-    case when calls.is_transferred then calls.value_base else 0 end as transferred_value_base
+    case when calls.is_transferred then calls.value_base else 0 end as transferred_value_base,
+    coalesce(blocks.is_final, false) as is_final
 from calls
+left join blocks on calls.chain = blocks.chain and calls.block_height = blocks.block_height
 left join assets on calls.chain = assets.chain

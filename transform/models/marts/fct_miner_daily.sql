@@ -18,6 +18,17 @@ miner_days as (
 
 ),
 
+block_days as (
+
+    select
+        chain,
+        block_date,
+        is_settled
+    from {{ ref('int_blocks_daily') }}
+    where {{ in_changed_days('block_date') }}
+
+),
+
 assets as (
 
     select
@@ -54,8 +65,10 @@ select
     miner_days.reward_base,
     {{ to_usd('miner_days.fee_total_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as fee_total_usd,
     {{ to_usd('miner_days.reward_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as reward_usd,
-    case when prices.asset_key is null then 'missing' else 'priced' end as price_status
+    case when prices.asset_key is null then 'missing' else 'priced' end as price_status,
+    coalesce(block_days.is_settled, false) as is_final
 from miner_days
+left join block_days on miner_days.chain = block_days.chain and miner_days.block_date = block_days.block_date
 left join assets on miner_days.chain = assets.chain
 left join prices
     on

@@ -25,6 +25,11 @@ block_days as (
         weight_wu,
         gas_used,
         gas_limit,
+        gas_target,
+        base_fee_min_base,
+        base_fee_max_base,
+        base_fee_mean_base,
+        base_fee_gas_mean_base,
         is_settled
     from {{ ref('int_blocks_daily') }}
 
@@ -282,6 +287,14 @@ select
         when 'bitcoin' then round(block_days.weight_wu / (block_days.block_count * cast(4000000 as numeric)), 8)
         when 'ethereum' then round(block_days.gas_used / nullif(cast(block_days.gas_limit as numeric), 0), 8)
     end as utilisation,
+    block_days.gas_used,
+    block_days.gas_limit,
+    block_days.gas_target,
+    round(block_days.gas_used / nullif(cast(block_days.gas_target as numeric), 0), 8) as gas_used_to_target,
+    block_days.base_fee_min_base,
+    block_days.base_fee_max_base,
+    block_days.base_fee_mean_base,
+    block_days.base_fee_gas_mean_base,
     case when block_days.chain = 'ethereum' then transaction_days.failed_transaction_count end as failed_transaction_count,
     case
         when block_days.chain = 'ethereum'

@@ -13,8 +13,19 @@ ages as (
         priced_base,
         realised_value_usd,
         in_profit_base,
+        in_loss_base,
         sum(live_base) over (partition by chain, block_date) as live_total_base
     from {{ ref('int_supply_age_daily') }}
+
+),
+
+block_days as (
+
+    select
+        chain,
+        block_date,
+        is_settled
+    from {{ ref('int_blocks_daily') }}
 
 ),
 
@@ -62,10 +73,13 @@ select
     ages.priced_base as priced_supply_base,
     ages.realised_value_usd,
     case when prices.asset_key is not null then ages.in_profit_base end as in_profit_base,
+    case when prices.asset_key is not null then ages.in_loss_base end as in_loss_base,
     case when prices.asset_key is null then 'missing' else 'priced' end as price_status,
     supplies.coverage_ratio,
-    coalesce(supplies.is_partial, true) as is_partial
+    coalesce(supplies.is_partial, true) as is_partial,
+    coalesce(block_days.is_settled, false) as is_final
 from ages
+left join block_days on ages.chain = block_days.chain and ages.block_date = block_days.block_date
 left join supplies on ages.chain = supplies.chain and ages.block_date = supplies.block_date
 left join assets on ages.chain = assets.chain
 left join prices

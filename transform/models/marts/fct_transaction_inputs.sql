@@ -45,6 +45,17 @@ inputs as (
 
 ),
 
+blocks as (
+
+    select
+        chain,
+        block_height,
+        is_final
+    from {{ ref('int_blocks_measured') }}
+    where {{ in_changed_days('block_date') }}
+
+),
+
 assets as (
 
     select
@@ -104,8 +115,10 @@ select
     ) as full_coin_days_destroyed,
     -- the divisor's scale is the quotient's, which PostgreSQL would else cut to 16 digits
     round(inputs.value_base * inputs.lifespan_seconds * assets.coins_per_base_unit / cast(86400 as numeric(30, 24)), 18)
-        as coin_days_destroyed
+        as coin_days_destroyed,
+    coalesce(blocks.is_final, false) as is_final
 from inputs
+left join blocks on inputs.chain = blocks.chain and inputs.block_height = blocks.block_height
 left join assets on inputs.chain = assets.chain
 left join prices
     on

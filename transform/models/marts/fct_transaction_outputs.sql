@@ -35,6 +35,17 @@ outputs as (
 
 ),
 
+blocks as (
+
+    select
+        chain,
+        block_height,
+        is_final
+    from {{ ref('int_blocks_measured') }}
+    where {{ in_changed_days('block_date') }}
+
+),
+
 assets as (
 
     select
@@ -76,8 +87,10 @@ select
     outputs.is_spendable,
     outputs.value_base,
     {{ to_usd('outputs.value_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as value_usd,
-    case when prices.asset_key is null then 'missing' else 'priced' end as price_status
+    case when prices.asset_key is null then 'missing' else 'priced' end as price_status,
+    coalesce(blocks.is_final, false) as is_final
 from outputs
+left join blocks on outputs.chain = blocks.chain and outputs.block_height = blocks.block_height
 left join assets on outputs.chain = assets.chain
 left join prices
     on

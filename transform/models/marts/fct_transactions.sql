@@ -57,6 +57,19 @@ transactions as (
 
 ),
 
+blocks as (
+
+    select
+        chain,
+        block_height,
+        is_final,
+        -- nothing was burned before there was a base fee
+        case when chain = 'ethereum' and block_height < {{ london_height() }} then 0 else base_fee_base end as base_fee_base
+    from {{ ref('int_blocks_measured') }}
+    where {{ in_changed_days('block_date') }}
+
+),
+
 assets as (
 
     select
@@ -76,48 +89,109 @@ prices as (
     from {{ ref('fct_market_prices_daily') }}
     where close_price_usd is not null
 
+),
+
+value_bands as (
+
+    select
+        value_band_key,
+        min_value_usd,
+        max_value_usd
+    from {{ ref('dim_value_band') }}
+    where min_value_usd is not null
+
+),
+
+priced as (
+
+    select
+        transactions.chain,
+        transactions.block_height,
+        transactions.transaction_reference,
+        transactions.transaction_hash,
+        transactions.transaction_index,
+        transactions.block_time,
+        transactions.block_date,
+        transactions.transaction_type,
+        transactions.is_coinbase,
+        transactions.is_synthetic,
+        not transactions.is_coinbase and not transactions.is_synthetic as is_user_transaction,
+        transactions.is_failed,
+        transactions.has_witness,
+        transactions.size_bytes,
+        transactions.weight_wu,
+        transactions.input_count,
+        transactions.output_count,
+        transactions.gas_used,
+        transactions.gas_price_base,
+        transactions.input_total_base,
+        transactions.value_base,
+        transactions.internal_value_base,
+        transactions.fee_base,
+        transactions.coin_days_destroyed,
+        assets.asset_key,
+        assets.base_unit_decimals,
+        prices.close_price_usd,
+        coalesce(blocks.is_final, false) as is_final,
+        case when not transactions.is_synthetic then transactions.gas_used * blocks.base_fee_base end as burned_base,
+        {{ charged_size('transactions.chain', 'transactions.weight_wu', 'transactions.size_bytes', 'transactions.gas_used') | indent(4) }}
+            as charged_size,
+        {{ to_usd('transactions.value_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as value_usd
+    from transactions
+    left join blocks on transactions.chain = blocks.chain and transactions.block_height = blocks.block_height
+    left join assets on transactions.chain = assets.chain
+    left join prices
+        on
+            assets.asset_key = prices.asset_key
+            and transactions.block_date = prices.close_date
+
 )
 
 select
-    {{ surrogate_key(['transactions.chain', 'transactions.block_height', 'transactions.transaction_reference']) }} as transaction_key,
-    {{ surrogate_key(['transactions.chain', 'transactions.block_height']) }} as block_key,
-    coalesce(assets.asset_key, -1) as asset_key,
-    {{ date_key('transactions.block_date') }} as date_key,
-    transactions.chain,
-    transactions.block_height,
-    transactions.transaction_reference,
-    transactions.transaction_hash,
-    transactions.transaction_index,
-    transactions.block_time,
-    transactions.block_date,
-    transactions.transaction_type,
-    transactions.is_coinbase,
-    transactions.is_synthetic,
-    not transactions.is_coinbase and not transactions.is_synthetic as is_user_transaction,
-    transactions.is_failed,
-    transactions.size_bytes,
-    transactions.weight_wu,
-    transactions.input_count,
-    transactions.output_count,
-    transactions.gas_used,
-    transactions.gas_price_base,
-    transactions.input_total_base,
-    transactions.value_base,
-    transactions.internal_value_base,
-    transactions.fee_base,
-    {{ to_usd('transactions.value_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as value_usd,
-    {{ to_usd('transactions.fee_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as fee_usd,
-    case when prices.asset_key is null then 'missing' else 'priced' end as price_status,
-    transactions.coin_days_destroyed,
+    {{ surrogate_key(['priced.chain', 'priced.block_height', 'priced.transaction_reference']) }} as transaction_key,
+    {{ surrogate_key(['priced.chain', 'priced.block_height']) }} as block_key,
+    coalesce(priced.asset_key, -1) as asset_key,
+    {{ date_key('priced.block_date') }} as date_key,
+    priced.chain,
+    priced.block_height,
+    priced.transaction_reference,
+    priced.transaction_hash,
+    priced.transaction_index,
+    priced.block_time,
+    priced.block_date,
+    priced.transaction_type,
+    priced.is_coinbase,
+    priced.is_synthetic,
+    priced.is_user_transaction,
+    priced.is_failed,
+    priced.size_bytes,
+    priced.weight_wu,
+    priced.input_count,
+    priced.output_count,
+    priced.gas_used,
+    priced.gas_price_base,
+    priced.input_total_base,
+    priced.value_base,
+    priced.internal_value_base,
+    priced.fee_base,
+    priced.value_usd,
+    {{ to_usd('priced.fee_base', 'priced.base_unit_decimals', 'priced.close_price_usd') }} as fee_usd,
+    case when priced.close_price_usd is null then 'missing' else 'priced' end as price_status,
+    priced.coin_days_destroyed,
     {{
         surrogate_key([
-            'transactions.transaction_type', 'transactions.is_coinbase', 'transactions.is_synthetic', 'transactions.is_failed',
-            'transactions.has_witness',
+            'priced.transaction_type', 'priced.is_coinbase', 'priced.is_synthetic', 'priced.is_failed', 'priced.has_witness',
         ])
-    }} as transaction_flags_key
-from transactions
-left join assets on transactions.chain = assets.chain
-left join prices
+    }} as transaction_flags_key,
+    case when priced.is_user_transaction then {{ fee_rate('priced.fee_base', 'priced.charged_size', 'priced.chain') }} end as fee_rate,
+    priced.burned_base,
+    priced.fee_base - priced.burned_base as tip_base,
+    {{ to_usd('priced.burned_base', 'priced.base_unit_decimals', 'priced.close_price_usd') }} as burned_usd,
+    {{ to_usd('(priced.fee_base - priced.burned_base)', 'priced.base_unit_decimals', 'priced.close_price_usd') }} as tip_usd,
+    coalesce(value_bands.value_band_key, -1) as value_band_key,
+    priced.is_final
+from priced
+left join value_bands
     on
-        assets.asset_key = prices.asset_key
-        and transactions.block_date = prices.close_date
+        priced.value_usd >= value_bands.min_value_usd
+        and (priced.value_usd < value_bands.max_value_usd or value_bands.max_value_usd is null)

@@ -34,6 +34,17 @@ transactions as (
 
 ),
 
+blocks as (
+
+    select
+        chain,
+        block_height,
+        is_final
+    from {{ ref('int_blocks_measured') }}
+    where {{ in_changed_days('block_date') }}
+
+),
+
 assets as (
 
     select
@@ -70,8 +81,10 @@ candidates as (
         transactions.value_base,
         assets.asset_key,
         assets.base_unit_decimals,
-        prices.close_price_usd
+        prices.close_price_usd,
+        coalesce(blocks.is_final, false) as is_final
     from transactions
+    left join blocks on transactions.chain = blocks.chain and transactions.block_height = blocks.block_height
     left join assets on transactions.chain = assets.chain
     -- on a day without a close no transfer is known to be that large; its rows come with the price
     left join prices
@@ -152,6 +165,7 @@ measured as (
         candidates.asset_key,
         candidates.base_unit_decimals,
         candidates.close_price_usd,
+        candidates.is_final,
         candidates.value_base as gross_value_base,
         -- the change is known where all inputs and outputs are loaded; an account's transaction has none
         case
@@ -192,7 +206,8 @@ valued as (
         case when value_basis = 'net' then sender_count end as sender_count,
         case when value_basis = 'net' then recipient_count end as recipient_count,
         base_unit_decimals,
-        close_price_usd
+        close_price_usd,
+        is_final
     from measured
 
 ),
@@ -212,6 +227,7 @@ priced as (
         value_base,
         sender_count,
         recipient_count,
+        is_final,
         {{ to_usd('value_base', 'base_unit_decimals', 'close_price_usd') }} as value_usd
     from valued
 
@@ -238,6 +254,7 @@ select
         {%- endfor %}
     end as bigint) as band_usd,
     sender_count,
-    recipient_count
+    recipient_count,
+    is_final
 from priced
 where value_usd >= {{ thresholds[0] }}

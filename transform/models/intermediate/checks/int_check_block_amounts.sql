@@ -7,7 +7,7 @@
         indexes=[{'columns': ['block_date']}],
     )
 }}
-{% set london = 12965000 %}
+{% set london = london_height() %}
 with
 
 blocks as materialized (
