@@ -10,7 +10,7 @@ COPY . .
 # The same commands as on a bare machine: everything comes as wheels, pinned by hashes in requirements/. Then what was
 # made while installing goes, and what Python would compile at run time, where the folder is read-only, is compiled.
 RUN python plugins/console/bootstrap.py \
-    && .venv/bin/meltano install tap-coingecko tap-blockchair target-postgres dbt-postgres airflow \
+    && .venv/bin/meltano install tap-coingecko tap-blockchair target-postgres dbt-postgres catalogue airflow \
     && rm -rf .meltano/meltano.db .meltano/analytics.json .meltano/run .meltano/logs .state \
     && .venv/bin/python -m compileall -q extract load orchestrate plugins
 

@@ -124,7 +124,7 @@ def airflow(checkout: Checkout, loaded: object, redis: int, hook: Hook) -> Itera
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
         "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
     }
-    checkout.run("meltano", "install", "utility", "airflow")
+    checkout.run("meltano", "install", "utility", "airflow", "catalogue")
     checkout.run("meltano", "invoke", "airflow:initialize")
     stack = Airflow(checkout)
     try:
@@ -219,13 +219,13 @@ def test_the_clock_starts_a_run(airflow: Airflow, backfilled: str) -> None:
     assert "rows loaded." in log
 
 
-def test_the_weekly_job_writes_the_site_and_tends_the_tables(airflow: Airflow, backfilled: str) -> None:
+def test_the_weekly_job_writes_the_catalogue_and_tends_the_tables(airflow: Airflow, backfilled: str) -> None:
     run = airflow.trigger("upkeep-weekly")
     assert airflow.wait_for_end(run) == "success", airflow.task_log(run)
     assert "statistics of the whole" in airflow.task_log(run)
     vacuumed = "select count(*) > 0 from pg_stat_user_tables where schemaname = 'analytics' and last_vacuum is not null"
     assert airflow.project.sql(vacuumed, role="transformer") == [(True,)]
-    assert (airflow.project.root / "transform/target/index.html").is_file()
+    assert (airflow.project.root / "transform/target/catalogue/index.html").is_file()
 
 
 def test_the_report_is_for_those_who_are_logged_in(airflow: Airflow, backfilled: str) -> None:

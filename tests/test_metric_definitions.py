@@ -1,6 +1,8 @@
-"""What the warehouse says of itself: MetricFlow answers what the marts say, and the docs site shows all of it."""
+"""What the warehouse says of itself: MetricFlow answers what the marts say, docs site and catalogue show all of it."""
 
+import base64
 import csv
+import html.parser
 import json
 import re
 import socket
@@ -204,8 +206,9 @@ def test_miners(filled: Checkout) -> None:
 
 @pytest.fixture(scope="module")
 def site(filled: Checkout) -> Iterator[Path]:
-    """The documentation site."""
-    filled.run("meltano", "run", "dbt-postgres:docs-generate")
+    """The documentation site, and the catalogue that is made of it."""
+    said = filled.run("meltano", "run", "catalogue")
+    assert "warning" not in said.stdout + said.stderr
     return filled.root / "transform/target"
 
 
@@ -233,3 +236,109 @@ def test_the_site_is_one_file_that_needs_no_server(site: Path) -> None:
     assert "Bitcoin, Ethereum and Dogecoin from Blockchair" in page
     assert "fct_network_daily" in page
     assert "Net unrealised profit and loss".lower() in page.lower()
+
+
+@pytest.fixture(scope="module")
+def lineage(site: Path) -> dict[str, dict[str, list[tuple[str, str]]]]:
+    """By model and column: the columns that it is made of."""
+    found = json.loads((site / "catalogue/lineage.json").read_text())["lineage"]["parents"]
+    return {
+        node: {name: [(one["dbt_node"], one["column"]) for one in parents] for name, parents in columns.items()}
+        for node, columns in found.items()
+    }
+
+
+def test_a_column_is_followed_back_to_the_raw_tables(site: Path, lineage: dict[str, Any]) -> None:
+    names, path = {"fct_network_daily.fee_total_base"}, []
+    ahead = {("model.crypto.fct_network_daily", "fee_total_base")}
+    while ahead:
+        path.append(names)
+        ahead = {parent for node, column in ahead for parent in lineage.get(node, {}).get(column, [])}
+        names = {f"{node.split('.')[-1]}.{column}" for node, column in ahead}
+    chains = ("bitcoin", "dogecoin", "ethereum")
+    assert path == [
+        {"fct_network_daily.fee_total_base"},
+        {"int_blocks_daily.fee_total_base"},
+        {"int_blocks_unioned.fee_total_base"},
+        {f"stg_blockchair__{chain}_blocks.fee_total_base" for chain in chains},
+        {f"{chain}_blocks.fee_total" for chain in chains},
+    ]
+    nodes = json.loads((site / "catalogue/lineage.json").read_text())["nodes"]
+    raw = nodes["source.crypto.blockchair.bitcoin_blocks"]
+    assert raw["relationName"].replace('"', "") == "crypto.raw_data.bitcoin_blocks"
+    assert "fee_total" in raw["columns"]
+
+
+def test_few_columns_come_from_nowhere(site: Path, lineage: dict[str, Any]) -> None:
+    """A column that is made of no other is a constant, a count of rows or a sequence."""
+    catalog = json.loads((site / "catalog.json").read_text())["nodes"]
+    columns = [
+        (node, column) for node, told in catalog.items() if node.startswith("model.") for column in told["columns"]
+    ]
+    orphans = [(node, column) for node, column in columns if not lineage[node].get(column)]
+    assert len(columns) > 1500
+    assert len(orphans) < len(columns) / 20, orphans
+    front = (site / "catalogue/index.html").read_text()
+    assert f"Of {len(columns)} columns of {len(lineage)} models, " in front
+    for mart in (NETWORK, VALUATION, MARKET, MINERS):
+        assert f"lineage.html?model=model.crypto.{mart}&amp;" in front
+
+
+class Asked(html.parser.HTMLParser):
+    """What a page has its browser fetch, and the policy by which the browser refuses the rest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: set[str] = set()
+        self.policy = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = dict(attrs)
+        self.fetched |= {said.get("src") or ""} | ({said.get("href") or ""} if tag == "link" else set())
+        if said.get("http-equiv") == "Content-Security-Policy":
+            assert not self.fetched - {""}, "the policy comes first"
+            self.policy = said.get("content") or ""
+
+
+@pytest.mark.parametrize("name", ["index", "docs", "lineage"])
+def test_the_catalogue_asks_for_nothing_outside(site: Path, name: str) -> None:
+    page = Asked()
+    page.feed((site / f"catalogue/{name}.html").read_text())
+    assert page.policy.startswith("default-src 'none'; ")
+    assert "http" not in page.policy
+    assert "*" not in page.policy
+    assert [address for address in page.fetched if re.match("(https?:)?//", address)] == []
+
+
+def test_the_catalogue_names_nothing_of_this_machine(filled: Checkout, site: Path) -> None:
+    texts = {path.name: path.read_text() for path in (site / "catalogue").iterdir()}
+    assert set(texts) == {"index.html", "docs.html", "lineage.html", "lineage.json"}
+    (hidden,) = re.findall(r'JSON\.parse\(atob\("([^"]+)"', texts["lineage.html"])
+    texts["lineage.html"] += base64.b64decode(hidden).decode()
+    lines = (filled.root / ".env").read_text().splitlines()
+    named = {line.split("=", 1)[0]: line.split("=", 1)[1].strip("'\"") for line in lines if line.startswith("LOCAL_")}
+    private = [value for key, value in named.items() if key.endswith(("_PASSWORD", "_URL"))]
+    assert len(private) == 5
+    private += [str(filled.root), f":{named['LOCAL_WAREHOUSE_PORT']}"]
+    for name, text in texts.items():
+        assert "fct_network_daily" in text
+        assert [word for word in private if word in text] == [], name
+
+
+def test_a_catalogue_of_nothing_is_refused_in_a_sentence(filled: Checkout, site: Path, tmp_path: Path) -> None:
+    python = str(filled.root / ".meltano/utilities/catalogue/venv/bin/python")
+    given = {"DBT_TARGET_PATH": str(tmp_path)}
+    done = filled.run(python, "transform/catalogue.py", check=False, **given)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "`meltano run catalogue` has dbt write it first" in done.stderr
+    # as `dbt parse` leaves it
+    manifest = json.loads((site / "manifest.json").read_text())
+    manifest["nodes"]["model.crypto.fct_network_daily"]["compiled_code"] = None
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "catalog.json").write_text((site / "catalog.json").read_text())
+    done = filled.run(python, "transform/catalogue.py", check=False, **given)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: dbt has not compiled every model; `meltano run catalogue` lets it\n",
+    )
+    assert not (tmp_path / "catalogue").exists()

@@ -104,7 +104,8 @@ class MeltanoOperator(BaseOperator):
             environ |= self.env | self._parameters(params)
             environ["MELTANO_SYS_DIR_ROOT"] = str(system)
             environ["DBT_LOG_PATH"] = str(system / "dbt-logs")
-            if not self.block.endswith(":docs-generate"):  # whose site is to stay
+            # The docs site is to stay, and what is no block of dbt's, such as the catalogue, reads what dbt left.
+            if self.dbt and not self.block.endswith(":docs-generate"):
                 environ["DBT_TARGET_PATH"] = str(target)
             if self.loader is not None:
                 environ[f"{self.loader.replace('-', '_')}_run_id".upper()] = name

@@ -114,8 +114,9 @@ def test_parameters(root: Path) -> None:
     assert made["env"]["DBT_FULL_REFRESH"] == "true"
     assert made["env"]["DBT_TARGET_PATH"].startswith(made["env"]["MELTANO_SYS_DIR_ROOT"])
     assert not {"--full-refresh", "--state-id-suffix"} & set(made["argv"])
-    load(root, block="dbt-postgres:docs-generate", loader=None, dbt=True).execute(context())
-    assert "DBT_TARGET_PATH" not in call(root)["env"]
+    for block, dbt in (("dbt-postgres:docs-generate", True), ("catalogue:generate", False)):
+        load(root, block=block, loader=None, dbt=dbt).execute(context())
+        assert "DBT_TARGET_PATH" not in call(root)["env"]
 
 
 def test_levels_and_rows(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

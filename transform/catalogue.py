@@ -1,0 +1,192 @@
+"""Writes the catalogue, a site of plain files, from what `dbt docs generate` left: `meltano run catalogue` does both.
+
+    index.html      the marts, each with its way into the other two
+    docs.html       dbt's docs site
+    lineage.html    dbt-colibri's graph: where each column comes from
+    lineage.json    the same for programs
+
+The site opens without a server. It names no folder of the machine it was made on, and a browser that shows it asks
+nobody for anything.
+"""
+
+import html
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import quote
+
+# The pages bring all they need, and two of them code that could report their use: the browser is told to refuse.
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; style-src 'unsafe-inline'; "
+    "img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
+)
+# Colibri's two ways of calling home: what its page reports, and its question for a newer version of itself.
+QUIET = {"DO_NOT_TRACK": "1", "DBT_COLIBRI_NO_VERSION_CHECK": "1"}
+# Where a node's files lie on this machine.
+FOLDERS = ("root_path", "compiled_path", "build_path")
+STYLE = (
+    "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
+    "td,th{text-align:left;vertical-align:top;padding:.3em .8em .3em 0;border-top:1px solid #ccc}td{white-space:nowrap}"
+    "td:last-child{white-space:normal}"
+)
+
+
+def fail(sentence: str) -> NoReturn:
+    """Print one sentence and leave with status 1."""
+    sys.exit(f"error: {sentence}")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What dbt wrote about the project."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        fail(f"dbt's {path.name} cannot be read ({error}); `meltano run catalogue` has dbt write it first")
+    return found
+
+
+def compact(content: object) -> str:
+    """JSON that can stand within a script."""
+    return json.dumps(content, separators=(",", ":")).replace("</", "<\\/")
+
+
+def closed(page: str) -> str:
+    """A page that may not ask for anything outside of it."""
+    return page.replace("<head>", f'<head><meta http-equiv="Content-Security-Policy" content="{POLICY}">', 1)
+
+
+def docs(template: Path, manifest: dict[str, Any], catalog: dict[str, Any]) -> str:
+    """The docs site of dbt with its data within, as `dbt docs generate --static` makes it."""
+    page = template.read_text()
+    for name, content in (("MANIFEST", manifest), ("CATALOG", catalog)):
+        page = page.replace(f'"{name}.JSON INLINE DATA"', compact(content))
+    return page
+
+
+def trace(manifest: dict[str, Any], catalog: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Let colibri follow the columns; returns its page and its data, and prints what it could not follow."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        (folder / "catalog.json").write_text(json.dumps(catalog))
+        colibri = str(Path(sys.executable).with_name("colibri"))
+        files = ("--manifest", "manifest.json", "--catalog", "catalog.json", "--output-dir", "site")
+        done = subprocess.run(
+            [colibri, "generate", "--disable-telemetry", *files],
+            cwd=folder,
+            env=os.environ | QUIET,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said = done.stdout + done.stderr
+        if done.returncode != 0:
+            fail(f"colibri stopped: {said.strip().splitlines()[-1]}")
+        # It goes on without a model or a column that it cannot read.
+        for line in said.splitlines():
+            if line.startswith("[ERROR]"):
+                print(f"warning: {line.removeprefix('[ERROR] ')}", file=sys.stderr)
+        return (folder / "site/index.html").read_text(), read(folder / "site/colibri-manifest.json")
+
+
+def origins(lineage: dict[str, Any], node: str, column: str) -> set[tuple[str, str]]:
+    """The columns of raw tables and seeds that a column is made of, each as (table, column)."""
+    parents = lineage["lineage"]["parents"]
+    found, seen, ahead = set(), set(), [(node, column)]
+    while ahead:
+        here = ahead.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        if here[0].startswith(("source.", "seed.")):
+            found.add(here)
+        ahead += [(one["dbt_node"], one["column"]) for one in parents.get(here[0], {}).get(here[1], [])]
+    return found
+
+
+def columns(catalog: dict[str, Any]) -> list[tuple[str, str]]:
+    """Each column of each model."""
+    models = {name: node for name, node in catalog["nodes"].items() if name.startswith("model.")}
+    return [(name, column.lower()) for name, node in models.items() for column in node["columns"]]
+
+
+def sentence(description: str) -> str:
+    """The first sentence of a description."""
+    first = html.escape(re.split(r"(?<=\.)\s", description.strip(), maxsplit=1)[0])
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", first)
+
+
+def front(manifest: dict[str, Any], traced: str) -> str:
+    """The page to begin with."""
+    marts = {node["name"]: node for node in manifest["nodes"].values() if node.get("access") == "public"}
+    rows = "\n".join(
+        f"<tr><td>{html.escape(name)}</td>"
+        f'<td><a href="docs.html#!/model/{quote(node["unique_id"])}">columns</a></td>'
+        f'<td><a href="lineage.html?model={quote(node["unique_id"])}&amp;parents=0&amp;children=0">lineage</a></td>'
+        f"<td>{sentence(node['description'])}</td></tr>"
+        for name, node in sorted(marts.items())
+    )
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{html.escape(manifest["metadata"]["project_name"])}: catalogue</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<h1>Catalogue</h1>
+<ul>
+<li><a href="docs.html">Docs</a>: each model and column with type and description, each metric, each check, the pages
+that read a mart.</li>
+<li><a href="lineage.html">Lineage</a>: where each column comes from, and goes to. Click a column, then right-click it:
+<em>Show full column lineage</em>. <a href="lineage.json">For programs</a>.</li>
+</ul>
+<p>{html.escape(traced)}</p>
+<table>
+<tr><th>mart</th><th></th><th></th><th></th></tr>
+{rows}
+</table>
+</body>
+</html>
+"""
+
+
+def main() -> None:
+    """Write the site beside what dbt left."""
+    target = Path(__file__).absolute().parent / os.environ.get("DBT_TARGET_PATH", "target")
+    manifest, catalog = read(target / "manifest.json"), read(target / "catalog.json")
+    nodes = [*manifest["nodes"].values(), *manifest["sources"].values()]
+    models = [node for node in nodes if node["resource_type"] == "model"]
+    if not all(node.get("compiled_code") for node in models):
+        fail("dbt has not compiled every model; `meltano run catalogue` lets it")
+    for node in nodes:
+        for key in FOLDERS:
+            node.pop(key, None)
+    page, lineage = trace(manifest, catalog)
+    known = columns(catalog)
+    followed = sum(bool(origins(lineage, *column)) for column in known)
+    traced = (
+        f"Of {len(known)} columns of {len(models)} models, {followed} are followed back to a raw table or a seed; "
+        "the others are made of no column: constants, counts of rows, sequences."
+    )
+    site = target / "catalogue"
+    site.mkdir(exist_ok=True)
+    pages = {
+        "docs.html": docs(target / "index.html", manifest, catalog),
+        "lineage.html": page,
+        "index.html": front(manifest, traced),
+    }
+    (site / "lineage.json").write_text(compact(lineage))
+    for name, text in pages.items():
+        (site / name).write_text(closed(text))
+    print(f"{traced}\n{site / 'index.html'}")
+
+
+if __name__ == "__main__":
+    main()
