@@ -68,8 +68,8 @@ def docs(template: Path, manifest: dict[str, Any], catalog: dict[str, Any]) -> s
     return page
 
 
-def trace(manifest: dict[str, Any], catalog: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Let colibri follow the columns; returns its page and its data, and prints what it could not follow."""
+def trace(manifest: dict[str, Any], catalog: dict[str, Any]) -> tuple[str, dict[str, Any], list[str]]:
+    """Let colibri follow the columns: its page, its data, and a line for each thing that it could not read."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -87,11 +87,9 @@ def trace(manifest: dict[str, Any], catalog: dict[str, Any]) -> tuple[str, dict[
         said = done.stdout + done.stderr
         if done.returncode != 0:
             fail(f"colibri stopped: {said.strip().splitlines()[-1]}")
-        # It goes on without a model or a column that it cannot read.
-        for line in said.splitlines():
-            if line.startswith("[ERROR]"):
-                print(f"warning: {line.removeprefix('[ERROR] ')}", file=sys.stderr)
-        return (folder / "site/index.html").read_text(), read(folder / "site/colibri-manifest.json")
+        # It goes on without a model or a column that it cannot read, or that is not built.
+        lost = [line.removeprefix("[ERROR] ") for line in said.splitlines() if line.startswith("[ERROR] ")]
+        return (folder / "site/index.html").read_text(), read(folder / "site/colibri-manifest.json"), lost
 
 
 def origins(lineage: dict[str, Any], node: str, column: str) -> set[tuple[str, str]]:
@@ -121,7 +119,7 @@ def sentence(description: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", first)
 
 
-def front(manifest: dict[str, Any], traced: str) -> str:
+def front(manifest: dict[str, Any], traced: tuple[str, ...]) -> str:
     """The page to begin with."""
     marts = {node["name"]: node for node in manifest["nodes"].values() if node.get("access") == "public"}
     rows = "\n".join(
@@ -147,7 +145,7 @@ that read a mart.</li>
 <li><a href="lineage.html">Lineage</a>: where each column comes from, and goes to. Click a column, then right-click it:
 <em>Show full column lineage</em>. <a href="lineage.json">For programs</a>.</li>
 </ul>
-<p>{html.escape(traced)}</p>
+<p>{"<br>".join(map(html.escape, traced))}</p>
 <table>
 <tr><th>mart</th><th></th><th></th><th></th></tr>
 {rows}
@@ -168,13 +166,12 @@ def main() -> None:
     for node in nodes:
         for key in FOLDERS:
             node.pop(key, None)
-    page, lineage = trace(manifest, catalog)
+    page, lineage, lost = trace(manifest, catalog)
     known = columns(catalog)
     followed = sum(bool(origins(lineage, *column)) for column in known)
-    traced = (
-        f"Of {len(known)} columns of {len(models)} models, {followed} are followed back to a raw table or a seed; "
-        "the others are made of no column: constants, counts of rows, sequences."
-    )
+    rest = "; the others are made of no column: constants, counts of rows, sequences"
+    count = f"Of {len(known)} columns of {len(models)} models, {followed} are followed back to a raw table or a seed"
+    traced = (f"{count}{'' if lost else rest}.", *(f"warning: {line}" for line in lost))
     site = target / "catalogue"
     site.mkdir(exist_ok=True)
     pages = {
@@ -185,7 +182,7 @@ def main() -> None:
     (site / "lineage.json").write_text(compact(lineage))
     for name, text in pages.items():
         (site / name).write_text(closed(text))
-    print(f"{traced}\n{site / 'index.html'}")
+    print(*traced, site / "index.html", sep="\n")
 
 
 if __name__ == "__main__":
