@@ -20,7 +20,7 @@ run:  ## Bare machine to filled warehouse: embedded PostgreSQL, simulated source
 test:  ## Lint, every package's tests, and the pipeline end to end on real parts.
 	@$(PYTHON) plugins/console/bootstrap.py --dev
 	@$(MAKE) --no-print-directory lint
-	PATH="$(CURDIR)/$(DEV):$$PATH" $(DEV)/pytest -n 2 --dist loadfile extract load orchestrate plugins benchmarks
+	PATH="$(CURDIR)/$(DEV):$$PATH" $(DEV)/pytest -n 2 --dist loadfile analyze extract load orchestrate plugins benchmarks
 	PATH="$(OTHER_PYTHONS)$$PATH" $(DEV)/tox run --quiet -e py312,py313
 	$(DEV)/pytest -n 2 --dist loadfile tests
 

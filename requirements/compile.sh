@@ -19,6 +19,7 @@ pin target-postgres load/target-postgres/pyproject.toml "$@"
 pin dbt-postgres requirements/dbt-postgres.in "$@"
 pin metricflow --constraint requirements/dbt-postgres.txt requirements/metricflow.in "$@"
 pin catalogue --no-deps requirements/catalogue.in "$@"
+pin powerbi-project analyze/powerbi-project/pyproject.toml "$@"
 pin airflow orchestrate/airflow-ext/pyproject.toml "$@"
 pin compose requirements/compose.in "$@"
 pin singer-tools requirements/singer-tools.in "$@"
@@ -28,7 +29,7 @@ for one in stock pipelinewise dlt; do
 done
 groups=
 packages=
-for package in extract/*/pyproject.toml load/*/pyproject.toml orchestrate/*/pyproject.toml plugins/*/pyproject.toml; do
+for package in analyze/*/pyproject.toml extract/*/pyproject.toml load/*/pyproject.toml orchestrate/*/pyproject.toml plugins/*/pyproject.toml; do
   packages="$packages $package"
   groups="$groups --group $package:test"
 done

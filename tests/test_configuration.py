@@ -13,6 +13,8 @@ MELTANO_FILES = (
     "extract/extractors.meltano.yml",
     "load/loaders.meltano.yml",
     "transform/utilities.meltano.yml",
+    "orchestrate/orchestrators.meltano.yml",
+    "analyze/analyzers.meltano.yml",
     "plugins/utilities.meltano.yml",
 )
 # Set by Meltano itself.

@@ -1,0 +1,5 @@
+"""`python -m powerbi_project`."""
+
+from powerbi_project.cli import main
+
+main()
