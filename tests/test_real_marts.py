@@ -475,6 +475,35 @@ def test_the_network_day(loaded: Checkout) -> None:
     expect(rows(loaded, "fct_network_daily", "block_date"), [expected])
 
 
+def test_new_addresses(loaded: Checkout) -> None:
+    kind = {"chain": "bitcoin", "script_type": "pubkey", "is_synthetic": False}
+    expected = [
+        kind | {"block_date": DAY, "new_address_count": 14},
+        # of the three that were spent from, one is that of block 9
+        kind | {"block_date": SPENT_DAY, "new_address_count": 2},
+    ]
+    expect(rows(loaded, "fct_new_addresses_daily", "block_date"), expected)
+
+
+def test_blocks_to_drill_through(loaded: Checkout) -> None:
+    expected = [
+        {
+            "chain": "bitcoin",
+            "block_height": height,
+            "block_hash": name,
+            "previous_block_hash": BLOCKS[height - 1][0] if height > 1 else None,
+            "block_time": at(clock),
+            "block_date": DAY,
+            "median_time": at(median),
+            "difficulty": 1,
+            "is_header_verified": height > 1,
+            "is_final": True,
+        }
+        for height, (name, clock, median, _, _) in BLOCKS.items()
+    ]
+    expect(rows(loaded, "dim_block", "block_height"), expected)
+
+
 def test_valuation_of_four_days(loaded: Checkout) -> None:
     """The first inputs spend one coin of 9 January; the six others spend outputs of blocks that are not loaded."""
     expected: list[dict[str, object]] = []

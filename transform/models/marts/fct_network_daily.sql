@@ -92,11 +92,11 @@ new_address_days as (
 
     select
         chain,
-        first_seen_date as block_date,
-        count(*) as new_address_count
-    from {{ ref('dim_address') }}
-    where not is_synthetic and first_seen_date is not null
-    group by chain, first_seen_date
+        block_date,
+        cast(sum(new_address_count) as bigint) as new_address_count
+    from {{ ref('fct_new_addresses_daily') }}
+    where not is_synthetic
+    group by chain, block_date
 
 ),
 

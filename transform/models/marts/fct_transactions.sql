@@ -1,6 +1,7 @@
 {#
-  Indexes: by chain and day, a day's or an hour's rows and what a load deletes; by hash, since who looks for a transaction
-  has neither its block nor its day, and asks for equality only; by fee, the largest of a month without reading the month.
+  Indexes: by day and chain, a day's or an hour's rows and what a load deletes, the day first, since so the planner sees that they
+  lie side by side; by hash, since who looks for a transaction has neither its block nor its day, and asks for equality only;
+  by fee, the largest of a month without reading the month.
 #}
 {{
     config(
@@ -12,7 +13,7 @@
         indexes=[
             {'columns': ['transaction_key', 'block_date'], 'unique': true},
             {'columns': ['chain', 'block_height']},
-            {'columns': ['chain', 'block_date', 'block_time']},
+            {'columns': ['block_date', 'chain', 'block_time']},
             {'columns': ['transaction_hash'], 'type': 'hash'},
             {'columns': ['chain', 'fee_base']},
         ],
@@ -66,6 +67,20 @@ blocks as (
         -- nothing was burned before there was a base fee
         case when chain = 'ethereum' and block_height < {{ london_height() }} then 0 else base_fee_base end as base_fee_base
     from {{ ref('int_blocks_measured') }}
+    where {{ in_changed_days('block_date') }}
+
+),
+
+transfers as (
+
+    select
+        chain,
+        block_height,
+        transaction_hash,
+        output_count,
+        input_count,
+        self_churn_base
+    from {{ ref('int_transaction_transfers') }}
     where {{ in_changed_days('block_date') }}
 
 ),
@@ -133,12 +148,22 @@ priced as (
         assets.base_unit_decimals,
         prices.close_price_usd,
         coalesce(blocks.is_final, false) as is_final,
+        -- known where all of its inputs and outputs are loaded; a coinbase has none of the first
+        case
+            when transactions.input_count = transfers.input_count and transactions.output_count = transfers.output_count
+                then transfers.self_churn_base
+        end as self_churn_base,
         case when not transactions.is_synthetic then transactions.gas_used * blocks.base_fee_base end as burned_base,
         {{ charged_size('transactions.chain', 'transactions.weight_wu', 'transactions.size_bytes', 'transactions.gas_used') | indent(4) }}
             as charged_size,
         {{ to_usd('transactions.value_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as value_usd
     from transactions
     left join blocks on transactions.chain = blocks.chain and transactions.block_height = blocks.block_height
+    left join transfers
+        on
+            transactions.chain = transfers.chain
+            and transactions.block_height = transfers.block_height
+            and transactions.transaction_hash = transfers.transaction_hash
     left join assets on transactions.chain = assets.chain
     left join prices
         on
@@ -189,6 +214,7 @@ select
     {{ to_usd('priced.burned_base', 'priced.base_unit_decimals', 'priced.close_price_usd') }} as burned_usd,
     {{ to_usd('(priced.fee_base - priced.burned_base)', 'priced.base_unit_decimals', 'priced.close_price_usd') }} as tip_usd,
     coalesce(value_bands.value_band_key, -1) as value_band_key,
+    priced.self_churn_base,
     priced.is_final
 from priced
 left join value_bands

@@ -95,61 +95,19 @@ candidates as (
 
 ),
 
-spenders as (
-
-    select
-        inputs.chain,
-        inputs.block_height,
-        inputs.transaction_hash,
-        inputs.recipient,
-        count(*) as input_count
-    from {{ ref('int_inputs_unioned') }} as inputs
-    inner join candidates
-        on
-            inputs.chain = candidates.chain
-            and inputs.block_height = candidates.block_height
-            and inputs.transaction_hash = candidates.transaction_hash
-    where {{ in_changed_days('inputs.block_time') }}
-    group by inputs.chain, inputs.block_height, inputs.transaction_hash, inputs.recipient
-
-),
-
-spent as (
+transfers as (
 
     select
         chain,
         block_height,
         transaction_hash,
-        cast(sum(input_count) as bigint) as input_count,
-        count(recipient) as sender_count
-    from spenders
-    group by chain, block_height, transaction_hash
-
-),
-
-received as (
-
-    select
-        outputs.chain,
-        outputs.block_height,
-        outputs.transaction_hash,
-        count(*) as output_count,
-        sum(outputs.value_base) filter (where spenders.recipient is null) as net_value_base,
-        count(distinct outputs.recipient) filter (where spenders.recipient is null and outputs.is_address) as recipient_count
-    from {{ ref('int_outputs_unioned') }} as outputs
-    inner join candidates
-        on
-            outputs.chain = candidates.chain
-            and outputs.block_height = candidates.block_height
-            and outputs.transaction_hash = candidates.transaction_hash
-    left join spenders
-        on
-            outputs.chain = spenders.chain
-            and outputs.block_height = spenders.block_height
-            and outputs.transaction_hash = spenders.transaction_hash
-            and outputs.recipient = spenders.recipient
-    where {{ in_changed_days('outputs.block_time') }}
-    group by outputs.chain, outputs.block_height, outputs.transaction_hash
+        output_count,
+        input_count,
+        sender_count,
+        recipient_count,
+        value_base - self_churn_base as net_value_base
+    from {{ ref('int_transaction_transfers') }}
+    where {{ in_changed_days('block_date') }}
 
 ),
 
@@ -170,23 +128,18 @@ measured as (
         -- the change is known where all inputs and outputs are loaded; an account's transaction has none
         case
             when candidates.chain = 'ethereum' then 'net'
-            when candidates.input_count = spent.input_count and candidates.output_count = received.output_count then 'net'
+            when candidates.input_count = transfers.input_count and candidates.output_count = transfers.output_count then 'net'
             else 'gross'
         end as value_basis,
-        coalesce(received.net_value_base, 0) as net_value_base,
-        case when candidates.chain = 'ethereum' then 1 else spent.sender_count end as sender_count,
-        case when candidates.chain = 'ethereum' then 1 else received.recipient_count end as recipient_count
+        coalesce(transfers.net_value_base, 0) as net_value_base,
+        case when candidates.chain = 'ethereum' then 1 else transfers.sender_count end as sender_count,
+        case when candidates.chain = 'ethereum' then 1 else transfers.recipient_count end as recipient_count
     from candidates
-    left join spent
+    left join transfers
         on
-            candidates.chain = spent.chain
-            and candidates.block_height = spent.block_height
-            and candidates.transaction_hash = spent.transaction_hash
-    left join received
-        on
-            candidates.chain = received.chain
-            and candidates.block_height = received.block_height
-            and candidates.transaction_hash = received.transaction_hash
+            candidates.chain = transfers.chain
+            and candidates.block_height = transfers.block_height
+            and candidates.transaction_hash = transfers.transaction_hash
 
 ),
 
@@ -231,30 +184,46 @@ priced as (
         {{ to_usd('value_base', 'base_unit_decimals', 'close_price_usd') }} as value_usd
     from valued
 
+),
+
+value_bands as (
+
+    select
+        value_band_key,
+        min_value_usd,
+        max_value_usd
+    from {{ ref('dim_value_band') }}
+    where min_value_usd is not null
+
 )
 
 select
-    {{ surrogate_key(['chain', 'block_height', 'transaction_reference']) }} as transaction_key,
-    {{ surrogate_key(['chain', 'block_height']) }} as block_key,
-    asset_key,
-    {{ date_key('block_date') }} as date_key,
-    chain,
-    block_height,
-    transaction_reference,
-    transaction_hash,
-    block_time,
-    block_date,
-    value_base,
-    gross_value_base,
-    value_basis,
-    value_usd,
+    {{ surrogate_key(['priced.chain', 'priced.block_height', 'priced.transaction_reference']) }} as transaction_key,
+    {{ surrogate_key(['priced.chain', 'priced.block_height']) }} as block_key,
+    priced.asset_key,
+    {{ date_key('priced.block_date') }} as date_key,
+    priced.chain,
+    priced.block_height,
+    priced.transaction_reference,
+    priced.transaction_hash,
+    priced.block_time,
+    priced.block_date,
+    priced.value_base,
+    priced.gross_value_base,
+    priced.value_basis,
+    priced.value_usd,
     cast(case
         {%- for threshold in thresholds | reverse %}
-            when value_usd >= {{ threshold }} then {{ threshold }}
+            when priced.value_usd >= {{ threshold }} then {{ threshold }}
         {%- endfor %}
     end as bigint) as band_usd,
-    sender_count,
-    recipient_count,
-    is_final
+    priced.sender_count,
+    priced.recipient_count,
+    coalesce(value_bands.value_band_key, -1) as value_band_key,
+    priced.is_final
 from priced
-where value_usd >= {{ thresholds[0] }}
+left join value_bands
+    on
+        priced.value_usd >= value_bands.min_value_usd
+        and (priced.value_usd < value_bands.max_value_usd or value_bands.max_value_usd is null)
+where priced.value_usd >= {{ thresholds[0] }}

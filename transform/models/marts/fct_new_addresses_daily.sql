@@ -1,0 +1,58 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='changed_days',
+        on_schema_change='append_new_columns',
+        meta={'onward': true},
+        indexes=[{'columns': ['chain', 'block_date']}],
+    )
+}}
+-- depends_on: {{ ref('int_integrity_failures') }}
+-- Onward: a day that comes late, or goes, makes addresses of the days after it old or new, and of none before it.
+with
+
+addresses as (
+
+    select
+        chain,
+        first_seen_date as block_date,
+        coalesce(script_type, 'unknown') as script_type,
+        is_synthetic
+    from {{ ref('dim_address') }}
+    where first_seen_date is not null and {{ in_changed_days('first_seen_date') }}
+
+),
+
+counted as (
+
+    select
+        chain,
+        block_date,
+        script_type,
+        is_synthetic,
+        count(*) as new_address_count
+    from addresses
+    group by chain, block_date, script_type, is_synthetic
+
+),
+
+assets as (
+
+    select
+        asset_key,
+        chain
+    from {{ ref('dim_asset') }}
+
+)
+
+select
+    {{ surrogate_key(['counted.chain', 'counted.block_date', 'counted.script_type', 'counted.is_synthetic']) }} as new_addresses_key,
+    coalesce(assets.asset_key, -1) as asset_key,
+    {{ date_key('counted.block_date') }} as date_key,
+    counted.chain,
+    counted.block_date,
+    counted.script_type,
+    counted.is_synthetic,
+    counted.new_address_count
+from counted
+left join assets on counted.chain = assets.chain
