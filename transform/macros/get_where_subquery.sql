@@ -1,14 +1,15 @@
 {#
   dbt's own hook for the `where` of a data test, with two words more, so that a test of a table of millions of rows reads
   what is new. `__changed_days__`: the days that the model rebuilt when it last had any to rebuild, for a table with the columns
-  chain and block_date. `__loaded_days:bitcoin_outputs:block_time__`: the days of a raw table that loads touched which were
+  chain and block_date; `__changed_days:last_seen_date__` the same by another date. `__loaded_days:bitcoin_outputs:block_time__`: the days of a raw table that loads touched which were
   not followed before the last run, by that column. With the variable `test_all_days` both read all.
 #}
 {% macro get_where_subquery(relation) -%}
     {%- set where = config.get('where', '') -%}
     {%- if where and execute -%}
-        {%- if where == '__changed_days__' -%}
-            {%- set where = last_rebuilt_days(relation.identifier) -%}
+        {%- if where.startswith('__changed_days') -%}
+            {%- set words = where.strip('_').split(':') -%}
+            {%- set where = last_rebuilt_days(relation.identifier, words[1] if words | length > 1 else 'block_date') -%}
         {%- elif where.startswith('__loaded_days:') -%}
             {%- set words = where.strip('_').split(':') -%}
             {%- set where = last_loaded_days(words[1], words[2]) -%}
@@ -29,7 +30,7 @@
 
 
 {# The condition that a row is of a day that a model took in with its last change, or with all it had been held back from. #}
-{% macro last_rebuilt_days(model_name) -%}
+{% macro last_rebuilt_days(model_name, column='block_date') -%}
     {%- set log = existing('int_changed_days') -%}
     {%- set table = adapter.get_relation(watermarks().database, watermarks().schema, watermarks().identifier) -%}
     {%- if log is none or table is none or var('test_all_days', false) -%}
@@ -41,7 +42,7 @@
     {%- endif -%}
     {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.alias == model_name -%}
         {%- set ranges = changed_ranges(log, taken[0][0], taken[0][1], node.config.meta.get('onward', false)) -%}
-        {{ return(days_condition(ranges, 'block_date')) }}
+        {{ return(days_condition(ranges, column)) }}
     {%- endfor -%}
 {%- endmacro %}
 
