@@ -1,15 +1,19 @@
 """What the marts cost: a full build, a build with nothing new, and one day more, at two sizes of the warehouse.
 
     python3 benchmarks/marts.py [--folder DIR] [--days 30 90] [--blocks-per-day 24] [--transactions-per-block 225]
-        [--repeat 3] [--keep]
+        [--repeat 3] [--keep] [--resume]
 
 The world is the simulator's: every block, transaction, output and input of three chains is true, so each check has its
-work; 90 days of it are 5 million rows. All runs are `dbt build`, tests included, on one warehouse. A build with nothing
-new and one day more (a new day each time) are medians of so many. Standard library only.
+work; 90 days of it are 5 million rows. All runs are `dbt build`, tests included, on one warehouse. After a full build
+and one more with nothing new, so that all statistics are there, builds with nothing new and with a new day take turns.
+They are compared by processor seconds, of dbt and of the server: a clock on the wall also tells what else the machine
+does. Autovacuum waits while a build is measured, and its work is done between. `--resume` goes on in a folder that
+`--keep` left. Linux only, standard library only.
 """
 
 import argparse
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -29,30 +33,55 @@ ROWS = """
 """
 
 
+@dataclass(frozen=True)
+class Build:
+    """Seconds of one build: by the clock, and of the processors."""
+
+    clock: float
+    processor: float
+
+
 @dataclass
 class Size:
-    """Seconds at one size of the warehouse."""
+    """Builds at one size of the warehouse."""
 
     days: int
     rows: int
-    full: float
-    nothing: list[float]
-    day: list[float]
+    full: Build
+    nothing: list[Build]
+    day: list[Build]
 
-    @property
     def more(self) -> float:
-        """What a day more costs beyond a build with nothing new: medians, so below 0 where noise is larger than it."""
-        return median(self.day) - median(self.nothing)
+        """Processor seconds that a day more costs beyond a build with nothing new: of medians."""
+        return processor(self.day) - processor(self.nothing)
 
-    @property
     def noise(self) -> float:
         """How far apart equal builds were."""
-        return max(max(runs) - min(runs) for runs in (self.nothing, self.day))
+        seconds = ([build.processor for build in builds] for builds in (self.nothing, self.day))
+        return max(max(runs) - min(runs) for runs in seconds)
 
-    @property
     def share(self) -> float:
         """The same against a full build, what a build costs anyway taken from both."""
-        return self.more / (self.full - median(self.nothing))
+        return self.more() / (self.full.processor - processor(self.nothing))
+
+
+def clock(builds: list[Build]) -> float:
+    """The median by the clock."""
+    return median(build.clock for build in builds)
+
+
+def processor(builds: list[Build]) -> float:
+    """The median of processor seconds."""
+    return median(build.processor for build in builds)
+
+
+def used(pid: int, *, reaped: bool) -> float:
+    """Processor seconds of a process, and of its children that have ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except FileNotFoundError:
+        return 0
+    return sum(int(ticks) for ticks in fields[11 : 15 if reaped else 13]) / os.sysconf("SC_CLK_TCK")
 
 
 class Project:
@@ -60,7 +89,10 @@ class Project:
 
     def __init__(self, folder: Path, world: dict[str, str]) -> None:
         self.root = folder / "clone"
-        subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(self.root)], check=True)
+        if not self.root.exists():
+            subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(self.root)], check=True)
+        self.results = folder / "results"
+        self.results.mkdir(exist_ok=True)
         self.environ = os.environ | world | {"NO_COLOR": "1"}
         self.environ["PATH"] = f"{self.root / '.venv/bin'}:{self.environ['PATH']}"
         self.environ.pop("VIRTUAL_ENV", None)
@@ -74,6 +106,10 @@ class Project:
             sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
         print(f"  {took:8.1f} s  {' '.join(command)}", flush=True)
         return took
+
+    def days(self) -> int:
+        """Days that are in the marts."""
+        return int(self.psql("select count(distinct block_date) from analytics.fct_blocks where chain = 'bitcoin'"))
 
     def rows(self) -> int:
         """Rows in the raw tables, as the planner knows them."""
@@ -91,15 +127,36 @@ class Project:
         done = subprocess.run(command, cwd=self.root, env=self.environ, capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
+    def server(self) -> float:
+        """Processor seconds of the database server so far."""
+        (postmaster,) = self.psql("select pg_read_file('postmaster.pid')").splitlines()[:1]
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        return used(int(postmaster), reaped=True) + sum(used(int(child), reaped=False) for child in children)
+
+    def build(self, name: str, *command: str) -> Build:
+        """Measure a build, and keep what dbt says of each node."""
+        self.psql("alter system set autovacuum = off")
+        self.psql("select pg_reload_conf()")
+        before = self.server() + sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+        took = self.run(*command)
+        after = self.server() + sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+        self.psql("alter system reset autovacuum")
+        self.psql("select pg_reload_conf()")
+        self.psql("vacuum (analyze, skip_locked)")
+        print(f"  {after - before:8.1f} s  of the processors: {name}", flush=True)
+        shutil.copy(self.root / "transform/target/run_results.json", self.results / f"{name}.json")
+        return Build(took, after - before)
+
     def measure(self, days: int, repeat: int) -> Size:
         """Measure full, nothing and one day more; the world has so many days and is loaded."""
-        rows, full = self.rows(), self.run(*FULL)
-        nothing: list[float] = []
-        day: list[float] = []
-        for _ in range(repeat):
-            nothing.append(self.run(*BUILD))
+        rows, full = self.rows(), self.build(f"{days}-full", *FULL)
+        nothing: list[Build] = []
+        day: list[Build] = []
+        self.build(f"{days}-settling", *BUILD)
+        for turn in range(repeat):
+            nothing.append(self.build(f"{days}-nothing-{turn}", *BUILD))
             self.advance(1)
-            day.append(self.run(*BUILD))
+            day.append(self.build(f"{days}-day-{turn}", *BUILD))
         return Size(days, rows, full, nothing, day)
 
     def advance(self, days: int) -> None:
@@ -116,11 +173,12 @@ def main() -> None:
     parser.add_argument("--blocks-per-day", default="24")
     parser.add_argument("--transactions-per-block", default="225")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--resume", action="store_true", help="go on with the warehouse in --folder, of fewer days yet")
     parser.add_argument("--keep", action="store_true", help="leave the folder and its servers for other questions")
     asked = parser.parse_args()
     if asked.folder:
         asked.folder.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="crypto-elt-", dir=asked.folder))
+    folder = asked.folder if asked.resume else Path(tempfile.mkdtemp(prefix="crypto-elt-", dir=asked.folder))
     world = {
         "SIMULATOR_START": "2025-01-01",
         "SIMULATOR_DAYS": str(asked.days[0]),
@@ -129,26 +187,28 @@ def main() -> None:
     }
     project, sizes = Project(folder, world), []
     try:
-        project.run("make", f"PYTHON={sys.executable}", "run")
-        sizes.append(project.measure(asked.days[0], asked.repeat))
-        project.advance(asked.days[1] - asked.days[0] - asked.repeat)
-        project.run(*BUILD)
-        sizes.append(project.measure(asked.days[1], asked.repeat))
+        if not asked.resume:
+            project.run("make", f"PYTHON={sys.executable}", "run")
+        for days in asked.days:
+            if days > (held := project.days()):
+                project.advance(days - held)
+                project.run(*BUILD)
+            sizes.append(project.measure(days, asked.repeat))
     finally:
         if asked.keep:
             print(f"kept: {project.root}; `make stop` there ends its servers")
         else:
             project.remove(folder)
     print(f"\ndbt build, {os.cpu_count()} cores, Python {sys.version.split()[0]}")
-    print("  days   raw rows      full   nothing new   one day more   (day - nothing) / (full - nothing)   noise")
+    print("  days   raw rows    full build   nothing new   one day more   day - nothing   of full - nothing   noise")
     for size in sizes:
-        seconds = f"{size.full:8.1f} s {median(size.nothing):11.1f} s {median(size.day):12.1f} s"
-        print(f"  {size.days:4} {size.rows:10,} {seconds} {size.share:20.3f} {size.noise:21.1f} s")
+        seconds = (size.full.processor, processor(size.nothing), processor(size.day), size.more())
+        told = f"{seconds[0]:10.1f} s {seconds[1]:11.1f} s {seconds[2]:12.1f} s {seconds[3]:13.1f} s"
+        print(f"  {size.days:4} {size.rows:10,} {told} {size.share():19.3f} {size.noise():5.1f} s  of the processors")
+        told = f"{size.full.clock:10.1f} s {clock(size.nothing):11.1f} s {clock(size.day):12.1f} s"
+        print(f"  {'':15} {told} {clock(size.day) - clock(size.nothing):13.1f} s  by the clock")
     small, large = sizes
-    if min(small.more, large.more) > max(small.noise, large.noise):
-        print(f"  one day more at {large.days} days against {small.days}: {large.more / small.more:.2f}")
-    else:
-        print("  one day more costs less than equal builds differ by: no ratio between the two sizes can be told")
+    print(f"  one day more at {large.days} days against {small.days}: {large.more() / small.more():.2f}")
 
 
 if __name__ == "__main__":
