@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_ext.builder import RAW_DATA, broken, manifest_paths, project_root
+from airflow_ext.builder import RAW_DATA, broken, manifest_paths, project_root, verified
 from airflow_ext.errors import AirflowExtError
 from airflow_ext.operator import MeltanoOperator
 from airflow_ext.options import Options, plugin_pool
@@ -215,7 +215,7 @@ def backfill_dag(environ: Mapping[str, str] | None = None) -> DAG:
         # A fixed day, since a DAG that changed by itself would be a new version daily.
         params=parameters(date(2026, 1, 2)),
         tags={"meltano", "backfill"},
-        doc_md=DOC,
+        doc_md=f"{DOC}\n{verified(environ)}",
         default_args={"owner": "meltano", "retries": 2, "retry_delay": timedelta(minutes=1)},
     ) as dag:
 

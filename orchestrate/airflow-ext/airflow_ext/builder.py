@@ -118,7 +118,11 @@ def broken(dag_id: str, reason: str, name: str | None = None) -> DAG:
         catchup=False,
         is_paused_upon_creation=False,
         tags={"meltano", "broken"},
-        doc_md=f"**This cannot be run.** {reason}\n\nMend it; the DAG follows within a minute.",
+        doc_md=f"""**This cannot be run.** {reason}
+
+Mend it; the DAG follows within a minute.
+
+{verified(os.environ)}""",
     ) as dag:
         BrokenOperator(task_id="broken", reason=reason)
     return dag
@@ -243,6 +247,14 @@ def report_url(environ: Mapping[str, str]) -> str:
     return f"{environ.get('AIRFLOW__API__BASE_URL', '').rstrip('/')}/reconciliation/"
 
 
+def verified(environ: Mapping[str, str]) -> str:
+    """The end of every DAG's documentation: where stands what the warehouse has verified."""
+    return f"""### What was verified
+The [reconciliation report]({report_url(environ)}) shows, per chain and day, which checks held, which could not be
+made and why, and which blocks failed one. A failed check stops the build before a mart is replaced.
+"""
+
+
 def documentation(schedule: Schedule, job: Job, options: Options) -> str:
     """What the DAG's page says: what, when, and what to do if it fails."""
     clock = f"`{schedule.interval}` ({options.timezone})"
@@ -264,11 +276,8 @@ A task is tried {options.retries} times again. Then open its log: the last line 
 is gone: it goes on from its bookmark, finished days are not loaded again. By hand it is `meltano run {job.name}`, the
 same with the bookmarks of this DAG.
 
-### What was verified
-The [reconciliation report]({report_url(os.environ)}) shows, per chain and day, which checks held, which could not be
-made and why, and which blocks failed one. A failed check stops the build before a mart is replaced.
-
 ### Parameters
 `full_refresh` loads from the start. `start_date` and `end_date` apply to extractors that have such settings; they need
 bookmarks of their own, so without `state_suffix` they get `from-START-to-END`.
-"""
+
+{verified(os.environ)}"""

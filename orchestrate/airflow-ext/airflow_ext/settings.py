@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 _DEFAULT_PORT = 57480
 # Applied where the environment does not say otherwise; any option of Airflow may be set as AIRFLOW__SECTION__KEY.
 _DEFAULTS = {
+    # The first command would else write its release's defaults to a file, and later releases would read them.
+    "AIRFLOW_CONFIG": os.devnull,
     "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     # Four processes wait for work in place of 32, each of a hundred megabytes.

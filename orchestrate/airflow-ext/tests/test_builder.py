@@ -130,6 +130,17 @@ def test_a_broken_schedule_fails_alone(write: Write, schedule: dict[str, Any], s
     DagSerialization.to_dict(dags["nightly"])
 
 
+def test_every_page_links_to_the_report(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://elt.example.com")
+    environ = write([JOB], [at(), at("wrong", job="nope")])
+    dags = build(environ) | {"backfill": backfill_dag(environ | {"AIRFLOW__API__BASE_URL": "https://elt.example.com"})}
+    assert {name: "https://elt.example.com/reconciliation/" in str(dag.doc_md) for name, dag in dags.items()} == {
+        "nightly": True,
+        "wrong": True,
+        "backfill": True,
+    }
+
+
 def test_odd_names(write: Write) -> None:
     names = ["été à midi", "a b", "a/b", "backfill", "x" * 300, "💥"]
     dags = build(write([JOB], [at(name) for name in names]))
