@@ -77,6 +77,28 @@ class Airflow(ExtensionBase):
             self.say("database: tables are those of this version")
             self._administrate(environ, force=force)
 
+    def create_admin(self, *, new_password: bool) -> None:
+        """Make the administrator, or set the password again.
+
+        Args:
+            new_password: Generate another one first.
+
+        Raises:
+            AirflowExtError: Airflow is not initialised, or its database does not answer, or the password is a setting.
+        """
+        environ = self.airflow()
+        with connect(environ) as connection:
+            check_migrated(connection)
+        if new_password and self.environ.get("AIRFLOW_EXT_ADMIN_PASSWORD"):
+            raise AirflowExtError(
+                "The password is the one that AIRFLOW_ADMIN_PASSWORD sets: change it there, then run "
+                "`meltano invoke airflow:create-admin`."
+            )
+        with held(self.settings.home / "initialize.lock"):
+            if new_password:
+                self.settings.password_file.unlink(missing_ok=True)
+            self._administrate(environ, force=True)
+
     def _administrate(self, environ: dict[str, str], *, force: bool) -> None:
         pools = self._pools()
         done = self.settings.home / "administration.json"
@@ -175,7 +197,7 @@ class Airflow(ExtensionBase):
                 models.ExtensionCommand(
                     name="airflow_extension",
                     description="Initialise, run and examine Airflow.",
-                    commands=["initialize", "up", "down", "check", "manifest", "describe"],
+                    commands=["initialize", "create-admin", "up", "down", "check", "manifest", "describe"],
                 ),
                 models.InvokerCommand(name="airflow_invoker", description="Any command of Airflow's own."),
             ]

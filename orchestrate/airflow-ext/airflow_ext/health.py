@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from airflow_ext.database import check_migrated, connect
 from airflow_ext.errors import AirflowExtError
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import psycopg
 
     from airflow_ext.settings import Settings
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     except AirflowExtError as error:
         found.append(Finding("database", ok=False, says=str(error)))
     found.append(_manifest(settings))
+    found.append(_address("UI's address", settings.base_url, "AIRFLOW_BASE_URL", settings))
+    found.append(_address("tasks' address", settings.execution_api_url, "AIRFLOW_EXECUTION_API_URL", settings))
     found.extend(_components(settings))
     return found
 
@@ -78,6 +83,31 @@ def _manifest(settings: Settings) -> Finding:
         names = ", ".join(str(path.relative_to(settings.root)) for path in newer)
         return Finding("manifest", ok=False, says=f"older than {names}: run `meltano invoke airflow:manifest`")
     return Finding("manifest", ok=True, says="newer than the project's files")
+
+
+def _address(what: str, stated: str, variable: str, settings: Settings) -> Finding:
+    """Whether an address leads to the API server's port; of a name beyond this machine nothing can be said here."""
+    try:
+        url = urlsplit(stated)
+        port = url.port or {"http": 80, "https": 443}[url.scheme]
+    except (ValueError, KeyError):
+        return Finding(
+            what, ok=False, says=f"{stated} is no address; {variable} has to be one such as http://HOST:PORT"
+        )
+    if url.hostname not in _LOOPBACK or settings.host not in _LOOPBACK:
+        return Finding(what, ok=True, says=f"{stated}, by a proxy or a published port")
+    if port == settings.port or _answers(f"{url.scheme}://{url.netloc}"):
+        return Finding(what, ok=True, says=stated)
+    says = f"{stated}, but the API server's port is {settings.port}; unset {variable}, or let it name a proxy that runs"
+    return Finding(what, ok=False, says=says)
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/api/v2/monitor/health", timeout=5) as answer:  # noqa: S310
+            return "scheduler" in json.load(answer)
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def _components(settings: Settings) -> Iterator[Finding]:
@@ -105,4 +135,4 @@ def as_json(found: list[Finding]) -> str:
 def as_text(found: list[Finding]) -> str:
     """For people: one line each."""
     marks = {True: "ok", False: "WRONG", None: "-"}
-    return "\n".join(f"{finding.what:13} {marks[finding.ok]:6} {finding.says}" for finding in found)
+    return "\n".join(f"{finding.what:14} {marks[finding.ok]:6} {finding.says}" for finding in found)

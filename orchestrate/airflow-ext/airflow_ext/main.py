@@ -50,6 +50,13 @@ def initialize(*, force: bool) -> None:
     _extension().initialize(force)
 
 
+@app.command("create-admin")
+@click.option("--new-password", is_flag=True, help="Generate another password first.")
+def create_admin(*, new_password: bool) -> None:
+    """Make the administrator, or set the password again: the setting's, else the one in the file."""
+    _extension().create_admin(new_password=new_password)
+
+
 @app.command()
 @click.option(
     "--only",
