@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -54,3 +55,15 @@ def set_variable(folder: Path, name: str, value: str) -> None:
     path = folder / ".env"
     lines = [line for line in path.read_text().splitlines() if not line.startswith(f"{name}=")]
     path.write_text("\n".join([*lines, f"{name}={value}"]) + "\n")
+
+
+def recipe(name: str) -> str:
+    """An override that docs/deploy.md shows."""
+    found = re.search(rf"```yaml\n# recipe: {name}\n(.*?)```", (PROJECT / "docs/deploy.md").read_text(), re.DOTALL)
+    assert found
+    return found[1]
+
+
+def unprivileged() -> list[str]:
+    """PostgreSQL does not run as root; its image runs it as a user of its own."""
+    return ["unshare", "--user", "--map-user=65534", "--map-group=65534"] if os.geteuid() == 0 else []

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from checkout import PROJECT
-from compose import COMBINATIONS, PROFILES, VARIABLE, compose, configuration, deployment, set_variable
+from compose import COMBINATIONS, PROFILES, VARIABLE, compose, configuration, deployment, recipe, set_variable
 
 FILE = (PROJECT / "docker-compose.yaml").read_text()
 EXAMPLE = (PROJECT / ".env.example").read_text()
@@ -113,12 +113,6 @@ def test_the_overrides_of_the_docs_are_valid(tmp_path: Path, name: str) -> None:
     folder = deployment(tmp_path)
     (folder / "docker-compose.override.yaml").write_text(recipe(name))
     assert configuration(folder, *PROFILES)["services"]
-
-
-def recipe(name: str) -> str:
-    found = re.search(rf"```yaml\n# recipe: {name}\n(.*?)```", (PROJECT / "docs/deploy.md").read_text(), re.DOTALL)
-    assert found
-    return found[1]
 
 
 def test_every_service_is_guarded(services: dict[str, dict[str, Any]]) -> None:

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from checkout import BASE_PYTHON, PROJECT, Checkout
-from compose import PROFILES, configuration, deployment, set_variable
+from compose import PROFILES, configuration, deployment, set_variable, unprivileged
 
 SERVERS = {
     "postgres_app_db": "WAREHOUSE_PORT",
@@ -150,11 +150,6 @@ def entry_point() -> list[str]:
     assert found
     words: list[str] = json.loads(found[1])
     return words
-
-
-def unprivileged() -> list[str]:
-    """PostgreSQL does not run as root; its image runs it as a user of its own."""
-    return ["unshare", "--user", "--map-user=65534", "--map-group=65534"] if os.geteuid() == 0 else []
 
 
 def image_steps() -> list[list[str]]:
