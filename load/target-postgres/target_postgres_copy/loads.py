@@ -121,7 +121,12 @@ class Load:
             gone = upsert.delete_range(self._cursor, self._table, unit, staging.identifier)
             columns = list(self._table.columns)  # a row is replaced whole: what the unit lacks is null in it
         counts = upsert.upsert(self._cursor, staging.identifier, self._table, columns)
-        return counts.inserted + counts.updated, gone + counts.updated
+        written, replaced = counts.inserted + counts.updated, gone + counts.updated
+        if unit is not None and (written or replaced):
+            # A unit that changed is this load's as a whole, so that its rows can be counted against what was loaded.
+            claimed = upsert.claim(self._cursor, staging.identifier, self._table)
+            written, replaced = written + claimed, replaced + claimed
+        return written, replaced
 
     def _is_unchanged(self, unit: Unit) -> bool:
         """Whether the very file was loaded and all its rows are still there, and no others."""

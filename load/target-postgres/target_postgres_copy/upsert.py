@@ -101,6 +101,29 @@ def upsert(cursor: Cursor[Any], staged: sql.Identifier, table: RawTable, columns
     return Counts(inserted, updated, rows - inserted - updated)
 
 
+def claim(cursor: Cursor[Any], staged: sql.Identifier, table: RawTable) -> int:
+    """Let rows that an upsert left alone name the load that brought them again.
+
+    Args:
+        cursor: In the upsert's transaction.
+        staged: The staging table that was upserted.
+        table: The table.
+
+    Returns:
+        How many rows did not name it yet; none where there is no key, since each row was inserted then.
+    """
+    if not table.keys:
+        return 0
+    fill = _Parts(staged, table, [name for name in table.columns if name in LINEAGE])
+    cursor.execute(
+        fill(
+            "update {table} as held set {set_new} from {staged} as new",
+            "where {same} and held._load_id is distinct from new._load_id",
+        )
+    )
+    return cursor.rowcount
+
+
 def remove_repeated(cursor: Cursor[Any], staged: sql.Identifier, keys: Sequence[str]) -> int:
     """Remove staged rows whose key was staged again later.
 

@@ -113,6 +113,28 @@ def test_a_day_that_became_empty(feed: Any, database: Any, stream: Any) -> None:
     assert heights(database, stream.stream) == [2]
 
 
+@pytest.mark.parametrize(
+    ("again", "replaced"), [([1, 2, 4], 3), ([1, 2], 3), ([1, 2, 3, 4], 3)], ids=["other row", "row less", "row more"]
+)
+def test_a_unit_that_changed_in_part_is_the_last_loads_as_a_whole(
+    feed: Any, database: Any, stream: Any, again: Any, replaced: int
+) -> None:
+    """So that its rows can be counted against what the load brought, and the file is known when it comes again."""
+    feed([*stream.loaded(DAY, [line(1), line(2), line(3)], sha256="a"), stream.schema()])
+    changed = [*stream.loaded(DAY, [line(number) for number in again], sha256="b"), stream.schema()]
+    feed(changed)
+
+    assert [row[9:] for row in ledger(database)] == [(3, 0), (len(again), replaced)]
+    rows = (
+        f"select height, sha256, raw.ctid from raw_data.{stream.stream} as raw"
+        " join raw_data.load_ledger on load_id = _load_id order by height"
+    )
+    found = database.query(rows)
+    assert [(height, sha256) for height, sha256, _ in found] == [(number, "b") for number in again]
+    feed(changed)
+    assert database.query(rows) == found
+
+
 def test_an_unchanged_file_is_left_alone(feed: Any, database: Any, stream: Any) -> None:
     feed([*stream.loaded(DAY, [line(1), line(2)], sha256="a"), stream.schema()])
     before = database.query(f"select ctid, xmin::text from raw_data.{stream.stream}")
