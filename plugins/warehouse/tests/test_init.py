@@ -108,6 +108,18 @@ def test_drift_is_put_right(initialised: Live, run: Run) -> None:
         execute(superuser, "select 1", login=("meltano", "meltano-secret"))
 
 
+def test_a_limit_of_connections_that_someone_chose_stays(initialised: Live, run: Run) -> None:
+    _, project, superuser = initialised
+    limit = "select rolconnlimit from pg_roles where rolname = 'bi_reader'"
+    assert execute(superuser, limit) == [(40,)]
+    execute(superuser, "alter role bi_reader connection limit 90")
+    run(project, "init", DEV)
+    assert execute(superuser, limit) == [(90,)]
+    execute(superuser, "alter role bi_reader connection limit -1")
+    assert "(1 changes)" in run(project, "init", DEV).stderr
+    assert execute(superuser, limit) == [(40,)]
+
+
 def test_meltano_has_a_database_of_its_own(initialised: Live) -> None:
     _, _, superuser = initialised
     login = ("meltano", "meltano-secret")

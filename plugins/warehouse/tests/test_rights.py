@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ ALLOWED = [
     ("bi_reader", "select * from analytics.later"),
     ("bi_reader", "select * from analytics.later_view"),
 ]
+# As many connections as the reader's login may have.
+READERS = 40
 DENIED = [
     ("loader", "create table staging.x (n int)"),
     ("loader", "create table analytics.x (n int)"),
@@ -108,6 +111,15 @@ def test_reader_is_read_only_in_its_schema_and_bounded(urls: dict[str, str]) -> 
     }
     with pytest.raises(errors.ReadOnlySqlTransaction):
         attempt(urls["bi_reader"], "create table analytics.x (n int)")
+
+
+def test_reader_leaves_connections_for_the_pipeline(urls: dict[str, str]) -> None:
+    with ExitStack() as opened:
+        for _ in range(READERS):
+            opened.enter_context(psycopg.connect(urls["bi_reader"]))
+        with pytest.raises(psycopg.OperationalError, match='too many connections for role "bi_reader"'):
+            psycopg.connect(urls["bi_reader"])
+        attempt(urls["loader"], "select 1")
 
 
 @pytest.mark.parametrize("role", ["loader", "transformer", "bi_reader"])

@@ -31,6 +31,9 @@ _ROLE_SETTINGS = {
     },
 }
 _DATABASE_SETTINGS = {"timezone": "UTC"}
+# Connections that a report leaves open take none from the pipeline; of all logins PostgreSQL accepts 100 by default.
+_CONNECTION_LIMITS = {"bi_reader": 40}
+_UNLIMITED = -1
 _TOO_POWERFUL = ("rolsuper", "rolcreaterole", "rolcreatedb", "rolreplication", "rolbypassrls")
 
 
@@ -117,6 +120,7 @@ def _prepare_warehouse(connection: psycopg.Connection, server: Server) -> int:
     changes = sum(_ensure_role(connection, server, role) for role in ROLES)
     for role, settings in _ROLE_SETTINGS.items():
         changes += _ensure_settings(connection, "role", role, settings)
+    changes += sum(_ensure_limit(connection, role, limit) for role, limit in _CONNECTION_LIMITS.items())
     changes += _ensure_settings(connection, "database", server.database, _DATABASE_SETTINGS)
     borrowed = _borrow_memberships(connection)
     changes += _ensure_schemas(connection)
@@ -176,6 +180,16 @@ def _ensure_settings(connection: psycopg.Connection, kind: str, name: str, wante
         head = sql.SQL("alter role {}" if kind == "role" else "alter database {}").format(sql.Identifier(name))
         connection.execute(sql.SQL("{} set {} = {}").format(head, sql.Identifier(setting), sql.Literal(value)))
     return len(missing)
+
+
+def _ensure_limit(connection: psycopg.Connection, role: str, limit: int) -> int:
+    """Limit a login's connections, unless an administrator has; returns the number of changes."""
+    found = connection.execute("select rolconnlimit from pg_roles where rolname = %s", (role,)).fetchone()
+    if found != (_UNLIMITED,):
+        return 0
+    statement = sql.SQL("alter role {} connection limit {}").format(sql.Identifier(role), sql.Literal(limit))
+    connection.execute(statement)
+    return 1
 
 
 def _borrow_memberships(connection: psycopg.Connection) -> list[str]:
