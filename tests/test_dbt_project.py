@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import documentation_rules
 from checkout import Checkout
 
 Node = dict[str, Any]
@@ -379,6 +380,7 @@ RULES = [
     sources_without_freshness,
     packages_of_others,
     folders_misplaced,
+    *documentation_rules.RULES,
 ]
 
 
@@ -413,6 +415,7 @@ DAMAGES: list[tuple[Rule, str, str, object]] = [
     (bi_models_of_more_than_one_mart, "bi_blocks", "depends_on.nodes", ["model.crypto.int_blocks_unioned"]),
     (bi_views_of_what_builds_replace, "bi_blocks", "depends_on.nodes", ["model.crypto.dim_asset"]),
     (folders_misplaced, "fct_blocks", "patch_path", None),
+    *documentation_rules.DAMAGES,
 ]
 
 
@@ -421,7 +424,7 @@ def test_the_rule_sees_a_model_that_breaks_it(
     manifest: Manifest, rule: Rule, model: str, place: str, instead: object
 ) -> None:
     damaged = copy.deepcopy(manifest)
-    part: Any = damaged["nodes"][f"model.crypto.{model}"]
+    part: Any = damaged["nodes"].get(f"model.crypto.{model}") or damaged["metrics"][f"metric.crypto.{model}"]
     *path, last = place.split(".")
     for name in path:
         part = part[name]
