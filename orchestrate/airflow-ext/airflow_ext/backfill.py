@@ -13,6 +13,7 @@ from airflow.sdk import DAG, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_ext.builder import RAW_DATA, broken, manifest_paths, project_root, verified
+from airflow_ext.downloads import download_options
 from airflow_ext.errors import AirflowExtError
 from airflow_ext.operator import MeltanoOperator
 from airflow_ext.options import Options, plugin_pool
@@ -232,6 +233,7 @@ def backfill_dag(environ: Mapping[str, str] | None = None) -> DAG:
             block=load.text,
             root=root,
             loader=load.plugins[-1].name,
+            downloads=download_options(extractor),
             pool=pools[0] or "dump_host",
             map_index_template="{{ task.part }}",
             outlets=[RAW_DATA],

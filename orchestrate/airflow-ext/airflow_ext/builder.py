@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, TaskGroup
 from croniter import croniter  # type: ignore[import-untyped]
 
+from airflow_ext.downloads import download_options
 from airflow_ext.errors import AirflowExtError
 from airflow_ext.operator import BrokenOperator, MeltanoOperator
 from airflow_ext.options import Options, plugin_pool, read_options
@@ -237,6 +238,7 @@ def block_operator(block: Block, root: Path, options: Options, task_id: str, env
             for name in ("start_date", "end_date")
             if extractor is not None and name in extractor.settings
         },
+        downloads=download_options(extractor) if extractor is not None else None,
         pool=options.pool or next((pool for pool in pools if pool), "default_pool"),
         outlets=[RAW_DATA] if loader else [],
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,8 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_ext.alerts import task_failed
+from airflow_ext.downloads import own_downloads
+from airflow_ext.errors import AirflowExtError
 from airflow_ext.isolation import clean_environ, system_directory
 from airflow_ext.log_lines import RunLog
 
@@ -57,6 +61,7 @@ class MeltanoOperator(BaseOperator):
         env: Small public values for the environment; never a secret, Airflow stores them.
         state_suffix: Suffix of the state id; the parameter of that name wins.
         full_refresh: Load whatever the bookmarks say; so does the parameter of that name.
+        downloads: Where the block's extractor downloads to, as `download_options` says.
         part: Name of a mapped task.
     """
 
@@ -74,6 +79,7 @@ class MeltanoOperator(BaseOperator):
         env: dict[str, str] | None = None,
         state_suffix: str | None = None,
         full_refresh: bool = False,
+        downloads: dict[str, Any] | None = None,
         part: str = "",
         **kwargs: Any,  # noqa: ANN401 - Airflow's own
     ) -> None:
@@ -82,6 +88,7 @@ class MeltanoOperator(BaseOperator):
         self.block, self.root, self.loader, self.dbt = block, root, loader, dbt
         self.date_variables, self.env = date_variables or {}, env or {}
         self.state_suffix, self.full_refresh, self.part = state_suffix, full_refresh, part
+        self.downloads = downloads
         self._process: subprocess.Popen[str] | None = None
 
     def execute(self, context: Any) -> dict[str, object]:  # noqa: ANN401 - Airflow's own
@@ -99,7 +106,8 @@ class MeltanoOperator(BaseOperator):
         home = Path(os.environ.get("AIRFLOW_HOME") or root / ".state" / "airflow")
         environ = clean_environ(root, os.environ)
         log = RunLog(loader=self.loader)
-        with system_directory(root, home / "runs", os.environ) as system:
+        with ExitStack() as stack:
+            system = stack.enter_context(system_directory(root, home / "runs", os.environ))
             target = system / "dbt-target"
             environ |= self.env | self._parameters(params)
             environ["MELTANO_SYS_DIR_ROOT"] = str(system)
@@ -109,10 +117,12 @@ class MeltanoOperator(BaseOperator):
                 environ["DBT_TARGET_PATH"] = str(target)
             if self.loader is not None:
                 environ[f"{self.loader.replace('-', '_')}_run_id".upper()] = name
-            status = self._run(self._command(environ, name, params, again=instance.try_number > 1), environ, log)
-            nodes = failed_nodes(target) if self.dbt and status else []
-        if status:
-            raise AirflowException(self._reason(status, nodes, log))
+            locks = self._own_downloads(stack, environ, params)
+            command = self._command(environ, name, params, again=instance.try_number > 1)
+            status = self._run(command, environ, log, locks)
+            if status:
+                nodes = failed_nodes(target) if self.dbt else []
+                raise AirflowException(self._reason(status, nodes, log))
         if self.loader is not None:
             self.log.info("%s rows loaded.", f"{log.rows:,}")
         return {"run_id": name, "rows": log.rows if self.loader is not None else None}
@@ -123,6 +133,19 @@ class MeltanoOperator(BaseOperator):
         if self.dbt and params.get("full_refresh"):
             found["DBT_FULL_REFRESH"] = "true"
         return found
+
+    def _own_downloads(self, stack: ExitStack, environ: dict[str, str], params: Mapping[str, Any]) -> tuple[int, ...]:
+        """Give the block a folder for its downloads until the stack is left; returns the lock's descriptor, if any."""
+        if self.downloads is None:
+            return ()
+        words = [environ.get("MELTANO_ENVIRONMENT"), self.block.split()[0], self.loader, self._suffix(params)]
+        state = re.sub(r"[^A-Za-z0-9_.-]", "_", ".".join(word for word in words if word))
+        try:
+            own = stack.enter_context(own_downloads(self.downloads, Path(self.root), state, self.log.info))
+        except AirflowExtError as error:
+            raise AirflowException(str(error)) from None
+        environ |= own.environ
+        return (own.lock,)
 
     def _suffix(self, params: Mapping[str, Any]) -> str | None:
         if self.loader is None:
@@ -151,8 +174,11 @@ class MeltanoOperator(BaseOperator):
             *self.block.split(),
         ]
 
-    def _run(self, command: list[str], environ: dict[str, str], log: RunLog) -> int:
-        """Run a command to its end, with its lines in the task's log; returns its exit status."""
+    def _run(self, command: list[str], environ: dict[str, str], log: RunLog, locks: tuple[int, ...]) -> int:
+        """Run a command to its end, with its lines in the task's log; returns its exit status.
+
+        Its keeper holds the locks too, so that they are free when all it started has ended, and not before.
+        """
         self.log.info("%s", " ".join(["meltano", *command[1:]]))
         process = subprocess.Popen(
             [sys.executable, "-m", "airflow_ext.keeper", str(_PATIENCE_SECONDS), *command],
@@ -165,6 +191,7 @@ class MeltanoOperator(BaseOperator):
             encoding="utf-8",
             errors="replace",
             process_group=0,
+            pass_fds=locks,
         )
         self._process = process
         try:

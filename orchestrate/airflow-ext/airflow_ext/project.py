@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 _DBT = re.compile(r"^dbt([-_]|$)")
 
 
+def _variable(plugin: str, setting: str) -> str:
+    return f"{re.sub(r'[^A-Za-z0-9]', '_', plugin)}_{setting}".upper()
+
+
 @dataclass(frozen=True)
 class Plugin:
     """A plugin, with what it inherits.
@@ -30,6 +34,7 @@ class Plugin:
         commands: Names of its commands.
         airflow: Its `annotations.airflow`.
         dbt: Whether it or what it inherits is dbt.
+        values: Its settings that are set and not sensitive, as texts.
     """
 
     name: str
@@ -38,10 +43,11 @@ class Plugin:
     commands: frozenset[str]
     airflow: Mapping[str, Any]
     dbt: bool
+    values: Mapping[str, str]
 
     def variable(self, setting: str) -> str:
         """The environment variable by which Meltano reads a setting of this plugin."""
-        return f"{re.sub(r'[^A-Za-z0-9]', '_', self.name)}_{setting}".upper()
+        return _variable(self.name, setting)
 
 
 @dataclass(frozen=True)
@@ -171,13 +177,16 @@ def _plugins(stated: Mapping[str, list[dict[str, Any]]]) -> dict[str, Plugin]:
     found = {}
     for name, (kind, _) in raw.items():
         line = ancestry(name)
+        settings = frozenset(one["name"] for entry in line for one in entry.get("settings") or [])
+        compiled = line[0].get("env") or {}
         found[name] = Plugin(
             name=name,
             kind=kind,
-            settings=frozenset(one["name"] for entry in line for one in entry.get("settings") or []),
+            settings=settings,
             commands=frozenset(command for entry in line for command in entry.get("commands") or {}),
             airflow={key: value for entry in reversed(line) for key, value in _airflow(entry).items()},
             dbt=any(_DBT.match(str(entry.get(key) or "")) for entry in line[:1] for key in ("name", "executable")),
+            values={one: str(compiled[_variable(name, one)]) for one in settings if _variable(name, one) in compiled},
         )
     return found
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,7 @@ PLUGINS: dict[str, list[dict[str, Any]]] = {
         },
         {"name": "tap-a--b", "inherit_from": "tap-a"},
         {"name": "tap-plain"},
-        {"name": "tap-blockchair--dumps", "settings": [{"name": "start_date"}]},
+        {"name": "tap-blockchair--dumps", "settings": [{"name": "start_date"}, {"name": "download_dir"}]},
     ],
     "loaders": [{"name": "target-postgres"}],
     "mappers": [{"name": "mapper-x", "mappings": [{"name": "hide"}]}],
@@ -50,3 +51,28 @@ def write(tmp_path: Path) -> Write:
         }
 
     return make
+
+
+FAKE = """#!{python}
+import json, os, pathlib, signal, subprocess, sys, time
+here = pathlib.Path(__file__).parent
+(here / "call.json").write_text(json.dumps({{"argv": sys.argv[1:], "env": dict(os.environ), "cwd": os.getcwd(),
+    "links": sorted(os.listdir(os.environ["MELTANO_SYS_DIR_ROOT"]))}}))
+exec((here / "do.py").read_text())
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose `meltano` writes down how it was called, and then does what `do.py` says."""
+    found = tmp_path / "my project"
+    (found / ".meltano" / "extractors").mkdir(parents=True)
+    fake = found / "meltano"
+    fake.write_text(FAKE.format(python=sys.executable))
+    fake.chmod(0o755)
+    (found / "do.py").write_text("")
+    monkeypatch.setenv("AIRFLOW_HOME", str(found / "home"))
+    monkeypatch.setenv("MELTANO_EXECUTABLE", str(fake))
+    monkeypatch.setenv("MELTANO_ENVIRONMENT", "local")
+    monkeypatch.delenv("MELTANO_DATABASE_URI", raising=False)
+    return found

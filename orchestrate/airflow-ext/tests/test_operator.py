@@ -21,33 +21,10 @@ from airflow_ext import operator
 from airflow_ext.isolation import clean_environ
 from airflow_ext.operator import MeltanoOperator, run_id
 
-FAKE = """#!{python}
-import json, os, pathlib, signal, subprocess, sys, time
-here = pathlib.Path(__file__).parent
-(here / "call.json").write_text(json.dumps({{"argv": sys.argv[1:], "env": dict(os.environ), "cwd": os.getcwd(),
-    "links": sorted(os.listdir(os.environ["MELTANO_SYS_DIR_ROOT"]))}}))
-exec((here / "do.py").read_text())
-"""
-
 
 def context(try_number: int = 1, **params: object) -> dict[str, Any]:
     ti = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1, try_number=try_number)
     return {"ti": ti, "params": params}
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    found = tmp_path / "my project"
-    (found / ".meltano" / "extractors").mkdir(parents=True)
-    fake = found / "meltano"
-    fake.write_text(FAKE.format(python=sys.executable))
-    fake.chmod(0o755)
-    (found / "do.py").write_text("")
-    monkeypatch.setenv("AIRFLOW_HOME", str(found / "home"))
-    monkeypatch.setenv("MELTANO_EXECUTABLE", str(fake))
-    monkeypatch.setenv("MELTANO_ENVIRONMENT", "local")
-    monkeypatch.delenv("MELTANO_DATABASE_URI", raising=False)
-    return found
 
 
 def load(root: Path, **more: Any) -> MeltanoOperator:  # noqa: ANN401 - the operator's own

@@ -1,0 +1,166 @@
+"""Where tasks download to: apart, kept for the next try, gone in the end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowException
+
+from airflow_ext import downloads
+from airflow_ext.backfill import backfill_dag, plan, read_request
+from airflow_ext.builder import build
+from airflow_ext.downloads import KEPT_SECONDS, download_options
+from airflow_ext.operator import MeltanoOperator
+from airflow_ext.project import parse_project
+
+from .conftest import Write
+from .test_builder import ASKED, TODAY
+from .test_operator import STUBBORN, alive, call, context, pids, until
+
+FOLDER = "${MELTANO_PROJECT_ROOT}/.state/downloads"
+BATCH = {
+    "encoding": {"format": "tsv", "compression": "gzip"},
+    "storage": {"root": f"file://{FOLDER}"},
+}
+OPTIONS = {"folder": FOLDER, "variable": "TAP_A_BATCH_CONFIG", "batch": BATCH, "keep": False}
+# Downloads as the tap does, into the folder that it is told of.
+DOWNLOAD = """
+from urllib.parse import unquote, urlsplit
+own = pathlib.Path(unquote(urlsplit(json.loads(os.environ["TAP_A_BATCH_CONFIG"])["storage"]["root"]).path))
+(own / "file.part").open("a").write("x")
+"""
+
+
+def load(root: Path, **more: Any) -> MeltanoOperator:  # noqa: ANN401 - the operator's own
+    stated = {"loader": "target-postgres", "downloads": OPTIONS} | more
+    return MeltanoOperator(task_id="t", block="tap-a target-postgres", root=str(root), **stated)
+
+
+def left(root: Path) -> dict[str, str]:
+    """What lies in the downloads, by its path."""
+    base = root / ".state/downloads"
+    return {str(path.relative_to(base)): path.read_text() for path in base.rglob("*") if path.is_file()}
+
+
+def of(state: str) -> set[str]:
+    return {f"{state}/file.part", f"{state}.airflow-task.lock"}
+
+
+def test_a_failed_task_keeps_what_it_has_and_the_next_try_goes_on(root: Path) -> None:
+    task = load(root, state_suffix="backfill-bitcoin-2026-01-01")
+    state = "local.tap-a.target-postgres.backfill-bitcoin-2026-01-01"
+    (root / "do.py").write_text(DOWNLOAD + "sys.exit(1)")
+    for tries in (1, 2):
+        with pytest.raises(AirflowException):
+            task.execute(context(tries))
+        assert left(root)[f"{state}/file.part"] == "x" * tries
+    # another day of the same chain, at the same time, has files of its own
+    with pytest.raises(AirflowException):
+        load(root, state_suffix="backfill-bitcoin-2026-01-02").execute(context())
+    assert left(root).keys() == of(state) | of(state.replace("01-01", "01-02"))
+    # what the daily load has is the daily load's
+    (root / "do.py").write_text(DOWNLOAD)
+    load(root).execute(context())
+    assert left(root).keys() == of(state) | of(state.replace("01-01", "01-02"))
+    # and when a try ends well, all was handed over and loaded
+    task.execute(context(3))
+    assert left(root).keys() == of(state.replace("01-01", "01-02"))
+    assert json.loads(call(root)["env"]["TAP_A_BATCH_CONFIG"])["encoding"] == BATCH["encoding"]
+
+
+def test_nothing_is_left_for_ever(root: Path) -> None:
+    (root / "do.py").write_text(DOWNLOAD + "sys.exit(1)")
+    for suffix in ("old", "new"):
+        with pytest.raises(AirflowException):
+            load(root, state_suffix=suffix).execute(context())
+    base = root / ".state/downloads"
+    stranger = base / "a-persons-own"
+    stranger.mkdir()
+    (stranger / "file").write_text("mine")
+    past = time.time() - KEPT_SECONDS - 1
+    os.utime(base / "local.tap-a.target-postgres.old.airflow-task.lock", (past, past))
+    os.utime(stranger, (past, past))
+    (root / "do.py").write_text("")
+    load(root, state_suffix="third").execute(context())
+    assert left(root).keys() == of("local.tap-a.target-postgres.new") | {"a-persons-own/file"}
+
+
+def test_kept_downloads_are_kept(root: Path) -> None:
+    (root / "do.py").write_text(DOWNLOAD)
+    load(root, downloads=OPTIONS | {"keep": True}).execute(context())
+    assert left(root).keys() == {"local.tap-a.target-postgres/file.part"}
+
+
+def test_the_next_try_waits_until_all_processes_of_the_last_one_have_ended(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker is killed; what it started takes a while to end, and has the files until then."""
+    (root / "do.py").write_text(STUBBORN)
+    program = (
+        "import json, sys; from types import SimpleNamespace as N\n"
+        "from airflow_ext import operator; operator._PATIENCE_SECONDS = 4.0\n"
+        "task = operator.MeltanoOperator(task_id='t', block='tap-a target-postgres', root=sys.argv[1],\n"
+        "    loader='target-postgres', downloads=json.loads(sys.argv[2]))\n"
+        "task.execute({'ti': N(dag_id='d', run_id='r', task_id='t', map_index=-1, try_number=1), 'params': {}})\n"
+    )
+    worker = subprocess.Popen(
+        [sys.executable, "-c", program, str(root), json.dumps(OPTIONS)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until(lambda: (root / "pids").exists() and len((root / "pids").read_text().split()) == 2)
+    finally:
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+    first = pids(root)
+    assert all(alive(pid) for pid in first)
+    (root / "do.py").write_text(
+        "import psutil\n"
+        f"left = [psutil.Process(pid).status() for pid in {first} if psutil.pid_exists(pid)]\n"
+        "sys.exit(bool(set(left) - {'zombie'}))"
+    )
+    monkeypatch.setattr(downloads, "_PATIENCE_SECONDS", 0.0)
+    with pytest.raises(AirflowException, match=r"Another run has the downloads of local\.tap-a\.target-postgres"):
+        load(root).execute(context(2))
+    monkeypatch.setattr(downloads, "_PATIENCE_SECONDS", 60.0)
+    load(root).execute(context(3))
+    assert left(root) == {}
+
+
+def test_what_the_project_says_of_downloads() -> None:
+    def options(settings: list[str], **env: str) -> dict[str, Any] | None:
+        entry = {"name": "tap-a--b", "settings": [{"name": name} for name in settings], "env": env}
+        plugins = {"extractors": [entry]}
+        return download_options(parse_project({"plugins": plugins}).plugins["tap-a--b"])
+
+    names = ["download_dir", "batch_config", "keep_downloads"]
+    assert options(["start_date"]) is None
+    assert options(names, TAP_A__B_BATCH_CONFIG=json.dumps(BATCH)) == OPTIONS | {"variable": "TAP_A__B_BATCH_CONFIG"}
+    own = {"folder": "/big", "variable": "TAP_A__B_DOWNLOAD_DIR", "batch": None, "keep": True}
+    stated = {"TAP_A__B_DOWNLOAD_DIR": "/big", "TAP_A__B_KEEP_DOWNLOADS": "true"}
+    assert options(names, **stated, TAP_A__B_BATCH_CONFIG='{"encoding.format": "none"}') == own
+    # as Meltano compiles what meltano.yml overrides
+    flat = {"encoding.format": "tsv", "storage.root": "file:///big"}
+    found = options(names, TAP_A__B_BATCH_CONFIG=json.dumps(flat))
+    assert found is not None
+    assert (found["folder"], found["batch"]["storage"]) == ("/big", {"root": "file:///big"})
+    usual = options(names)
+    assert usual is not None
+    assert usual["folder"] == FOLDER
+
+
+def test_tasks_that_may_run_at_once_are_told_to_download_apart(write: Write) -> None:
+    environ = write([{"name": "dumps", "tasks": ["tap-blockchair--dumps target-postgres"]}], [])
+    daily = build(environ)["dumps"].tasks[0]
+    mapped = backfill_dag(environ).get_task("load")
+    assert daily.downloads == mapped.partial_kwargs["downloads"] is not None
+    suffixes = {one["state_suffix"] for one in plan(read_request(ASKED, TODAY), "TAP_X")}
+    assert len(suffixes) == 6
+    assert None not in suffixes
