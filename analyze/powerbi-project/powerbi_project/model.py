@@ -149,6 +149,16 @@ class SemanticModel:
         """The table of that name, if there is one."""
         return next((table for table in self.tables if table.name == name), None)
 
+    def tables_read(self, measure: str) -> set[str]:
+        """The tables that a measure reads, by itself or by measures that it names."""
+        expression = next((one.expression for one in self.measures if one.name == measure), "")
+        bare = re.sub(r"\[[^\]]*\]", "", expression)
+        named = {quoted or word for quoted, word in re.findall(r"'([^']+)'|(\w+)", bare)}
+        found = named & {table.name for table in self.tables}
+        for other in re.findall(r"(?<![\w'])\[([^\]]+)\]", expression):
+            found |= self.tables_read(other)
+        return found
+
 
 def read_model(definition: Path) -> SemanticModel:
     """Read the files of a semantic model.

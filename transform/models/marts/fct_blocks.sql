@@ -1,10 +1,13 @@
-{# Index: a chain's days, which a report asks for and a load deletes. #}
+{# Indexes: a chain's days, which a load deletes, and days by their key, by which a report joins the calendar. #}
 {{
     config(
         materialized='incremental',
         incremental_strategy='changed_days',
         on_schema_change='append_new_columns',
-        indexes=[{'columns': ['chain', 'block_date']}],
+        indexes=[
+            {'columns': ['chain', 'block_date']},
+            {'columns': ['date_key']},
+        ],
     )
 }}
 -- depends_on: {{ ref('int_integrity_failures') }}

@@ -16,6 +16,7 @@
             {'columns': ['block_date', 'chain', 'block_time']},
             {'columns': ['transaction_hash'], 'type': 'hash'},
             {'columns': ['chain', 'fee_base']},
+            {'columns': ['date_key'], 'type': 'brin'},
         ],
     )
 }}

@@ -1,0 +1,201 @@
+"""The numbers of Power BI's measures once more, in SQL: what a reviewer would ask the warehouse to check the report.
+
+Each is an expression over the tables below, which a context has cut to its coins and days.
+"""
+
+TABLES = {
+    "market": "bi_market_daily",
+    "risk": "bi_market_risk_daily",
+    "pairs": "bi_asset_pairs_daily",
+    "network": "bi_network_daily",
+    "valuation": "bi_valuation_daily",
+    "age": "bi_supply_age_daily",
+    "mining": "bi_miner_daily",
+    "concentration": "bi_miner_concentration_daily",
+    "wealth": "bi_wealth_daily",
+    "balances": "bi_balances",
+    "quality": "bi_data_quality_daily",
+    "reconciliation": "bi_reconciliation_daily",
+    "whales": "bi_whale_transfers",
+    "blocks": "bi_blocks",
+    "transactions": "bi_transactions",
+}
+
+
+def of(table: str, aggregate: str, where: str = "true") -> str:
+    """An aggregate over a table."""
+    return f"(select {aggregate} from {table} where {where})"  # noqa: S608
+
+
+def last(table: str, day: str, aggregate: str, where: str = "true") -> str:
+    """An aggregate over a table's last day."""
+    return of(table, aggregate, f"{day} = (select max({day}) from {table}) and {where}")  # noqa: S608
+
+
+def lone(table: str, expression: str) -> str:
+    """Only where the table has rows of one coin alone."""
+    return f"(case when (select count(distinct asset_key) from {table}) = 1 then {expression} end)"  # noqa: S608
+
+
+def ratio(above: str, below: str) -> str:
+    """A quotient of floats; null where there is nothing to divide by."""
+    return f"(cast({above} as double precision) / nullif(cast({below} as double precision), 0))"
+
+
+def rows(table: str, where: str = "true") -> str:
+    """How many rows there are; none is blank."""
+    return f"nullif({of(table, 'count(*)', where)}, 0)"
+
+
+CLOSE = lone("market", last("market", "close_date", "max(close_price_usd)"))
+OPEN = lone("market", of("market", "max(open_price_usd)", "close_date = (select min(close_date) from market)"))
+FEES, BURNED = of("network", "sum(fee_total_usd)"), of("network", "sum(burned_usd)")
+WHALES = of("whales", "sum(value_usd)")
+OUTCOMES = [of("quality", f"sum({outcome}_count)") for outcome in ("verified", "unverifiable", "failed")]
+BANDS = last("age", "block_date", "sum(supply_native)")
+MINED = of("mining", "sum(block_count)")
+
+TWINS = {
+    # market
+    "Close Price USD": CLOSE,
+    "Open Price USD": OPEN,
+    "Return": f"({CLOSE} - {OPEN}) / nullif({OPEN}, 0)",
+    "Market Cap USD": last("market", "close_date", "sum(market_cap_usd)"),
+    "Trading Volume USD": of("market", "sum(volume_24h_usd)"),
+    "Volatility 30d Annualised": lone(
+        "risk", last("risk", "close_date", "max(volatility_annualised)", "window_days = 30")
+    ),
+    "Drawdown": lone("risk", last("risk", "close_date", "max(drawdown_ratio)", "window_days = 30")),
+    "Max Drawdown 90d": lone("risk", last("risk", "close_date", "max(max_drawdown_ratio)", "window_days = 90")),
+    "Correlation with Bitcoin 90d": lone(
+        "pairs",
+        last(
+            "pairs",
+            "close_date",
+            "max(return_correlation)",
+            "window_days = 90 and benchmark_coingecko_id = 'bitcoin'",
+        ),
+    ),
+    "Days with a Close": rows("market"),
+    "Days without a Close": rows("market", "is_imputed"),
+    # network
+    "Blocks": of("network", "sum(block_count)"),
+    "Transactions": of("network", "sum(transaction_count)"),
+    "Active Addresses": "(select sum(mean) from"
+    " (select avg(active_address_count) as mean from network group by asset_key) as coins)",
+    "New Addresses": of("network", "sum(new_address_count)"),
+    "Transfer Value USD": of("network", "sum(transfer_value_usd)"),
+    "Adjusted Transfer Value USD": of("network", "sum(transfer_value_adj_v1_usd)"),
+    "Transfer Value Coins": lone("network", of("network", "sum(transfer_value_native)")),
+    "NVT": lone("network", last("network", "block_date", "max(nvt)")),
+    "Hash Rate": lone("network", of("network", "avg(hash_rate)")),
+    "Failed Share": ratio(
+        of("network", "sum(failed_transaction_count)"),
+        of("network", "sum(transaction_count)", "failed_transaction_count is not null"),
+    ),
+    "Utilisation": lone("network", of("network", "avg(utilisation)")),
+    "Days not Final": rows("network", "not is_final"),
+    "Days without a Price": rows("network", "price_status = 'missing'"),
+    # fees
+    "Fees USD": FEES,
+    "Fees Coins": lone("network", of("network", "sum(fee_total_native)")),
+    "Fee per Transaction USD": ratio(FEES, of("network", "sum(transaction_count)", "price_status = 'priced'")),
+    "Median Fee USD": lone("network", of("network", "avg(fee_median_usd)")),
+    "Fee P10 USD": lone("network", of("network", "avg(fee_p10_usd)")),
+    "Fee P90 USD": lone("network", of("network", "avg(fee_p90_usd)")),
+    "Fee Rate P50": lone("network", of("network", "avg(fee_rate_weighted_p50)")),
+    "Fee Rate P90": lone("network", of("network", "avg(fee_rate_weighted_p90)")),
+    "Burned USD": BURNED,
+    "Burned Coins": lone("network", of("network", "sum(burned_native)")),
+    "Tips USD": of("network", "sum(tip_usd)"),
+    "Burned Share of Fees": ratio(BURNED, of("network", "sum(fee_total_usd)", "burned_usd is not null")),
+    "Fee Share of Revenue": ratio(
+        f"(case when {FEES} is not null or {BURNED} is not null then coalesce({FEES}, 0) - coalesce({BURNED}, 0) end)",
+        of("network", "sum(reward_usd)"),
+    ),
+    "Zero-Fee Share": ratio(
+        of("network", "sum(zero_fee_count)"), of("network", "sum(transaction_count)", "zero_fee_count is not null")
+    ),
+    # supply
+    "Supply Coins": lone("valuation", last("valuation", "block_date", "sum(supply_native)")),
+    "Own Market Cap USD": last("valuation", "block_date", "sum(market_cap_usd)"),
+    "Realised Cap USD": last("valuation", "block_date", "sum(realised_cap_usd)"),
+    "MVRV": lone("valuation", last("valuation", "block_date", "max(mvrv)")),
+    "NUPL": lone("valuation", last("valuation", "block_date", "max(nupl)")),
+    "SOPR": ratio(of("valuation", "sum(spent_value_usd)"), of("valuation", "sum(spent_cost_usd)")),
+    "Realised Profit USD": of("valuation", "sum(realised_profit_usd)"),
+    "Realised Loss USD": of("valuation", "sum(realised_loss_usd)"),
+    "Coin-Days Destroyed": lone("valuation", of("valuation", "sum(coin_days_destroyed)")),
+    "Supply by Age Coins": lone("age", BANDS),
+    # of all bands: the band that a visual is grouped by is taken off again below the line
+    "Supply by Age Share": ratio(lone("age", BANDS), lone("every_age", BANDS.replace("from age", "from every_age"))),
+    "Supply in Profit Share": lone("valuation", last("valuation", "block_date", "max(in_profit_ratio)")),
+    "Active Supply 1Y Share": lone("valuation", last("valuation", "block_date", "max(active_supply_1y_share)")),
+    "Puell Multiple": lone("valuation", last("valuation", "block_date", "max(puell_multiple)")),
+    "Partial Days": rows("valuation", "is_partial"),
+    "Coverage": of("valuation", "min(coverage_ratio)"),
+    # mining
+    "Blocks Mined": MINED,
+    "Block Share": ratio(MINED, of("every_mining", "sum(block_count)")),
+    "Revenue USD": of("mining", "sum(reward_usd)"),
+    "Revenue Coins": lone("mining", of("mining", "sum(reward_native)")),
+    "Issued Coins": lone("mining", of("mining", "sum(generation_native)")),
+    "Revenue per Block USD": ratio(
+        of("mining", "sum(reward_usd)"), of("mining", "sum(block_count)", "price_status = 'priced'")
+    ),
+    "Concentration HHI": lone("concentration", of("concentration", "avg(hhi)")),
+    "Nakamoto Coefficient": lone("concentration", last("concentration", "block_date", "max(nakamoto_coefficient)")),
+    "Unknown Share": lone("concentration", of("concentration", "avg(unknown_share_ratio)")),
+    # whales
+    "Whale Transfers Count": rows("whales"),
+    "Whale Value USD": WHALES,
+    "Largest Transfer USD": of("whales", "max(value_usd)"),
+    "Whale Value Coins": lone("whales", of("whales", "sum(value_native)")),
+    "Whale Share of Value": ratio(WHALES, of("network", "sum(transfer_value_usd)")),
+    "Top 100 Share": lone("wealth", last("wealth", "observed_date", "max(top_100_share)")),
+    "Supply Equality Ratio": lone("wealth", last("wealth", "observed_date", "max(supply_equality_ratio)")),
+    "Balance USD": last("balances", "observed_date", "sum(balance_usd)"),
+    "Balance Coins": lone("balances", last("balances", "observed_date", "sum(balance_native)")),
+    # quality
+    "Verified": OUTCOMES[0],
+    "Unverifiable": OUTCOMES[1],
+    "Failed": OUTCOMES[2],
+    "Verified Share": ratio(OUTCOMES[0], " + ".join(OUTCOMES).join("()")),
+    "Days with a Failure": "nullif((select count(*) from"
+    " (select distinct asset_key, date_key from quality where failed_count > 0) as days), 0)",
+    "Blocks Checked": of("reconciliation", "sum(block_count)"),
+    "Header-Verified Share": ratio(
+        of("reconciliation", "sum(header_verified_ratio * block_count)"),
+        of("reconciliation", "sum(block_count)", "header_verified_ratio is not null"),
+    ),
+    # one day
+    "Transactions Listed": rows("transactions"),
+    "Listed Fees USD": of("transactions", "sum(fee_usd)"),
+    "Blocks Listed": rows("blocks"),
+    "Listed Blocks Verified": rows("blocks", "header_check = 'verified'"),
+}
+
+
+def twin(measure: str, schema: str, symbols: list[str], days: tuple[str, str], grouped: str = "") -> str:
+    """The SQL of a measure in a context.
+
+    Args:
+        measure: Its name.
+        schema: Where the tables are.
+        symbols: The coins in view.
+        days: The first and the last day in view.
+        grouped: A condition on the rows of `age`, `mining` or `quality` that a visual's group adds.
+    """
+    coins = ", ".join(f"'{symbol}'" for symbol in symbols)
+    # keys of days, since tables call their day differently
+    first, final = (day.replace("-", "") for day in days)
+    context = (
+        f"asset_key in (select asset_key from {schema}.dim_asset where symbol in ({coins}))"  # noqa: S608
+        f" and date_key between {first} and {final}"
+    )
+    shown = TABLES | {f"every_{name}": TABLES[name] for name in ("age", "mining")}
+    parts = [f"{name} as (select * from {schema}.{model} where {context})" for name, model in shown.items()]  # noqa: S608
+    if grouped:
+        name, condition = grouped.split(" where ", 1)
+        parts = [part[:-1] + f" and {condition})" if part.startswith(f"{name} as") else part for part in parts]
+    return f"with {', '.join(parts)} select {TWINS[measure]}"
