@@ -105,7 +105,16 @@ def manifest() -> None:
 )
 def describe(output: str) -> None:
     """Say what this extension offers."""
-    click.echo(_extension().describe_formatted(DescribeFormat(output)))
+    extension = _extension()
+    if output != DescribeFormat.text.value:
+        click.echo(extension.describe_formatted(DescribeFormat(output)))
+        return
+    # The kit's own text leaves every name out.
+    for program in extension.describe().commands:
+        click.echo(f"{program.name}: {program.description}")
+        for name, command in app.commands.items():
+            if name in program.commands:
+                click.echo(f"  {name:13} {command.get_short_help_str(100)}")
 
 
 def pass_through() -> None:

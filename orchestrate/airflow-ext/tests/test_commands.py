@@ -10,8 +10,9 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from airflow_ext import dag_files
+from airflow_ext import administration, dag_files
 from airflow_ext.dag_files import shipped, write_missing
+from airflow_ext.extension import Airflow
 from airflow_ext.health import _address
 from airflow_ext.main import app
 from airflow_ext.settings import read_settings
@@ -29,6 +30,10 @@ def test_meltano_and_describe_know_every_command(tmp_path: Path) -> None:
     offered = {name: command["args"].split()[0] for name, command in plugin["commands"].items()}
     assert offered.pop("ui") == "up"
     assert set(described["airflow_extension"]) == set(app.commands) == set(offered.values()) == set(offered)
+    told = CliRunner().invoke(app, ["describe"], env=environ)
+    assert told.exit_code == 0, told.output
+    assert {line.split()[0] for line in told.output.splitlines() if line.startswith("  ")} == set(app.commands)
+    assert "airflow_invoker: Any command of Airflow's own." in told.output
 
 
 def test_dag_files_of_ones_own_stay_and_unchanged_older_ones_are_renewed(
@@ -44,6 +49,35 @@ def test_dag_files_of_ones_own_stay_and_unchanged_older_ones_are_renewed(
     monkeypatch.setattr(dag_files, "_FORMER", frozenset({former}))
     assert list(write_missing(tmp_path)) == ["renewed backfill.py"]
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == texts
+
+
+def test_password_and_pools_are_set_again_when_asked_or_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ = {"MELTANO_PROJECT_ROOT": str(tmp_path), "AIRFLOW_HOME": str(tmp_path)}
+    calls: list[dict[str, str]] = []
+
+    def call(_self: Airflow, _command: list[str], given: dict[str, str], _what: str) -> str:
+        calls.append(given)
+        return "user: set\npools: set"
+
+    monkeypatch.setattr(Airflow, "_call", call)
+    monkeypatch.setattr(Airflow, "_is_empty", lambda _self, _environ: False)
+
+    def given(*, force: bool = False, **more: str) -> dict[str, str]:
+        calls.clear()
+        Airflow(environ | more, lambda _line: None)._administrate({}, force=force)
+        return calls[0] if calls else {}
+
+    first = given()
+    assert json.loads(first[administration.POOLS]) == {"blockchair_api": 1, "dump_host": 1, "dbt": 1}
+    assert given() == {}
+    assert given(force=True) == first  # with the generated password that there is
+    assert json.loads(given(AIRFLOW_EXT_POOLS='{"dump_host": 4}')[administration.POOLS]) == {"dump_host": 4}
+    assert (
+        given(AIRFLOW_EXT_ADMIN_PASSWORD="mine", AIRFLOW_EXT_POOLS='{"dump_host": 4}')[administration.PASSWORD]
+        == "mine"
+    )
 
 
 @pytest.fixture
