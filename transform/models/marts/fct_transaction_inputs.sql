@@ -1,4 +1,4 @@
-{# Indexes: by day and chain, a day's coins by their age and what a load deletes; by key, what spent an output or was paid by an address. #}
+{# Indexes: by chain and day, a day's coins by their age and what a load deletes; by key, what spent an output or was paid by an address. #}
 {{
     config(
         materialized='incremental',
@@ -11,7 +11,7 @@
             {'columns': ['transaction_key']},
             {'columns': ['spent_output_key']},
             {'columns': ['address_key']},
-            {'columns': ['block_date', 'chain', 'block_time']},
+            {'columns': ['chain', 'block_date', 'block_time']},
         ],
     )
 }}

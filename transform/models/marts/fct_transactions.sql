@@ -1,7 +1,6 @@
 {#
-  Indexes: by day and chain, a day's or an hour's rows and what a load deletes, the day first, since so the planner sees that they
-  lie side by side; by hash, since who looks for a transaction has neither its block nor its day, and asks for equality only;
-  by fee, the largest of a month without reading the month.
+  Indexes: by chain and day, a day's or an hour's rows and what a load deletes; by hash, since who looks for a transaction
+  has neither its block nor its day, and asks for equality only; by fee, the largest of a month without reading the month.
 #}
 {{
     config(
@@ -13,7 +12,7 @@
         indexes=[
             {'columns': ['transaction_key', 'block_date'], 'unique': true},
             {'columns': ['chain', 'block_height']},
-            {'columns': ['block_date', 'chain', 'block_time']},
+            {'columns': ['chain', 'block_date', 'block_time']},
             {'columns': ['transaction_hash'], 'type': 'hash'},
             {'columns': ['chain', 'fee_base']},
             {'columns': ['date_key'], 'type': 'brin'},

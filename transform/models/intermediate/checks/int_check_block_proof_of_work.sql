@@ -1,5 +1,12 @@
 -- Bitcoin only: Dogecoin's work is done on a scrypt hash, or in another chain's block, and neither is in the data.
-{{ config(materialized='incremental', incremental_strategy='changed_days', meta={'recheck_failed': true}) }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='changed_days',
+        meta={'recheck_failed': true},
+        indexes=[{'columns': ['block_date']}],
+    )
+}}
 
 with
 
