@@ -255,6 +255,12 @@
 {%- endmacro %}
 
 
+{# The next number in the logs, the same for all rows of a statement. #}
+{% macro next_change_id() -%}
+    (select nextval('{{ this.schema }}.change_id'))
+{%- endmacro %}
+
+
 {# For int_changed_days: up to where it has taken in another log; an old warehouse knows only its own newest number. #}
 {% macro logged_up_to(log) -%}
     {%- if execute and is_incremental() -%}

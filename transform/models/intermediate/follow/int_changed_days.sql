@@ -116,7 +116,7 @@ changed as (
 )
 
 select
-    (select nextval('{{ this.schema }}.change_id')) as change_id,
+    {{ next_change_id() }} as change_id,
     chain,
     block_date,
     string_agg(cause, ', ' order by cause) as causes

@@ -32,7 +32,7 @@ select
     substr(loads.table_name, length(chain_assets.chain) + 2) as table_name,
     loads.first_day,
     loads.last_day,
-    (select nextval('{{ this.schema }}.change_id')) as change_id
+    {{ next_change_id() }} as change_id
 from loads
 inner join chain_assets on starts_with(loads.table_name, chain_assets.chain || '_')
 {% if is_incremental() %}

@@ -44,7 +44,7 @@ select
     coalesce(closes.chain, known.chain) as chain,
     coalesce(closes.close_date, known.close_date) as close_date,
     closes.close_price,
-    (select nextval('{{ this.schema }}.change_id')) as change_id
+    {{ next_change_id() }} as change_id
 from closes
 full join known on closes.chain = known.chain and closes.close_date = known.close_date
 where closes.close_price is distinct from known.close_price
