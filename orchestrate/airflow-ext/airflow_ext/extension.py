@@ -86,14 +86,14 @@ class Airflow(ExtensionBase):
         Raises:
             AirflowExtError: Airflow is not initialised, or its database does not answer, or the password is a setting.
         """
-        environ = self.airflow()
-        with connect(environ) as connection:
-            check_migrated(connection)
         if new_password and self.environ.get("AIRFLOW_EXT_ADMIN_PASSWORD"):
             raise AirflowExtError(
                 "The password is the one that AIRFLOW_ADMIN_PASSWORD sets: change it there, then run "
                 "`meltano invoke airflow:create-admin`."
             )
+        environ = self.airflow()
+        with connect(environ) as connection:
+            check_migrated(connection)
         with held(self.settings.home / "initialize.lock"):
             if new_password:
                 self.settings.password_file.unlink(missing_ok=True)

@@ -80,6 +80,15 @@ def test_password_and_pools_are_set_again_when_asked_or_changed(
     )
 
 
+def test_a_password_that_is_a_setting_is_not_made_anew(tmp_path: Path) -> None:
+    environ = {"MELTANO_PROJECT_ROOT": str(tmp_path), "AIRFLOW_EXT_ADMIN_PASSWORD": "mine"}
+    done = CliRunner().invoke(app, ["create-admin", "--new-password"], env=environ)
+    assert done.exit_code == 1
+    assert "AIRFLOW_ADMIN_PASSWORD sets: change it there" in done.output
+    without = CliRunner().invoke(app, ["create-admin"], env=environ)
+    assert "Airflow is not initialised" in without.output
+
+
 @pytest.fixture
 def proxy() -> Iterator[int]:
     """What stands before an API server, or another program, at a port of its own."""
