@@ -27,6 +27,9 @@ _DEFAULTS = {
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
     "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
+    # One that was removed as well: by default its DAG stays for 50 s after it was last found, and up to 60 s more.
+    "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "20",
+    "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "10",
     # On a busy machine a task's first call took longer than the 5 s that are Airflow's default.
     "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
     # A worker that was killed is noticed in a minute in place of five.
