@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -75,10 +76,17 @@ def compile_manifest(settings: Settings, environ: Mapping[str, str]) -> None:
         if reason is not None:
             write_private(settings.manifest_error, f"{reason}\n")
             raise AirflowExtError(reason)
-        write_private(settings.manifest, (folder / settings.manifest.name).read_text())
+        write_private(settings.manifest, _without_environment((folder / settings.manifest.name).read_text()))
         settings.manifest_error.unlink(missing_ok=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _without_environment(text: str) -> str:
+    """The manifest without the project's own environment, which no DAG needs: Meltano's database and its password."""
+    manifest = json.loads(text)
+    manifest.pop("env", None)
+    return json.dumps(manifest, indent=1)
 
 
 def _compile_into(folder: Path, settings: Settings, environ: Mapping[str, str]) -> str | None:

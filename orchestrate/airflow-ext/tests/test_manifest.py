@@ -13,7 +13,8 @@ from airflow_ext.settings import Settings, read_settings
 FAKE = """#!/bin/sh
 [ -e "$0.broken" ] && { echo "meltano.yml: line 7 is wrong" >&2; exit 1; }
 while [ "$1" != --directory ]; do shift; done
-cat meltano.yml > "$2/meltano-manifest.local.json"
+printf '{"text": "%s", "env": {"MELTANO_DATABASE_URI": "postgresql://meltano:known-to-two@db/meltano"}}' \
+    "$(tr '\\n' ' ' < meltano.yml)" > "$2/meltano-manifest.local.json"
 env > "$0.environ"
 """
 
@@ -51,6 +52,12 @@ def test_a_failure_keeps_the_last_good_one_and_says_why(settings: Settings) -> N
     compile_manifest(settings, os.environ)
     assert not settings.manifest_error.exists()
     assert [path.name for path in settings.manifest.parent.iterdir()] == [settings.manifest.name]
+
+
+def test_the_password_of_meltanos_database_is_left_out(settings: Settings) -> None:
+    compile_manifest(settings, os.environ)
+    assert "include_paths" in settings.manifest.read_text()
+    assert "known-to-two" not in settings.manifest.read_text()
 
 
 def test_a_missing_program_is_a_sentence(settings: Settings) -> None:
