@@ -11,8 +11,11 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import psutil
 
@@ -60,14 +63,24 @@ class Up:
 
         wait_for(said, words)
 
+    def components(self) -> list[psutil.Process]:
+        """The processes of Airflow below it, without what those run."""
+        return [
+            process
+            for process in psutil.Process(self.process.pid).children(recursive=True)
+            if not any("airflow_ext.keeper" in word for word in lineage(process))
+        ]
+
+    def stop(self) -> None:
+        """Let its processes of Airflow stand still, until what they have sent has arrived."""
+        for process in self.components():
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
+        time.sleep(1)
+
     def kill(self, *, and_components: bool) -> None:
         """Kill it the hard way, at choice with the processes of Airflow below it; what those run is left alone."""
-        doomed = [psutil.Process(self.process.pid)]
-        doomed += [
-            process
-            for process in doomed[0].children(recursive=True)
-            if and_components and not any("airflow_ext.keeper" in word for word in lineage(process))
-        ]
+        doomed = [psutil.Process(self.process.pid), *(self.components() if and_components else [])]
         for process in doomed:
             process.kill()
         self.end()
@@ -146,6 +159,41 @@ class Airflow:
         run = self.api(f"dags/{dag}/dagRuns", {"logical_date": None, "conf": conf}, "POST")["dag_run_id"]
         return f"dags/{dag}/dagRuns/{urllib.parse.quote(str(run))}"
 
+    def trigger_as_documented(self, **conf: object) -> str:
+        """Start a backfill by Airflow's own command; returns the path of its run in the REST interface."""
+        words = ("meltano", "invoke", "airflow", "dags", "trigger", "backfill", "--output", "json", "--conf")
+        (said,) = json.loads(self.project.run(*words, json.dumps(conf)).stdout.strip().splitlines()[-1])
+        return f"dags/backfill/dagRuns/{urllib.parse.quote(said['dag_run_id'])}"
+
+    def go_on(self, run: str) -> None:
+        """Clear what failed in a run, and wait until that goes on."""
+        again = {"dry_run": False, "dag_run_id": urllib.parse.unquote(run.rsplit("/", 1)[1])}
+        self.api(f"{run.split('/dagRuns/', maxsplit=1)[0]}/clearTaskInstances", again, "POST")
+        wait_for(lambda: self.api(run)["state"] not in {"success", "failed"}, "the run to go on")
+
+    def dags(self) -> dict[str, dict[str, object]]:
+        """The DAGs by their names."""
+        found: list[dict[str, object]] = self.api("dags?limit=100")["dags"]  # type: ignore[assignment]
+        return {str(dag["dag_id"]): dag for dag in found}
+
+    def ended(self, dag: str, kind: str) -> list[dict[str, object]]:
+        """The runs of a DAG, of a kind, that have ended."""
+        runs: list[dict[str, object]] = self.api(f"dags/{dag}/dagRuns")["dag_runs"]  # type: ignore[assignment]
+        return [run for run in runs if run["run_type"] == kind and run["state"] in {"success", "failed"}]
+
+    def sources(self, method: str, what: str, body: object = None) -> dict[str, Any]:
+        """Tell the simulated sources something, or ask them."""
+        request = urllib.request.Request(  # noqa: S310
+            f"{self.project.simulator()['url']}/_simulator/{what}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            text = answer.read()
+        found: dict[str, Any] = json.loads(text or b"{}")
+        return found
+
     def tasks(self, run: str) -> list[dict[str, object]]:
         """The task instances of a run."""
         found: list[dict[str, object]] = self.api(f"{run}/taskInstances")["task_instances"]  # type: ignore[assignment]
@@ -171,12 +219,55 @@ class Airflow:
         )
 
 
+class Hook(HTTPServer):
+    """A webhook that keeps what it gets."""
+
+    received: list[dict[str, str]]
+
+
+@contextmanager
+def webhook() -> Iterator[Hook]:
+    """A place where alerts go."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            server.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = Hook(("127.0.0.1", 0), Handler)
+    server.received = []
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def listening(up: Up) -> list[tuple[str, int]]:
+    """Where an `airflow:up` and all below it listen."""
+    found = []
+    for process in psutil.Process(up.process.pid).children(recursive=True):
+        try:
+            connections = process.net_connections()
+        except psutil.Error:
+            continue
+        found += [(one.laddr.ip, one.laddr.port) for one in connections if one.status == psutil.CONN_LISTEN]
+    return found
+
+
 def secrets_of(project: Checkout) -> dict[str, str]:
     """Every secret that the checkout has, by where it stands."""
     found = json.loads((project.root / ".state/airflow/secrets.json").read_text())
     found["admin-password"] = (project.root / ".state/airflow/admin-password").read_text().strip()
     for line in (project.root / ".env").read_text().splitlines():
-        if match := re.match(r"(\w+_PASSWORD)=['\"]?([^'\"]+)", line):
+        if match := re.match(r"(\w+_(?:PASSWORD|KEY))=['\"]?([^'\"]+)", line):
             found[match[1]] = match[2]
     assert len(found) > 6
     return {str(name): str(value) for name, value in found.items()}
