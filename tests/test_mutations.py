@@ -28,16 +28,22 @@ NOT = "not {}"
 FLIP = "translate(left({0}, 7), '0123456789abcdef', '123456789abcdef0') || substr({0}, 8)"
 LATER = "{} + interval '1 second'"
 AWAY = "{} + 1000000"
-HEIGHTS = {"blocks": "id", "transactions": "block_id", "outputs": "block_id", "inputs": "spending_block_id"}
+HEIGHTS = {
+    "blocks": "id",
+    "transactions": "block_id",
+    "outputs": "block_id",
+    "inputs": "spending_block_id",
+    "calls": "block_id",
+}
 CHECKS = "path:models/intermediate/checks"
 
-# chain, table, column, change, and what the reason has to say. The header's fields are proved together by its hash.
+# chain, table, column, change, and what the reason has to say. The header's fields are proved together, and named so.
 CELLS: list[tuple[str, str, str, str, str]] = [
     *((chain, "blocks", "id", AWAY, "transaction_count") for chain in (*UTXO, "ethereum")),
     *((chain, "blocks", "hash", FLIP, "hash") for chain in UTXO),
     *((chain, "blocks", "merkle_root", FLIP, "merkle_root") for chain in UTXO),
-    *((chain, "blocks", "time", LATER, "header") for chain in UTXO),
-    *((chain, "blocks", column, PLUS_ONE, "header") for chain in UTXO for column in ("version", "nonce", "bits")),
+    *((chain, "blocks", "time", LATER, "time") for chain in UTXO),
+    *((chain, "blocks", column, PLUS_ONE, column) for chain in UTXO for column in ("version", "nonce", "bits")),
     *((chain, "blocks", "median_time", LATER, "median_time") for chain in UTXO),
     *((chain, "blocks", "difficulty", "{} * 1.001", "difficulty") for chain in UTXO),
     *((chain, "blocks", "chainwork", "reverse({})", "chainwork") for chain in UTXO),
@@ -105,6 +111,10 @@ CELLS: list[tuple[str, str, str, str, str]] = [
     *(("ethereum", "transactions", column, PLUS_ONE, column) for column in ("gas_used", "gas_price", "fee")),
     *(("ethereum", "transactions", column, PLUS_ONE, f"{column}_total") for column in ("value", "internal_value")),
     ("ethereum", "transactions", "call_count", PLUS_ONE, "call_count"),
+    ("ethereum", "calls", "block_id", AWAY, "call_count"),
+    ("ethereum", "calls", "transaction_hash", FLIP, "calls of"),
+    ("ethereum", "calls", "value", PLUS_ONE, "internal_value"),
+    ("ethereum", "calls", "transferred", NOT, "internal_value"),
 ]
 
 PASSES = max(1, math.ceil(int(os.environ.get("MUTATIONS", "0")) / len(CELLS)))
@@ -119,6 +129,8 @@ FILTERS = {
     # a block with no gas cannot tell its base fee, and a synthetic row has no figures
     ("ethereum", "blocks"): "gas_used > 0 and transaction_count > 0",
     ("ethereum", "transactions"): "gas_used > 0",
+    # a reward's synthetic row has no hash, and what did not arrive is in no sum
+    ("ethereum", "calls"): "transaction_hash is not null and transferred and value > 0",
     **{(chain, "transactions"): "not is_coinbase" for chain in UTXO},
     **{(chain, "inputs"): LOADED_ORIGIN.format(chain=chain) for chain in UTXO},
 }
@@ -151,9 +163,9 @@ class Mutation:
         return sql.SQL("_unit = {} and {}").format(self.unit, line)
 
     def heights(self) -> set[int]:
-        """Where it may show: what a block passes on to the next, such as its gas limit, shows only there."""
+        """Where it has to show: in its block, whatever shows in the next one; a height that moved, at either place."""
         moved = {self.height + 1_000_000} if self.column == "id" else set()
-        return {self.height, self.height + 1} | moved
+        return {self.height} | moved
 
     def name(self) -> sql.Identifier:
         """The raw table."""

@@ -75,7 +75,7 @@ assessed as materialized (
                 {{ reverse_hash('block_hash') }}
                 = {{ header_digest('version', 'parent_hash', 'merkle_root', 'header_time', 'bits', 'nonce') }}
                 then 'verified'
-            else 'failed: the header does not hash to the block''s hash'
+            else 'failed: version, parent hash, merkle_root, time, bits and nonce do not hash to the block''s hash'
         end as outcome
     from linked
     where {{ in_changed_days('block_date') }}
