@@ -36,11 +36,25 @@ begin
     end loop;
 end $$
 """
-# Which transaction wrote a mart's rows, by day.
-WRITTEN = """
-    select chain || ' ' || block_date, array_agg(distinct xmin::text order by xmin::text)
-    from analytics.fct_transactions group by 1
+# Facts that follow a chain's raw table, and the column by which either names what a row is of.
+FACTS = {
+    "fct_blocks": ("blocks", "hash", "block_hash"),
+    "fct_transactions": ("transactions", "hash", "transaction_hash"),
+    "fct_transaction_outputs": ("outputs", "transaction_hash", "transaction_hash"),
+    "fct_transaction_inputs": ("inputs", "spending_transaction_hash", "transaction_hash"),
+    "fct_eth_calls": ("calls", "transaction_hash", "transaction_hash"),
+}
+PARTITIONED = """
+    select relname, oid::bigint from pg_class
+    where relnamespace = 'analytics'::regnamespace and relkind = 'p' order by 1
 """
+UTXO_FACTS = ("fct_blocks", "fct_transactions", "fct_transaction_outputs", "fct_transaction_inputs")
+FACTS_OF = {
+    "bitcoin": UTXO_FACTS,
+    "dogecoin": UTXO_FACTS,
+    "ethereum": ("fct_blocks", "fct_transactions", "fct_eth_calls"),
+}
+Named = dict[tuple[str, str], set[object]]
 
 
 def happen(checkout: Checkout, what: str, **details: object) -> None:
@@ -68,13 +82,75 @@ def rebuilt(checkout: Checkout) -> dict[str, tuple[int, str]]:
     return checkout.tables()
 
 
+def written(checkout: Checkout) -> dict[tuple[str, str], object]:
+    """Which transactions wrote each fact's rows, by chain and day."""
+    found: dict[tuple[str, str], object] = {}
+    for fact in FACTS:
+        query = f"""
+            select chain || ' ' || block_date, array_agg(distinct xmin::text order by xmin::text)
+            from analytics.{fact} group by 1
+        """  # noqa: S608
+        found |= {(fact, str(day)): by for day, by in checkout.sql(query)}
+    return found
+
+
 @contextmanager
 def only_days(checkout: Checkout, *expected: str) -> Iterator[None]:
-    """Expect that just these days of a mart are written."""
-    before = dict(checkout.sql(WRITTEN))
+    """Expect that just these days are written, in each fact of their chain."""
+    before = written(checkout)
     yield
-    after = dict(checkout.sql(WRITTEN))
-    assert {day for day in before.keys() | after.keys() if before.get(day) != after.get(day)} == set(expected)
+    after = written(checkout)
+    found = {place for place in before.keys() | after.keys() if before.get(place) != after.get(place)}
+    assert found == {(fact, day) for day in expected for fact in FACTS_OF[day.split()[0]]}
+
+
+def in_raw(checkout: Checkout) -> Named:
+    """The hashes in the raw tables, by the fact that follows them and the chain."""
+    return {
+        (fact, chain): {
+            name
+            for (name,) in checkout.sql(f"select {FACTS[fact][1]} from raw_data.{chain}_{FACTS[fact][0]}")  # noqa: S608
+        }
+        for chain, facts in FACTS_OF.items()
+        for fact in facts
+    }
+
+
+def in_facts(checkout: Checkout) -> Named:
+    """The hashes in the facts, likewise."""
+    return {
+        (fact, chain): {
+            name
+            for (name,) in checkout.sql(f"select {FACTS[fact][2]} from analytics.{fact} where chain = '{chain}'")  # noqa: S608
+        }
+        for chain, facts in FACTS_OF.items()
+        for fact in facts
+    }
+
+
+@contextmanager
+def orphans_leave(checkout: Checkout, *places: tuple[str, str]) -> Iterator[None]:
+    """Expect that what the source took back in these facts and chains leaves them, and that its successors come."""
+    raw_before, before = in_raw(checkout), in_facts(checkout)
+    assert before == raw_before
+    yield
+    raw_after, after = in_raw(checkout), in_facts(checkout)
+    assert {place for place in raw_after if raw_before[place] - raw_after[place]} == set(places)
+    for place in places:
+        orphans, successors = raw_before[place] - raw_after[place], raw_after[place] - raw_before[place]
+        assert not orphans & after[place], f"{place}: orphans stay"
+        assert successors <= after[place], f"{place}: successors lack"
+    assert after == raw_after
+
+
+def closes(checkout: Checkout, chain: str, day: str) -> set[object]:
+    """How a chain's rows of a day are priced, in each fact with amounts in USD and in the day's own row."""
+    facts = (*(fact for fact in FACTS_OF[chain] if fact != "fct_eth_calls"), "fct_network_daily")
+    query = " union ".join(
+        f"select price_status from analytics.{fact} where chain = '{chain}' and block_date = '{day}'"  # noqa: S608
+        for fact in facts
+    )
+    return {status for (status,) in checkout.sql(query)}
 
 
 @pytest.fixture(scope="module")
@@ -84,32 +160,93 @@ def first(checkout: Checkout) -> Checkout:
     return checkout
 
 
-def test_nothing_new_writes_nothing(first: Checkout) -> None:
+@pytest.fixture(scope="module")
+def built(first: Checkout) -> dict[str, tuple[int, str]]:
+    """Every table as the first build left it."""
+    return first.tables()
+
+
+def test_nothing_new_writes_nothing(first: Checkout, built: dict[str, tuple[int, str]]) -> None:
+    """Not even where a release has added a column: it is null until the table is rebuilt."""
+    assert built["analytics.fct_transactions"][0]
+    first.sql_do("alter table analytics.fct_transactions drop column fee_usd cascade")
     with only_days(first):
         build(first)
+    assert first.sql("select count(*), count(fee_usd) from analytics.fct_transactions") == [
+        (built["analytics.fct_transactions"][0], 0)
+    ]
 
 
-def test_a_table_that_was_dropped_is_filled_whole(first: Checkout) -> None:
-    before = first.tables()
+def test_a_table_that_was_dropped_is_filled_whole(first: Checkout, built: dict[str, tuple[int, str]]) -> None:
+    """Also with the column that it lacked."""
     first.sql_do("drop table analytics.fct_transactions, analytics.fct_blocks cascade")
     build(first)
-    assert first.tables() == before
+    assert first.tables() == built
 
 
-def test_a_replaced_day(first: Checkout) -> None:
-    happen(first, "replace", chain="dogecoin", table="transactions", day="2025-02-01", change="restated")
-    load(first, TAP_BLOCKCHAIR_START_DATE="2025-02-01")
-    with only_days(first, "dogecoin 2025-02-01"):
+EVERY_FACT = [(fact, chain) for chain, facts in FACTS_OF.items() for fact in facts]
+# The close of 1 February, where the marts look first and where they look then.
+ETHER_CLOSE = {
+    "coingecko_market_chart": "coin_id = 'ethereum' and granularity = 'daily' and stamp = '2025-02-02'",
+    "coingecko_token": "coin_id = 'ethereum' and date = '2025-02-02'",
+}
+
+
+@pytest.fixture(scope="module")
+def lost_close(first: Checkout) -> dict[str, str]:
+    """The rows of a close, as JSON by table: it goes before the next build, and so comes late."""
+    return {
+        table: str(row)
+        for table, where in ETHER_CLOSE.items()
+        for (row,) in first.sql(f"select to_jsonb(t)::text from raw_data.{table} as t where {where}")  # noqa: S608
+    }
+
+
+def test_replaced_days(first: Checkout, lost_close: dict[str, str]) -> None:
+    """Of a day half the blocks are others, with all that is in them; of another, miners; and a close is gone."""
+    assert lost_close.keys() == ETHER_CLOSE.keys()
+    for chain in FACTS_OF:
+        happen(first, "reorg", chain=chain, depth=12)
+    happen(first, "replace", chain="dogecoin", table="blocks", day="2025-02-01", change="restated")
+    before = first.tables()
+    miners = "select distinct miner from analytics.fct_blocks where chain = 'dogecoin' and block_date = '2025-02-01'"
+    assert not [name for (name,) in first.sql(miners) if "(restated)" in str(name)]
+    assert closes(first, "ethereum", "2025-02-01") == {"priced"}
+    days = [f"{chain} 2025-02-02" for chain in FACTS_OF]
+    with only_days(first, *days, "dogecoin 2025-02-01", "ethereum 2025-02-01"), orphans_leave(first, *EVERY_FACT):
+        load(first, TAP_BLOCKCHAIR_START_DATE="2025-02-01")
+        for table, where in ETHER_CLOSE.items():
+            first.sql_do(f"delete from raw_data.{table} where {where}", role="loader")  # noqa: S608
         build(first)
-    assert first.tables() == rebuilt(first)
+    after = first.tables()
+    assert {fact for fact in FACTS if before[f"analytics.{fact}"] == after[f"analytics.{fact}"]} == set()
+    assert [name for (name,) in first.sql(miners) if "(restated)" not in str(name)] == []
+    assert closes(first, "ethereum", "2025-02-01") == {"missing"}
+    assert after == rebuilt(first)
 
 
-def test_a_price_that_comes_late(first: Checkout) -> None:
-    late = "update raw_data.coingecko_market_chart set price = price * 2 where coin_id = 'ethereum'"
-    first.sql_do(f"{late} and stamp = '2025-02-02'", role="loader")
+def test_a_price_that_comes_late(first: Checkout, lost_close: dict[str, str]) -> None:
     with only_days(first, "ethereum 2025-02-01"):
+        for table, row in lost_close.items():
+            quoted = row.replace("'", "''")
+            known = f"jsonb_populate_record(null::raw_data.{table}, '{quoted}')"
+            first.sql_do(f"insert into raw_data.{table} select ({known}).*", role="loader")
         build(first)
-    assert first.tables() == rebuilt(first)
+    assert closes(first, "ethereum", "2025-02-01") == {"priced"}
+
+
+def test_a_full_refresh_fills_the_partitioned_tables_and_replaces_none(first: Checkout) -> None:
+    """Which is a rebuild too: what stands there wrongly goes."""
+    before, partitioned = first.tables(), first.sql(PARTITIONED)
+    assert {"fct_transactions", "fct_transaction_outputs", "fct_transaction_inputs", "fct_eth_calls"} <= {
+        str(name) for name, _ in partitioned
+    }
+    first.sql_do("update analytics.fct_transactions set fee_usd = 1")
+    first.sql_do("delete from analytics.fct_eth_calls where block_date = '2025-02-01'")
+    assert first.tables() != before
+    first.run("meltano", "invoke", "dbt-postgres", "build", "--full-refresh")
+    assert first.tables() == before
+    assert first.sql(PARTITIONED) == partitioned
 
 
 def test_a_backfilled_month(first: Checkout) -> None:
@@ -120,15 +257,15 @@ def test_a_backfilled_month(first: Checkout) -> None:
 
 
 def test_reorganisations(first: Checkout) -> None:
+    """At the tip only, into the last published day, and through it into the one before."""
     happen(first, "advance", hours=14)
     load(first, **WITH_TIP)
     build(first)
     assert first.sql("select count(distinct _channel) from raw_data.bitcoin_blocks") == [(2,)]
-    for chain, depth, shorter in (("bitcoin", 3, 0), ("dogecoin", 7, 2), ("ethereum", 5, 0)):
+    for chain, depth, shorter in (("ethereum", 5, 0), ("dogecoin", 20, 2), ("bitcoin", 40, 0)):
         happen(first, "reorg", chain=chain, depth=depth, shorter=shorter)
-    before = first.tables()
-    load(first, **WITH_TIP)
-    build(first)
-    after = first.tables()
-    assert after["analytics.fct_blocks"] != before["analytics.fct_blocks"]
-    assert after == rebuilt(first)
+    deep = [(fact, chain) for fact, chain in EVERY_FACT if chain != "ethereum"]
+    with orphans_leave(first, *deep, ("fct_blocks", "ethereum")):
+        load(first, **WITH_TIP)
+        build(first)
+    assert first.tables() == rebuilt(first)
