@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from checkout import Checkout
+from checkout import LOGS, Checkout
 
 WORLD = {
     "SIMULATOR_START": "2025-01-28",
@@ -14,10 +14,17 @@ WORLD = {
     "SIMULATOR_BLOCKS_PER_DAY": "12",
     "SIMULATOR_TRANSACTIONS_PER_BLOCK": "2",
 }
-# Three tell what failed, and so are rebuilt when something does.
-NOT_GATED = {"analytics.fct_dq_results", "analytics.dim_dq_check", "analytics.rpt_reconciliation"}
+# Three tell what failed, and so are rebuilt when something does, as is what a report reads of them.
+NOT_GATED = {
+    f"analytics.{name}"
+    for name in (
+        *("fct_dq_results", "dim_dq_check", "rpt_reconciliation"),
+        *("bi_data_quality_daily", "bi_reconciliation_daily"),
+    )
+}
 FLIP = "translate(merkle_root, '0123456789abcdef', '123456789abcdef0')"
 BACK = "translate(merkle_root, '123456789abcdef0', '0123456789abcdef')"
+CHECKS = ("meltano", "invoke", "dbt-postgres", "run", "--select", "path:models/intermediate/checks")
 JOB = ("meltano", "--log-format=json", "run", "warehouse-to-marts")
 
 
@@ -87,7 +94,14 @@ def test_a_changed_cell_stops_the_daily_job_and_the_message_names_the_block(
 def test_the_marts_are_as_they_were_and_the_report_tells_the_block(
     first: Checkout, stopped: tuple[str, dict[str, tuple[int, str]]], heights: list[int]
 ) -> None:
-    assert len(stopped[1]) == 30
+    models = json.loads((first.root / "transform/target/manifest.json").read_text())["nodes"].values()
+    built = {
+        f"analytics.{model['name']}"
+        for model in models
+        if model["schema"] == "analytics" and model["config"]["materialized"] != "view" and model["name"] not in LOGS
+    }
+    assert len(built) > 40
+    assert stopped[1].keys() == built - NOT_GATED
     assert marts(first) == stopped[1]
     reported = first.sql(
         "select block_date::text, failed_heights from analytics.rpt_reconciliation where failed_heights <> '{}'"
@@ -95,29 +109,72 @@ def test_the_marts_are_as_they_were_and_the_report_tells_the_block(
     assert reported == [("2025-02-02", [heights[5]])]
 
 
-def test_many_blocks_are_counted_and_a_run_that_holds_names_none(first: Checkout, heights: list[int]) -> None:
+@pytest.fixture(scope="module")
+def old(first: Checkout) -> list[int]:
+    """Blocks from the second day on, changed: those of the first two days are older than `recheck_days`."""
+    found = "select id from raw_data.bitcoin_blocks where time >= '2025-01-29' order by id"
+    heights = [int(str(height)) for (height,) in first.sql(found)]
+    change(first, heights, FLIP)
+    return heights
+
+
+def made(checkout: Checkout) -> list[tuple[object, ...]]:
+    """Which table a mart is that is built anew as a whole."""
+    return checkout.sql("select 'analytics.fct_market_prices_daily'::regclass::oid::text")
+
+
+def test_many_blocks_are_counted(first: Checkout, stopped: object, old: list[int]) -> None:
     """Also where only the tests are run."""
-    days = [
-        int(str(height)) for (height,) in first.sql("select id from raw_data.bitcoin_blocks where time >= '2025-01-31'")
-    ]
-    checks = ("run", "--select", "path:models/intermediate/checks", "--vars", "recheck_days: 3")
+    assert stopped
+    first.run(*CHECKS, "--vars", "recheck: true")
     gate = ("test", "--select", "assert_no_integrity_failures")
-    try:
-        change(first, days, FLIP)
-        first.run("meltano", "invoke", "dbt-postgres", *checks)
-        failed = first.run("meltano", "invoke", "dbt-postgres", *gate, check=False)
-    finally:
-        change(first, days, BACK)
+    failed = first.run("meltano", "invoke", "dbt-postgres", *gate, check=False)
     lines = [line for line in failed.stdout.splitlines() if line.startswith("proof failed: ")]
     assert failed.returncode == 1
     assert len(lines) == 21
     assert (
         lines[-1]
-        == f"proof failed: {len(days) - 20} more blocks; all of them are in intermediate.int_integrity_failures"
+        == f"proof failed: {len(old) - 20} more blocks; all of them are in intermediate.int_integrity_failures"
     )
-    done = first.run(*JOB)
-    assert proof_lines(done.stdout + done.stderr) == []
-    assert first.sql("select count(*) from intermediate.int_check_failures") == [(0,)]
+
+
+def test_a_build_without_the_gate_before_it_replaces_no_mart_and_stores_what_failed(
+    first: Checkout, stopped: tuple[str, dict[str, tuple[int, str]]], old: list[int]
+) -> None:
+    before = made(first)
+    assert first.run("meltano", "run", "dbt-postgres:build", check=False).returncode == 1
+    assert made(first) == before
+    assert marts(first) == stopped[1]
+    stored = first.sql(
+        "select distinct chain, block_height from dq.assert_no_integrity_failures"
+        " where check_name in ('block_header_hash', 'block_merkle_root') order by 2"
+    )
+    assert stored == [("bitcoin", height) for height in old]
+
+
+def test_failed_days_are_looked_at_again_and_what_is_implausible_only_warns(first: Checkout, old: list[int]) -> None:
+    """No load says that a block is right again, and some are older than the days that the job looks at anyhow."""
+    before, implausible = made(first), old[-1]
+    assert first.sql("select count(*) from intermediate.int_check_failures where block_date < '2025-01-31'") != [(0,)]
+    change(first, old, BACK)
+    version = f"update raw_data.bitcoin_blocks set version_hex = {{}} where id = {implausible}"  # noqa: S608
+    first.sql_do(version.format("version_hex || '0'"), role="loader")
+    try:
+        done = first.run(*JOB)
+    finally:
+        first.sql_do(version.format("left(version_hex, -1)"), role="loader")
+    log = done.stdout + done.stderr
+    assert proof_lines(log) == []
+    assert made(first) != before
+    assert "Warning in test assert_no_plausibility_failures" in log
+    failures = "select check_name, chain, block_height from {}"
+    found = [("block_version_forms", "bitcoin", implausible)]
+    assert first.sql(failures.format("intermediate.int_check_failures")) == found
+    assert first.sql(failures.format("dq.assert_no_plausibility_failures")) == found
+    assert first.sql(failures.format("dq.assert_no_integrity_failures")) == []
+
+    first.run(*CHECKS)
+    assert first.sql(failures.format("intermediate.int_check_failures")) == []
 
 
 @pytest.fixture
