@@ -408,7 +408,7 @@ DAMAGES: list[tuple[Rule, str, str, object]] = [
     (marts_before_the_gate, "fct_blocks", "depends_on.nodes", ["model.crypto.dim_asset"]),
     (marts_that_are_views, "fct_blocks", "config.materialized", "view"),
     (wrong_access, "fct_blocks", "access", "protected"),
-    (exposures_on_what_may_change, "fct_blocks", "access", "private"),
+    (exposures_on_what_may_change, "bi_network_daily", "access", "private"),
     (marts_that_no_reader_may_read, "fct_blocks", "config.grants", {}),
     (marts_that_no_reader_may_read, "bi_blocks", "config.grants", {}),
     (types_that_no_bi_tool_holds, "bi_network_daily", "columns.fee_total_usd.data_type", "numeric(28,8)"),
