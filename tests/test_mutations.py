@@ -239,6 +239,8 @@ def pick(
     ]
     height, unit, line, before = dice.choice(free)
     taken[chain].add(height)
+    if change == AWAY:  # what has moved there is no row to change again
+        taken[chain].add(height + 1_000_000)
     done.add((chain, table, column, unit, line or height))
     return Mutation(chain, table, column, change, word, height, unit, line, before)
 
