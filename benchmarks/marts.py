@@ -1,4 +1,4 @@
-"""What the marts cost: a full build, a build with nothing new, and one day more, at two sizes of the warehouse.
+"""What the marts cost: a full build, a build with nothing new, and one day more, at some sizes of the warehouse.
 
     python3 benchmarks/marts.py [--folder DIR] [--days 30 90] [--blocks-per-day 24] [--transactions-per-block 225]
         [--repeat 3] [--keep] [--resume]
@@ -31,14 +31,16 @@ ROWS = """
     select sum(reltuples)::bigint from pg_class
     where relnamespace = 'raw_data'::regnamespace and relkind = 'r'
 """
+PAGES = "select blks_hit + blks_read from pg_stat_database where datname = current_database()"
 
 
 @dataclass(frozen=True)
 class Build:
-    """Seconds of one build: by the clock, and of the processors."""
+    """Of one build the seconds by the clock and of the processors, and the pages (8 kB) that the server looked at."""
 
     clock: float
     processor: float
+    pages: float
 
 
 @dataclass
@@ -54,6 +56,10 @@ class Size:
     def more(self) -> float:
         """Processor seconds that a day more costs beyond a build with nothing new: of medians."""
         return processor(self.day) - processor(self.nothing)
+
+    def more_pages(self) -> float:
+        """The same in pages, which no other work on the machine changes."""
+        return pages(self.day) - pages(self.nothing)
 
     def noise(self) -> float:
         """How far apart equal builds were."""
@@ -73,6 +79,11 @@ def clock(builds: list[Build]) -> float:
 def processor(builds: list[Build]) -> float:
     """The median of processor seconds."""
     return median(build.processor for build in builds)
+
+
+def pages(builds: list[Build]) -> float:
+    """The median of pages."""
+    return median(build.pages for build in builds)
 
 
 def used(pid: int, *, reaped: bool) -> float:
@@ -137,15 +148,17 @@ class Project:
         """Measure a build, and keep what dbt says of each node."""
         self.psql("alter system set autovacuum = off")
         self.psql("select pg_reload_conf()")
+        looked = int(self.psql(PAGES))
         before = self.server() + sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
         took = self.run(*command)
         after = self.server() + sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+        looked = int(self.psql(PAGES)) - looked
         self.psql("alter system reset autovacuum")
         self.psql("select pg_reload_conf()")
         self.psql("vacuum (analyze, skip_locked)")
-        print(f"  {after - before:8.1f} s  of the processors: {name}", flush=True)
+        print(f"  {after - before:8.1f} s  of the processors, {looked:,} pages: {name}", flush=True)
         shutil.copy(self.root / "transform/target/run_results.json", self.results / f"{name}.json")
-        return Build(took, after - before)
+        return Build(took, after - before, looked)
 
     def measure(self, days: int, repeat: int) -> Size:
         """Measure full, nothing and one day more; the world has so many days and is loaded."""
@@ -169,7 +182,7 @@ def main() -> None:
     """Clone, load, measure, print one table, clean up."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, help="where to work; default: the system's temporary folder")
-    parser.add_argument("--days", type=int, nargs=2, default=(30, 90), help="the two sizes")
+    parser.add_argument("--days", type=int, nargs="+", default=(30, 90), help="the sizes")
     parser.add_argument("--blocks-per-day", default="24")
     parser.add_argument("--transactions-per-block", default="225")
     parser.add_argument("--repeat", type=int, default=3)
@@ -192,7 +205,6 @@ def main() -> None:
         for days in asked.days:
             if days > (held := project.days()):
                 project.advance(days - held)
-                project.run(*BUILD)
             sizes.append(project.measure(days, asked.repeat))
     finally:
         if asked.keep:
@@ -207,8 +219,15 @@ def main() -> None:
         print(f"  {size.days:4} {size.rows:10,} {told} {size.share():19.3f} {size.noise():5.1f} s  of the processors")
         told = f"{size.full.clock:10.1f} s {clock(size.nothing):11.1f} s {clock(size.day):12.1f} s"
         print(f"  {'':15} {told} {clock(size.day) - clock(size.nothing):13.1f} s  by the clock")
-    small, large = sizes
-    print(f"  one day more at {large.days} days against {small.days}: {large.more() / small.more():.2f}")
+        told = (
+            f"{size.full.pages:12,.0f} {pages(size.nothing):13,.0f} {pages(size.day):14,.0f} {size.more_pages():15,.0f}"
+        )
+        print(f"  {'':15} {told}  pages")
+    for large in sizes[1:]:
+        times = (
+            f"{large.more() / sizes[0].more():.2f} in time, {large.more_pages() / sizes[0].more_pages():.2f} in pages"
+        )
+        print(f"  one day more at {large.days} days against {sizes[0].days}: {times}")
 
 
 if __name__ == "__main__":
