@@ -1,4 +1,4 @@
-"""Questions at the grain of transactions, asked of the marts and of the raw tables: milliseconds, buffers, same answer.
+"""Questions over transactions, asked of the marts and of the raw tables: milliseconds, buffers, same answer.
 
     .venv-dev/bin/python benchmarks/questions.py [--plans] "$(warehouse url --role transformer)"
 
@@ -35,7 +35,39 @@ SAID = {
         select (stamp at time zone 'UTC')::date - 1 as day, price from raw_data.coingecko_market_chart
         where coin_id = 'bitcoin' and vs_currency = 'usd' and granularity = 'daily'
     )""",
+    "spenders": """spenders as (
+        select distinct spending_transaction_hash as hash, recipient from raw_data.bitcoin_inputs where {spent_in_month}
+    )""",
 }
+
+# Transfers net of change, of one chain and from some dollars on: what left for others than those who sent it.
+WHALES = (
+    """select transaction_hash, value_base, value_usd from analytics.fct_whale_transfers
+    where chain = '<chain>' and block_date >= '{month}' and block_date < '{next_month}' and value_usd >= <dollars>
+    order by value_usd desc, transaction_hash limit 100""",
+    """with {prices}, {spenders}, sent as (
+        select transaction_hash, {made_on} as day, sum(value) as value from raw_data.bitcoin_outputs as outputs
+        where {in_month} and not is_from_coinbase and not exists (
+            select from spenders where hash = transaction_hash and spenders.recipient = outputs.recipient
+        )
+        group by transaction_hash, day
+    )
+    select transaction_hash, value, round(value * price * 1e-8, 8) as value_usd
+    from sent inner join prices on sent.day = prices.day
+    where round(value * price * 1e-8, 8) >= <dollars> order by value_usd desc, transaction_hash limit 100""",
+)
+
+
+def whales(chain: str, dollars: int, *, ever: bool = False) -> tuple[str, str]:
+    """Both ways to ask for such transfers, of the month or of all time."""
+    mart, raw = (way.replace("<chain>", chain).replace("<dollars>", str(dollars)) for way in WHALES)
+    for shared in ("{prices}", "{spenders}"):
+        raw = raw.replace(shared, SAID[shared.strip("{}")])
+    if ever:
+        mart = mart.replace(" and block_date >= '{month}' and block_date < '{next_month}'", "")
+        raw = raw.replace("{in_month}", "true").replace("{spent_in_month}", "true")
+    return mart, raw.replace("bitcoin", chain)
+
 
 # What a report's page shows: figures of each day of a month, computed from transactions, outputs and inputs.
 PAGES = (
@@ -74,6 +106,42 @@ PAGES = (
         ) as used where strpos(recipient, '-') = 0 group by day""",
     ),
     Question(
+        "new addresses of each day of a month",
+        "select block_date, new_address_count from analytics.fct_network_daily where {of_month}",
+        """select first_day, count(*) from (
+            select recipient, min(day) as first_day from (
+                select {made_on} as day, recipient from raw_data.bitcoin_outputs
+                union all
+                select {spent_on} as day, recipient from raw_data.bitcoin_inputs
+            ) as used where strpos(recipient, '-') = 0 group by recipient
+        ) as firsts where first_day >= '{month}' and first_day < '{next_month}' group by first_day""",
+    ),
+    Question(
+        "value moved on each day of a month, and without what came back",
+        "select block_date, transfer_value_base, transfer_value_adj_v1_base from analytics.fct_network_daily"
+        " where {of_month}",
+        """with {spenders}
+        select {made_on} as day, sum(value), sum(value) filter (where hash is null)
+        from raw_data.bitcoin_outputs as outputs
+        left join spenders on transaction_hash = hash and outputs.recipient = spenders.recipient
+        where {in_month} and not is_from_coinbase
+        group by day""",
+    ),
+    Question(
+        "burn, tips and failed share of each Ethereum day of a month",
+        "select block_date, burned_base, tip_base, failed_transaction_share from analytics.fct_network_daily"
+        " where chain = 'ethereum' and block_date >= '{month}' and block_date < '{next_month}'",
+        """with paid as (
+            select block_id, sum(fee) as fee, count(*) filter (where failed) as failed, count(*) as sent
+            from raw_data.ethereum_transactions where {in_month} and type <> 'synthetic_coinbase' group by block_id
+        ), burned as (
+            select id, {made_on} as day, generation + fee_total - reward as burned
+            from raw_data.ethereum_blocks where {in_month}
+        )
+        select day, sum(burned), sum(coalesce(fee, 0)) - sum(burned), round(sum(failed) / sum(sent)::numeric, 8)
+        from burned left join paid on id = block_id group by day""",
+    ),
+    Question(
         "SOPR and coin-days destroyed of each day of a month",
         "select block_date, sopr, full_coin_days_destroyed from analytics.fct_valuation_daily where {of_month}",
         """with {prices}, spent as (
@@ -107,25 +175,8 @@ PAGES = (
         left join prices on cohorts.day = prices.day
         group by band_order having sum(alive) > 0""",
     ),
-    Question(
-        "transfers of a million dollars and more in a month, net of change",
-        "select transaction_hash, value_base, value_usd from analytics.fct_whale_transfers"
-        " where {of_month}"
-        " and value_usd >= 1000000 order by value_usd desc, transaction_hash limit 100",
-        """with {prices}, spenders as (
-            select distinct spending_transaction_hash as hash, recipient from raw_data.bitcoin_inputs
-            where {spent_in_month}
-        ), sent as (
-            select transaction_hash, {made_on} as day, sum(value) as value from raw_data.bitcoin_outputs as outputs
-            where {in_month} and not is_from_coinbase and not exists (
-                select from spenders where hash = transaction_hash and spenders.recipient = outputs.recipient
-            )
-            group by transaction_hash, day
-        )
-        select transaction_hash, value, round(value * price * 1e-8, 8) as value_usd
-        from sent inner join prices on sent.day = prices.day
-        where round(value * price * 1e-8, 8) >= 1000000 order by value_usd desc, transaction_hash limit 100""",
-    ),
+    Question("transfers of a million dollars and more in a month, net of change", *whales("bitcoin", 1_000_000)),
+    Question("the largest transfers of Dogecoin since it is loaded, likewise", *whales("dogecoin", 100_000, ever=True)),
 )
 # What a person clicks on next.
 DRILLS = (
@@ -139,8 +190,9 @@ DRILLS = (
         "largest fees of a month",
         "select transaction_hash, fee_base from analytics.fct_transactions"
         " where {of_month} and fee_base > 0"
-        " order by fee_base desc limit 20",
-        "select hash, fee from raw_data.bitcoin_transactions where {in_month} and fee > 0 order by fee desc limit 20",
+        " order by fee_base desc, transaction_hash limit 20",
+        "select hash, fee from raw_data.bitcoin_transactions where {in_month} and fee > 0"
+        " order by fee desc, hash limit 20",
     ),
     Question(
         "outputs of one address",
@@ -159,7 +211,7 @@ LISTS = (
     Question(
         "transactions of a day by fee",
         "select transaction_hash, fee_base from analytics.fct_transactions where chain = 'bitcoin'"
-        " and block_date = '{day}' and is_user_transaction order by fee_base desc, transaction_hash limit 100",
+        " and block_date = '{day}' and is_user_transaction order by fee_usd desc, transaction_hash limit 100",
         "select hash, fee from raw_data.bitcoin_transactions where time >= '{day}Z'"
         " and time < timestamptz '{day}Z' + interval '1 day' and not is_coinbase order by fee desc, hash limit 100",
     ),
@@ -240,7 +292,8 @@ def main() -> None:
         if row is None or cursor.description is None:
             sys.exit("no inputs of bitcoin are in the marts")
         named = dict(zip([column.name for column in cursor.description], row, strict=True))
-        named |= {name: words.format(**named) for name, words in SAID.items()}
+        for name, words in SAID.items():
+            named[name] = words.format(**named)
         for title, questions in (("pages", PAGES), ("drills", DRILLS), ("lists", LISTS)):
             print(f"{title:66}{'rows':>6}{'marts':>11}{'buffers':>9}{'raw':>13}{'buffers':>9}{'raw/mart':>10}")
             for question in questions:

@@ -2,6 +2,8 @@
 
 import gzip
 import re
+import subprocess
+import sys
 import urllib.request
 from datetime import date, timedelta
 from decimal import Decimal
@@ -134,6 +136,15 @@ def test_prices_are_equal_at_the_source_in_raw_and_in_marts(checkout: Checkout) 
     )
     assert dict(marts) == daily
     assert max(len(str(value).split(".")[-1]) for value in daily.values()) > 10
+
+
+@pytest.mark.usefixtures("first")
+def test_marts_and_raw_tables_answer_the_same_to_the_questions_of_the_benchmark(checkout: Checkout) -> None:
+    url = checkout.run("warehouse", "url", "--role", "transformer").stdout.strip()
+    asked = [sys.executable, str(checkout.root / "benchmarks/questions.py"), url]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r" ms ", done.stdout)) == 2 * (10 + 4 + 4)
 
 
 @pytest.mark.usefixtures("first")
