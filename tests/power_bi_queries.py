@@ -9,15 +9,18 @@ from powerbi_project.contract import Contract, Table
 
 LIST_ROWS = 501  # what Power BI asks of a list at first
 
-# A page's filters, as the report states them: the coin of its slicer, and the days since the 30th before the newest.
+# A page's filters, as the report states them: the coin of its slicer, and the newest seven days.
 COIN = """
     inner join analytics.dim_asset as asset
         on fact.asset_key = asset.asset_key and asset.asset_name = %(coin)s and asset.has_chain
 """
-MONTH = "inner join analytics.dim_date as day on fact.date_key = day.date_key and day.day_offset >= -30"
+WEEK = """
+    inner join analytics.dim_date as day
+        on fact.date_key = day.date_key and day.day_offset >= -6 and day.day_offset <= 0
+"""
 ONE_DAY = "inner join analytics.dim_date as day on fact.date_key = day.date_key and day.date_day = %(day)s"
 
-WHALES = f"from analytics.bi_whale_transfers as fact {COIN} {MONTH}"
+WHALES = f"from analytics.bi_whale_transfers as fact {COIN} {WEEK}"
 TRANSACTIONS = f"from analytics.bi_transactions as fact {COIN} {ONE_DAY}"
 BLOCKS = f"from analytics.bi_blocks as fact {COIN} {ONE_DAY}"
 
