@@ -83,7 +83,12 @@ def test_both_loaders_give_the_same_marts(ours: Rows, stock: Rows) -> None:
     """All but what is told of the loads themselves: the stock loader keeps no ledger."""
     assert stock.keys() == ours.keys()
     different = {name for name, rows in ours.items() if stock[name] != rows}
-    assert different == {"fct_dq_results", "rpt_reconciliation", "fct_pipeline_runs"}
+    told = {"fct_dq_results", "rpt_reconciliation", "bi_data_quality_daily", "bi_reconciliation_daily"}
+    assert different == told | {"fct_pipeline_runs"}
     assert stock["fct_pipeline_runs"] == []
     assert stock["fct_dq_results"] == [row for row in ours["fct_dq_results"] if '"check_name": "unit_rows"' not in row]
-    assert without_loading(stock["rpt_reconciliation"]) == without_loading(ours["rpt_reconciliation"])
+    (check,) = [json.loads(row)["dq_check_key"] for row in ours["dim_dq_check"] if '"check_name": "unit_rows"' in row]
+    others = [row for row in ours["bi_data_quality_daily"] if json.loads(row)["dq_check_key"] != check]
+    assert stock["bi_data_quality_daily"] == others
+    for report in ("rpt_reconciliation", "bi_reconciliation_daily"):
+        assert without_loading(stock[report]) == without_loading(ours[report])
