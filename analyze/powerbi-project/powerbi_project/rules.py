@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 # The types of docs/power-bi.md; `decimal` is fixed, of four places.
 _DATA_TYPES = {"boolean", "dateTime", "decimal", "double", "int64", "string"}
-# The last days whose blocks can be replaced, over all chains (docs/following.md).
-REORGANISATION_DAYS = 3
 _MEASURES = " Measures"
 # Visuals, and the wells in which each takes fields: a visual whose field lies in another well is empty.
 _VISUALS = {
@@ -150,7 +148,7 @@ def broken_relationships(project: Project) -> Iterable[str]:
                 ends.append(end)
         if any(end.data_type != "int64" for end in ends):
             yield f"{name}: keys are int64"
-        if ends[1:] and ends[0].source.endswith(ends[1].source) is False:
+        if ends[1:] and not ends[0].source.endswith(ends[1].source):
             yield f"{name}: the keys have different names in the warehouse"
         if one.properties.get("crossFilteringBehavior", "oneDirection") != "oneDirection":
             yield f"{name}: it filters both ways"
@@ -213,7 +211,7 @@ def spans_fold(project: Project) -> Iterable[str]:
         if query.split() != policy.split():
             yield f"{table.name}: its policy has another query than its partition"
         days = int(table.properties.get("incrementalPeriods", 0))
-        if table.properties.get("incrementalGranularity") != "day" or days < max(REORGANISATION_DAYS, REFRESH_DAYS):
+        if table.properties.get("incrementalGranularity") != "day" or days < REFRESH_DAYS:
             yield f"{table.name}: a refresh has to read {REFRESH_DAYS} days again, for blocks and prices that change"
 
 
