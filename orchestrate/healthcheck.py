@@ -5,7 +5,7 @@
 
 Scheduler and DAG processor are judged by the heartbeat that the API server sees; the address is that of
 AIRFLOW_EXECUTION_API_URL, else http://127.0.0.1:57480. A worker is judged by its broker (AIRFLOW_CELERY_BROKER_URL)
-and by its process.
+and by its process, which names the project's AIRFLOW_HOME, since other projects may have workers on this machine.
 """
 
 import json
@@ -55,12 +55,13 @@ def of_worker() -> str:
 
 
 def is_worker(cmdline: Path) -> bool:
-    """Whether a process is a Celery worker, by its command line or the title that it gives itself."""
+    """Whether a process is a Celery worker of this project, by its command line or the title that it gives itself."""
     try:
         said = cmdline.read_bytes().replace(b"\0", b" ")
     except OSError:
         return False
-    return b"celery" in said and b"worker" in said and b"healthcheck" not in said
+    home = os.environ.get("AIRFLOW_HOME") or f"{os.environ.get('MELTANO_PROJECT_ROOT', '.')}/.state/airflow"
+    return b"celery worker " in said and f" {home}/".encode() in said
 
 
 def main(components: list[str]) -> int:

@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -106,36 +107,33 @@ def lineage(process: psutil.Process) -> list[str]:
     return found
 
 
-@dataclass
-class Airflow:
-    """Airflow of a checkout."""
+class Api(ABC):
+    """Airflow's API server, asked as the administrator."""
 
-    project: Checkout
-    ups: list[Up] = field(default_factory=list)
+    @property
+    @abstractmethod
+    def port(self) -> str:
+        """Its port of this machine."""
 
-    def up(self, *arguments: str, until: str) -> Up:
-        """Start it, and wait until it says so."""
-        one = Up(self.project.start(*UP, *arguments))
-        self.ups.append(one)
-        one.wait_for(until)
-        return one
+    @property
+    @abstractmethod
+    def password(self) -> str:
+        """The administrator's."""
 
     def api(self, path: str, body: object = None, method: str | None = None) -> dict[str, object]:
         """Ask the REST interface, as the administrator."""
         return self._fetch(f"/api/v2/{path}", body, method, {"Authorization": f"Bearer {self._token()}"})
 
     def _token(self) -> str:
-        password = (self.project.root / ".state/airflow/admin-password").read_text().strip()
-        return str(self._fetch("/auth/token", {"username": "admin", "password": password}, None, {})["access_token"])
+        login = {"username": "admin", "password": self.password}
+        return str(self._fetch("/auth/token", login, None, {})["access_token"])
 
     def page(self, path: str, *, logged_in: bool = True) -> tuple[int, str, str]:
         """Open a page as a browser does; returns status, address in the end and text."""
         headers = {}
         if logged_in:
             headers["Cookie"] = f"_token={self._token()}"
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.project.environ['AIRFLOW_PORT']}{path}", headers=headers
-        )
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
                 return answer.status, answer.url, answer.read().decode()
@@ -144,7 +142,7 @@ class Airflow:
 
     def _fetch(self, path: str, body: object, method: str | None, headers: dict[str, str]) -> dict[str, object]:
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.project.environ['AIRFLOW_PORT']}{path}",
+            f"http://127.0.0.1:{self.port}{path}",
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json", **headers},
             method=method,
@@ -153,46 +151,31 @@ class Airflow:
             found: dict[str, object] = json.load(answer)
         return found
 
-    def trigger(self, dag: str, **conf: object) -> str:
-        """Start a run; returns the path of it in the REST interface."""
-        self.api(f"dags/{dag}", {"is_paused": False}, "PATCH")
-        run = self.api(f"dags/{dag}/dagRuns", {"logical_date": None, "conf": conf}, "POST")["dag_run_id"]
-        return f"dags/{dag}/dagRuns/{urllib.parse.quote(str(run))}"
-
-    def trigger_as_documented(self, **conf: object) -> str:
-        """Start a backfill by Airflow's own command; returns the path of its run in the REST interface."""
-        words = ("meltano", "invoke", "airflow", "dags", "trigger", "backfill", "--output", "json", "--conf")
-        (said,) = json.loads(self.project.run(*words, json.dumps(conf)).stdout.strip().splitlines()[-1])
-        return f"dags/backfill/dagRuns/{urllib.parse.quote(said['dag_run_id'])}"
-
-    def go_on(self, run: str) -> None:
-        """Clear what failed in a run, and wait until that goes on."""
-        again = {"dry_run": False, "dag_run_id": urllib.parse.unquote(run.rsplit("/", 1)[1])}
-        self.api(f"{run.split('/dagRuns/', maxsplit=1)[0]}/clearTaskInstances", again, "POST")
-        wait_for(lambda: self.api(run)["state"] not in {"success", "failed"}, "the run to go on")
-
     def dags(self) -> dict[str, dict[str, object]]:
         """The DAGs by their names."""
         found: list[dict[str, object]] = self.api("dags?limit=100")["dags"]  # type: ignore[assignment]
         return {str(dag["dag_id"]): dag for dag in found}
+
+    def switch_on(self, dag: str) -> None:
+        """Let a DAG run by its clock, or by what it follows."""
+        self.api(f"dags/{dag}", {"is_paused": False}, "PATCH")
 
     def ended(self, dag: str, kind: str) -> list[dict[str, object]]:
         """The runs of a DAG, of a kind, that have ended."""
         runs: list[dict[str, object]] = self.api(f"dags/{dag}/dagRuns")["dag_runs"]  # type: ignore[assignment]
         return [run for run in runs if run["run_type"] == kind and run["state"] in {"success", "failed"}]
 
-    def sources(self, method: str, what: str, body: object = None) -> dict[str, Any]:
-        """Tell the simulated sources something, or ask them."""
-        request = urllib.request.Request(  # noqa: S310
-            f"{self.project.simulator()['url']}/_simulator/{what}",
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-            method=method,
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-            text = answer.read()
-        found: dict[str, Any] = json.loads(text or b"{}")
-        return found
+    def trigger(self, dag: str, **conf: object) -> str:
+        """Start a run; returns the path of it in the REST interface."""
+        self.switch_on(dag)
+        run = self.api(f"dags/{dag}/dagRuns", {"logical_date": None, "conf": conf}, "POST")["dag_run_id"]
+        return f"dags/{dag}/dagRuns/{urllib.parse.quote(str(run))}"
+
+    def go_on(self, run: str) -> None:
+        """Clear what failed in a run, and wait until that goes on."""
+        again = {"dry_run": False, "dag_run_id": urllib.parse.unquote(run.rsplit("/", 1)[1])}
+        self.api(f"{run.split('/dagRuns/', maxsplit=1)[0]}/clearTaskInstances", again, "POST")
+        wait_for(lambda: self.api(run)["state"] not in {"success", "failed"}, "the run to go on")
 
     def tasks(self, run: str) -> list[dict[str, object]]:
         """The task instances of a run."""
@@ -209,6 +192,50 @@ class Airflow:
 
         wait_for(ended, run, seconds)
         return states[-1]
+
+
+@dataclass
+class Airflow(Api):
+    """Airflow of a checkout."""
+
+    project: Checkout
+    ups: list[Up] = field(default_factory=list)
+
+    @property
+    def port(self) -> str:
+        """As the checkout's commands are told it."""
+        return self.project.environ["AIRFLOW_PORT"]
+
+    @property
+    def password(self) -> str:
+        """The one that was generated."""
+        return (self.project.root / ".state/airflow/admin-password").read_text().strip()
+
+    def up(self, *arguments: str, until: str) -> Up:
+        """Start it, and wait until it says so."""
+        one = Up(self.project.start(*UP, *arguments))
+        self.ups.append(one)
+        one.wait_for(until)
+        return one
+
+    def trigger_as_documented(self, **conf: object) -> str:
+        """Start a backfill by Airflow's own command; returns the path of its run in the REST interface."""
+        words = ("meltano", "invoke", "airflow", "dags", "trigger", "backfill", "--output", "json", "--conf")
+        (said,) = json.loads(self.project.run(*words, json.dumps(conf)).stdout.strip().splitlines()[-1])
+        return f"dags/backfill/dagRuns/{urllib.parse.quote(said['dag_run_id'])}"
+
+    def sources(self, method: str, what: str, body: object = None) -> dict[str, Any]:
+        """Tell the simulated sources something, or ask them."""
+        request = urllib.request.Request(  # noqa: S310
+            f"{self.project.simulator()['url']}/_simulator/{what}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            text = answer.read()
+        found: dict[str, Any] = json.loads(text or b"{}")
+        return found
 
     def task_log(self, run: str) -> str:
         """What the tasks of a run have logged."""

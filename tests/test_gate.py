@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from checkout import LOGS, Checkout
+from gated import NOT_GATED, gated_marts
 
 WORLD = {
     "SIMULATOR_START": "2025-01-28",
@@ -14,27 +15,10 @@ WORLD = {
     "SIMULATOR_BLOCKS_PER_DAY": "12",
     "SIMULATOR_TRANSACTIONS_PER_BLOCK": "2",
 }
-# Three tell what failed, and so are rebuilt when something does, as is what a report reads of them.
-NOT_GATED = {
-    f"analytics.{name}"
-    for name in (
-        *("fct_dq_results", "dim_dq_check", "rpt_reconciliation"),
-        *("bi_data_quality_daily", "bi_reconciliation_daily"),
-    )
-}
 FLIP = "translate(merkle_root, '0123456789abcdef', '123456789abcdef0')"
 BACK = "translate(merkle_root, '123456789abcdef0', '0123456789abcdef')"
 CHECKS = ("meltano", "invoke", "dbt-postgres", "run", "--select", "path:models/intermediate/checks")
 JOB = ("meltano", "--log-format=json", "run", "warehouse-to-marts")
-
-
-def marts(checkout: Checkout) -> dict[str, tuple[int, str]]:
-    """Rows and a digest of every mart that waits for the gate."""
-    return {
-        name: what
-        for name, what in checkout.tables().items()
-        if name.startswith("analytics.") and name not in NOT_GATED
-    }
 
 
 def change(checkout: Checkout, heights: list[int], how: str) -> None:
@@ -74,7 +58,7 @@ def heights(first: Checkout) -> list[int]:
 @pytest.fixture(scope="module")
 def stopped(first: Checkout, heights: list[int]) -> tuple[str, dict[str, tuple[int, str]]]:
     """What the daily job says of a changed cell, and the marts as they were before; then the cell is right again."""
-    before = marts(first)
+    before = gated_marts(first)
     change(first, heights[5:6], FLIP)
     done = first.run(*JOB, check=False)
     change(first, heights[5:6], BACK)
@@ -101,8 +85,8 @@ def test_the_marts_are_as_they_were_and_the_report_tells_the_block(
         if model["schema"] == "analytics" and model["config"]["materialized"] != "view" and model["name"] not in LOGS
     }
     assert len(built) > 40
-    assert stopped[1].keys() == built - NOT_GATED
-    assert marts(first) == stopped[1]
+    assert stopped[1].keys() == built - {f"analytics.{name}" for name in NOT_GATED}
+    assert gated_marts(first) == stopped[1]
     reported = first.sql(
         "select block_date::text, failed_heights from analytics.rpt_reconciliation where failed_heights <> '{}'"
     )
@@ -144,7 +128,7 @@ def test_a_build_without_the_gate_before_it_replaces_no_mart_and_stores_what_fai
     before = made(first)
     assert first.run("meltano", "run", "dbt-postgres:build", check=False).returncode == 1
     assert made(first) == before
-    assert marts(first) == stopped[1]
+    assert gated_marts(first) == stopped[1]
     stored = first.sql(
         "select distinct chain, block_height from dq.assert_no_integrity_failures"
         " where check_name in ('block_header_hash', 'block_merkle_root') order by 2"

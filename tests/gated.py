@@ -1,0 +1,18 @@
+"""Which marts wait for the quality gate, and which tell of what failed and so do not."""
+
+from checkout import Checkout
+
+# What tells of failures, and what a report reads of it.
+NOT_GATED = {
+    *("fct_dq_results", "dim_dq_check", "rpt_reconciliation"),
+    *("bi_data_quality_daily", "bi_reconciliation_daily"),
+}
+
+
+def gated_marts(checkout: Checkout) -> dict[str, tuple[int, str]]:
+    """Rows and a digest of every mart that waits for the gate."""
+    return {
+        name: what
+        for name, what in checkout.tables().items()
+        if name.startswith("analytics.") and name.removeprefix("analytics.") not in NOT_GATED
+    }

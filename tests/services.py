@@ -1,0 +1,150 @@
+"""The services of docker-compose.yaml as processes of this machine, with no engine; the image is a checkout."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from checkout import PROJECT
+from compose import unprivileged
+
+SERVERS = {
+    "postgres_app_db": "WAREHOUSE_PORT",
+    "postgres_airflow_meta": "AIRFLOW_DB_PORT",
+    "redis": "REDIS_PORT",
+}
+SIMULATOR_PORT = "57481"
+AIRFLOW_PORT = "57480"
+PARTS = ("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-worker")
+PATIENCE_SECONDS = 120
+
+
+def free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return str(probe.getsockname()[1])
+
+
+@dataclass
+class Deployment:
+    """The services of docker-compose.yaml as processes of this machine.
+
+    Attributes:
+        services: As Compose resolved them; those named other-... are of a second machine, with a volume of its own.
+        folder: Stands for the containers' own files: each service has its volumes and memory disks in here.
+        release: Stands for /opt/crypto-elt.
+        simulator: The port that stands for the simulator's.
+        airflow: The port that stands for that of Airflow's API server.
+        programs: Where PostgreSQL's programs are.
+    """
+
+    services: dict[str, dict[str, Any]]
+    folder: Path
+    release: Path
+    simulator: str
+    airflow: str
+    programs: Path
+    running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def translate(self, text: str, name: str) -> str:
+        """Say here what the service says in its container."""
+        for service in self.services:
+            text = re.sub(rf"(?:(?<=@)|(?<=//)){service}(?=[:/])", "127.0.0.1", text)
+        text = text.replace("0.0.0.0", "127.0.0.1").replace(SIMULATOR_PORT, self.simulator)  # noqa: S104
+        text = text.replace(AIRFLOW_PORT, self.airflow)
+        text = text.replace("/opt/crypto-elt", str(self.release)).replace("/run/redis", f"{self.folder}/{name}-run")
+        return text.replace("/data", f"{self.folder}/{name}-data") if name == "redis" else text
+
+    def environ(self, name: str) -> dict[str, str]:
+        """The variables of a service, with those that the Dockerfile sets for ours."""
+        given = self.services[name].get("environment", {})
+        said = {
+            key: "127.0.0.1" if value in self.services else self.translate(str(value), name)
+            for key, value in given.items()
+            if value is not None
+        }
+        path = f"{self.release}/.venv/bin:{self.programs}:{os.environ['PATH']}"
+        if "build" not in self.services[name]:
+            return {"PATH": path, **said}
+        project = self.project(name)
+        image = dict(re.findall(r"\b([A-Z_]+)=(\S+)", stage()))
+        image = {key: value.replace("/project", str(project)) for key, value in image.items() if key != "PATH"}
+        return {**image, "PATH": path, **said}
+
+    def project(self, name: str) -> Path:
+        """What stands for the volume at /project of a service of ours."""
+        machine = "simulator-" if name == "simulator" else "other-" if name.startswith("other-") else ""
+        return self.folder / f"{machine}project"
+
+    def words(self, name: str, command: list[str]) -> list[str]:
+        """A command of a service, as it is run here."""
+        if command[0] == "CMD-SHELL":
+            command = ["sh", "-c", command[1]]
+        return [self.translate(word, name) for word in command if word != "CMD"]
+
+    def command(self, name: str) -> list[str]:
+        """The command of a service, behind the entry point where it is ours."""
+        said = self.words(name, self.services[name]["command"])
+        if said[0] == "postgres":
+            data = self.folder / f"{name}-data"
+            return [
+                *unprivileged(),
+                *said,
+                "-D",
+                str(data),
+                "-clisten_addresses=127.0.0.1",
+                "-cunix_socket_directories=",
+            ]
+        return [*entry_point(), *said] if "build" in self.services[name] else said
+
+    def start(self, name: str) -> None:
+        """Start a service and wait until its own health check is content."""
+        with (self.folder / f"{name}.log").open("wb") as log:
+            self.running[name] = subprocess.Popen(
+                self.command(name), env=self.environ(name), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=self.folder, process_group=0,
+            )  # fmt: skip
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.health(name) != 0:
+            assert self.running[name].poll() is None, (self.folder / f"{name}.log").read_text()
+            assert time.monotonic() < deadline, (self.folder / f"{name}.log").read_text()
+            time.sleep(0.2)
+
+    def health(self, name: str) -> int:
+        """Run the health check of a service."""
+        check = self.words(name, self.services[name]["healthcheck"]["test"])
+        return subprocess.run(check, env=self.environ(name), capture_output=True, check=False, timeout=60).returncode
+
+    def once(self, name: str) -> "subprocess.CompletedProcess[str]":
+        """Run a service that ends by itself."""
+        return self.run(name, *self.command(name))
+
+    def run(self, name: str, *command: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command with the variables of a service, as `docker compose exec` does."""
+        project = self.environ(name).get("MELTANO_PROJECT_ROOT")
+        return subprocess.run(
+            command, env=self.environ(name), capture_output=True, text=True, check=False, timeout=600,
+            stdin=subprocess.DEVNULL, cwd=project if project and Path(project).exists() else self.folder,
+        )  # fmt: skip
+
+    def stop(self, name: str) -> int:
+        """Stop a service as Docker does, and say with which status it ended."""
+        process = self.running.pop(name)
+        process.terminate()
+        return process.wait(timeout=60)
+
+
+def stage() -> str:
+    """The last stage of the Dockerfile."""
+    return (PROJECT / "Dockerfile").read_text().split("\nFROM ")[-1].replace("\\\n", " ")
+
+
+def entry_point() -> list[str]:
+    found = re.search(r"^ENTRYPOINT (.*)$", stage(), re.MULTILINE)
+    assert found
+    words: list[str] = json.loads(found[1])
+    return words
