@@ -8,7 +8,7 @@ COMPOSE = $(wildcard .venv-compose/lib/python3*/site-packages/compose/docker-com
 OTHER_PYTHONS := $(shell ls -d $(HOME)/.pyenv/versions/3.1[23]*/bin 2>/dev/null | tr '\n' ':')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test kills mutations lint bench bench-run bench-tap bench-marts doctor env stop clean pins
+.PHONY: help run test kills mutations lint bench bench-run bench-tap bench-marts bench-backfill doctor env stop clean pins
 
 help:  ## Show this list.
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
@@ -57,6 +57,11 @@ bench-tap:
 # What the marts cost on 5 million rows: about half an hour. BENCH=--keep leaves the warehouse for benchmarks/questions.py.
 bench-marts:
 	@$(PYTHON) benchmarks/marts.py $(BENCH)
+
+# A backfill on two Celery workers against one slot: about half an hour, needs redis-server.
+bench-backfill:
+	@$(PYTHON) plugins/console/bootstrap.py --dev
+	$(DEV)/python benchmarks/backfill.py $(BENCH)
 
 doctor:  ## Say what is wrong on this machine and what to do.
 	@$(PYTHON) plugins/console/bootstrap.py
