@@ -58,7 +58,7 @@ bench-tap:
 bench-marts:
 	@$(PYTHON) benchmarks/marts.py $(BENCH)
 
-# A backfill on two Celery workers against one slot: about half an hour, needs redis-server.
+# A backfill on two Celery workers against one slot: about a quarter of an hour, needs redis-server.
 bench-backfill:
 	@$(PYTHON) plugins/console/bootstrap.py --dev
 	$(DEV)/python benchmarks/backfill.py $(BENCH)
