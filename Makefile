@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEV := .venv-dev/bin
 # The real Compose, with no engine; the package's Python wrapper would exit 0 on an invalid file.
-COMPOSE = $(wildcard .venv-compose/lib/python3*/site-packages/compose/docker-compose)
+# A pattern for the shell: `make lint` may be what installs it.
+COMPOSE = .venv-compose/lib/python3*/site-packages/compose/docker-compose
 # Interpreters that a version manager keeps off PATH are used too.
 OTHER_PYTHONS := $(shell ls -d $(HOME)/.pyenv/versions/3.1[23]*/bin 2>/dev/null | tr '\n' ':')
 
