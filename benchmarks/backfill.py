@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from pathlib import Path
 from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from airflow_stack import Airflow, free_port, kill_group, wait_for
+from airflow_stack import Airflow, kill_group, redis, use_celery, wait_for
 from checkout import Checkout, make_checkout
 
 _BITCOIN_LIKE = ("blocks", "transactions", "inputs", "outputs")
@@ -38,11 +37,10 @@ WORLD = {
 
 @dataclass
 class Way:
-    """Workers, and how many tasks each has at once."""
+    """So many workers, of one slot each."""
 
     name: str
     workers: int
-    slots: int
     throttled: list[float] = field(default_factory=list)
     plain: list[float] = field(default_factory=list)
     waiting: list[float] = field(default_factory=list)
@@ -50,7 +48,7 @@ class Way:
 
 def ways() -> list[Way]:
     """What is compared; the first is what ratios are to."""
-    return [Way("one worker, one slot", 1, 1), Way("two workers, one slot", 2, 1)]
+    return [Way("one worker, one slot", 1), Way("two workers, one slot", 2)]
 
 
 def rows(checkout: Checkout) -> dict[str, tuple[int, str]]:
@@ -75,36 +73,10 @@ def empty(checkout: Checkout) -> None:
 
 
 @contextlib.contextmanager
-def redis() -> Iterator[str]:
-    """Celery's broker; yields its address."""
-    port = free_port()
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        server.terminate()
-        server.wait()
-
-
-@contextlib.contextmanager
 def airflow_of(checkout: Checkout, broker: str) -> Iterator[Airflow]:
     """Airflow without workers. No slot is for builds, so that only loading is measured."""
-    local = dict(
-        line.split("=", 1) for line in (checkout.root / ".env").read_text().splitlines() if line.startswith("LOCAL_")
-    )
-    server = "postgresql+psycopg://airflow:{}@127.0.0.1:{}".format(
-        *(local[name].strip("'\"") for name in ("LOCAL_AIRFLOW_PASSWORD", "LOCAL_WAREHOUSE_PORT"))
-    )
-    checkout.run("warehouse", "psql", "--role", "admin", "-c", "create database meltano owner airflow")
-    checkout.environ |= {
-        "MELTANO_DATABASE_URI": f"{server}/meltano",
-        "AIRFLOW_PORT": str(free_port()),
-        "AIRFLOW_CORE_EXECUTOR": "CeleryExecutor",
-        "AIRFLOW_CELERY_BROKER_URL": broker,
-        "AIRFLOW_CELERY_RESULT_BACKEND": f"db+{server}/airflow",
-        "AIRFLOW_POOLS": json.dumps({"blockchair_api": 1, "dump_host": 4, "dbt": 0}),
-    }
+    use_celery(checkout, broker, {"blockchair_api": 1, "dump_host": 4, "dbt": 0})
+    checkout.environ["AIRFLOW_WORKER_CONCURRENCY"] = "1"
     checkout.run("meltano", "install", "utility", "airflow")
     checkout.run("meltano", "invoke", "airflow:initialize")
     stack = Airflow(checkout)
@@ -114,9 +86,7 @@ def airflow_of(checkout: Checkout, broker: str) -> Iterator[Airflow]:
         wait_for(lambda: "backfill" in stack.dags(), "the DAG")
         yield stack
     finally:
-        for one in reversed(stack.ups):
-            one.end()
-            kill_group(one.process)
+        stack.end()
 
 
 def measure(airflow: Airflow, way: Way, asked: dict[str, object], stall: float) -> tuple[float, float]:
@@ -131,7 +101,6 @@ def measure(airflow: Airflow, way: Way, asked: dict[str, object], stall: float) 
     airflow.sources("DELETE", "requests")
     if stall:
         airflow.sources("POST", "faults", [{"match": "^/dumps/", "times": None, "action": {"stall": stall}}])
-    airflow.project.environ["AIRFLOW_WORKER_CONCURRENCY"] = str(way.slots)
     workers = [airflow.up("--only", "worker", until="ready.") for _ in range(way.workers)]
     try:
         run = airflow.trigger("backfill", **asked)
@@ -190,8 +159,6 @@ def main() -> None:
         redis() as broker,
     ):
         checkout.environ |= WORLD | {"TAP_BLOCKCHAIR_CHAINS": json.dumps(chains), "TAP_BLOCKCHAIR_END_DATE": days[-1]}
-        for name in [name for name in checkout.environ if name.startswith("AIRFLOW")]:
-            del checkout.environ[name]
         checkout.make("doctor", check=False)
         checkout.run("warehouse", "start")
         checkout.run("simulator", "start")

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -218,6 +219,12 @@ class Airflow(Api):
         one.wait_for(until)
         return one
 
+    def end(self) -> None:
+        """End all that was started, the last one first."""
+        for one in reversed(self.ups):
+            one.end()
+            kill_group(one.process)
+
     def trigger_as_documented(self, **conf: object) -> str:
         """Start a backfill by Airflow's own command; returns the path of its run in the REST interface."""
         words = ("meltano", "invoke", "airflow", "dags", "trigger", "backfill", "--output", "json", "--conf")
@@ -244,6 +251,38 @@ class Airflow(Api):
         return "\n".join(
             path.read_text() for path in sorted(folder.rglob("*.log")) if f"run_id={name}" in str(path.parent)
         )
+
+
+@contextmanager
+def redis() -> Iterator[str]:
+    """Celery's broker, with a password; yields its address."""
+    port, password = free_port(), secrets.token_hex(16)
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--requirepass", password]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield f"redis://:{password}@127.0.0.1:{port}/0"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def use_celery(project: Checkout, broker: str, pools: dict[str, int]) -> None:
+    """Let a checkout's Airflow hand tasks to workers, and Meltano's bookmarks be in the local PostgreSQL."""
+    for name in [name for name in project.environ if name.startswith("AIRFLOW")]:
+        del project.environ[name]
+    lines = (project.root / ".env").read_text().splitlines()
+    local = dict(line.split("=", 1) for line in lines if line.startswith("LOCAL_"))
+    password, port = (local[name].strip("'\"") for name in ("LOCAL_AIRFLOW_PASSWORD", "LOCAL_WAREHOUSE_PORT"))
+    server = f"postgresql+psycopg://airflow:{password}@127.0.0.1:{port}"
+    project.run("warehouse", "psql", "--role", "admin", "-c", "create database meltano owner airflow")
+    project.environ |= {
+        "MELTANO_DATABASE_URI": f"{server}/meltano",
+        "AIRFLOW_PORT": str(free_port()),
+        "AIRFLOW_CORE_EXECUTOR": "CeleryExecutor",
+        "AIRFLOW_CELERY_BROKER_URL": broker,
+        "AIRFLOW_CELERY_RESULT_BACKEND": f"db+{server}/airflow",
+        "AIRFLOW_POOLS": json.dumps(pools),
+    }
 
 
 class Hook(HTTPServer):

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -22,11 +21,6 @@ SIMULATOR_PORT = "57481"
 AIRFLOW_PORT = "57480"
 PARTS = ("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-worker")
 PATIENCE_SECONDS = 120
-
-
-def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return str(probe.getsockname()[1])
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """Runs in a real Airflow: by the clock's DAGs and as a backfill on two workers, of which one is killed."""
 
 import secrets
-import subprocess
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import psutil
 import psycopg
 import pytest
 
-from airflow_stack import Airflow, Hook, free_port, kill_group, listening, secrets_of, wait_for, webhook
+from airflow_stack import Airflow, Hook, listening, redis, secrets_of, use_celery, wait_for, webhook
 from checkout import Checkout
 from gated import gated_marts
 
@@ -37,7 +36,6 @@ RESUMED = {
     "start_date": DAYS[-1],
     "end_date": "2025-02-05",
 }
-
 LOADED = "select unit from raw_data.load_ledger where load_id > %s order by load_id"
 HOOK_SECRET = "known-to-two-alone"
 KEYS = ("BLOCKCHAIR_API_KEY", "BLOCKCHAIR_DUMPS_KEY", "COINGECKO_API_KEY")
@@ -63,19 +61,10 @@ def loaded(checkout: Checkout) -> dict[str, tuple[int, str]]:
 
 
 @pytest.fixture(scope="module")
-def redis() -> Iterator[str]:
-    """Celery's broker, with a password; returns its address."""
-    port, password = free_port(), secrets.token_hex(16)
-    server = subprocess.Popen(
-        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--requirepass", password],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield f"redis://:{password}@127.0.0.1:{port}/0"
-    finally:
-        server.terminate()
-        server.wait()
+def broker() -> Iterator[str]:
+    """Celery's broker; returns its address."""
+    with redis() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -86,28 +75,15 @@ def hook() -> Iterator[Hook]:
 
 
 @pytest.fixture(scope="module")
-def airflow(checkout: Checkout, loaded: object, redis: str, hook: Hook) -> Iterator[Airflow]:
+def airflow(checkout: Checkout, loaded: object, broker: str, hook: Hook) -> Iterator[Airflow]:
     """Airflow with the CeleryExecutor, Meltano's bookmarks in PostgreSQL; its workers are started by tests."""
-    for name in [name for name in checkout.environ if name.startswith("AIRFLOW")]:
-        del checkout.environ[name]
-    dotenv = checkout.root / ".env"
-    local = dict(line.split("=", 1) for line in dotenv.read_text().splitlines() if line.startswith("LOCAL_"))
-    with dotenv.open("a") as file:
+    with (checkout.root / ".env").open("a") as file:
         file.write(f"TAP_BLOCKCHAIR__DUMPS_START_DATE={DAILY}\nTAP_COINGECKO_PLAN=demo\n")
         for name in KEYS:
             key = f"{name.lower()}-{secrets.token_hex(8)}"
             file.write(f"{name}={key}\nTAP_{name}={key}\n")  # what the local environment's taps send
-    server = "postgresql+psycopg://airflow:{}@127.0.0.1:{}".format(
-        local["LOCAL_AIRFLOW_PASSWORD"].strip("'\""), local["LOCAL_WAREHOUSE_PORT"].strip("'\"")
-    )
-    checkout.run("warehouse", "psql", "--role", "admin", "-c", "create database meltano owner airflow")
+    use_celery(checkout, broker, {"blockchair_api": 1, "dump_host": 4, "dbt": 1})
     checkout.environ |= {
-        "MELTANO_DATABASE_URI": f"{server}/meltano",
-        "AIRFLOW_PORT": str(free_port()),
-        "AIRFLOW_CORE_EXECUTOR": "CeleryExecutor",
-        "AIRFLOW_CELERY_BROKER_URL": redis,
-        "AIRFLOW_CELERY_RESULT_BACKEND": f"db+{server}/airflow",
-        "AIRFLOW_POOLS": '{"blockchair_api": 1, "dump_host": 4, "dbt": 1}',
         "AIRFLOW_ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/{HOOK_SECRET}",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
         "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
@@ -122,9 +98,7 @@ def airflow(checkout: Checkout, loaded: object, redis: str, hook: Hook) -> Itera
         )
         yield stack
     finally:
-        for one in reversed(stack.ups):
-            one.end()
-            kill_group(one.process)
+        stack.end()
 
 
 @dataclass
@@ -370,7 +344,7 @@ def test_a_changed_cell_stops_the_daily_build_and_everybody_is_told_the_block(
     assert ">failed</span>" not in airflow.page(f"{REPORT}?chain=bitcoin")[2]
 
 
-def test_no_secret_is_anywhere(airflow: Airflow, backfilled: Backfilled, redis: str) -> None:
+def test_no_secret_is_anywhere(airflow: Airflow, backfilled: Backfilled, broker: str) -> None:
     """After all of the above: logs, what Airflow stores of DAGs and tasks, connections, and what it prints."""
     seen = {
         "logs": "\n".join(path.read_text() for path in (airflow.project.root / ".state/airflow/logs").rglob("*.log")),
@@ -383,7 +357,7 @@ def test_no_secret_is_anywhere(airflow: Airflow, backfilled: Backfilled, redis: 
     url = airflow.project.environ["AIRFLOW_CELERY_RESULT_BACKEND"].removeprefix("db+").replace("+psycopg", "")
     hidden = secrets_of(airflow.project) | {
         "alert": HOOK_SECRET,
-        "redis": redis.split(":")[2].split("@", maxsplit=1)[0],
+        "redis": broker.split(":")[2].split("@", maxsplit=1)[0],
     }
     assert hidden.keys() >= set(KEYS)
     with psycopg.connect(url) as connection:

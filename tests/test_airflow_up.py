@@ -17,7 +17,7 @@ import psutil
 import pytest
 import yaml
 
-from airflow_stack import UP, Airflow, free_port, kill_group, secrets_of, wait_for
+from airflow_stack import UP, Airflow, free_port, secrets_of, wait_for
 from browser import browser
 from checkout import PROJECT, Checkout
 
@@ -97,9 +97,7 @@ def airflow(ready: Checkout, quiet: set[int], shipped: str) -> Iterator[Airflow]
         stack.up(until="the UI is at")
         yield stack
     finally:
-        for one in reversed(stack.ups):
-            one.end()
-            kill_group(one.process)
+        stack.end()
 
 
 def processes(project: Checkout) -> set[int]:

@@ -13,10 +13,10 @@ import psutil
 import psycopg
 import pytest
 
-from airflow_stack import Api, wait_for
+from airflow_stack import Api, free_port, wait_for
 from checkout import BASE_PYTHON, PROJECT, Checkout
 from compose import PROFILES, configuration, deployment, set_variable, unprivileged
-from services import PARTS, SERVERS, Deployment, entry_point, free_port
+from services import PARTS, SERVERS, Deployment, entry_point
 
 PAGE = (PROJECT / "docs/deploy.md").read_text()
 
@@ -55,7 +55,7 @@ def image(checkout: Checkout) -> Path:
 def deployed(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     settings = deployment(tmp_path_factory.mktemp("settings"))
     for variable in SERVERS.values():
-        set_variable(settings, variable, free_port())
+        set_variable(settings, variable, str(free_port()))
     for name, value in {
         "SIMULATOR_DAYS": "3",
         "MELTANO_ENVIRONMENT": "local",
@@ -66,7 +66,7 @@ def deployed(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     services = configuration(settings, *PROFILES)["services"]
     services |= {f"other-{name}": services[f"airflow-{name}"] for name in ("init", "worker")}
     folder = tmp_path_factory.mktemp("machine")
-    made = Deployment(services, folder, image, free_port(), free_port(), programs)
+    made = Deployment(services, folder, image, str(free_port()), str(free_port()), programs)
     try:
         yield made
     finally:
