@@ -5,25 +5,22 @@ DEV := .venv-dev/bin
 # The real Compose, with no engine; the package's Python wrapper would exit 0 on an invalid file.
 # A pattern for the shell: `make lint` may be what installs it.
 COMPOSE = .venv-compose/lib/python3*/site-packages/compose/docker-compose
-# Interpreters that a version manager keeps off PATH are used too.
-OTHER_PYTHONS := $(shell ls -d $(HOME)/.pyenv/versions/3.1[23]*/bin 2>/dev/null | tr '\n' ':')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test kills mutations lint bench bench-run bench-tap bench-marts bench-backfill doctor env stop clean pins
+.PHONY: help run test test-all kills mutations lint lint-sql lint-python lint-files bench bench-run bench-tap bench-marts bench-backfill doctor env stop clean pins
 
 help:  ## Show this list.
-	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 10
 
 run:  ## Bare machine to filled warehouse: embedded PostgreSQL, simulated sources.
 	@$(PYTHON) plugins/console/bootstrap.py
 	@$(BIN)/crypto-elt run
 
-test:  ## Lint, every package's tests, and the pipeline end to end on real parts.
-	@$(PYTHON) plugins/console/bootstrap.py --dev
-	@$(MAKE) --no-print-directory lint
-	PATH="$(CURDIR)/$(DEV):$$PATH" $(DEV)/pytest -n 2 --dist loadfile analyze extract load orchestrate plugins benchmarks
-	PATH="$(OTHER_PYTHONS)$$PATH" $(DEV)/tox run --quiet -e py312,py313
-	$(DEV)/pytest -n 2 --dist loadfile tests
+test:  ## Lint, tests of every package and of the pipeline; of the long tests one part, PART or the commit's choice.
+	@$(PYTHON) tests/run_tests.py $(if $(PART),--part=$(PART))
+
+test-all:  ## Everything, on every interpreter: an hour and more.
+	@$(PYTHON) tests/run_tests.py --all
 
 kills:  ## Kill the loader fifty times at random on each PostgreSQL (about ten minutes).
 	@$(PYTHON) plugins/console/bootstrap.py --dev
@@ -33,13 +30,20 @@ mutations:  ## Change more than two hundred single cells of raw data; the checks
 	@$(PYTHON) plugins/console/bootstrap.py --dev
 	MUTATIONS=200 $(DEV)/pytest tests/test_mutations.py
 
-lint:  ## ruff, mypy, sqlfluff, yamllint, hadolint, and Compose's own check.
+lint:  ## ruff, mypy, sqlfluff, yamllint, hadolint, and Compose's own check, on two processors.
 	@$(PYTHON) plugins/console/bootstrap.py --dev
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint-sql lint-python lint-files
+
+lint-sql:
+	cd transform && ../$(DEV)/sqlfluff lint .
+
+lint-python:
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy
+
+lint-files:
 	$(DEV)/yamllint --strict .
-	cd transform && ../$(DEV)/sqlfluff lint .
 	.venv-compose/bin/hadolint Dockerfile
 	@env $$(sed -nE 's/^([A-Z_]+)=$$/\1=anything/p' .env.example) $(COMPOSE) --profile '*' config --quiet
 

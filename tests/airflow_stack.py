@@ -24,20 +24,29 @@ import psutil
 from checkout import Checkout
 
 UP = ("meltano", "invoke", "airflow:up")
+_PORTS = iter(range(10_000, 20_000))
 
 
 def free_port() -> int:
-    """A port that nobody has at the moment."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    """A port for a program that cannot choose one: nobody has it, and nobody is given it before the program takes it.
+
+    It is below those that systems give to connections, no other test of this process gets it, and each process of
+    pytest-xdist takes its ports from a hundred of its own.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for port in _PORTS:
+        if port // 100 % 50 == worker % 50:
+            with socket.socket() as free, suppress(OSError):
+                free.bind(("127.0.0.1", port))
+                return port
+    raise AssertionError("every port is taken")
 
 
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 240) -> None:
-    """Wait until something holds."""
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 600) -> None:
+    """Wait until something holds; so long that only what hangs fails, on a busy machine too."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, what
+        assert time.monotonic() < deadline, f"after {seconds:.0f} s still not: {what}"
         time.sleep(0.3)
 
 
@@ -74,11 +83,12 @@ class Up:
         ]
 
     def stop(self) -> None:
-        """Let its processes of Airflow stand still, until what they have sent has arrived."""
-        for process in self.components():
+        """Let its processes of Airflow stand still."""
+        still = self.components()
+        for process in still:
             with suppress(psutil.NoSuchProcess):
                 process.suspend()
-        time.sleep(1)
+        wait_for(lambda: all(map(stands_still, still)), "its processes stand still")
 
     def kill(self, *, and_components: bool) -> None:
         """Kill it the hard way, at choice with the processes of Airflow below it; what those run is left alone."""
@@ -91,10 +101,19 @@ class Up:
         """End it as a service manager would."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        self.process.wait(120)
-        self._reader.join(120)  # what it has left ends too, and with it the pipe
+        self.process.wait(300)
+        self._reader.join(300)  # what it has left ends too, and with it the pipe
+        assert not self._reader.is_alive(), "a process that it has left holds its output"
         if self.process.stdout:
             self.process.stdout.close()
+
+
+def stands_still(process: psutil.Process) -> bool:
+    """Whether a process is suspended, or gone."""
+    try:
+        return bool(process.status() in {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE})
+    except psutil.NoSuchProcess:
+        return True
 
 
 def lineage(process: psutil.Process) -> list[str]:
@@ -183,7 +202,7 @@ class Api(ABC):
         found: list[dict[str, object]] = self.api(f"{run}/taskInstances")["task_instances"]  # type: ignore[assignment]
         return found
 
-    def wait_for_end(self, run: str, seconds: float = 600) -> str:
+    def wait_for_end(self, run: str, seconds: float = 1200) -> str:
         """Wait until a run has ended; returns its state."""
         states: list[str] = []
 
@@ -244,6 +263,10 @@ class Airflow(Api):
         found: dict[str, Any] = json.loads(text or b"{}")
         return found
 
+    def rows_loaded(self, run: str) -> int:
+        """How many rows the tasks of a run say that they have loaded."""
+        return rows_loaded(self.task_log(run))
+
     def task_log(self, run: str) -> str:
         """What the tasks of a run have logged."""
         name = urllib.parse.unquote(run.rsplit("/", 1)[-1])
@@ -251,6 +274,11 @@ class Airflow(Api):
         return "\n".join(
             path.read_text() for path in sorted(folder.rglob("*.log")) if f"run_id={name}" in str(path.parent)
         )
+
+
+def rows_loaded(log: str) -> int:
+    """How many rows a log says have been loaded."""
+    return sum(int(number.replace(",", "")) for number in re.findall(r"\b([\d,]+) rows loaded\.", log))
 
 
 @contextmanager

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import psycopg
 
+from console.pipeline import Meltano
+from console.project import Project
+
 PROJECT = Path(__file__).resolve().parents[1]
 BASE_PYTHON = str(Path(sys.base_prefix) / "bin" / "python3")
 SNAPSHOT_SCHEMAS = ("raw_data", "intermediate", "analytics")
@@ -168,7 +171,8 @@ def clean_environ(root: Path) -> dict[str, str]:
         "PG",
     )
     environ = {name: value for name, value in os.environ.items() if not name.startswith(private)}
-    environ.pop("VIRTUAL_ENV", None)
+    for name in ("VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE"):  # compiling meltano and dbt at each call costs seconds
+        environ.pop(name, None)
     environ["PATH"] = os.pathsep.join([str(root / ".venv" / "bin"), environ["PATH"]])
     environ["NO_COLOR"] = "1"
     return environ
@@ -176,15 +180,49 @@ def clean_environ(root: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def make_checkout(folder: Path) -> Iterator[Checkout]:
-    """A checkout that stops its servers at the end."""
+    """A bare checkout, in which nothing is installed yet; it stops its servers at the end."""
+    copy_working_tree(folder)
+    try:
+        yield Checkout(folder, clean_environ(folder))
+    finally:
+        stop(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def install(folder: Path) -> None:
+    """Make a checkout with the environment and the plugins of a first run, as `make run` installs them."""
     copy_working_tree(folder)
     checkout = Checkout(folder, clean_environ(folder))
+    checkout.run(BASE_PYTHON, "plugins/console/bootstrap.py")
+    Meltano(Project(folder), checkout.environ, "tests").install_plugins()
+    wipe(folder)
+
+
+@contextlib.contextmanager
+def lend(folder: Path) -> Iterator[Checkout]:
+    """Use an installed checkout, with the files of the working tree; afterwards nothing is left but its plugins."""
+    copy_working_tree(folder)
     try:
-        yield checkout
+        yield Checkout(folder, clean_environ(folder))
     finally:
-        if (folder / ".venv/bin/crypto-elt").exists():
-            checkout.run("crypto-elt", "stop", check=False)
-        shutil.rmtree(folder, ignore_errors=True)
+        stop(folder)
+        wipe(folder)
+
+
+def stop(folder: Path) -> None:
+    """End what a checkout runs."""
+    if (folder / ".venv/bin/crypto-elt").exists():
+        Checkout(folder, clean_environ(folder)).run("crypto-elt", "stop", check=False)
+
+
+def wipe(folder: Path) -> None:
+    """Delete everything but what is installed: rows, bookmarks, logs, edited files."""
+    installed = {folder / ".venv", folder / ".meltano"}
+    plugins = {
+        folder / ".meltano" / name for name in ("extractors", "loaders", "utilities", "crypto-elt-plugins.stamp")
+    }
+    for path in {*folder.iterdir(), *(folder / ".meltano").iterdir()} - installed - plugins:
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def kill_group(process: "subprocess.Popen[str]") -> None:

@@ -20,7 +20,7 @@ SERVERS = {
 SIMULATOR_PORT = "57481"
 AIRFLOW_PORT = "57480"
 PARTS = ("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-worker")
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 600
 
 
 @dataclass
@@ -111,7 +111,7 @@ class Deployment:
     def health(self, name: str) -> int:
         """Run the health check of a service."""
         check = self.words(name, self.services[name]["healthcheck"]["test"])
-        return subprocess.run(check, env=self.environ(name), capture_output=True, check=False, timeout=60).returncode
+        return subprocess.run(check, env=self.environ(name), capture_output=True, check=False, timeout=300).returncode
 
     def once(self, name: str) -> "subprocess.CompletedProcess[str]":
         """Run a service that ends by itself."""
@@ -129,7 +129,7 @@ class Deployment:
         """Stop a service as Docker does, and say with which status it ended."""
         process = self.running.pop(name)
         process.terminate()
-        return process.wait(timeout=60)
+        return process.wait(timeout=300)
 
 
 def stage() -> str:

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -9,10 +10,11 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from checkout import PROJECT, Checkout
+from worlds import README, World
 
 RESTORED = "restored"
 PAGE = (PROJECT / "docs/deploy.md").read_text()
-BLOCKS = ("tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres", "dbt-postgres:build")
+BLOCKS = ("tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres", "dbt-postgres:run")
 
 
 @dataclass
@@ -49,9 +51,9 @@ def client(checkout: Checkout, program: str, *arguments: str, **files: Path) -> 
 
 
 @pytest.fixture(scope="module")
-def named(checkout: Checkout) -> dict[str, str]:
+def named(filled: Callable[[World], Checkout]) -> dict[str, str]:
     """A filled warehouse, and the variables that name a database to restore into."""
-    checkout.make("run", SIMULATOR_DAYS="4")
+    checkout = filled(README)
     admin = urlsplit(checkout.url("admin"))
     local = dict(
         line.split("=", 1) for line in (checkout.root / ".env").read_text().splitlines() if line.startswith("LOCAL_")

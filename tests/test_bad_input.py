@@ -8,12 +8,6 @@ import pytest
 from checkout import Checkout
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _installed(checkout: Checkout) -> None:
-    checkout.make("env")
-    checkout.run("meltano", "install", "tap-coingecko", "tap-blockchair", "target-postgres", "dbt-postgres")
-
-
 def last_line(text: str) -> str:
     return text.strip().splitlines()[-1]
 

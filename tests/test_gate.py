@@ -8,13 +8,9 @@ import pytest
 
 from checkout import LOGS, Checkout
 from gated import NOT_GATED, gated_marts
+from worlds import MONTHS_END, World
 
-WORLD = {
-    "SIMULATOR_START": "2025-01-28",
-    "SIMULATOR_DAYS": "6",
-    "SIMULATOR_BLOCKS_PER_DAY": "12",
-    "SIMULATOR_TRANSACTIONS_PER_BLOCK": "2",
-}
+NEWEST = "2025-02-05"
 FLIP = "translate(merkle_root, '0123456789abcdef', '123456789abcdef0')"
 BACK = "translate(merkle_root, '123456789abcdef0', '0123456789abcdef')"
 CHECKS = ("meltano", "invoke", "dbt-postgres", "run", "--select", "path:models/intermediate/checks")
@@ -42,16 +38,15 @@ def proof_lines(log: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def first(checkout: Checkout) -> Checkout:
+def first(filled: Callable[[World], Checkout]) -> Checkout:
     """A warehouse to which nothing is wrong."""
-    checkout.make("run", **WORLD, TAP_BLOCKCHAIR_START_DATE="2025-01-28")
-    return checkout
+    return filled(MONTHS_END)
 
 
 @pytest.fixture(scope="module")
 def heights(first: Checkout) -> list[int]:
     """The newest day's blocks."""
-    newest = "select id from raw_data.bitcoin_blocks where time >= '2025-02-02' order by id"
+    newest = f"select id from raw_data.bitcoin_blocks where time >= '{NEWEST}' order by id"  # noqa: S608
     return [int(str(height)) for (height,) in first.sql(newest)]
 
 
@@ -71,7 +66,7 @@ def test_a_changed_cell_stops_the_daily_job_and_the_message_names_the_block(
 ) -> None:
     lines = proof_lines(stopped[0])
     assert len(lines) == 1
-    assert lines[0].startswith(f"proof failed: bitcoin block {heights[5]} of 2025-02-02, block_header_hash: ")
+    assert lines[0].startswith(f"proof failed: bitcoin block {heights[5]} of {NEWEST}, block_header_hash: ")
     assert "block_merkle_root: " in lines[0]
 
 
@@ -90,7 +85,7 @@ def test_the_marts_are_as_they_were_and_the_report_tells_the_block(
     reported = first.sql(
         "select block_date::text, failed_heights from analytics.rpt_reconciliation where failed_heights <> '{}'"
     )
-    assert reported == [("2025-02-02", [heights[5]])]
+    assert reported == [(NEWEST, [heights[5]])]
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +102,15 @@ def made(checkout: Checkout) -> list[tuple[object, ...]]:
     return checkout.sql("select 'analytics.fct_market_prices_daily'::regclass::oid::text")
 
 
-def test_many_blocks_are_counted(first: Checkout, stopped: object, old: list[int]) -> None:
-    """Also where only the tests are run."""
-    assert stopped
+@pytest.fixture(scope="module")
+def seen(first: Checkout, old: list[int]) -> list[int]:
+    """The same, after the checks have looked at every day."""
     first.run(*CHECKS, "--vars", "recheck: true")
+    return old
+
+
+def test_many_blocks_are_counted(first: Checkout, seen: list[int]) -> None:
+    """Also where only the tests are run."""
     gate = ("test", "--select", "assert_no_integrity_failures")
     failed = first.run("meltano", "invoke", "dbt-postgres", *gate, check=False)
     lines = [line for line in failed.stdout.splitlines() if line.startswith("proof failed: ")]
@@ -118,12 +118,12 @@ def test_many_blocks_are_counted(first: Checkout, stopped: object, old: list[int
     assert len(lines) == 21
     assert (
         lines[-1]
-        == f"proof failed: {len(old) - 20} more blocks; all of them are in intermediate.int_integrity_failures"
+        == f"proof failed: {len(seen) - 20} more blocks; all of them are in intermediate.int_integrity_failures"
     )
 
 
 def test_a_build_without_the_gate_before_it_replaces_no_mart_and_stores_what_failed(
-    first: Checkout, stopped: tuple[str, dict[str, tuple[int, str]]], old: list[int]
+    first: Checkout, stopped: tuple[str, dict[str, tuple[int, str]]], seen: list[int]
 ) -> None:
     before = made(first)
     assert first.run("meltano", "run", "dbt-postgres:build", check=False).returncode == 1
@@ -133,14 +133,14 @@ def test_a_build_without_the_gate_before_it_replaces_no_mart_and_stores_what_fai
         "select distinct chain, block_height from dq.assert_no_integrity_failures"
         " where check_name in ('block_header_hash', 'block_merkle_root') order by 2"
     )
-    assert stored == [("bitcoin", height) for height in old]
+    assert stored == [("bitcoin", height) for height in seen]
 
 
-def test_failed_days_are_looked_at_again_and_what_is_implausible_only_warns(first: Checkout, old: list[int]) -> None:
+def test_failed_days_are_looked_at_again_and_what_is_implausible_only_warns(first: Checkout, seen: list[int]) -> None:
     """No load says that a block is right again, and some are older than the days that the job looks at anyhow."""
-    before, implausible = made(first), old[-1]
+    before, implausible = made(first), seen[-1]
     assert first.sql("select count(*) from intermediate.int_check_failures where block_date < '2025-01-31'") != [(0,)]
-    change(first, old, BACK)
+    change(first, seen, BACK)
     version = f"update raw_data.bitcoin_blocks set version_hex = {{}} where id = {implausible}"  # noqa: S608
     first.sql_do(version.format("version_hex || '0'"), role="loader")
     try:

@@ -1,12 +1,14 @@
 """A run killed the hard way, at three stages: the next one cleans up after it and ends at the same tables."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from checkout import BASE_PYTHON, Checkout, kill_group
+from worlds import MONTHS_END, World
 
 # The stage a run is in, by what it leaves in its log; and whether what the kill leaves behind is frozen, so that it can
 # neither end by itself nor tidy up when asked: the next run then has to kill it, and to take over Meltano's state ids.
@@ -18,16 +20,23 @@ STAGES = {
 
 
 @pytest.fixture(scope="module")
-def undisturbed(checkout: Checkout) -> dict[str, tuple[int, str]]:
-    checkout.make("run")
+def undisturbed(filled: Callable[[World], Checkout]) -> dict[str, tuple[int, str]]:
+    checkout = filled(MONTHS_END)
+    checkout.environ |= MONTHS_END.served | MONTHS_END.loaded
     return checkout.tables()
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    "stage",
+    [
+        stage if stage == "loading the chains" else pytest.param(stage, marks=pytest.mark.long(part="kills"))
+        for stage in STAGES
+    ],
+)
 def test_a_killed_run_leaves_no_trace(checkout: Checkout, undisturbed: dict[str, tuple[int, str]], stage: str) -> None:
     checkout.run("warehouse", "reset", "--yes")
     log = checkout.root / ".state/run/pipeline.log"
-    log.unlink()
+    log.unlink(missing_ok=True)
     run = checkout.start("make", f"PYTHON={BASE_PYTHON}", "run")
     words, frozen = STAGES[stage]
     wait_for(log, words)
@@ -46,7 +55,7 @@ def test_a_killed_run_leaves_no_trace(checkout: Checkout, undisturbed: dict[str,
 
 def test_two_runs_at_once_are_refused(checkout: Checkout, undisturbed: dict[str, tuple[int, str]]) -> None:
     log = checkout.root / ".state/run/pipeline.log"
-    log.unlink()
+    log.unlink(missing_ok=True)
     first = checkout.start("make", f"PYTHON={BASE_PYTHON}", "run")
     wait_for(log, "tap-coingecko")
     second = checkout.make("run", check=False)
@@ -57,9 +66,9 @@ def test_two_runs_at_once_are_refused(checkout: Checkout, undisturbed: dict[str,
     assert checkout.tables() == undisturbed
 
 
-def test_stop_ends_a_run_and_both_servers(checkout: Checkout) -> None:
+def test_stop_ends_a_run_and_both_servers(checkout: Checkout, undisturbed: object) -> None:
     log = checkout.root / ".state/run/pipeline.log"
-    log.unlink()
+    log.unlink(missing_ok=True)
     run = checkout.start("make", f"PYTHON={BASE_PYTHON}", "run")
     wait_for(log, "tap-coingecko")
     checkout.make("stop")

@@ -2,20 +2,15 @@
 
 import json
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from checkout import Checkout
+from worlds import FEBRUARY, World
 
-# Over the end of a month; blocks above the last published day come from the API.
-WORLD = {
-    "SIMULATOR_START": "2025-01-28",
-    "SIMULATOR_DAYS": "6",
-    "SIMULATOR_BLOCKS_PER_DAY": "24",
-    "SIMULATOR_TRANSACTIONS_PER_BLOCK": "3",
-}
+NEWEST = "2025-02-05"
 LOADS = ("tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres")
 WITH_TIP = {"TAP_BLOCKCHAIR_TIP": "also"}
 FORGET = """
@@ -68,7 +63,8 @@ def happen(checkout: Checkout, what: str, **details: object) -> None:
 
 
 def build(checkout: Checkout) -> None:
-    checkout.run("meltano", "run", "dbt-postgres:build")
+    """Without the data tests, which other files are about."""
+    checkout.run("meltano", "run", "dbt-postgres:run")
 
 
 def load(checkout: Checkout, **extra: str) -> None:
@@ -154,34 +150,15 @@ def closes(checkout: Checkout, chain: str, day: str) -> set[object]:
 
 
 @pytest.fixture(scope="module")
-def first(checkout: Checkout) -> Checkout:
-    """The world's last days."""
-    checkout.make("run", **WORLD, TAP_BLOCKCHAIR_START_DATE="2025-02-01")
-    return checkout
+def first(filled: Callable[[World], Checkout]) -> Checkout:
+    """The second of two months."""
+    return filled(FEBRUARY)
 
 
 @pytest.fixture(scope="module")
 def built(first: Checkout) -> dict[str, tuple[int, str]]:
     """Every table as the first build left it."""
     return first.tables()
-
-
-def test_nothing_new_writes_nothing(first: Checkout, built: dict[str, tuple[int, str]]) -> None:
-    """Not even where a release has added a column: it is null until the table is rebuilt."""
-    assert built["analytics.fct_transactions"][0]
-    first.sql_do("alter table analytics.fct_transactions drop column fee_usd cascade")
-    with only_days(first):
-        build(first)
-    assert first.sql("select count(*), count(fee_usd) from analytics.fct_transactions") == [
-        (built["analytics.fct_transactions"][0], 0)
-    ]
-
-
-def test_a_table_that_was_dropped_is_filled_whole(first: Checkout, built: dict[str, tuple[int, str]]) -> None:
-    """Also with the column that it lacked."""
-    first.sql_do("drop table analytics.fct_transactions, analytics.fct_blocks cascade")
-    build(first)
-    assert first.tables() == built
 
 
 EVERY_FACT = [(fact, chain) for chain, facts in FACTS_OF.items() for fact in facts]
@@ -202,70 +179,85 @@ def lost_close(first: Checkout) -> dict[str, str]:
     }
 
 
-def test_replaced_days(first: Checkout, lost_close: dict[str, str]) -> None:
-    """Of a day half the blocks are others, with all that is in them; of another, miners; and a close is gone."""
-    assert lost_close.keys() == ETHER_CLOSE.keys()
-    for chain in FACTS_OF:
-        happen(first, "reorg", chain=chain, depth=12)
-    happen(first, "replace", chain="dogecoin", table="blocks", day="2025-02-01", change="restated")
-    before = first.tables()
-    miners = "select distinct miner from analytics.fct_blocks where chain = 'dogecoin' and block_date = '2025-02-01'"
-    assert not [name for (name,) in first.sql(miners) if "(restated)" in str(name)]
-    assert closes(first, "ethereum", "2025-02-01") == {"priced"}
-    days = [f"{chain} 2025-02-02" for chain in FACTS_OF]
-    with only_days(first, *days, "dogecoin 2025-02-01", "ethereum 2025-02-01"), orphans_leave(first, *EVERY_FACT):
-        load(first, TAP_BLOCKCHAIR_START_DATE="2025-02-01")
-        for table, where in ETHER_CLOSE.items():
-            first.sql_do(f"delete from raw_data.{table} where {where}", role="loader")  # noqa: S608
+class TestWhatHappensToAWarehouse:
+    """One story, told in order: each test goes on with the warehouse that the one before it left."""
+
+    def test_nothing_new_writes_nothing(self, first: Checkout, built: dict[str, tuple[int, str]]) -> None:
+        """Not even where a release has added a column: it is null until the table is rebuilt."""
+        assert built["analytics.fct_transactions"][0]
+        first.sql_do("alter table analytics.fct_transactions drop column fee_usd cascade")
+        with only_days(first):
+            build(first)
+        assert first.sql("select count(*), count(fee_usd) from analytics.fct_transactions") == [
+            (built["analytics.fct_transactions"][0], 0)
+        ]
+
+    def test_a_table_that_was_dropped_is_filled_whole(self, first: Checkout, built: dict[str, tuple[int, str]]) -> None:
+        """Also with the column that it lacked."""
+        first.sql_do("drop table analytics.fct_transactions, analytics.fct_blocks cascade")
         build(first)
-    after = first.tables()
-    assert {fact for fact in FACTS if before[f"analytics.{fact}"] == after[f"analytics.{fact}"]} == set()
-    assert [name for (name,) in first.sql(miners) if "(restated)" not in str(name)] == []
-    assert closes(first, "ethereum", "2025-02-01") == {"missing"}
-    assert after == rebuilt(first)
+        assert first.tables() == built
 
+    def test_replaced_days(self, first: Checkout, lost_close: dict[str, str]) -> None:
+        """Of a day half the blocks are others, with all that is in them; of another, miners; and a close is gone."""
+        assert lost_close.keys() == ETHER_CLOSE.keys()
+        for chain in FACTS_OF:
+            happen(first, "reorg", chain=chain, depth=12)
+        happen(first, "replace", chain="dogecoin", table="blocks", day="2025-02-01", change="restated")
+        before = first.tables()
+        miners = (
+            "select distinct miner from analytics.fct_blocks where chain = 'dogecoin' and block_date = '2025-02-01'"
+        )
+        assert not [name for (name,) in first.sql(miners) if "(restated)" in str(name)]
+        assert closes(first, "ethereum", "2025-02-01") == {"priced"}
+        days = [f"{chain} {NEWEST}" for chain in FACTS_OF]
+        with only_days(first, *days, "dogecoin 2025-02-01", "ethereum 2025-02-01"), orphans_leave(first, *EVERY_FACT):
+            load(first, TAP_BLOCKCHAIR_START_DATE="2025-02-01")
+            for table, where in ETHER_CLOSE.items():
+                first.sql_do(f"delete from raw_data.{table} where {where}", role="loader")  # noqa: S608
+            build(first)
+        after = first.tables()
+        assert {fact for fact in FACTS if before[f"analytics.{fact}"] == after[f"analytics.{fact}"]} == set()
+        assert [name for (name,) in first.sql(miners) if "(restated)" not in str(name)] == []
+        assert closes(first, "ethereum", "2025-02-01") == {"missing"}
 
-def test_a_price_that_comes_late(first: Checkout, lost_close: dict[str, str]) -> None:
-    with only_days(first, "ethereum 2025-02-01"):
-        for table, row in lost_close.items():
-            quoted = row.replace("'", "''")
-            known = f"jsonb_populate_record(null::raw_data.{table}, '{quoted}')"
-            first.sql_do(f"insert into raw_data.{table} select ({known}).*", role="loader")
+    def test_a_full_refresh_fills_the_partitioned_tables_and_replaces_none(self, first: Checkout) -> None:
+        """Which is a rebuild too: the replaced days above equal it, and what stands there wrongly goes."""
+        before, partitioned = first.tables(), first.sql(PARTITIONED)
+        assert {"fct_transactions", "fct_transaction_outputs", "fct_transaction_inputs", "fct_eth_calls"} <= {
+            str(name) for name, _ in partitioned
+        }
+        first.sql_do("update analytics.fct_transactions set fee_usd = 1")
+        first.sql_do("delete from analytics.fct_eth_calls where block_date = '2025-02-01'")
+        assert first.tables() != before
+        first.run("meltano", "invoke", "dbt-postgres", "run", "--full-refresh")
+        assert first.tables() == before
+        assert first.sql(PARTITIONED) == partitioned
+
+    def test_a_price_that_comes_late(self, first: Checkout, lost_close: dict[str, str]) -> None:
+        with only_days(first, "ethereum 2025-02-01"):
+            for table, row in lost_close.items():
+                quoted = row.replace("'", "''")
+                known = f"jsonb_populate_record(null::raw_data.{table}, '{quoted}')"
+                first.sql_do(f"insert into raw_data.{table} select ({known}).*", role="loader")
+            build(first)
+        assert closes(first, "ethereum", "2025-02-01") == {"priced"}
+
+    def test_a_backfilled_month(self, first: Checkout) -> None:
+        load(first, TAP_BLOCKCHAIR_START_DATE="2025-01-28")
         build(first)
-    assert closes(first, "ethereum", "2025-02-01") == {"priced"}
+        assert first.sql("select count(*) from analytics.fct_blocks") == [(3 * 9 * 24,)]
 
-
-def test_a_full_refresh_fills_the_partitioned_tables_and_replaces_none(first: Checkout) -> None:
-    """Which is a rebuild too: what stands there wrongly goes."""
-    before, partitioned = first.tables(), first.sql(PARTITIONED)
-    assert {"fct_transactions", "fct_transaction_outputs", "fct_transaction_inputs", "fct_eth_calls"} <= {
-        str(name) for name, _ in partitioned
-    }
-    first.sql_do("update analytics.fct_transactions set fee_usd = 1")
-    first.sql_do("delete from analytics.fct_eth_calls where block_date = '2025-02-01'")
-    assert first.tables() != before
-    first.run("meltano", "invoke", "dbt-postgres", "build", "--full-refresh")
-    assert first.tables() == before
-    assert first.sql(PARTITIONED) == partitioned
-
-
-def test_a_backfilled_month(first: Checkout) -> None:
-    load(first, TAP_BLOCKCHAIR_START_DATE="2025-01-28")
-    build(first)
-    assert first.sql("select count(*) from analytics.fct_blocks") == [(3 * 6 * 24,)]
-    assert first.tables() == rebuilt(first)
-
-
-def test_reorganisations(first: Checkout) -> None:
-    """At the tip only, into the last published day, and through it into the one before."""
-    happen(first, "advance", hours=14)
-    load(first, **WITH_TIP)
-    build(first)
-    assert first.sql("select count(distinct _channel) from raw_data.bitcoin_blocks") == [(2,)]
-    for chain, depth, shorter in (("ethereum", 5, 0), ("dogecoin", 20, 2), ("bitcoin", 40, 0)):
-        happen(first, "reorg", chain=chain, depth=depth, shorter=shorter)
-    deep = [(fact, chain) for fact, chain in EVERY_FACT if chain != "ethereum"]
-    with orphans_leave(first, *deep, ("fct_blocks", "ethereum")):
+    def test_reorganisations(self, first: Checkout) -> None:
+        """At the tip only, into the last published day, and through it into the one before; then all is built anew."""
+        happen(first, "advance", hours=14)
         load(first, **WITH_TIP)
         build(first)
-    assert first.tables() == rebuilt(first)
+        assert first.sql("select count(distinct _channel) from raw_data.bitcoin_blocks") == [(2,)]
+        for chain, depth, shorter in (("ethereum", 5, 0), ("dogecoin", 20, 2), ("bitcoin", 40, 0)):
+            happen(first, "reorg", chain=chain, depth=depth, shorter=shorter)
+        deep = [(fact, chain) for fact, chain in EVERY_FACT if chain != "ethereum"]
+        with orphans_leave(first, *deep, ("fct_blocks", "ethereum")):
+            load(first, **WITH_TIP)
+            build(first)
+        assert first.tables() == rebuilt(first)

@@ -6,7 +6,7 @@ import html.parser
 import json
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,8 @@ from typing import Any
 import pytest
 
 from checkout import Checkout
+from worlds import MONTHS_END, World
 
-# Over the end of a month, so that a month is some days and not all.
-WORLD = {
-    "SIMULATOR_START": "2025-01-29",
-    "SIMULATOR_DAYS": "5",
-    "SIMULATOR_BLOCKS_PER_DAY": "12",
-    "SIMULATOR_TRANSACTIONS_PER_BLOCK": "3",
-}
 NETWORK, VALUATION, MARKET, MINERS = (
     f"fct_{name}_daily" for name in ("network", "valuation", "market_prices", "miner")
 )
@@ -92,18 +86,17 @@ Answers = dict[tuple[str, ...], dict[str, Decimal | None]]
 
 
 @pytest.fixture(scope="module")
-def filled(checkout: Checkout) -> Checkout:
-    """A filled warehouse, and the program that answers."""
-    checkout.make("run", **WORLD)
-    assert not (checkout.root / ".meltano/utilities/metricflow").exists()
-    checkout.run("meltano", "install", "utility", "metricflow")
+def ready(filled: Callable[[World], Checkout]) -> Checkout:
+    """A warehouse filled over the end of a month, so that a month is some days and not all; and what answers."""
+    checkout = filled(MONTHS_END)
+    checkout.run("meltano", "install", "utility", "metricflow", "catalogue")
     return checkout
 
 
 @pytest.fixture(scope="module")
-def defined(filled: Checkout) -> dict[str, dict[str, Any]]:
+def defined(ready: Checkout) -> dict[str, dict[str, Any]]:
     """The metrics that people ask for, as dbt knows them; helpers, which they are made of, left out."""
-    manifest = json.loads((filled.root / "transform/target/manifest.json").read_text())
+    manifest = json.loads((ready.root / "transform/target/manifest.json").read_text())
     return {told["name"]: told for told in manifest["metrics"].values() if not told["config"]["meta"].get("helper")}
 
 
@@ -154,27 +147,27 @@ def test_every_metric_says_what_it_is(defined: dict[str, dict[str, Any]]) -> Non
     assert {name for name, told in defined.items() if "one asset" in told["description"]} == OF_ONE_ASSET
 
 
-def test_the_definitions_are_valid_in_the_warehouse(filled: Checkout) -> None:
-    said = mf(filled, "validate-configs")
+def test_the_definitions_are_valid_in_the_warehouse(ready: Checkout) -> None:
+    said = mf(ready, "validate-configs")
     assert said.count("ERRORS: 0, FUTURE_ERRORS: 0, WARNINGS: 0") == 6, said
 
 
 @pytest.mark.parametrize("grain", ["day", "month"])
-def test_the_sql_that_is_written_gives_the_mart_to_the_last_digit(filled: Checkout, grain: str) -> None:
-    query = written(filled, METRICS, f"metric_time__{grain}", "asset__symbol")
+def test_the_sql_that_is_written_gives_the_mart_to_the_last_digit(ready: Checkout, grain: str) -> None:
+    query = written(ready, METRICS, f"metric_time__{grain}", "asset__symbol")
     assert "double precision" not in query.lower()
-    found, mart = answers(filled.sql(query), METRICS), expected(filled, grain)
+    found, mart = answers(ready.sql(query), METRICS), expected(ready, grain)
     assert found == mart
     for name in METRICS:
         assert any(values[name] is not None for values in mart.values()), f"{name} is never known"
 
 
-def test_what_is_shown_is_the_mart_as_a_float(filled: Checkout, tmp_path: Path) -> None:
+def test_what_is_shown_is_the_mart_as_a_float(ready: Checkout, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         proxy = f"http://127.0.0.1:{listener.getsockname()[1]}"
         groups = ("--group-by", "metric_time,asset__symbol", "--csv", str(tmp_path / "found.csv"))
-        mf(filled, "query", "--metrics", ",".join(METRICS), *groups, HTTPS_PROXY=proxy, https_proxy=proxy)
+        mf(ready, "query", "--metrics", ",".join(METRICS), *groups, HTTPS_PROXY=proxy, https_proxy=proxy)
         with pytest.raises(BlockingIOError):  # mf's question for updates did not leave the machine
             listener.accept()
     with (tmp_path / "found.csv").open() as lines:
@@ -182,37 +175,37 @@ def test_what_is_shown_is_the_mart_as_a_float(filled: Checkout, tmp_path: Path) 
     found = [[float(row[name]) if row[name] else None for name in METRICS] for row in rows]
     mart = [
         [None if values[name] is None else float(values[name]) for name in METRICS]  # type: ignore[arg-type]
-        for _, values in sorted(expected(filled, "day").items())
+        for _, values in sorted(expected(ready, "day").items())
     ]
     assert found == mart
 
 
-def test_units_of_different_chains_are_never_added(filled: Checkout) -> None:
-    (total,) = answers(filled.sql(written(filled, METRICS)), METRICS).values()
+def test_units_of_different_chains_are_never_added(ready: Checkout) -> None:
+    (total,) = answers(ready.sql(written(ready, METRICS)), METRICS).values()
     assert {name for name, value in total.items() if value is None} == OF_ONE_ASSET
     asked = "select sum(fee_total_usd), sum(transaction_count) from analytics.fct_network_daily"
-    assert filled.sql(asked) == [(total["fees_usd"], total["transactions"])]
+    assert ready.sql(asked) == [(total["fees_usd"], total["transactions"])]
 
 
-def test_miners(filled: Checkout) -> None:
+def test_miners(ready: Checkout) -> None:
     metrics = ("mined_blocks", "mined_revenue_base")
-    query = written(filled, metrics, "asset__symbol", "miner__name")
+    query = written(ready, metrics, "asset__symbol", "miner__name")
     asked = (
         "select symbol, miner, sum(block_count), sum(reward_base) from analytics.fct_miner_daily"
         " join analytics.dim_asset using (asset_key) group by 1, 2"
     )
-    assert sorted(filled.sql(query)) == sorted(filled.sql(asked))
+    assert sorted(ready.sql(query)) == sorted(ready.sql(asked))
 
 
 @pytest.fixture(scope="module")
-def site(filled: Checkout) -> Iterator[Path]:
+def site(ready: Checkout) -> Iterator[Path]:
     """The documentation site, and the catalogue that is made of it."""
-    said = filled.run("meltano", "run", "catalogue")
+    said = ready.run("meltano", "run", "catalogue")
     assert "warning: " not in said.stdout + said.stderr
-    return filled.root / "transform/target"
+    return ready.root / "transform/target"
 
 
-def test_the_site_shows_every_public_model_with_its_columns(filled: Checkout, site: Path) -> None:
+def test_the_site_shows_every_public_model_with_its_columns(ready: Checkout, site: Path) -> None:
     assert (site / "index.html").is_file()
     manifest, catalog = (json.loads((site / f"{name}.json").read_text()) for name in ("manifest", "catalog"))
     public = {name: node for name, node in manifest["nodes"].items() if node.get("access") == "public"}
@@ -222,7 +215,7 @@ def test_the_site_shows_every_public_model_with_its_columns(filled: Checkout, si
         " order by ordinal_position"
     )
     columns: dict[str, list[object]] = {}
-    for table, column in filled.sql(shown):
+    for table, column in ready.sql(shown):
         columns.setdefault(str(table), []).append(column)
     for name, node in public.items():
         found = catalog["nodes"][name]["columns"]
@@ -310,25 +303,25 @@ def test_the_catalogue_asks_for_nothing_outside(site: Path, name: str) -> None:
     assert [address for address in page.fetched if re.match("(https?:)?//", address)] == []
 
 
-def test_the_catalogue_names_nothing_of_this_machine(filled: Checkout, site: Path) -> None:
+def test_the_catalogue_names_nothing_of_this_machine(ready: Checkout, site: Path) -> None:
     texts = {path.name: path.read_text() for path in (site / "catalogue").iterdir()}
     assert set(texts) == {"index.html", "docs.html", "lineage.html", "lineage.json"}
     (hidden,) = re.findall(r'JSON\.parse\(atob\("([^"]+)"', texts["lineage.html"])
     texts["lineage.html"] += base64.b64decode(hidden).decode()
-    lines = (filled.root / ".env").read_text().splitlines()
+    lines = (ready.root / ".env").read_text().splitlines()
     named = {line.split("=", 1)[0]: line.split("=", 1)[1].strip("'\"") for line in lines if line.startswith("LOCAL_")}
     private = [value for key, value in named.items() if key.endswith(("_PASSWORD", "_URL"))]
     assert len(private) == 5
-    private += [str(filled.root), f":{named['LOCAL_WAREHOUSE_PORT']}"]
+    private += [str(ready.root), f":{named['LOCAL_WAREHOUSE_PORT']}"]
     for name, text in texts.items():
         assert "fct_network_daily" in text
         assert [word for word in private if word in text] == [], name
 
 
-def test_a_catalogue_of_nothing_is_refused_in_a_sentence(filled: Checkout, site: Path, tmp_path: Path) -> None:
-    python = str(filled.root / ".meltano/utilities/catalogue/venv/bin/python")
+def test_a_catalogue_of_nothing_is_refused_in_a_sentence(ready: Checkout, site: Path, tmp_path: Path) -> None:
+    python = str(ready.root / ".meltano/utilities/catalogue/venv/bin/python")
     given = {"DBT_TARGET_PATH": str(tmp_path)}
-    done = filled.run(python, "transform/catalogue.py", check=False, **given)
+    done = ready.run(python, "transform/catalogue.py", check=False, **given)
     assert (done.returncode, done.stdout) == (1, "")
     assert "`meltano run catalogue` has dbt write it first" in done.stderr
     # as `dbt parse` leaves it
@@ -336,7 +329,7 @@ def test_a_catalogue_of_nothing_is_refused_in_a_sentence(filled: Checkout, site:
     manifest["nodes"]["model.crypto.fct_network_daily"]["compiled_code"] = None
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "catalog.json").write_text((site / "catalog.json").read_text())
-    done = filled.run(python, "transform/catalogue.py", check=False, **given)
+    done = ready.run(python, "transform/catalogue.py", check=False, **given)
     assert (done.returncode, done.stderr) == (
         1,
         "error: dbt has not compiled every model; `meltano run catalogue` lets it\n",

@@ -33,11 +33,10 @@ def test_the_watch_would_see_a_connection() -> None:
     assert outside_addresses(trace) == ["192.0.2.7", "2001:db8::1"]
 
 
+@pytest.mark.long(part="other-projects")
 def test_nothing_leaves_the_machine(checkout: Checkout, tmp_path: Path) -> None:
     if shutil.which("strace") is None:
         pytest.fail("strace is missing; install it (Debian: apt-get install strace), this test cannot do without")
-    checkout.make("run")  # installs; from here on no index is needed
-    checkout.make("stop")
     trace = tmp_path / "trace"
     # Stopping at the end lets the trace end: it follows the two servers too.
     checkout.run(

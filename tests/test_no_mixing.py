@@ -1,10 +1,12 @@
 """Simulated and live rows never meet."""
 
 import subprocess
+from collections.abc import Callable
 
 import pytest
 
 from checkout import Checkout
+from worlds import MONTHS_END, World
 
 LIVE_ENV = """
 WAREHOUSE_HOST=192.0.2.1
@@ -21,8 +23,11 @@ TAP_COINGECKO_API_URL=http://192.0.2.1
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _filled(checkout: Checkout) -> None:
-    (checkout.root / ".env").write_text(LIVE_ENV)
+def _run_beside_live_names(filled: Callable[[World], Checkout]) -> None:
+    checkout = filled(MONTHS_END)
+    checkout.environ |= MONTHS_END.served | MONTHS_END.loaded
+    with (checkout.root / ".env").open("a") as file:
+        file.write(LIVE_ENV)
     checkout.make("run")
 
 

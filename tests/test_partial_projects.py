@@ -1,8 +1,10 @@
-"""A project that loads one chain, or prices alone: everything builds, and the marts hold what there is."""
+"""A project that loads one chain, prices alone, or nothing: everything builds, and the marts hold what there is."""
 
 import pytest
 
 from checkout import Checkout
+
+pytestmark = pytest.mark.long(part="other-projects")
 
 WORLD = {
     "SIMULATOR_START": "2025-01-30",
@@ -25,10 +27,8 @@ FACTS = OF_MARKET | OF_CHAIN | OF_OUTPUTS | OF_PRICED_CHAIN
 
 
 @pytest.fixture(scope="module")
-def installed(checkout: Checkout) -> Checkout:
-    """Sources, and a warehouse with nothing in it."""
-    checkout.make("env")
-    checkout.run("meltano", "install", "tap-coingecko", "tap-blockchair", "target-postgres", "dbt-postgres")
+def with_sources(checkout: Checkout) -> Checkout:
+    """Sources that serve."""
     checkout.run("simulator", "start", **WORLD)
     return checkout
 
@@ -39,22 +39,25 @@ def installed(checkout: Checkout) -> Checkout:
         ("bitcoin", (*PRICES, *CHAINS), OF_MARKET | OF_CHAIN | OF_OUTPUTS | OF_PRICED_CHAIN),
         ("ethereum", CHAINS, OF_CHAIN),
         (None, PRICES, OF_MARKET),
+        (None, (), set()),
     ],
 )
 def test_a_part_of_the_project_builds(
-    installed: Checkout, chain: str | None, loads: tuple[str, ...], expected: set[str]
+    with_sources: Checkout, chain: str | None, loads: tuple[str, ...], expected: set[str]
 ) -> None:
-    installed.run("warehouse", "reset", "--yes")
-    installed.run("warehouse", "start")
-    installed.run("meltano", "run", *loads, "dbt-postgres:build", TAP_BLOCKCHAIR_CHAINS=f'["{chain}"]')
-    names = {str(name) for (name,) in installed.sql("select tablename from pg_tables where schemaname = 'analytics'")}
+    with_sources.run("warehouse", "reset", "--yes")
+    with_sources.run("warehouse", "start")
+    with_sources.run("meltano", "run", *loads, "dbt-postgres:build", TAP_BLOCKCHAIR_CHAINS=f'["{chain}"]')
+    names = {
+        str(name) for (name,) in with_sources.sql("select tablename from pg_tables where schemaname = 'analytics'")
+    }
     # as those see it who read reports
     query = 'select exists(select 1 from analytics."{}")'
-    filled = {name for name in names if installed.sql(query.format(name), role="bi_reader") == [(True,)]}
+    filled = {name for name in names if with_sources.sql(query.format(name), role="bi_reader") == [(True,)]}
     assert names >= FACTS
     assert filled & FACTS == expected
     assert {name for name in names - filled if name.startswith("dim_")} == set()
     for mart in ("fct_blocks", "fct_network_daily", "rpt_reconciliation"):
-        chains = installed.sql(f"select distinct chain from analytics.{mart}", role="bi_reader")  # noqa: S608
+        chains = with_sources.sql(f"select distinct chain from analytics.{mart}", role="bi_reader")  # noqa: S608
         assert chains == ([(chain,)] if chain else [])
-    assert installed.sql("select * from intermediate.int_check_failures") == []
+    assert with_sources.sql("select * from intermediate.int_check_failures") == []

@@ -32,6 +32,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made, ignore_errors=True)
 
 
+@pytest.mark.long(part="other-projects")
 def test_a_plain_user_gets_the_same_warehouse(folder: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("these tests run as a plain user already")

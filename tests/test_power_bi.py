@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,8 @@ from power_bi_twins import TWINS, twin
 from powerbi_project.contract import Contract, read_contract
 from powerbi_project.model import SemanticModel, read_model
 from powerbi_project.report import Field, read_report
+from worlds import MONTHS_END, World
 
-WORLD = {
-    "SIMULATOR_START": "2025-01-29",
-    "SIMULATOR_DAYS": "4",
-    "SIMULATOR_BLOCKS_PER_DAY": "8",
-    "SIMULATOR_TRANSACTIONS_PER_BLOCK": "4",
-}
 REPORT = PROJECT / "analyze/powerbi/Crypto.Report"
 FIXTURE_DAYS = ("2025-01-30", "2025-02-01")
 # Coins and days in view.
@@ -69,23 +64,23 @@ Ask = Any
 
 
 @pytest.fixture(scope="module")
-def filled(checkout: Checkout) -> Checkout:
+def ready(filled: Callable[[World], Checkout]) -> Checkout:
     """A filled warehouse, with the rows made by hand beside it."""
-    checkout.make("run", **WORLD)
+    checkout = filled(MONTHS_END)
     checkout.sql_do((PROJECT / "tests/data/power_bi_rows.sql").read_text(), role="admin")
     return checkout
 
 
 @pytest.fixture(scope="module")
-def contract(filled: Checkout) -> Contract:
+def contract(ready: Checkout) -> Contract:
     """What dbt promises the report."""
-    return read_contract(filled.root / "transform/target/manifest.json")
+    return read_contract(ready.root / "transform/target/manifest.json")
 
 
 @pytest.fixture(scope="module")
-def ask(filled: Checkout) -> Iterator[Ask]:
+def ask(ready: Checkout) -> Iterator[Ask]:
     """Ask as a role: ``ask(query, parameters, role=...)``."""
-    sessions = {role: psycopg.connect(filled.url(role), autocommit=True) for role in ("admin", "bi_reader")}
+    sessions = {role: psycopg.connect(ready.url(role), autocommit=True) for role in ("admin", "bi_reader")}
 
     def answer(query: str, parameters: dict[str, object] | None = None, role: str = "admin") -> Rows:
         return sessions[role].execute(query, parameters).fetchall()  # type: ignore[arg-type]
@@ -116,21 +111,21 @@ def agree(found: float | None, number: object) -> bool:
     return math.isclose(found, float(number), rel_tol=1e-12, abs_tol=1e-12)  # type: ignore[arg-type]
 
 
-def test_the_model_is_what_the_marts_promise(filled: Checkout) -> None:
+def test_the_model_is_what_the_marts_promise(ready: Checkout) -> None:
     """Also from a person's command, with Microsoft's schemas where they are."""
-    filled.run("meltano", "install", "utility", "powerbi")
+    ready.run("meltano", "install", "utility", "powerbi")
     schemas = Path(os.environ.get("SCHEMAS_DIR", PROJECT.parent / "shared/schemas")) / "microsoft-fabric"
     extra = {"SCHEMAS_DIR": str(schemas)} if schemas.is_dir() else {}
-    said = filled.run("meltano", "invoke", "powerbi", "check", **extra)
+    said = ready.run("meltano", "invoke", "powerbi", "check", **extra)
     assert "model and report are in order" in said.stderr
 
 
-def test_a_mart_that_changed_is_drift(filled: Checkout, tmp_path: Path) -> None:
-    manifest = json.loads((filled.root / "transform/target/manifest.json").read_text())
+def test_a_mart_that_changed_is_drift(ready: Checkout, tmp_path: Path) -> None:
+    manifest = json.loads((ready.root / "transform/target/manifest.json").read_text())
     columns = manifest["nodes"]["model.crypto.bi_network_daily"]["columns"]
     columns["tip_total_usd"] = columns.pop("tip_usd") | {"name": "tip_total_usd"}
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    done = filled.run("meltano", "invoke", "powerbi", "check", f"--manifest={tmp_path}/manifest.json", check=False)
+    done = ready.run("meltano", "invoke", "powerbi", "check", f"--manifest={tmp_path}/manifest.json", check=False)
     assert done.returncode == 1
     assert "drift from the marts: Network.tmdl:" in done.stdout
 
@@ -211,8 +206,8 @@ def test_each_visual_over_rows_that_stay_has_its_query(contract: Contract) -> No
     assert asked == set(VISUALS)
 
 
-def test_each_page_is_an_exposure_of_what_it_reads(filled: Checkout, contract: Contract) -> None:
-    manifest = json.loads((filled.root / "transform/target/manifest.json").read_text())
+def test_each_page_is_an_exposure_of_what_it_reads(ready: Checkout, contract: Contract) -> None:
+    manifest = json.loads((ready.root / "transform/target/manifest.json").read_text())
     told = {
         one["label"]: {name.rsplit(".", 1)[1] for name in one["depends_on"]["nodes"]}
         for one in manifest["exposures"].values()

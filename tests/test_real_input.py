@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from checkout import Checkout
+from worlds import World, serve
 
 DUMPS = {
     "bitcoin_blocks": ("blockchair_bitcoin_blocks_20090109.tsv.gz", 14),
@@ -28,21 +30,20 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def loaded(checkout: Checkout, samples: Path) -> Checkout:
+def loaded(filled: Callable[[World], Checkout], samples: Path) -> Checkout:
     """The samples served by the simulator, then loaded, modelled and tested by the ordinary commands."""
-    checkout.make("env")
-    checkout.run("meltano", "install", "tap-coingecko", "tap-blockchair", "target-postgres", "dbt-postgres")
-    checkout.run("warehouse", "start")
-    checkout.run(
-        "simulator",
-        "start",
-        *("--dumps-dir", str(samples / "blockchair/dumps")),
-        *("--prices-dir", str(samples / "coingecko/csv")),
-        *("--now", "2025-01-14T06:00:00"),
-    )
+    served = {
+        "SIMULATOR_DUMPS_DIR": str(samples / "blockchair/dumps"),
+        "SIMULATOR_PRICES_DIR": str(samples / "coingecko/csv"),
+        "SIMULATOR_NOW": "2025-01-14T06:00:00",
+    }
+    return filled(World("real-samples", served, SETTINGS, by_the_ordinary_commands))
+
+
+def by_the_ordinary_commands(checkout: Checkout, world: World) -> None:
+    serve(checkout, world)
     blocks = ("tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres", "dbt-postgres:build")
-    checkout.run("meltano", "run", *blocks, **SETTINGS)
-    return checkout
+    checkout.run("meltano", "run", *blocks, **world.loaded)
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

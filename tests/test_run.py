@@ -1,4 +1,4 @@
-"""`make run` from a fresh checkout, again, and after a day has passed."""
+"""The README's commands as they stand, on a bare machine: a first run, another one, and one after a day has passed."""
 
 import gzip
 import re
@@ -7,11 +7,17 @@ import sys
 import urllib.request
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
-from checkout import Checkout
+from checkout import BASE_PYTHON, PROJECT, Checkout
+from console.pipeline import PLUGINS
+from worlds import README, keep, serve
 
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+# Runs this very test; CI runs it.
+NOT_HERE = "make test"
 DAYS = 14
 START = date(2025, 1, 1)
 DUMP_TABLES = {
@@ -31,10 +37,37 @@ def served(checkout: Checkout, chain: str, table: str, day: date) -> list[dict[s
     return [dict(zip(names, line.split("\t"), strict=True)) for line in lines[1:]]
 
 
+def type_in(checkout: Checkout, *lines: str) -> str:
+    """Run lines of the README in one shell; returns what they print."""
+    typed = [re.sub(r"^make ", f"make PYTHON={BASE_PYTHON} ", line) for line in lines if not line.startswith(NOT_HERE)]
+    return checkout.run("sh", "-c", "\n".join(["set -eu", *typed])).stdout
+
+
 @pytest.fixture(scope="module")
-def first(checkout: Checkout) -> str:
-    """What a first run prints."""
-    return checkout.make("run").stdout
+def checkout(bare_checkout: Checkout) -> Checkout:
+    """One in which nothing is installed."""
+    return bare_checkout
+
+
+@pytest.fixture(scope="module")
+def first(checkout: Checkout, worlds: Path) -> str:
+    """What a first run prints; what it has filled is kept for other files."""
+    said = type_in(checkout, *BLOCKS[0].splitlines())
+    if keep(checkout, README, worlds):
+        serve(checkout, README)
+    return said
+
+
+def test_the_readme_shows_both_commands() -> None:
+    assert len(BLOCKS) == 2
+    assert "make run" in BLOCKS[0]
+    assert NOT_HERE in BLOCKS[0]
+
+
+def test_only_what_a_run_needs_is_installed(checkout: Checkout, first: str) -> None:
+    plugins = {path.parent.name for path in (checkout.root / ".meltano").glob("*/*/venv")}
+    assert plugins == set(PLUGINS)
+    assert not (checkout.root / ".venv-dev").exists()
 
 
 def test_the_summary_answers_what_a_person_asks(first: str) -> None:
@@ -165,7 +198,9 @@ def test_the_servers_answer_through_meltano_too(checkout: Checkout, program: str
 @pytest.mark.usefixtures("first")
 def test_the_command_users_know(checkout: Checkout) -> None:
     before = checkout.tables()
-    checkout.run("meltano", "run", "tap-blockchair", "target-postgres", "dbt-postgres:run")
+    activate, command, *_ = BLOCKS[1].splitlines()
+    assert command.startswith("meltano run tap-blockchair target-postgres dbt-postgres:run")
+    type_in(checkout, activate, command)
     assert checkout.tables() == before
 
 
@@ -174,7 +209,9 @@ def test_a_day_later_exactly_the_new_day_has_arrived(checkout: Checkout) -> None
     new_day = START + timedelta(days=DAYS)
     before, bookmarks = checkout.tables(), checkout.bookmarks()
     old_rows = {table: rows_before(checkout, table, new_day) for table in day_tables()}
-    checkout.run("simulator", "advance", "1")
+    activate, _, *others = BLOCKS[1].splitlines()
+    assert type_in(checkout, activate, *others)
+    assert "simulator advance 1" in "\n".join(others)
     checkout.make("run")
     after = checkout.tables()
     for chain, table in ALL_DUMP_TABLES:

@@ -1,17 +1,13 @@
 """What a model has taken in: all that it read, nothing that came after, and its tests read just that."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from checkout import Checkout
+from worlds import FEBRUARY, World
 
-WORLD = {
-    "SIMULATOR_START": "2025-02-01",
-    "SIMULATOR_DAYS": "5",
-    "SIMULATOR_BLOCKS_PER_DAY": "6",
-    "SIMULATOR_TRANSACTIONS_PER_BLOCK": "3",
-}
 MODEL = "fct_transactions"
 LOGS = ("int_loads_followed", "int_price_changes", "int_chain_days", "int_changed_days")
 PRICE = "update raw_data.coingecko_market_chart set price = price * 2 where coin_id = 'ethereum' and stamp = '{}'"
@@ -40,10 +36,9 @@ def written(checkout: Checkout, chain: str, day: str) -> tuple[object, ...]:
 
 
 @pytest.fixture(scope="module")
-def built(checkout: Checkout) -> Checkout:
+def built(filled: Callable[[World], Checkout]) -> Checkout:
     """A small warehouse."""
-    checkout.make("run", **WORLD)
-    return checkout
+    return filled(FEBRUARY)
 
 
 @pytest.fixture

@@ -130,6 +130,8 @@ class Meltano:
         finally:
             if child.poll() is None:
                 _end_group(child)
+            if child.stdout:
+                child.stdout.close()
 
 
 def local_env_file(project: Project) -> Path:

@@ -1,0 +1,93 @@
+"""What `make test` runs, counts and tells of itself."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import run_tests
+from checkout import PROJECT
+
+# A parent that ends at once, and a child of it that works on, as a server does.
+BUSY = "import time\nend = time.process_time() + 1\nwhile time.process_time() < end: pass"
+ORPHAN = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {BUSY!r}], start_new_session=True)"
+
+
+def in_a_run(code: str) -> str:
+    """Run code as the run itself would; what it prints."""
+    script = f"import sys, time\nsys.path.insert(0, {str(PROJECT / 'tests')!r})\nfrom run_tests import *\n{code}"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_the_commit_chooses_a_part_and_every_part_is_chosen_by_some() -> None:
+    assert run_tests.chosen("0" * 40) == run_tests.PARTS[0]
+    assert run_tests.chosen("0" * 39 + "1") == run_tests.PARTS[1]
+    assert {run_tests.chosen(f"{number:040x}") for number in range(len(run_tests.PARTS))} == set(run_tests.PARTS)
+
+
+def test_every_long_test_is_of_a_part_and_every_part_has_some() -> None:
+    marked = set()
+    for path in PROJECT.glob("*/**/test_*.py"):
+        if ".venv" not in str(path) and ".tox" not in str(path):
+            marked |= set(re.findall(r"mark\.long\(part=\"([a-z-]+)\"\)", path.read_text()))
+    assert marked == set(run_tests.PARTS) - set(run_tests.INTERPRETERS)
+
+
+@pytest.mark.parametrize("part", run_tests.PARTS)
+def test_a_run_takes_one_part_of_the_long_tests(part: str) -> None:
+    commands = dict(run_tests.steps(part))
+    assert f"not long or long(part='{part}')" in commands["tests"]
+    whole = {name for name in run_tests.INTERPRETERS if "plugins" in commands[name]}
+    assert whole == {part} & set(run_tests.INTERPRETERS)
+    for name in set(run_tests.INTERPRETERS) - whole:
+        files = [word for word in commands[name] if word.endswith(".py")]
+        assert len(files) > 4
+        assert [file for file in files if not (PROJECT / file).is_file()] == []
+
+
+def test_the_long_run_leaves_nothing_out() -> None:
+    commands = dict(run_tests.steps(None))
+    assert commands["tests"][commands["tests"].index("-m") + 1] == ""
+    assert all("plugins" in commands[name] for name in run_tests.INTERPRETERS)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans are adopted on Linux only")
+def test_processor_seconds_of_a_server_that_outlives_its_starter_are_counted() -> None:
+    wait = "call([sys.executable, '-c', 'import time; time.sleep(3)'], dict(os.environ))"
+    said = in_a_run(
+        f"assert adopt_orphans()\ncall([sys.executable, '-c', {ORPHAN!r}], dict(os.environ))\n"
+        f"while processor_seconds() < 1: {wait}\nprint('counted')"
+    )
+    assert said == "counted"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans are adopted on Linux only")
+def test_what_is_left_running_is_named_and_ended() -> None:
+    left = ORPHAN.replace("time.process_time() + 1", "1e9")
+    said = in_a_run(f"adopt_orphans()\ncall([sys.executable, '-c', {left!r}], dict(os.environ))\nprint(*end_orphans())")
+    assert "process_time" in said
+    assert said.count("import time") == 1
+
+
+def test_the_exit_status_of_a_command_is_its_own() -> None:
+    assert in_a_run("print(call([sys.executable, '-c', 'import sys; sys.exit(7)'], dict(os.environ)))") == "7"
+
+
+def test_the_report_shows_groups_and_the_slowest_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = "".join(
+        f'<testcase classname="extract.tap-x.tests.test_{n}" name="test_it" time="{n}"/>' for n in range(1, 13)
+    )
+    (tmp_path / "tests.xml").write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>")
+    monkeypatch.setattr(run_tests, "REPORTS", tmp_path)
+    run_tests.report([("lint", 60.0, 90.0)])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines if line.startswith("lint")] == [["lint", "1.0", "90"]]
+    assert [line.split() for line in lines if line.startswith("extract/tap-x")] == [["extract/tap-x", "12", "1.30"]]
+    slowest = [line for line in lines if line.endswith("::test_it")]
+    assert [line.split()[0] for line in slowest] == [f"{n}.0" for n in range(12, 2, -1)]

@@ -1,0 +1,113 @@
+"""Warehouses that are filled once for a whole run of the tests, and restored wherever a file asks for one.
+
+A world is what the simulator serves and what of it was loaded and built. Its files (the database, bookmarks, the
+generated passwords, what dbt has parsed) are copied when it was filled, and copied back into other checkouts.
+"""
+
+import fcntl
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from checkout import Checkout
+
+# What makes up a filled checkout besides its plugins.
+_PARTS = (".env", ".state", ".meltano/meltano.db", "transform/target")
+
+
+def _make_run(checkout: Checkout, world: "World") -> None:
+    checkout.make("run", **world.served, **world.loaded)
+
+
+@dataclass(frozen=True)
+class World:
+    """What a warehouse holds.
+
+    Attributes:
+        name: Of its folder.
+        served: SIMULATOR_* variables.
+        loaded: TAP_* variables of its first run.
+        fill: Loads and builds it, in a checkout in which nothing runs.
+    """
+
+    name: str
+    served: Mapping[str, str] = field(default_factory=dict)
+    loaded: Mapping[str, str] = field(default_factory=dict)
+    fill: Callable[[Checkout, "World"], None] = _make_run
+
+
+# What a newcomer gets from `make run`.
+README = World("readme")
+# Over the end of a month.
+_OVER_A_MONTHS_END = {
+    "SIMULATOR_START": "2025-01-28",
+    "SIMULATOR_DAYS": "9",
+    "SIMULATOR_BLOCKS_PER_DAY": "24",
+    "SIMULATOR_TRANSACTIONS_PER_BLOCK": "3",
+}
+# With what fills the marts that are empty without it.
+MONTHS_END = World(
+    "months-end",
+    _OVER_A_MONTHS_END,
+    {"TAP_BLOCKCHAIR_START_DATE": "2025-01-28", "TAP_COINGECKO_GRANULARITIES": '["daily", "hourly"]'},
+)
+# The same, of which only the second month is loaded.
+FEBRUARY = World("february", _OVER_A_MONTHS_END, {"TAP_BLOCKCHAIR_START_DATE": "2025-02-01"})
+
+
+def fill_or_restore(checkout: Checkout, world: World, worlds: Path) -> None:
+    """Fill a checkout in which nothing runs, by the copy of a checkout that was filled before where there is one."""
+    with _alone(worlds, world):
+        if not (worlds / world.name).exists():
+            world.fill(checkout, world)
+            _keep(checkout, worlds / world.name)
+            serve(checkout, world)
+            return
+    _copy(worlds / world.name, checkout.root)
+    serve(checkout, world)
+
+
+def keep(checkout: Checkout, world: World, worlds: Path) -> bool:
+    """Keep a copy of a checkout that was filled with a world, unless there is one; then its servers are stopped.
+
+    Returns:
+        Whether they were stopped.
+    """
+    with _alone(worlds, world):
+        is_new = not (worlds / world.name).exists()
+        if is_new:
+            _keep(checkout, worlds / world.name)
+        return is_new
+
+
+def _keep(checkout: Checkout, kept: Path) -> None:
+    checkout.run("crypto-elt", "stop")
+    new = kept.with_suffix(".new")
+    _copy(checkout.root, new)
+    new.rename(kept)
+
+
+def serve(checkout: Checkout, world: World) -> None:
+    """Start the servers of a filled checkout."""
+    checkout.run("warehouse", "start")
+    checkout.run("simulator", "start", **world.served)
+
+
+def _copy(source: Path, target: Path) -> None:
+    for part in _PARTS:
+        (target / part).parent.mkdir(parents=True, exist_ok=True)
+        if (source / part).is_dir():  # with owners and modes, about which PostgreSQL is strict
+            subprocess.run(["cp", "-a", source / part, (target / part).parent], check=True)
+        else:
+            shutil.copy2(source / part, target / part)
+
+
+@contextmanager
+def _alone(worlds: Path, world: World) -> Iterator[None]:
+    worlds.mkdir(exist_ok=True)
+    with (worlds / f"{world.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
