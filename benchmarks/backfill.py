@@ -20,8 +20,9 @@ from pathlib import Path
 from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from airflow_stack import Airflow, kill_group, redis, use_celery, wait_for
+from airflow_stack import Airflow, kill_group, redis, use_celery
 from checkout import Checkout, make_checkout
+from waiting import wait_for
 
 _BITCOIN_LIKE = ("blocks", "transactions", "inputs", "outputs")
 TABLES = {"bitcoin": _BITCOIN_LIKE, "dogecoin": _BITCOIN_LIKE, "ethereum": ("blocks", "transactions", "calls")}

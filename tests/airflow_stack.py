@@ -5,15 +5,13 @@ import os
 import re
 import secrets
 import signal
-import socket
 import subprocess
 import threading
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -22,32 +20,9 @@ from typing import Any
 import psutil
 
 from checkout import Checkout
+from waiting import free_port, wait_for
 
 UP = ("meltano", "invoke", "airflow:up")
-_PORTS = iter(range(10_000, 20_000))
-
-
-def free_port() -> int:
-    """A port for a program that cannot choose one: nobody has it, and nobody is given it before the program takes it.
-
-    It is below those that systems give to connections, no other test of this process gets it, and each process of
-    pytest-xdist takes its ports from a hundred of its own.
-    """
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    for port in _PORTS:
-        if port // 100 % 50 == worker % 50:
-            with socket.socket() as free, suppress(OSError):
-                free.bind(("127.0.0.1", port))
-                return port
-    raise AssertionError("every port is taken")
-
-
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 600) -> None:
-    """Wait until something holds; so long that only what hangs fails, on a busy machine too."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"after {seconds:.0f} s still not: {what}"
-        time.sleep(0.3)
 
 
 @dataclass

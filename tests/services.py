@@ -4,13 +4,13 @@ import json
 import os
 import re
 import subprocess
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from checkout import PROJECT
 from compose import unprivileged
+from waiting import wait_for
 
 SERVERS = {
     "postgres_app_db": "WAREHOUSE_PORT",
@@ -20,7 +20,6 @@ SERVERS = {
 SIMULATOR_PORT = "57481"
 AIRFLOW_PORT = "57480"
 PARTS = ("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-worker")
-PATIENCE_SECONDS = 600
 
 
 @dataclass
@@ -102,11 +101,12 @@ class Deployment:
                 self.command(name), env=self.environ(name), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 cwd=self.folder, process_group=0,
             )  # fmt: skip
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while self.health(name) != 0:
+
+        def is_healthy() -> bool:
             assert self.running[name].poll() is None, (self.folder / f"{name}.log").read_text()
-            assert time.monotonic() < deadline, (self.folder / f"{name}.log").read_text()
-            time.sleep(0.2)
+            return self.health(name) == 0
+
+        wait_for(is_healthy, f"{name} is healthy")
 
     def health(self, name: str) -> int:
         """Run the health check of a service."""

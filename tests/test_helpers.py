@@ -11,9 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from airflow_stack import Up, free_port, rows_loaded, wait_for
+from airflow_stack import Up, rows_loaded
 from checkout import Checkout, clean_environ, wipe
 from services import Deployment
+from waiting import free_port, wait_for
 from worlds import README, World, fill_or_restore, keep
 
 WAITING = "import time; print('ready', flush=True); time.sleep(600)"
@@ -136,7 +137,7 @@ def test_what_is_stopped_stands_still_and_ends_when_told() -> None:
     assert child.status() == psutil.STATUS_STOPPED
     child.resume()
     up.kill(and_components=True)
-    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "the child has ended")
 
 
 def test_a_process_that_ends_before_it_says_so_fails_with_what_it_said() -> None:

@@ -1,6 +1,6 @@
 """A run killed the hard way, at three stages: the next one cleans up after it and ends at the same tables."""
 
-import time
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from checkout import BASE_PYTHON, Checkout, kill_group
+from waiting import wait_for
 from worlds import MONTHS_END, World
 
 # The stage a run is in, by what it leaves in its log; and whether what the kill leaves behind is frozen, so that it can
@@ -39,7 +40,7 @@ def test_a_killed_run_leaves_no_trace(checkout: Checkout, undisturbed: dict[str,
     log.unlink(missing_ok=True)
     run = checkout.start("make", f"PYTHON={BASE_PYTHON}", "run")
     words, frozen = STAGES[stage]
-    wait_for(log, words)
+    wait_until_it_says(run, log, words)
     kill_group(run)
     if frozen:
         left = processes_of_a_run(checkout)
@@ -57,11 +58,11 @@ def test_two_runs_at_once_are_refused(checkout: Checkout, undisturbed: dict[str,
     log = checkout.root / ".state/run/pipeline.log"
     log.unlink(missing_ok=True)
     first = checkout.start("make", f"PYTHON={BASE_PYTHON}", "run")
-    wait_for(log, "tap-coingecko")
+    wait_until_it_says(first, log, "tap-coingecko")
     second = checkout.make("run", check=False)
     assert second.returncode != 0
     assert "another run of this project is going" in second.stderr
-    assert first.communicate(timeout=300)[0]
+    assert first.communicate(timeout=600)[0]
     assert first.returncode == 0
     assert checkout.tables() == undisturbed
 
@@ -70,18 +71,20 @@ def test_stop_ends_a_run_and_both_servers(checkout: Checkout, undisturbed: objec
     log = checkout.root / ".state/run/pipeline.log"
     log.unlink(missing_ok=True)
     run = checkout.start("make", f"PYTHON={BASE_PYTHON}", "run")
-    wait_for(log, "tap-coingecko")
+    wait_until_it_says(run, log, "tap-coingecko")
     checkout.make("stop")
-    run.communicate(timeout=60)
+    run.communicate(timeout=300)
     assert run.returncode != 0
     assert [process for process in psutil.process_iter(["cmdline"]) if str(checkout.root) in str(process.info)] == []
 
 
-def wait_for(log: Path, words: str) -> None:
-    deadline = time.monotonic() + 240
-    while not (log.exists() and words in log.read_text(errors="replace")):
-        assert time.monotonic() < deadline, f"{log} never said {words!r}"
-        time.sleep(0.05)
+def wait_until_it_says(run: "subprocess.Popen[str]", log: Path, words: str) -> None:
+    def said() -> bool:
+        found = log.exists() and words in log.read_text(errors="replace")
+        assert found or run.poll() is None, f"the run ended before it said {words!r}"
+        return found
+
+    wait_for(said, words, pause=0.05)
 
 
 def processes_of_a_run(checkout: Checkout) -> list[psutil.Process]:

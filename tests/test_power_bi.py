@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+import power_bi_preview
 from checkout import PROJECT, Checkout
 from power_bi import DEFINITION, Measures, Rows
 from power_bi_queries import VISUALS, refreshes
@@ -183,6 +184,38 @@ def test_headlines_of_a_page_are_those_of_the_warehouse(ask: Ask, contract: Cont
             ((number,),) = ask(twin(name, "analytics", [symbol], (first, last)))
             assert agree(value, number), (symbol, name, value, number)
         assert any(value is not None for value in found.values())
+
+
+def test_a_page_can_be_drawn_without_power_bi(ask: Ask, contract: Contract) -> None:
+    """As docs/power-bi.md shows two: each visual at its place, cards with the measures' values."""
+    measures = Measures(contract, ask, "analytics")
+    (page,) = [one for one in read_report(REPORT) if one.name == "network"]
+    chosen = {"Asset.Asset": ["Bitcoin"], "Date.Date": days_between("2025-01-28", "2025-02-05")}
+    drawn = power_bi_preview.draw(page, power_bi_preview.Preview(measures, chosen))
+    assert drawn.count("<div") == len(page.visuals)
+    for visual in page.visuals:
+        assert f"left:{visual.position['x']}px;top:{visual.position['y']}px" in drawn
+    (headline,) = [visual for visual in page.visuals if visual.name == "headline"]
+    for field in headline.shown:
+        value = measures.evaluate(field.name, chosen)
+        form = next(str(one.properties["formatString"]) for one in measures.model.measures if one.name == field.name)
+        assert f"<td><b>{power_bi_preview.shown(value, form)}</b><br>{field.name}</td>" in drawn
+    assert drawn.count("<polyline") + drawn.count("<rect") > 2
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "text"),
+    [
+        (None, "0", "(blank)"),
+        (0.1234, "0.0%", "12.34%"),
+        (1234.5, "$#,0.00", "$1,234.50"),
+        (2.5e9, "#,0", "2.50bn"),
+        (1e6, "$#,0", "$1.00M"),
+        (999999, "#,0", "999,999"),
+    ],
+)
+def test_a_drawn_number_is_short(value: float | None, form: str, text: str) -> None:
+    assert power_bi_preview.shown(value, form) == text
 
 
 def tables_of(model: SemanticModel, fields: Iterable[Field]) -> set[str]:

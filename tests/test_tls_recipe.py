@@ -7,7 +7,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import yaml
 
 from checkout import PROJECT, clean_environ
 from compose import recipe, unprivileged
+from waiting import free_port, wait_for
 
 PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 NAME, PASSWORD = "warehouse.example.org", "known-to-this-test"
@@ -88,8 +88,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (service,) = yaml.safe_load(recipe("tls"))["services"].values()
     stated = " ".join(service["command"][1:])
     stated = stated.replace("/tls/", f"{folder}/").replace("/etc/postgresql/", f"{folder}/").split()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     ours = ["-clisten_addresses=127.0.0.1", "-cunix_socket_directories=", "-clog_connections=on", f"-cport={port}"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -97,11 +96,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         )
     made = Server(port, folder / "server.crt", folder / "log")
     try:
-        deadline = time.monotonic() + 60
-        while "ready to accept connections" not in made.log.read_text():
+
+        def is_ready() -> bool:
             assert process.poll() is None, made.log.read_text()
-            assert time.monotonic() < deadline, made.log.read_text()
-            time.sleep(0.1)
+            return "ready to accept connections" in made.log.read_text()
+
+        wait_for(is_ready, "the server is ready")
         yield made
     finally:
         process.terminate()
