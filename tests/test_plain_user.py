@@ -20,7 +20,9 @@ def interpreter_for_everyone() -> str:
     for candidate in ("/usr/bin/python3", "/usr/local/bin/python3"):
         if Path(candidate).exists() and subprocess.run([candidate, "-c", SUITABLE], check=False).returncode == 0:
             return candidate
-    pytest.skip("no Python 3.11 to 3.13 with ensurepip outside root's home")
+    reason = "no Python 3.11 to 3.13 with ensurepip outside root's home"
+    assert os.environ.get("CI") != "true", reason
+    pytest.skip(reason)
 
 
 @pytest.fixture
