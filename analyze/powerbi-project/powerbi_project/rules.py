@@ -33,6 +33,7 @@ _VISUALS = {
     "tableEx": {"Values"},
     "textbox": set(),
 }
+_SPANNED_STEPS = 3  # the server, the table, its span
 _SPAN = re.compile(r"Span = Table\.SelectRows\(Rows, each \[(\w+)\] >= RangeStart and \[\1\] < RangeEnd\)")
 _PRICED = ("USD", "NVT", "MVRV", "NUPL", "SOPR", "Return", "Volatility", "Drawdown", "Correlation")
 _CREDIT = "CoinGecko"
@@ -206,7 +207,7 @@ def spans_fold(project: Project) -> Iterable[str]:
         if not uses and "refreshPolicy" not in table.properties:
             continue
         steps = [line.strip() for line in query.splitlines() if " = " in line]
-        if not _SPAN.match(steps[2]):
+        if len(steps) < _SPANNED_STEPS or not _SPAN.match(steps[_SPANNED_STEPS - 1]):
             yield f"{table.name}: the span has to come right after the navigation, [x] >= RangeStart and [x] < RangeEnd"
         if query.split() != policy.split():
             yield f"{table.name}: its policy has another query than its partition"
@@ -272,7 +273,7 @@ def odd_visuals(project: Project) -> Iterable[str]:
                 yield f"{page.display_name}, {visual.name}: it shows nothing"
             place = visual.position
             right, below = place["x"] + place["width"], place["y"] + place["height"]
-            if right > page.part["width"] or below > page.part["height"]:
+            if min(place["x"], place["y"]) < 0 or right > page.part["width"] or below > page.part["height"]:
                 yield f"{page.display_name}, {visual.name}: it reaches over the page's edge"
             boxes.append((visual.name, place["x"], place["y"], right, below))
         for number, (name, left, top, right, below) in enumerate(boxes):
