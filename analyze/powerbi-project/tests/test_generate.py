@@ -2,49 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from powerbi_project.cli import main
-from powerbi_project.contract import Contract, read_contract
 from powerbi_project.errors import ProjectError
 from powerbi_project.generate import drift, write
 from powerbi_project.tmdl import query, table_file
 
-Node = dict[str, Any]
-
-
-def column(name: str, data_type: str, **meta: object) -> Node:
-    constraints = [{"type": "primary_key"}] if name == meta.pop("key", None) else []
-    config = {"meta": {"power_bi": meta}}
-    told = {"name": name, "data_type": data_type, "description": f"About {name}.", "constraints": constraints}
-    return told | {"config": config}
-
-
-def model(name: str, columns: list[Node], **meta: object) -> Node:
-    return {
-        "name": name,
-        "resource_type": "model",
-        "schema": "analytics",
-        "description": f"One row\nper {name}.",
-        "columns": {one["name"]: one for one in columns},
-        "depends_on": {"nodes": []},
-        "config": {"meta": {"power_bi": meta} if meta else {}},
-    }
-
-
-def leads(from_model: str, key: str, to_model: str, field: str) -> Node:
-    return {
-        "resource_type": "test",
-        "attached_node": from_model,
-        "column_name": key,
-        "test_metadata": {"name": "relationships", "kwargs": {"field": field}},
-        "depends_on": {"nodes": [from_model, to_model]},
-    }
+from .manifest import Node, column, contract, leads, model
 
 
 @pytest.fixture
@@ -80,12 +48,6 @@ def nodes() -> dict[str, Node]:
         "t1": leads("fct", "asset_key", "asset", "asset_key"),
         "t2": leads("fct", "benchmark_asset_key", "asset", "asset_key"),
     }
-
-
-def contract(nodes: dict[str, Node], folder: Path) -> Contract:
-    path = folder / "manifest.json"
-    path.write_text(json.dumps({"nodes": nodes}), encoding="utf-8")
-    return read_contract(path)
 
 
 def test_relations_come_from_the_marts_tests_and_one_way_is_active(nodes: dict[str, Node], tmp_path: Path) -> None:
