@@ -1,0 +1,163 @@
+"""Lines of Meltano's log: their level, what is shown of them, which rows they count, and why a run failed."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from airflow_ext.log_lines import RunLog
+
+LOADER = "target-postgres"
+
+
+def line(event: str, plugin: str | None = LOADER, **more: Any) -> str:  # noqa: ANN401 - JSON
+    return json.dumps({"level": "info", "event": event, "string_id": plugin} | more)
+
+
+def metric(stream: str | None, value: object, plugin: str = LOADER, name: str = "record_count") -> str:
+    tags = None if stream is None else {"stream": stream}
+    return line("METRIC", plugin, metric_info={"metric": name, "value": value, "tags": tags})
+
+
+def rows(*lines: str, loader: str | None = LOADER) -> int:
+    log = RunLog(loader=loader)
+    for one in lines:
+        log.read(one)
+    return log.rows
+
+
+def test_rows_are_those_of_the_units_of_the_runs_own_loader() -> None:
+    unit = "bitcoin/blocks/2026-01-01: 1,200 rows loaded, 3 gone"
+    assert rows(line(unit)) == 1200
+    assert rows(line(unit), line(unit.replace("2026-01-01", "2026-01-02"))) == 2400
+    # what another plugin says is nothing of the loader's, whatever it looks like
+    assert rows(line(unit, "tap-blockchair")) == 0
+    assert rows(line(unit, None)) == 0
+    assert rows(unit) == 0
+    assert rows(line(unit), metric("orders", 7, "target-other"), line(unit, "target-other")) == 1200
+    # and a run without a loader counts none
+    assert rows(line(unit, None), metric("c", 5, ""), loader=None) == 0
+    assert rows(line(unit), loader=None) == 0
+
+
+def test_rows_are_records_where_there_are_no_units() -> None:
+    assert rows(metric("coins", 5), metric("coins", 6), metric("markets", 1)) == 12
+    # units are of a table by its name with underscores: records of that table count no more
+    same = "bitcoin-cash/blocks/2026-01-01: the same as before, left"
+    assert rows(metric("bitcoin_cash_blocks", 9), line(same), metric("coins", 5)) == 5
+    assert rows(metric("coins", None), metric("coins", 2, name="http_requests"), metric(None, 3)) == 3
+    assert rows(line("x", metric_info="none"), line("x", metric_info={"metric": "record_count"})) == 0
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["bitcoin/blocks: 12 rows loadedly", "12 rows loaded", "a b: 12 rows loaded", "x a: 12 rows loaded", "a: rows"],
+)
+def test_what_only_looks_like_a_unit_is_none(event: str) -> None:
+    assert rows(line(event)) == 0
+
+
+@pytest.mark.parametrize(
+    ("stated", "level"),
+    [
+        ("debug", "DEBUG"),
+        ("info", "INFO"),
+        ("WARNING", "WARNING"),
+        ("error", "ERROR"),
+        ("exception", "ERROR"),
+        ("critical", "CRITICAL"),
+        ("strange", "INFO"),
+        (7, "INFO"),
+    ],
+)
+def test_the_stated_level(stated: object, level: str) -> None:
+    found, text = RunLog().read(json.dumps({"level": stated, "event": "words"}))
+    assert (logging.getLevelName(found), text) == (level, "words")
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("proof failed: bitcoin block 7", "ERROR"),
+        ("no proof failed: bitcoin block 7", "INFO"),
+        ("ERROR creating model", "ERROR"),
+        ("7 of 9 ERROR creating model", "ERROR"),
+        ("7 of 9 FAIL 2 unique_x", "ERROR"),
+        ("FAIL 2", "ERROR"),
+        ("7 of FAIL 2", "INFO"),
+        ("no ERROR", "INFO"),
+        ("FAILED", "INFO"),
+        ("Failure in test unique_x", "ERROR"),
+        ("Runtime Error", "ERROR"),
+        ("Database Error in model x", "ERROR"),
+        ("Compilation Error in model x", "ERROR"),
+        ("1 of 9 a Database Error", "INFO"),
+        ("WARN 3", "WARNING"),
+        ("7 of 9 WARN 3 unique_x", "WARNING"),
+        ("[WARNING]: deprecated", "WARNING"),
+        ("Warning in test", "WARNING"),
+        ("Warnings", "INFO"),
+        ("INFO | said", "INFO"),
+        ("2026-01-01 | DEBUG | said", "DEBUG"),
+        ("x [WARNING] said", "WARNING"),
+        ("CRITICAL: said", "CRITICAL"),
+        ("ERROR said", "ERROR"),
+        ("an ERROR: said", "ERROR"),
+        ("x ERROR said", "INFO"),
+        ("TERROR: said", "INFO"),
+        ("x" * 115 + " ERROR: far behind", "INFO"),
+        ("x" * 112 + " ERROR: near", "ERROR"),
+    ],
+)
+def test_a_plugins_text_states_its_true_level(text: str, level: str) -> None:
+    assert logging.getLevelName(RunLog().read(line(text))[0]) == level
+    assert logging.getLevelName(RunLog().read(text)[0]) == level
+    # what is not passed on as information keeps its level
+    assert RunLog().read(line(text, level="debug"))[0] == logging.DEBUG
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (line("words", "tap-a"), "tap-a: words"),
+        (line("words", "meltano"), "words"),
+        (line("words", None), "words"),
+        (json.dumps({"event": "words", "name": "tap-b"}), "tap-b: words"),
+        (json.dumps({"event": "words", "name": "tap-b", "string_id": "tap-a"}), "tap-a: words"),
+        (line("METRIC", "tap-a"), ""),
+        (line("", "tap-a"), ""),
+        (line("   ", "tap-a"), ""),
+        (json.dumps({"level": "info"}), ""),
+        (line("\x1b[0m02:01:05  done\x1b[32m", None), "done"),
+        (line("[0m02:01:05.123 done", None), "done"),
+        (line("at 02:01:05 done", None), "at 02:01:05 done"),
+        (line("broke", None, exception="Traceback: x"), "broke\nTraceback: x"),
+        (line("broke", None, exc_info="info: y"), "broke\ninfo: y"),
+        (line("broke", None, exc_info="info: y", exception="Traceback: x"), "broke\nTraceback: x"),
+        ("no json", "no json"),
+        ("[1]", "[1]"),
+        ('"text"', '"text"'),
+    ],
+)
+def test_what_is_shown(given: str, shown: str) -> None:
+    assert RunLog().read(given)[1] == shown
+
+
+def test_the_last_errors_are_kept_and_nothing_else() -> None:
+    log = RunLog()
+    for number in range(7):
+        log.read(line(f"bad {number}", "tap-a", level="error"))
+        log.read(line(f"careful {number}", "tap-a", level="warning"))
+    assert list(log.errors) == [f"tap-a: bad {number}" for number in range(2, 7)]
+    log.read(line("worse", None, level="critical"))
+    assert log.errors[-1] == "worse"
+    log.read(line("", None, level="error"))
+    assert log.errors[-1] == "worse"
+
+
+def test_proofs_are_kept_once_and_up_to_fifty() -> None:
+    log = RunLog()
+    for number in (1, 1, *range(2, 61)):
+        log.read(line(f"\x1b[0m02:00:00  proof failed: block {number}", "dbt-postgres"))
+    assert log.proofs == [f"proof failed: block {number}" for number in range(1, 51)]
