@@ -44,6 +44,7 @@ RIGHT = [
     "VAR total = SUM(Network[Fee]) RETURN total",
     "VAR a = 1 VAR b = A + 1 RETURN B",
     "IF(TRUE, VAR a = 1 RETURN a, 2)",
+    "VAR Total = 1 RETURN total",
     "VAR a = (VAR b = 1 RETURN b) RETURN a",
     "var a = 1 return a",
 ]
@@ -60,6 +61,14 @@ WRONG = [
     (
         "[Blocks] NOT [Blocks]",
         ["no operator before NOT", "no table is named NOT"],
+    ),
+    ("1 [Blocks]", ["no operator before [Blocks]"]),
+    (
+        ")(",
+        [
+            *("unbalanced )", "nothing stands before )"),
+            *("no operator before (", "unclosed (", "it ends where a value should stand"),
+        ],
     ),
     ("1 (2)", ["no operator before ("]),
     ("1 {2}", ["no operator before {"]),

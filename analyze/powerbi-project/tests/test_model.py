@@ -63,6 +63,7 @@ def definition(tmp_path: Path) -> Path:
     (tmp_path / "model.tmdl").write_text(MODEL, encoding="utf-8-sig")
     (tmp_path / "tables/Fees.tmdl").write_text(FEES, encoding="utf-8")
     (tmp_path / "tables/Age Band.tmdl").write_text("table 'Age Band'\n\tcolumn Key\n", encoding="utf-8")
+    (tmp_path / "database.tmdl").write_text("database Crypto\n\tcompatibilityLevel: 1601\n", encoding="utf-8")
     (tmp_path / "tables/Other.tmdl").write_text("table Other\n\todd: 1\n", encoding="utf-8")
     (tmp_path / "relationships.tmdl").write_text(LINKS, encoding="utf-8")
     (tmp_path / "expressions.tmdl").write_text(
@@ -115,7 +116,7 @@ def test_the_tables_that_a_measure_reads(definition: Path) -> None:
 def test_what_belongs_to_the_model_itself(definition: Path) -> None:
     model = read_model(definition)
     assert model.listed == ["Fees", "Age Band", "Miner's"]
-    assert "discourageImplicitMeasures" in model.properties
+    assert model.properties.keys() == {"culture", "discourageImplicitMeasures"}
     assert model.properties["culture"] == "en-US"
     assert model.parameters == ["Server"]
     assert model.unknown == ["Other.tmdl:2: \todd: 1"]
@@ -137,6 +138,8 @@ def test_what_belongs_to_the_model_itself(definition: Path) -> None:
         ("/// anything: goes\ntable A\n", []),
         ("\n\t\n  \ntable A", []),
         ("tabel A", [1]),
+        ("table A\n\nodd\n", [3]),
+        ("/// described\nodd\n", [2]),
         ("table: A", [1]),
         ("tableA", [1]),
         ("table A\n\tisHidde\n", [2]),

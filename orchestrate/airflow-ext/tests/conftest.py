@@ -4,9 +4,10 @@ import atexit
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,35 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MELTANO_ENVIRONMENT", "local")
     monkeypatch.delenv("MELTANO_DATABASE_URI", raising=False)
     return found
+
+
+Url = Callable[[str], str]
+
+
+@pytest.fixture(scope="session")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Url]:
+    """The project's embedded PostgreSQL, with its roles and no rows; gives the address for a role."""
+    project = tmp_path_factory.mktemp("warehouse")
+    (project / "meltano.yml").touch()
+    foreign = ("MELTANO_", "WAREHOUSE_", "LOCAL_", "PG")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+
+    def run(*words: str) -> str:
+        done = subprocess.run(
+            ["warehouse", *words],
+            env=environ | {"MELTANO_PROJECT_ROOT": str(project)},
+            cwd=project,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    run("start")
+    try:
+        yield lambda role: run("url", "--role", role)
+    finally:
+        run("stop")
