@@ -100,7 +100,10 @@ def test_a_key_leads_where_the_model_or_its_parent_is_tested_to(tmp_path: Path) 
         "asset": dimension("asset"),
         "miner": dimension("miner"),
         "mart": model("fct", []),
-        "fact": fact("asset_key", "miner_key", parents=("mart",)),
+        "fact": fact("a_key", "asset_key", "b_key", "miner_key", parents=("mart",)),
+        # the mart leads to what takes no part, and to the table that is made of it
+        "t3": leads("mart", "a_key", "mart", "a_key") | {"depends_on": {"nodes": ["mart", "stg"]}},
+        "t4": leads("mart", "b_key", "fact", "b_key"),
         "t1": leads("mart", "asset_key", "asset", "asset_key"),
         "t2": leads("fact", "miner_key", "miner", "miner_key"),
     }
@@ -126,7 +129,8 @@ def test_of_two_ways_the_one_of_the_same_name_is_active(tmp_path: Path) -> None:
     nodes = {
         "asset": dimension("asset"),
         "miner": dimension("miner"),
-        "fact": fact("a_key", "b_key", "asset_key", "miner_key"),
+        "fact": fact("c_key", "b_key", "a_key", "asset_key", "miner_key"),
+        "t0": leads("fact", "c_key", "asset", "asset_key"),
         "t1": leads("fact", "a_key", "asset", "asset_key"),
         "t2": leads("fact", "asset_key", "asset", "asset_key"),
         "t3": leads("fact", "b_key", "miner", "miner_key"),
@@ -135,6 +139,7 @@ def test_of_two_ways_the_one_of_the_same_name_is_active(tmp_path: Path) -> None:
         ("bi_fact", "asset_key", "dim_asset", "asset_key", True),
         ("bi_fact", "a_key", "dim_asset", "asset_key", False),
         ("bi_fact", "b_key", "dim_miner", "miner_key", True),
+        ("bi_fact", "c_key", "dim_asset", "asset_key", False),
     ]
 
 

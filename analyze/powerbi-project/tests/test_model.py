@@ -137,6 +137,7 @@ def test_what_belongs_to_the_model_itself(definition: Path) -> None:
         ("table A\n\tcolumn B\n\t\tisHidden\n", []),
         ("/// anything: goes\ntable A\n", []),
         ("\n\t\n  \ntable A", []),
+        ("table A\n\trefreshPolicy\n\t\tpolicyType: basic\n", []),
         ("tabel A", [1]),
         ("table A\n\nodd\n", [3]),
         ("/// described\nodd\n", [2]),

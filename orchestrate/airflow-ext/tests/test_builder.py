@@ -1,21 +1,21 @@
 """DAGs out of manifests: what is in them, and what becomes of what cannot be run."""
 
 import time
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
+from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
-from airflow_ext.backfill import backfill_dag, plan, read_request
-from airflow_ext.builder import build, identifier
-from airflow_ext.errors import AirflowExtError
+from airflow_ext.backfill import backfill_dag
+from airflow_ext.builder import build, identifier, manifest_paths, project_root, report_url, unique
 from airflow_ext.operator import BrokenOperator
 
-from .conftest import Write
+from .conftest import PLUGINS, Write
 
 JOB = {"name": "load", "tasks": ["tap-a hide target-postgres dbt-postgres:build", ["tap-plain", "target-postgres"]]}
 
@@ -90,6 +90,127 @@ def test_options_of_the_schedule_win(write: Write) -> None:
 @pytest.mark.parametrize("interval", ["@once", "@manual", "@none"])
 def test_without_a_clock(write: Write, interval: str) -> None:
     assert build(write([JOB], [at(interval=interval)]))["nightly"].schedule is None
+
+
+def test_a_job_without_a_schedule_has_a_dag_of_its_own(write: Write) -> None:
+    other = {"name": "other", "tasks": ["tap-plain target-postgres"]}
+    dags = build(write([JOB, other], [at()]))
+    assert set(dags) == {"nightly", "other"}
+    assert dags["other"].schedule is None
+    assert "when somebody triggers it" in str(dags["other"].doc_md)
+
+
+@pytest.mark.parametrize(
+    ("interval", "cron"),
+    [
+        ("@hourly", "0 * * * *"),
+        ("@daily", "0 0 * * *"),
+        ("@midnight", "0 0 * * *"),
+        ("@weekly", "0 0 * * 0"),
+        ("@monthly", "0 0 1 * *"),
+        ("@quarterly", "0 0 1 */3 *"),
+        ("@yearly", "0 0 1 1 *"),
+        ("@annually", "0 0 1 1 *"),
+        ("17 3 * * 1-5", "17 3 * * 1-5"),
+    ],
+)
+def test_by_the_clock(write: Write, interval: str, cron: str) -> None:
+    dag = build(write([JOB], [at(interval=interval)]))["nightly"]
+    assert (dag.timetable.expression, str(dag.timetable.timezone)) == (cron, "UTC")
+    assert f"Runs `{interval}` (UTC)." in str(dag.doc_md)
+
+
+def test_what_a_dag_is_told_where_nothing_is_said(write: Write) -> None:
+    dag = build(write([JOB | options(catchup=True)], [at()]))["nightly"]
+    assert (dag.catchup, dag.tags, dag.dag_display_name) == (True, {"meltano", "load"}, "nightly")
+    assert dag.start_date is not None
+    assert dag.start_date.isoformat() == "2024-01-01T00:00:00+00:00"
+    assert dag.description == f"load: {JOB['tasks'][0]}, tap-plain target-postgres"
+    task = dag.tasks[0]
+    assert (task.retries, task.retry_delay, task.execution_timeout, task.owner) == (
+        *(2, timedelta(minutes=1), timedelta(hours=6), "meltano"),
+    )
+    told = str(dag.doc_md)
+    assert "1. `meltano run tap-a hide target-postgres dbt-postgres:build`\n2. `meltano run tap-plain target-p" in told
+    assert "`meltano schedule set nightly --interval ...`" in told
+    assert "A task is tried 2 times again." in told
+    assert "By hand it is `meltano run load`" in told
+
+
+def test_what_tasks_are_told(write: Write) -> None:
+    environ = write([{"name": "load", "tasks": ["tap-blockchair--dumps target-postgres dbt-postgres:build"]}], [])
+    load, marts = build(environ)["load"].tasks
+    assert (load.block, load.loader, load.dbt) == ("tap-blockchair--dumps target-postgres", "target-postgres", False)
+    assert (marts.block, marts.loader, marts.dbt) == ("dbt-postgres:build", None, True)
+    assert load.root == marts.root == environ["MELTANO_PROJECT_ROOT"]
+    assert load.downloads["variable"] == "TAP_BLOCKCHAIR__DUMPS_DOWNLOAD_DIR"
+    assert (marts.downloads, marts.date_variables, marts.env) == (None, {}, {})
+    assert load.date_variables == {"start_date": "TAP_BLOCKCHAIR__DUMPS_START_DATE"}
+
+
+def test_the_form_of_a_run(write: Write) -> None:
+    form = build(write([JOB], [at()]))["nightly"].params
+    assert dict(form) == {"full_refresh": False, "state_suffix": None, "start_date": None, "end_date": None}
+    right = {"full_refresh": True, "state_suffix": "a_B-9.x", "start_date": "2026-01-31", "end_date": "2026-01-31"}
+    wrong = {"full_refresh": "yes", "state_suffix": "a b", "start_date": "soon", "end_date": 5}
+    for name, value in right.items():
+        assert form.get_param(name).resolve(value) == value
+        with pytest.raises(ParamValidationError):
+            form.get_param(name).resolve(wrong[name])
+
+
+def test_a_broken_dag_runs_at_once_and_says_so(write: Write) -> None:
+    dag = build(write([JOB], [at("a b", job="nope")]))["a_b"]
+    assert (dag.schedule, dag.catchup, dag.is_paused_upon_creation, dag.dag_display_name) == (
+        "@once",
+        False,
+        False,
+        "a b",
+    )
+    assert dag.tags == {"meltano", "broken"}
+    assert dag.start_date is not None
+    assert "**This cannot be run.** Schedule a b cannot be run: the job nope does not exist; add it" in str(dag.doc_md)
+    assert reason(dag).endswith("or name one of: load.")
+    assert "(there is none)" in reason(build(write([], [at()]))["nightly"])
+
+
+def test_what_a_schedule_follows_is_on_its_page(write: Write) -> None:
+    dag = build(write([JOB], [at(**options(follow=["raw_data", "marts"]))]))["nightly"]
+    assert "Runs whenever new data came: raw_data, marts." in str(dag.doc_md)
+
+
+def test_where_the_manifest_lies(tmp_path: Path) -> None:
+    home = tmp_path / ".state/airflow"
+    manifests = home / "manifests"
+    local = (manifests / "meltano-manifest.local.json", manifests / "error.local.txt")
+    assert manifest_paths({"MELTANO_PROJECT_ROOT": str(tmp_path)}) == local
+    assert manifest_paths({"AIRFLOW_HOME": str(home)}) == local
+    assert project_root({"AIRFLOW_HOME": str(home)}) == tmp_path
+    assert project_root({"AIRFLOW_HOME": "/elsewhere/a", "MELTANO_PROJECT_ROOT": str(tmp_path)}) == tmp_path
+    environ = {"MELTANO_PROJECT_ROOT": str(tmp_path), "AIRFLOW_HOME": "/h", "MELTANO_ENVIRONMENT": "prod"}
+    assert [str(path) for path in manifest_paths(environ)] == [
+        *("/h/manifests/meltano-manifest.prod.json", "/h/manifests/error.prod.txt")
+    ]
+    assert report_url({}) == "/reconciliation/"
+    assert report_url({"AIRFLOW__API__BASE_URL": "https://x/"}) == "https://x/reconciliation/"
+
+
+def test_names_that_airflow_allows() -> None:
+    assert [identifier(name) for name in ("Tap.a-b_1", "a b/c", "x" * 200)] == ["Tap.a-b_1", "a_b_c", "x" * 200]
+    long = identifier("x" * 201)
+    assert (len(long), long[:201]) == (209, "x" * 200 + "_")
+    assert identifier("x" * 201) == long != identifier("x" * 202)
+    assert len(identifier("💥")) == 8
+    taken: set[str] = set()
+    assert [unique("a", taken) for _ in range(3)] == ["a", "a_2", "a_3"]
+    assert taken == {"a", "a_2", "a_3"}
+
+
+def test_tasks_of_the_same_name_as_a_step(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = {"name": "step_1", "commands": {}}
+    monkeypatch.setitem(PLUGINS, "utilities", [*PLUGINS["utilities"], step])
+    dag = build(write([{"name": "load", "tasks": ["step_1"]}], []))["load"]
+    assert dag.task_ids == ["step_1_2"]
 
 
 def test_follows_data(write: Write) -> None:
@@ -187,44 +308,3 @@ def test_parsing_is_quick(write: Write) -> None:
         build(environ)
         taken.append(time.process_time() - before)
     assert min(taken) < 0.1  # seconds of CPU
-
-
-TODAY = date(2026, 2, 1)
-ASKED = {"chains": ["bitcoin", "ethereum"], "start_date": "2026-01-01", "end_date": "2026-01-03"}
-
-
-def test_backfill_plan() -> None:
-    found = plan(read_request(ASKED | {"tables": ["blocks"]}, TODAY), "TAP_X")
-    assert [one["part"] for one in found[:3]] == ["bitcoin 2026-01-01", "ethereum 2026-01-01", "bitcoin 2026-01-02"]
-    assert len({one["state_suffix"] for one in found}) == 6
-    assert found[0]["env"] == {
-        "TAP_X_CHAINS": '["bitcoin"]',
-        "TAP_X_START_DATE": "2026-01-01",
-        "TAP_X_END_DATE": "2026-01-01",
-        "TAP_X__SELECT": '["bitcoin_blocks.*"]',
-    }
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"chains": []}, "chains is empty"),
-        ({"chains": "bitcoin"}, "has to be a list"),
-        ({"chains": ["bitcorn"]}, "There is no chain bitcorn"),
-        ({"tables": ["blobs"]}, "has a table blobs"),
-        ({"tables": ["calls"]}, "bitcoin has none of these tables"),
-        ({"start_date": "soon"}, "it has to be a day"),
-        ({"end_date": "2025-12-31"}, "is before start_date"),
-        ({"end_date": "2026-02-01"}, "not published yet"),
-        ({"start_date": "2020-01-01"}, "ask for fewer days"),
-    ],
-)
-def test_backfill_refuses(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(AirflowExtError, match=said):
-        read_request(ASKED | change, TODAY)
-
-
-def test_backfill_dag(write: Write) -> None:
-    dag = backfill_dag(write([], []))
-    assert dag.get_task("load").partial_kwargs["pool"] == "dump_host"
-    DagSerialization.to_dict(dag)

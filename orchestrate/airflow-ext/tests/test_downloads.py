@@ -20,7 +20,7 @@ from airflow_ext.operator import MeltanoOperator
 from airflow_ext.project import parse_project
 
 from .conftest import Write
-from .test_builder import ASKED, TODAY
+from .test_backfill import ASKED, TODAY
 from .test_operator import STUBBORN, alive, call, context, pids, until
 
 FOLDER = "${MELTANO_PROJECT_ROOT}/.state/downloads"

@@ -131,6 +131,7 @@ def test_a_plugins_text_states_its_true_level(text: str, level: str) -> None:
         (json.dumps({"level": "info"}), ""),
         (line("\x1b[0m02:01:05  done\x1b[32m", None), "done"),
         (line("[0m02:01:05.123 done", None), "done"),
+        (line("\x1b[0m  02:01:05  done  ", None), "done"),
         (line("at 02:01:05 done", None), "at 02:01:05 done"),
         (line("broke", None, exception="Traceback: x"), "broke\nTraceback: x"),
         (line("broke", None, exc_info="info: y"), "broke\ninfo: y"),
@@ -159,5 +160,6 @@ def test_the_last_errors_are_kept_and_nothing_else() -> None:
 def test_proofs_are_kept_once_and_up_to_fifty() -> None:
     log = RunLog()
     for number in (1, 1, *range(2, 61)):
+        log.read(line(f"no proof failed: block {number}"))
         log.read(line(f"\x1b[0m02:00:00  proof failed: block {number}", "dbt-postgres"))
     assert log.proofs == [f"proof failed: block {number}" for number in range(1, 51)]
