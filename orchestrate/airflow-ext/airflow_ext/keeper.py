@@ -1,9 +1,10 @@
 """Runs a program that leaves nothing behind: `python -m airflow_ext.keeper PATIENCE PROGRAM ...`.
 
 It leads a process group of its own. When it is told to end, or when its parent is gone, however that died, the whole
-group gets SIGTERM, and after PATIENCE seconds SIGKILL.
+group gets SIGTERM, and what is left of it after PATIENCE seconds SIGKILL.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,6 +15,18 @@ from types import FrameType
 from airflow_ext.leash import tie_to_parent
 
 _POLL_SECONDS = 0.2
+
+
+def _is_shared() -> bool:
+    """Whether another process of this one's group lives, such as what the program had started and left behind."""
+    import psutil  # noqa: PLC0415 - takes time, and only an end by force needs it
+
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            is_of_group = process.pid != os.getpid() and os.getpgid(process.pid) == os.getpgid(0)
+            if is_of_group and process.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
 
 
 def keep(patience: float, command: list[str]) -> int:
@@ -48,9 +61,9 @@ def keep(patience: float, command: list[str]) -> int:
     if child.returncode is None:
         os.killpg(0, signal.SIGTERM)
         deadline = time.monotonic() + patience
-        while child.poll() is None and time.monotonic() < deadline:
+        while (child.poll() is None or _is_shared()) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
-        if child.returncode is None:
+        if child.returncode is None or _is_shared():
             os.killpg(0, signal.SIGKILL)  # this process is of the group as well
     status = child.wait()
     return 128 - status if status < 0 else status

@@ -2,11 +2,10 @@
 
 import json
 import os
-import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,8 +19,9 @@ from airflow_ext.operator import MeltanoOperator
 from airflow_ext.project import parse_project
 
 from .conftest import Write
+from .processes import DEADLINE_SECONDS, IGNORING, alive, pids, worker
 from .test_backfill import ASKED, TODAY
-from .test_operator import STUBBORN, alive, call, context, pids, until
+from .test_operator import call, context
 
 FOLDER = "${MELTANO_PROJECT_ROOT}/.state/downloads"
 BATCH = {
@@ -100,37 +100,39 @@ def test_kept_downloads_are_kept(root: Path) -> None:
 def test_the_next_try_waits_until_all_processes_of_the_last_one_have_ended(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker is killed; what it started takes a while to end, and has the files until then."""
-    (root / "do.py").write_text(STUBBORN)
-    program = (
-        "import json, sys; from types import SimpleNamespace as N\n"
-        "from airflow_ext import operator; operator._PATIENCE_SECONDS = 4.0\n"
-        "task = operator.MeltanoOperator(task_id='t', block='tap-a target-postgres', root=sys.argv[1],\n"
-        "    loader='target-postgres', downloads=json.loads(sys.argv[2]))\n"
-        "task.execute({'ti': N(dag_id='d', run_id='r', task_id='t', map_index=-1, try_number=1), 'params': {}})\n"
-    )
-    worker = subprocess.Popen(
-        [sys.executable, "-c", program, str(root), json.dumps(OPTIONS)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    """The worker is killed; what it started does not end at once, and has the files until then."""
+    (root / "do.py").write_text(IGNORING)
+    process = subprocess.Popen(
+        worker(root, 600, json.dumps(OPTIONS)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        until(lambda: (root / "pids").exists() and len((root / "pids").read_text().split()) == 2)
+        first = pids(root)
     finally:
-        worker.send_signal(signal.SIGKILL)
-        worker.wait()
-    first = pids(root)
-    assert all(alive(pid) for pid in first)
-    (root / "do.py").write_text(
-        "import psutil\n"
-        f"left = [psutil.Process(pid).status() for pid in {first} if psutil.pid_exists(pid)]\n"
-        "sys.exit(bool(set(left) - {'zombie'}))"
-    )
-    monkeypatch.setattr(downloads, "_PATIENCE_SECONDS", 0.0)
-    with pytest.raises(AirflowException, match=r"Another run has the downloads of local\.tap-a\.target-postgres"):
-        load(root).execute(context(2))
-    monkeypatch.setattr(downloads, "_PATIENCE_SECONDS", 60.0)
-    load(root).execute(context(3))
+        process.kill()
+        process.wait(DEADLINE_SECONDS)
+    try:
+        assert all(alive(pid) for pid in first)
+        (root / "do.py").write_text(
+            "import psutil\n"
+            f"left = [psutil.Process(pid).status() for pid in {first} if psutil.pid_exists(pid)]\n"
+            "sys.exit(bool(set(left) - {'zombie'}))"
+        )
+        monkeypatch.setattr(downloads, "_PATIENCE_SECONDS", 0.0)
+        with pytest.raises(AirflowException, match=r"Another run has the downloads of local\.tap-a\.target-postgres"):
+            load(root).execute(context(2))
+        monkeypatch.setattr(downloads, "_PATIENCE_SECONDS", DEADLINE_SECONDS)
+        said: list[str] = []
+
+        def end_once_it_waits(line: str, *words: object) -> None:
+            said.append(line)
+            if "waiting for its end" in line:
+                (root / "end").touch()
+
+        monkeypatch.setattr(MeltanoOperator, "log", SimpleNamespace(info=end_once_it_waits, log=print, warning=print))
+        load(root).execute(context(3))
+    finally:
+        (root / "end").touch()
+    assert len([line for line in said if "waiting for its end" in line]) == 1
     assert left(root) == {}
 
 

@@ -3,23 +3,22 @@
 import json
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import pytest
 from airflow.sdk.exceptions import AirflowException
 
 from airflow_ext import operator
 from airflow_ext.isolation import clean_environ
+from airflow_ext.log_lines import RunLog
 from airflow_ext.operator import MeltanoOperator, run_id
+
+from .processes import DEADLINE_SECONDS, IGNORING, LEAVING, alive, pids, until, worker
 
 
 def context(try_number: int = 1, **params: object) -> dict[str, Any]:
@@ -39,13 +38,6 @@ def call(root: Path) -> dict[str, Any]:
 
 def runs(root: Path) -> list[Path]:
     return list((root / "home" / "runs").iterdir())
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_the_environment_is_clean_and_its_own(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,31 +143,9 @@ def test_a_failure_says_why(root: Path) -> None:
     assert runs(root) == []
 
 
-STUBBORN = """
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-loader = subprocess.Popen([sys.executable, "-c",
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"],
-    stdout=subprocess.PIPE)
-loader.stdout.readline()
-(here / "pids").write_text(f"{os.getpid()} {loader.pid}")
-time.sleep(600)
-"""
-
-
-def pids(root: Path) -> list[int]:
-    return [int(pid) for pid in (root / "pids").read_text().split()]
-
-
-def alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def test_a_kill_leaves_no_process(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operator, "_PATIENCE_SECONDS", 0.5)
-    (root / "do.py").write_text(STUBBORN)
+    (root / "do.py").write_text(IGNORING)
     task = load(root)
     failed: list[Exception] = []
 
@@ -187,33 +157,42 @@ def test_a_kill_leaves_no_process(root: Path, monkeypatch: pytest.MonkeyPatch) -
 
     thread = threading.Thread(target=run)
     thread.start()
-    until((root / "pids").exists)
-    until(lambda: len((root / "pids").read_text().split()) == 2)
+    started = pids(root)
     task.on_kill()
-    thread.join(60)
+    thread.join(DEADLINE_SECONDS)
+    assert not thread.is_alive(), "the task did not end"
     assert failed
-    until(lambda: not any(alive(pid) for pid in pids(root)))
+    until(lambda: not any(alive(pid) for pid in started), "the end of the run's processes")
     assert runs(root) == []
 
 
-def test_a_killed_worker_leaves_no_process_and_its_files_are_swept(root: Path) -> None:
-    (root / "do.py").write_text(STUBBORN)
-    program = (
-        "import sys; from types import SimpleNamespace as N\n"
-        "from airflow_ext import operator; operator._PATIENCE_SECONDS = 0.5\n"
-        "task = operator.MeltanoOperator(task_id='t', block='tap-a target-postgres', root=sys.argv[1], loader='t')\n"
-        "task.execute({'ti': N(dag_id='d', run_id='r', task_id='t', map_index=-1, try_number=1), 'params': {}})\n"
-    )
-    worker = subprocess.Popen(
-        [sys.executable, "-c", program, str(root)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+def test_a_task_that_fails_by_itself_leaves_no_process(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as by a timeout, which Airflow raises in the middle of the wait."""
+    monkeypatch.setattr(operator, "_PATIENCE_SECONDS", 0.5)
+    (root / "do.py").write_text(LEAVING.replace("exec(wait)", "print('ready', flush=True); exec(wait)"))
+
+    def read(_self: RunLog, line: str) -> tuple[int, str]:
+        if line == "ready":
+            raise TimeoutError(line)
+        return logging.INFO, line
+
+    monkeypatch.setattr(RunLog, "read", read)
+    with pytest.raises(TimeoutError, match="ready"):
+        load(root).execute(context())
+    assert not any(alive(pid) for pid in pids(root))
+    assert runs(root) == []
+
+
+@pytest.mark.parametrize("does", [IGNORING, LEAVING], ids=["ignores", "leaves"])
+def test_a_killed_worker_leaves_no_process_and_its_files_are_swept(root: Path, does: str) -> None:
+    (root / "do.py").write_text(does)
+    process = subprocess.Popen(worker(root, 0.5), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        until((root / "pids").exists)
-        until(lambda: len((root / "pids").read_text().split()) == 2)
+        started = pids(root)
     finally:
-        worker.send_signal(signal.SIGKILL)
-        worker.wait()
-    until(lambda: not any(alive(pid) for pid in pids(root)))
+        process.kill()
+        process.wait(DEADLINE_SECONDS)
+    until(lambda: not any(alive(pid) for pid in started), "the end of what the worker had started")
     assert len(runs(root)) == 2  # a folder and its lock
     (root / "do.py").write_text("")
     load(root).execute(context())
