@@ -1,18 +1,15 @@
 """Alerts reach a webhook and a mailbox, and never fail or tell too much."""
 
-import json
 import logging
-import socket
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import re
 from types import SimpleNamespace
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
+from pytest_httpserver import HTTPServer
 
-from airflow_ext.alerts import task_failed
+from airflow_ext.alerts import message, task_failed
 
 # Apprise's own import, of a module that Python 3.13 has no more.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -20,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:Deprecati
 REASON = "`meltano run dbt-postgres:proof` failed with status 1.\nproof failed: bitcoin block 65 of 2025-02-02, ..."
 
 
-def context(reason: str = REASON) -> dict[str, object]:
+def context(reason: str | None = REASON, **more: object) -> dict[str, object]:
     instance = SimpleNamespace(
         dag_id="marts-daily",
         task_id="dbt-postgres_proof",
@@ -29,41 +26,33 @@ def context(reason: str = REASON) -> dict[str, object]:
         try_number=2,
         log_url="http://127.0.0.1:57480/dags/marts-daily",
     )
-    return {"ti": instance, "exception": RuntimeError(reason)}
+    vars(instance).update(more)
+    return {"ti": instance, "exception": None if reason is None else RuntimeError(reason)}
 
 
-class Hook(HTTPServer):
-    """A webhook that keeps what it gets."""
+class Anywhere(Controller):
+    """A mail server at a port that the system chooses."""
 
-    received: list[dict[str, str]]
-    status = 200
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
 
 
 @pytest.fixture
-def hook() -> Iterator[Hook]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            server.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(server.status)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    server = Hook(("127.0.0.1", 0), Handler)
-    server.received = []
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def hook(httpserver: HTTPServer) -> HTTPServer:
+    """A webhook that takes whatever it gets."""
+    httpserver.expect_request(re.compile("/.*"), "POST").respond_with_data("")
+    return httpserver
 
 
-def test_a_webhook_gets_what_failed_and_why(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_EXT_ALERT_URLS", f"json://127.0.0.1:{hook.server_port}/secret-path")
+def received(hook: HTTPServer) -> list[dict[str, str]]:
+    return [request.get_json() for request, _ in hook.log]
+
+
+def test_a_webhook_gets_what_failed_and_why(hook: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_EXT_ALERT_URLS", f"json://127.0.0.1:{hook.port}/secret-path")
     task_failed(context())
-    (alert,) = hook.received
+    (alert,) = received(hook)
     assert alert["title"] == "marts-daily: dbt-postgres_proof failed"
     assert alert["type"] == "failure"
     assert "bitcoin block 65 of 2025-02-02" in alert["message"]
@@ -71,7 +60,7 @@ def test_a_webhook_gets_what_failed_and_why(hook: Hook, monkeypatch: pytest.Monk
     assert "http://127.0.0.1:57480/dags/marts-daily" in alert["message"]
 
 
-def test_a_mailbox_gets_it_too(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mailbox_gets_it_too(hook: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
     class Mailbox(Message):
         def __init__(self) -> None:
             super().__init__()
@@ -81,19 +70,16 @@ def test_a_mailbox_gets_it_too(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> N
             self.subjects.append(str(message["Subject"]))  # type: ignore[index]
 
     mailbox = Mailbox()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
+    controller = Anywhere(mailbox, hostname="127.0.0.1", port=0)
     controller.start()
     try:
-        mail = f"mailto://127.0.0.1:{port}/?from=elt@example.com&to=ops@example.com&mode=insecure"
-        monkeypatch.setenv("AIRFLOW_EXT_ALERT_URLS", f"{mail} json://127.0.0.1:{hook.server_port}")
+        mail = f"mailto://127.0.0.1:{controller.port}/?from=elt@example.com&to=ops@example.com&mode=insecure"
+        monkeypatch.setenv("AIRFLOW_EXT_ALERT_URLS", f"{mail} json://127.0.0.1:{hook.port}")
         task_failed(context())
     finally:
         controller.stop()
     assert mailbox.subjects == ["marts-daily: dbt-postgres_proof failed"]
-    assert len(hook.received) == 1
+    assert len(received(hook)) == 1
 
 
 @pytest.mark.parametrize("url", ["nonsense", "json://127.0.0.1:1/secret-path", "json://user:secret-word@127.0.0.1:1"])
@@ -107,13 +93,46 @@ def test_what_cannot_be_sent_is_noted_without_its_address(
     assert "secret" not in caplog.text
 
 
-def test_none_is_sent_until_it_is_configured(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_none_is_sent_until_it_is_configured(hook: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_EXT_ALERT_URLS", "")
     task_failed(context())
-    assert hook.received == []
+    assert received(hook) == []
 
 
-def test_a_long_reason_is_cut(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_EXT_ALERT_URLS", f"json://127.0.0.1:{hook.server_port}")
-    task_failed(context("x" * 50_000))
-    assert len(hook.received[0]["message"]) < 5000
+def test_an_address_that_is_wrong_keeps_no_other_from_being_told(
+    hook: HTTPServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    urls = f"nonsense json://127.0.0.1:1/secret-path json://127.0.0.1:{hook.port}"
+    monkeypatch.setenv("AIRFLOW_EXT_ALERT_URLS", urls)
+    task_failed(context())
+    assert len(received(hook)) == 1
+    assert [record.getMessage() for record in caplog.records if record.name == "airflow_ext.alerts"] == [
+        "Address 1 of alert_urls is none that Apprise knows.",
+        "The alert could not be sent to address 2 of alert_urls.",
+    ]
+
+
+def test_an_alert_that_breaks_does_not_hide_why_the_task_failed(
+    hook: HTTPServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AIRFLOW_EXT_ALERT_URLS", f"json://127.0.0.1:{hook.port}/secret-path")
+    task_failed({"ti": None})
+    assert "The alert could not be sent (AttributeError)." in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_what_an_alert_says_of_a_mapped_task_and_of_one_without_a_reason() -> None:
+    assert message(context(map_index=0))[0] == "marts-daily: dbt-postgres_proof [0] failed"
+    text = message(context(None, log_url=None))[1]
+    assert text.splitlines() == [
+        "no reason given",
+        "",
+        "Run: scheduled__2025-02-03, try 2",
+        "Log: in the UI",
+        "When the cause is mended, clear the task: it and what waits for it run again.",
+    ]
+
+
+def test_a_long_reason_is_cut() -> None:
+    assert message(context("x" * 4000))[1].splitlines()[0] == "x" * 4000
+    assert message(context("x" * 4001))[1].splitlines()[0] == "x" * 4000 + " ..."
