@@ -217,6 +217,10 @@ DAMAGES: list[tuple[str, str, str, str, list[str]]] = [
         ["Fees, burn_by_day: there is no measure Fee Measures[Burnt]"],
     ),
     (
+        *("fields_that_lead_nowhere", f"{PAGES}/miners/page.json", '"Property": "Has Chain"', '"Property": "Chain"'),
+        ["Miners, its filters: there is no column Asset[Chain]"],
+    ),
+    (
         "hidden_fields_shown",
         CHART,
         '"Property": "Date"',

@@ -1,7 +1,9 @@
 """Where tasks download to: apart, kept for the next try, gone in the end."""
 
+import fcntl
 import json
 import os
+import stat
 import subprocess
 import time
 from pathlib import Path
@@ -14,7 +16,7 @@ from airflow.sdk.exceptions import AirflowException
 from airflow_ext import downloads
 from airflow_ext.backfill import backfill_dag, plan, read_request
 from airflow_ext.builder import build
-from airflow_ext.downloads import KEPT_SECONDS, download_options
+from airflow_ext.downloads import KEPT_SECONDS, download_options, own_downloads
 from airflow_ext.operator import MeltanoOperator
 from airflow_ext.project import parse_project
 
@@ -91,6 +93,60 @@ def test_nothing_is_left_for_ever(root: Path) -> None:
     assert left(root).keys() == of("local.tap-a.target-postgres.new") | {"a-persons-own/file"}
 
 
+def test_what_is_not_a_week_old_or_is_held_stays(tmp_path: Path) -> None:
+    now = time.time()
+    for name, age in (("young", KEPT_SECONDS - 60), ("old", KEPT_SECONDS + 60), ("held", KEPT_SECONDS + 60)):
+        (tmp_path / name).mkdir()
+        lock = tmp_path / f"{name}.airflow-task.lock"
+        lock.touch()
+        os.utime(lock, (now - age, now - age))
+    said: list[str] = []
+    with (tmp_path / "held.airflow-task.lock").open("r+") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with own_downloads({**OPTIONS, "folder": str(tmp_path)}, Path("/p"), "own", said.append) as own:
+            assert os.get_inheritable(own.lock) is False
+            assert own.folder == tmp_path / "own"
+            assert stat.S_IMODE(own.folder.stat().st_mode) == 0o700
+            os.utime(tmp_path / "own.airflow-task.lock", (0, 0))
+            with pytest.raises(BlockingIOError), (tmp_path / "own.airflow-task.lock").open() as other:
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert said == ["Deleted the downloads of old, with which nobody has gone on for a week."]
+    locks = {f"{name}.airflow-task.lock" for name in ("young", "held")}
+    assert {path.name for path in tmp_path.iterdir()} == {"young", "held"} | locks
+
+
+def test_a_failed_try_counts_from_its_end(tmp_path: Path) -> None:
+    """What is a week old then is a week without anybody, however long the try took."""
+    lock = tmp_path / "own.airflow-task.lock"
+
+    def fail(**more: object) -> None:
+        options = {**OPTIONS, "folder": str(tmp_path)} | more
+        with own_downloads(options, Path("/p"), "own", print):
+            assert time.time() - lock.stat().st_mtime < 3600
+            os.utime(lock, (0, 0))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert time.time() - lock.stat().st_mtime < 3600
+    os.utime(lock, (0, 0))
+    (tmp_path / "own/file").touch()
+    with pytest.raises(RuntimeError):
+        fail(keep=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["own"], "what is kept is not swept"
+
+
+def test_a_task_is_told_its_folder_as_its_extractor_takes_it(tmp_path: Path) -> None:
+    name = "a b"
+    batch = {**BATCH, "storage": {"root": "file:///x", "prefix": "p"}, "batch_size": 5}
+    with own_downloads({**OPTIONS, "folder": str(tmp_path), "batch": batch}, Path("/p"), name, print) as own:
+        told = json.loads(own.environ["TAP_A_BATCH_CONFIG"])
+    assert told == batch | {"storage": {"root": f"file://{tmp_path}/a%20b", "prefix": "p"}}
+    plain = {"folder": "${MELTANO_PROJECT_ROOT}/in/$NONE", "variable": "TAP_A_DIR", "batch": None, "keep": False}
+    with own_downloads(plain, tmp_path, name, print) as own:
+        assert own.environ == {"TAP_A_DIR": f"{tmp_path}/in/$NONE/a b"}
+
+
 def test_kept_downloads_are_kept(root: Path) -> None:
     (root / "do.py").write_text(DOWNLOAD)
     load(root, downloads=OPTIONS | {"keep": True}).execute(context())
@@ -153,6 +209,20 @@ def test_what_the_project_says_of_downloads() -> None:
     found = options(names, TAP_A__B_BATCH_CONFIG=json.dumps(flat))
     assert found is not None
     assert (found["folder"], found["batch"]["storage"]) == ("/big", {"root": "file:///big"})
+    found = options(names, TAP_A__B_BATCH_CONFIG=json.dumps(flat | {"storage.root": "file:///a%20b"}))
+    assert found is not None
+    assert found["folder"] == "/a b"
+    # files of another format, or elsewhere than on this machine, are not what is downloaded
+    for other in ({"encoding.format": "jsonl"}, {"storage.root": "s3://big"}):
+        elsewhere = options(names, TAP_A__B_BATCH_CONFIG=json.dumps(flat | other))
+        assert elsewhere is not None
+        assert (elsewhere["folder"], elsewhere["variable"]) == (FOLDER, "TAP_A__B_DOWNLOAD_DIR")
+    for broken in ("{", "[]", "5", "{}", '{"encoding": 1, "storage": 2}'):
+        assert options(names, TAP_A__B_BATCH_CONFIG=broken) == own | {"folder": FOLDER, "keep": False}
+    for word, keep in (("1", True), ("YES", True), ("on", True), ("no", False), ("false", False), ("", False)):
+        kept = options(names, TAP_A__B_KEEP_DOWNLOADS=word)
+        assert kept is not None
+        assert kept["keep"] is keep
     usual = options(names)
     assert usual is not None
     assert usual["folder"] == FOLDER

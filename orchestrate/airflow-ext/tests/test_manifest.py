@@ -1,6 +1,8 @@
 """The manifest is compiled whole or not at all, and again when a project file changes."""
 
 import os
+import queue
+import stat
 import threading
 from pathlib import Path
 
@@ -37,6 +39,66 @@ def test_included_files_belong_to_the_project(settings: Settings) -> None:
     assert fingerprint(settings.root) == before
     (settings.root / "extract/taps.meltano.yml").write_text("plugins: {extractors: []}\n")
     assert fingerprint(settings.root) != before
+
+
+@pytest.mark.parametrize("text", ["include_paths: [", "[1]", "include_paths: 5"])
+def test_of_a_project_file_that_is_broken_whatever_could_belong_to_it_does(settings: Settings, text: str) -> None:
+    (settings.root / "meltano.yml").write_text(text)
+    (settings.root / "deep/er").mkdir(parents=True)
+    (settings.root / "deep/er/x.meltano.yml").touch()
+    names = [str(path.relative_to(settings.root)) for path in project_files(settings.root)]
+    assert names == ["meltano.yml", ".env", "deep/er/x.meltano.yml", "extract/taps.meltano.yml"]
+
+
+def test_a_project_file_that_includes_nothing_stands_alone(settings: Settings) -> None:
+    for text in ("", "include_paths:\n", "version: 1\n"):
+        (settings.root / "meltano.yml").write_text(text)
+        assert [path.name for path in project_files(settings.root)] == ["meltano.yml", ".env"]
+    (settings.root / "meltano.yml").unlink()
+    assert [Path(path).name for path, _, _ in fingerprint(settings.root)] == ["taps.meltano.yml"]
+
+
+def test_a_change_of_time_or_size_is_a_change(settings: Settings) -> None:
+    main = settings.root / "meltano.yml"
+    os.utime(main, ns=(1, 1))
+    before = fingerprint(settings.root)
+    os.utime(main, ns=(2, 2))
+    later = fingerprint(settings.root)
+    main.write_text(main.read_text() + " ")
+    os.utime(main, ns=(2, 2))
+    assert len({before, later, fingerprint(settings.root)}) == 3
+    (settings.root / ".env").touch()
+    assert len(fingerprint(settings.root)) == 3
+
+
+def test_meltano_is_called_as_the_environment_asks(settings: Settings) -> None:
+    Path(settings.meltano).write_text('#!/bin/sh\npwd >&2; echo "$@" | sed "s#/[^ ]*#DIR#" >&2; exit 1\n')
+    with pytest.raises(AirflowExtError) as error:
+        compile_manifest(settings, os.environ)
+    expected = "--log-level=warning --environment=local compile --directory DIR"
+    assert str(error.value) == f"The project cannot be compiled: {settings.root} {expected}"
+    assert settings.manifest_error.read_text() == f"{error.value}\n"
+
+
+def test_the_reason_is_the_last_lines_without_colours(settings: Settings) -> None:
+    Path(settings.meltano).write_text(
+        "#!/bin/sh\nfor i in 1 2 3 4 5 6 7; do printf '\\033[31mline %s\\033[0m\\n\\n' $i >&2; done; echo out; exit 1\n"
+    )
+    with pytest.raises(
+        AirflowExtError, match=r"^The project cannot be compiled: line 3 line 4 line 5 line 6 line 7 out$"
+    ):
+        compile_manifest(settings, os.environ)
+    for script in ("exit 1", "exit 0"):  # the second makes no manifest
+        Path(settings.meltano).write_text(f"#!/bin/sh\n{script}\n")
+        with pytest.raises(AirflowExtError, match=r"^The project cannot be compiled: no reason given$"):
+            compile_manifest(settings, os.environ)
+    assert [path.name for path in settings.manifest.parent.iterdir()] == [settings.manifest_error.name]
+
+
+def test_a_manifest_is_its_owners_alone(settings: Settings) -> None:
+    compile_manifest(settings, os.environ)
+    assert stat.S_IMODE(settings.manifest.stat().st_mode) == 0o600
+    assert stat.S_IMODE(settings.manifest.parent.stat().st_mode) == 0o700
 
 
 def test_a_failure_keeps_the_last_good_one_and_says_why(settings: Settings) -> None:
@@ -76,7 +138,9 @@ def test_meltano_runs_without_what_is_airflows(settings: Settings) -> None:
     assert "KEPT=1" in seen
     assert "AIRFLOW" not in seen
     assert "VIRTUAL_ENV" not in seen
-    assert "MELTANO_PROJECT_ROOT" in meltano_environ({"MELTANO_PROJECT_ROOT": "/p"})
+    assert "NO_COLOR=1" in seen
+    given = {"MELTANO_PROJECT_ROOT": "/p", "PYTHONPATH": "/x", "MELTANO_UTILITIES_X": "1", "AIRFLOW_HOME": "/h"}
+    assert meltano_environ(given) == {"MELTANO_PROJECT_ROOT": "/p", "NO_COLOR": "1"}
 
 
 def test_the_watcher_compiles_at_first_and_on_a_change(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,5 +161,24 @@ def test_the_watcher_compiles_at_first_and_on_a_change(settings: Settings, monke
     finally:
         watcher.end()
         watcher.join(60)
-    assert all("compiled" in line for line in said)
+    assert said == ["the project was compiled; its DAGs follow within a minute"] * 2
     assert "jobs" in settings.manifest.read_text()
+
+
+def test_the_watcher_says_why_it_could_not_and_goes_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_ext.manifest._LOOK_SECONDS", 0.05)
+    said: queue.Queue[str] = queue.Queue()
+    Path(f"{settings.meltano}.broken").touch()
+    watcher = Watcher(settings, said.put)
+    watcher.start()
+    try:
+        first = said.get(timeout=60)
+        assert first == "The project cannot be compiled: meltano.yml: line 7 is wrong (the DAGs stay as they were)"
+        Path(f"{settings.meltano}.broken").unlink()
+        (settings.root / ".env").write_text("A=1\n")
+        assert said.get(timeout=60).startswith("the project was compiled")
+    finally:
+        watcher.end()
+        watcher.join(60)
+    assert not watcher.is_alive()
+    assert said.empty(), "nothing is said while nothing changes"

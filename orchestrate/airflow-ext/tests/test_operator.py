@@ -11,12 +11,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_ext import operator
+from airflow_ext.alerts import task_failed
 from airflow_ext.isolation import clean_environ
 from airflow_ext.log_lines import RunLog
-from airflow_ext.operator import MeltanoOperator, run_id
+from airflow_ext.operator import BrokenOperator, MeltanoOperator, failed_nodes, run_id
 
 from .processes import DEADLINE_SECONDS, IGNORING, LEAVING, alive, pids, until, worker
 
@@ -86,6 +87,105 @@ def test_parameters(root: Path) -> None:
     for block, dbt in (("dbt-postgres:docs-generate", True), ("catalogue:generate", False)):
         load(root, block=block, loader=None, dbt=dbt).execute(context())
         assert "DBT_TARGET_PATH" not in call(root)["env"]
+
+
+@pytest.mark.parametrize(
+    ("params", "task", "expected"),
+    [
+        ({}, {}, set()),
+        (
+            {"start_date": "2026-01-01", "end_date": "2026-01-31"},
+            {},
+            {"--state-id-suffix=from-2026-01-01-to-2026-01-31"},
+        ),
+        ({"end_date": "2026-01-31"}, {}, {"--state-id-suffix=from-start-to-2026-01-31"}),
+        ({"start_date": "2026-01-01"}, {"date_variables": {}}, set()),  # an extractor that has none
+        ({"start_date": "2026-01-01"}, {"state_suffix": "own"}, {"--state-id-suffix=own"}),
+        ({"state_suffix": "mine"}, {"state_suffix": "own"}, {"--state-id-suffix=mine"}),
+        ({"state_suffix": ""}, {"state_suffix": "own"}, {"--state-id-suffix=own"}),
+        ({}, {"full_refresh": True}, {"--full-refresh"}),
+        ({"full_refresh": True, "state_suffix": "x"}, {"loader": None}, set()),
+    ],
+)
+def test_what_a_run_is_told_of_bookmarks(
+    root: Path, params: dict[str, Any], task: dict[str, Any], expected: set[str]
+) -> None:
+    stated = {"date_variables": {"start_date": "TAP_A_START_DATE", "end_date": "TAP_A_END_DATE"}} | task
+    command = load(root, **stated)._command({}, "name", params, again=False)
+    assert {word for word in command if word.startswith(("--state", "--full", "--force", "--env"))} == expected
+    assert command[1:5] == ["--log-format=json", "run", "--no-install", "--run-id=name"]
+
+
+def test_meltano_is_the_projects_own(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def program() -> str:
+        return load(root)._command({}, "name", {}, again=False)[0]
+
+    assert program() == str(root / "meltano")
+    monkeypatch.delenv("MELTANO_EXECUTABLE")
+    assert program() == "meltano"
+    (root / ".venv/bin").mkdir(parents=True)
+    (root / ".venv/bin/meltano").touch()
+    assert program() == str(root / ".venv/bin/meltano")
+
+
+def test_a_run_has_a_name_of_its_own_and_a_retry_has_the_same() -> None:
+    assert run_id("d", "r", "t", 1) == run_id("d", "r", "t", 1)
+    others = {run_id(*one) for one in (("x", "r", "t", 1), ("d", "x", "t", 1), ("d", "r", "x", 1), ("d", "r", "t", 2))}
+    assert len(others | {run_id("d", "r", "t", 1)}) == 5
+
+
+def test_what_a_run_returns(root: Path) -> None:
+    assert load(root, block="dbt-postgres:build", loader=None, dbt=True).execute(context()) == {
+        "run_id": run_id("d", "r", "t", -1),
+        "rows": None,
+    }
+    assert load(root).execute(context())["rows"] == 0
+    assert task_failed in load(root).on_failure_callback
+    assert {"block", "part"} <= set(MeltanoOperator.template_fields)
+
+
+def test_where_dbt_writes(root: Path) -> None:
+    load(root, block="dbt-postgres:build", loader=None, dbt=True).execute(context())
+    environ = call(root)["env"]
+    system = environ["MELTANO_SYS_DIR_ROOT"]
+    assert system.startswith(str(root / "home/runs/run-"))
+    assert (environ["DBT_TARGET_PATH"], environ["DBT_LOG_PATH"]) == (f"{system}/dbt-target", f"{system}/dbt-logs")
+    assert "TARGET_POSTGRES_RUN_ID" not in environ
+    assert "DBT_FULL_REFRESH" not in environ
+
+
+def test_failed_nodes_are_named_up_to_ten(tmp_path: Path) -> None:
+    def results(*found: dict[str, object]) -> list[str]:
+        (tmp_path / "run_results.json").write_text(json.dumps({"results": found}))
+        return failed_nodes(tmp_path)
+
+    assert failed_nodes(tmp_path) == []
+    states = ("error", "fail", "runtime error", "success", "pass", "warn", "skipped")
+    found = results(*({"unique_id": state, "status": state, "message": None} for state in states))
+    assert found == ["error: error", "fail: fail", "runtime error: runtime error"]
+    bad = [{"unique_id": f"n{number}", "status": "fail", "message": "of\n  two lines"} for number in range(12)]
+    assert results(*bad[:10]) == [f"n{number}: of two lines" for number in range(10)]
+    assert results(*bad)[10:] == ["and 2 more"]
+    for text in ("{", "[]", '{"results": [{"status": "fail"}]}', '{"results": 5}'):
+        (tmp_path / "run_results.json").write_text(text)
+        assert failed_nodes(tmp_path) == []
+
+
+def test_a_reason_has_proofs_first_then_nodes_then_errors(root: Path) -> None:
+    log = RunLog()
+    task = load(root)
+    first = "`meltano run tap-a target-postgres` failed with status 2."
+    assert task._reason(2, [], log) == first
+    log.errors.append("an error")
+    assert task._reason(2, [], log).splitlines() == [first, "an error"]
+    assert task._reason(2, ["a node"], log).splitlines() == [first, "a node"]
+    log.proofs.append("a proof")
+    assert task._reason(2, ["a node"], log).splitlines() == [first, "a proof", "a node"]
+
+
+def test_a_schedule_that_cannot_be_run_fails_for_good() -> None:
+    with pytest.raises(AirflowFailException, match=r"^because$"):
+        BrokenOperator(task_id="broken", reason="because").execute(context())
 
 
 def test_levels_and_rows(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """What Meltano's settings mean for Airflow."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,69 @@ def test_meltano_is_the_projects_own(tmp_path: Path) -> None:
     (tmp_path / ".venv/bin/meltano").touch()
     assert read_settings(environ).meltano == str(tmp_path / ".venv/bin/meltano")
     assert read_settings(environ | {"MELTANO_EXECUTABLE": "/m"}).meltano == "/m"
+
+
+def test_what_counts_where_nothing_is_said(tmp_path: Path) -> None:
+    settings = read_settings({"MELTANO_PROJECT_ROOT": str(tmp_path)})
+    home = tmp_path / ".state/airflow"
+    assert (settings.root, settings.home, settings.environment) == (tmp_path, home, "local")
+    assert (settings.host, settings.port, settings.base_url) == ("127.0.0.1", 57480, "http://127.0.0.1:57480")
+    assert settings.execution_api_url == "http://127.0.0.1:57480/execution/"
+    assert settings.airflow == str(Path(sys.executable).parent / "airflow")
+    assert (settings.secrets_file, settings.password_file) == (home / "secrets.json", home / "admin-password")
+    empty = dict.fromkeys(
+        ("AIRFLOW_HOME", "MELTANO_ENVIRONMENT", "AIRFLOW_EXT_HOST", "AIRFLOW_EXT_PORT", "AIRFLOW_EXT_BASE_URL"), ""
+    )
+    assert read_settings({"MELTANO_PROJECT_ROOT": str(tmp_path)} | empty) == settings
+
+
+def test_each_environment_has_a_manifest_of_its_own(tmp_path: Path) -> None:
+    stated = {"MELTANO_PROJECT_ROOT": "/p", "AIRFLOW_HOME": str(tmp_path), "MELTANO_ENVIRONMENT": "prod"}
+    settings = read_settings(stated)
+    assert settings.manifest == tmp_path / "manifests/meltano-manifest.prod.json"
+    assert settings.manifest_error == tmp_path / "manifests/error.prod.txt"
+    made = airflow_environ(settings, stated, SECRETS)
+    assert (made["AIRFLOW_HOME"], made["MELTANO_ENVIRONMENT"]) == (str(tmp_path), "prod")
+    assert made["MELTANO_EXECUTABLE"] == settings.meltano
+    assert (made["AIRFLOW__API_AUTH__JWT_SECRET"], made["AIRFLOW__API__SECRET_KEY"]) == ("j", "a")
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("127.0.0.2", "127.0.0.2")],  # noqa: S104 - a container's
+)
+def test_a_server_on_every_address_is_reached_on_this_machine(host: str, local: str) -> None:
+    settings = read_settings({"MELTANO_PROJECT_ROOT": "/p", "AIRFLOW_EXT_HOST": host, "AIRFLOW_EXT_PORT": "6000"})
+    assert settings.local_url == settings.base_url == f"http://{local}:6000"
+    assert settings.execution_api_url == f"http://{local}:6000/execution/"
+
+
+@pytest.mark.parametrize("port", ["1", "65535"])
+def test_the_first_and_the_last_port(port: str) -> None:
+    assert read_settings({"MELTANO_PROJECT_ROOT": "/p", "AIRFLOW_EXT_PORT": port}).port == int(port)
+
+
+def test_a_killed_worker_is_noticed_within_minutes_and_a_schedule_followed_within_one() -> None:
+    """What docs/airflow.md promises; by Airflow's own defaults each would take several times as long."""
+    made = airflow_environ(read_settings({"MELTANO_PROJECT_ROOT": "/p"}), {}, SECRETS)
+
+    def seconds(section: str, key: str) -> int:
+        return int(made[f"AIRFLOW__{section}__{key}"])
+
+    heartbeat = seconds("SCHEDULER", "TASK_INSTANCE_HEARTBEAT_TIMEOUT")
+    assert 60 <= heartbeat + seconds("SCHEDULER", "ZOMBIE_DETECTION_INTERVAL") < 90
+    assert (
+        seconds("SCHEDULER", "TASK_QUEUED_TIMEOUT") + seconds("SCHEDULER", "TASK_QUEUED_TIMEOUT_CHECK_INTERVAL") <= 240
+    )
+    assert seconds("SCHEDULER", "ORPHANED_TASKS_CHECK_INTERVAL") <= 60
+    # a task that only waits for a slot is handed out again as often as it takes
+    assert seconds("SCHEDULER", "NUM_STUCK_IN_QUEUED_RETRIES") > 1000
+    changed = seconds("DAG_PROCESSOR", "REFRESH_INTERVAL") + seconds("DAG_PROCESSOR", "MIN_FILE_PROCESS_INTERVAL")
+    assert changed < 60
+    assert changed + seconds("DAG_PROCESSOR", "STALE_DAG_THRESHOLD") <= 60
+    assert seconds("SCHEDULER", "PARSING_CLEANUP_INTERVAL") <= 10
+    assert seconds("WORKERS", "EXECUTION_API_TIMEOUT") > 5
+    assert made["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] == "False"
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1"])
