@@ -217,8 +217,8 @@ DAMAGES: list[tuple[str, str, str, str, list[str]]] = [
         ["Fees, burn_by_day: there is no measure Fee Measures[Burnt]"],
     ),
     (
-        *("fields_that_lead_nowhere", f"{PAGES}/miners/page.json", '"Property": "Has Chain"', '"Property": "Chain"'),
-        ["Miners, its filters: there is no column Asset[Chain]"],
+        *("fields_that_lead_nowhere", f"{PAGES}/miners/page.json", '"Property": "Has Chain"', '"Property": "Lost"'),
+        ["Miners, its filters: there is no column Asset[Lost]"],
     ),
     (
         "hidden_fields_shown",
