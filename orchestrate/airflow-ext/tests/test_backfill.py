@@ -62,6 +62,13 @@ def test_what_cannot_be_done_is_refused(change: dict[str, Any], said: str) -> No
     assert said in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["start_date", "end_date"])
+def test_a_day_that_is_not_said_is_asked_for(name: str) -> None:
+    asked = {key: value for key, value in ASKED.items() if key != name}
+    with pytest.raises(AirflowExtError, match=f"{name} is None; it has to be a day such as 2026-01-31"):
+        read_request(asked, TODAY)
+
+
 def test_a_run_takes_a_thousand_tasks_and_no_more() -> None:
     """Airflow's own limit, of chains times days."""
     last = date(2026, 1, 31)
