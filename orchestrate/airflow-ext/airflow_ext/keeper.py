@@ -61,9 +61,9 @@ def keep(patience: float, command: list[str]) -> int:
     if child.returncode is None:
         os.killpg(0, signal.SIGTERM)
         deadline = time.monotonic() + patience
-        while (child.poll() is None or _is_shared()) and time.monotonic() < deadline:
+        while (left := child.poll() is None or _is_shared()) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
-        if child.returncode is None or _is_shared():
+        if left:
             os.killpg(0, signal.SIGKILL)  # this process is of the group as well
     status = child.wait()
     return 128 - status if status < 0 else status
