@@ -36,7 +36,7 @@ KINDS = {
 class Untapped(Source):
     """Files without the tap."""
 
-    def schema(self, load: Load) -> dict[str, Any]:  # noqa: ARG002
+    def schema(self, load: Load) -> dict[str, Any]:
         properties = {
             name: {"type": ["string", "null"], "format": kind} if "date" in kind else {"type": [kind, "null"]}
             for name, kind in KINDS.items()

@@ -173,7 +173,7 @@ class Fake(Component):
         super().__init__(name, [])
         self.log, self.status = log, status
 
-    def start(self, environ: Mapping[str, str], show: Callable[[str, str], None]) -> None:  # noqa: ARG002
+    def start(self, environ: Mapping[str, str], show: Callable[[str, str], None]) -> None:
         self.log.append(f"start {self.name}")
         self.process = SimpleNamespace(poll=lambda: self.status, returncode=self.status, wait=self._wait)  # type: ignore[assignment]
 
