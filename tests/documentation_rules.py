@@ -1,4 +1,4 @@
-"""House rules on what the dbt project says of its columns and metrics, for `test_dbt_project.py`.
+"""House rules on what the dbt project says of its models, columns and metrics, for `test_dbt_project.py`.
 
 Of each metric: the formula, where it comes from (`Source: `), and how far it is to be trusted (exact or partial).
 """
@@ -35,6 +35,28 @@ def tells_a_metric(manifest: Manifest, column: Node) -> bool:
 def is_told_in_full(description: str) -> bool:
     """Whether source and trust are named."""
     return "Source: " in description and bool(TRUST.search(description))
+
+
+def undescribed(manifest: Manifest) -> set[str]:
+    """Models and seeds with their columns, sources, exposures."""
+    found = set()
+    for node in manifest["nodes"].values():
+        if node["resource_type"] in {"model", "seed"}:
+            if not node["description"].strip():
+                found.add(node["name"])
+            columns = node["columns"].items()
+            found |= {f"{node['name']}.{column}" for column, told in columns if not told["description"].strip()}
+    found |= {source["name"] for source in manifest["sources"].values() if not source["description"].strip()}
+    found |= {name for name, told in manifest["exposures"].items() if not told["description"].strip()}
+    return found
+
+
+def staging_and_marts_without_columns(manifest: Manifest) -> set[str]:
+    return {
+        n["name"]
+        for n in manifest["nodes"].values()
+        if n["resource_type"] == "model" and n["fqn"][1] != "intermediate" and not n["columns"]
+    }
 
 
 def staging_columns_without_a_docs_block(manifest: Manifest) -> set[str]:
@@ -82,14 +104,21 @@ def foreign_keys_in_contracts(manifest: Manifest) -> set[str]:
 
 
 RULES: list[Rule] = [
+    undescribed,
+    staging_and_marts_without_columns,
     staging_columns_without_a_docs_block,
     metrics_without_source_or_trust,
     figures_of_a_day_that_are_no_metric,
     foreign_keys_in_contracts,
 ]
 LEADS_AWAY = [{"type": "foreign_key", "expression": "analytics.dim_asset (asset_key)"}]
-# A node or metric, where in it, what stands there instead.
+# A node, source or metric, where in it, what stands there instead.
 DAMAGES: list[tuple[Rule, str, str, object]] = [
+    (undescribed, "fct_blocks", "columns.chain.description", " "),
+    (undescribed, "fct_blocks", "description", " "),
+    (undescribed, "age_bands", "description", " "),
+    (undescribed, "blockchair.bitcoin_blocks", "description", " "),
+    (staging_and_marts_without_columns, "fct_blocks", "columns", {}),
     (staging_columns_without_a_docs_block, "stg_coingecko__ohlc", "columns.open_price.doc_blocks", []),
     (metrics_without_source_or_trust, "fct_valuation_daily", "columns.sopr.description", "A ratio. Source: inputs."),
     (metrics_without_source_or_trust, "fct_valuation_daily", "columns.sopr.description", "A ratio. Exact."),
