@@ -1,14 +1,15 @@
 {#
   The work that stands for a block: the hashes that finding one takes on average, 2^256 / (target + 1); on Ethereum the
-  difficulty is that number. Null where the bits are malformed.
+  difficulty is that number. Null where the bits are malformed. Divided by div(), since `/` rounds to 16 digits behind the
+  point: just below a whole number, as with a mantissa that is a power of two, trunc() then came out one too high.
 #}
 {% macro block_work(chain, bits, difficulty) -%}
     case
         when {{ chain }} = 'ethereum' then {{ difficulty }}
         when ({{ bits }} & 8388607) > 0 and {{ bits }} >> 24 between 3 and 32
-            then trunc(
-                115792089237316195423570985008687907853269984665640564039457584007913129639936
-                / (({{ bits }} & 8388607) * power(cast(256 as numeric), cast(({{ bits }} >> 24) - 3 as numeric)) + 1)
+            then div(
+                115792089237316195423570985008687907853269984665640564039457584007913129639936,
+                ({{ bits }} & 8388607) * round(power(cast(256 as numeric), cast(({{ bits }} >> 24) - 3 as numeric))) + 1
             )
     end
 {%- endmacro %}
