@@ -32,7 +32,7 @@ def test_a_changed_cell_is_seen_in_its_table_and_what_a_load_says_of_itself_is_n
     checkout.sql_do("update analytics.fct_transactions set fee_base = fee_base + 1 where transaction_index = 3")
     after = checkout.tables()
     assert {name for name in before if after[name] != before[name]} == {"analytics.fct_transactions"}
-    checkout.sql_do("delete from raw_data.dogecoin_blocks where id = 3", role="loader")
+    checkout.sql_do("delete from raw_data.dogecoin_blocks where _line = 2 and _dump_day = '2025-01-03'", role="loader")
     assert checkout.tables()["raw_data.dogecoin_blocks"][0] == before["raw_data.dogecoin_blocks"][0] - 1
 
 
