@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import random
+import signal
 import threading
 import time
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ DAYS = ["2023-12-31", "2024-01-01", "2024-01-30", "2024-01-31", "2024-02-01", "2
 PER_DAY = 10_000
 COLUMNS = ("height", "name", "at", "amount", "is_new", "flag", "_channel", "_unit", "_line")
 BATCH_ROWS = 400
+LIMIT = 60  # seconds
 
 
 @dataclass(frozen=True)
@@ -245,7 +247,7 @@ class Warehouse:
 
     def wait_for_sessions(self) -> None:
         """A server notices that its client is gone within seconds."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + LIMIT
         query = "select state, query from pg_stat_activity where usename = 'loader' and datname = current_database()"
         while found := self._database.query(query):
             assert time.monotonic() < deadline, found
@@ -293,15 +295,16 @@ class Killer:
         backfill = last is None and self._random.random() < 0.3
         process = self._start(batch_size_rows=BATCH_ROWS, backfill=backfill)
         messages = self._source.after(self.step) if last is None else self._source.until(self.step, last)
-        feeder = threading.Thread(target=_feed, args=[process, messages])
+        feeder = threading.Thread(target=_feed, args=[process, messages], daemon=True)
         feeder.start()
         if last is None:
             self._wait_for_a_moment(process)
             process.kill()
-            process.wait()
+            assert process.wait(LIMIT) == -signal.SIGKILL
         else:
-            assert process.wait(120) == 0
-        feeder.join()
+            assert process.wait(2 * LIMIT) == 0
+        feeder.join(LIMIT)
+        assert not feeder.is_alive(), "the loader has ended, and what feeds it has not"
         before = self.step
         states = [json.loads(text)["step"] for text in process.stdout.read().splitlines()]
         assert states == sorted(states)
@@ -313,19 +316,21 @@ class Killer:
 
     def _wait_for_a_moment(self, process: subprocess.Popen[str]) -> None:
         """Some time after it has a session; every other one just after a file's COPY into a month has begun."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + LIMIT
         session = "select 1 from pg_stat_activity where usename = 'loader' and datname = current_database()"
         copy = "select 1 from pg_stat_progress_copy join pg_class on oid = relid where relpersistence = 'p'"
         with self._database.server.connect(self._database.name) as connection:
             while not connection.execute(session).fetchall():
-                assert process.poll() is None
-                assert time.monotonic() < deadline
+                assert process.poll() is None, f"the loader ended by itself: {process.poll()}"
+                assert time.monotonic() < deadline, f"the loader has no session after {LIMIT} s"
                 time.sleep(0.01)
             if self._random.random() < 0.5:
                 time.sleep(self._random.uniform(0, 1.5))
                 return
             time.sleep(self._random.uniform(0, 0.5))
-            while not connection.execute(copy).fetchall() and time.monotonic() < deadline:
+            while not connection.execute(copy).fetchall():
+                assert process.poll() is None, f"the loader ended by itself: {process.poll()}"
+                assert time.monotonic() < deadline, f"no file's COPY into a month has begun after {LIMIT} s"
                 time.sleep(0.001)
             time.sleep(self._random.uniform(0, 0.03))
 
@@ -360,6 +365,7 @@ def _feed(process: subprocess.Popen[str], messages: Iterator[dict[str, Any]]) ->
         pass  # killed
 
 
+@pytest.mark.long(part="kills")
 def test_killed_at_random(start_loader: Any, database: Any, trades: Any, plain_trades: Any, tmp_path: Path) -> None:
     source = Source(tmp_path, trades, plain_trades)
     killer = Killer(source, database, start_loader)

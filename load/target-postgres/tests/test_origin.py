@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -17,6 +18,7 @@ from target_postgres_copy.origin import OriginMismatchError, claim
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LIMIT = 60  # seconds
 MARK = "select origin from raw_data.warehouse_origin"
 
 
@@ -86,7 +88,7 @@ def test_loaders_that_start_at_once(database: Any) -> None:
     def one(origin: str) -> None:
         engine = sa.create_engine(url)
         try:
-            start.wait()
+            start.wait(LIMIT)
             with engine.begin() as connection:
                 claim(connection, "raw_data", origin)
             outcomes.append(origin)
@@ -95,11 +97,10 @@ def test_loaders_that_start_at_once(database: Any) -> None:
         finally:
             engine.dispose()
 
-    threads = [threading.Thread(target=one, args=(("live", "simulator")[number % 2],)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(8) as threads:
+        begun = [threads.submit(one, ("live", "simulator")[number % 2]) for number in range(8)]
+        for each in begun:
+            each.result(LIMIT)
 
     ((winner,),) = database.query(MARK)
     assert sorted(outcomes) == sorted([winner] * 4 + ["refused"] * 4)
@@ -111,23 +112,23 @@ def test_a_mark_waits_for_another_loaders_transaction(database: Any) -> None:
         "postgresql+psycopg", "loader", database.server.password, "127.0.0.1", database.server.port, database.name
     )
     engine = sa.create_engine(url)
-    refused = threading.Event()
     waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
     def second() -> None:
-        with engine.begin() as connection, pytest.raises(OriginMismatchError):
+        with engine.begin() as connection:
             claim(connection, "raw_data", "live")
-        refused.set()
 
-    with engine.begin() as connection:
-        claim(connection, "raw_data", "simulator")
-        thread = threading.Thread(target=second)
-        thread.start()
-        while thread.is_alive() and not database.query(waiting):
-            time.sleep(0.01)
-        assert not refused.is_set()
-    thread.join()
+    with ThreadPoolExecutor(1) as thread:
+        with engine.begin() as connection:
+            claim(connection, "raw_data", "simulator")
+            other = thread.submit(second)
+            deadline = time.monotonic() + LIMIT
+            while not database.query(waiting):
+                assert not other.done(), "the second loader did not wait"
+                assert time.monotonic() < deadline, "the second loader never came to wait"
+                time.sleep(0.01)
+        with pytest.raises(OriginMismatchError):
+            other.result(LIMIT)
     engine.dispose()
 
-    assert refused.is_set()
     assert database.query(MARK) == [("simulator",)]

@@ -2,9 +2,9 @@
 
 import json
 import os
+import select
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -13,33 +13,42 @@ import pytest
 from console.errors import ConsoleError
 from console.ownership import RUN_ID_VARIABLE, end_processes_of, end_recorded_run, exclusive_run
 
+LIMIT = 60  # seconds, far more than anything here takes
 HOLDER = """
 import sys, time
 from pathlib import Path
 from console.ownership import exclusive_run
 with exclusive_run(Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(60)
+    print("ready", flush=True)
+    time.sleep(600)
 """
+SLEEPER = "import time; print('ready', flush=True); time.sleep(600)"
+STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEPER}"
+
+
+def started(code: str, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
+    """A process that has said that it is ready."""
+    command = [sys.executable, "-c", code, *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **variables})
+    assert process.stdout is not None
+    said = process.stdout.readline() if select.select([process.stdout], [], [], LIMIT)[0] else ""
+    if said != "ready\n":
+        reap(process)
+        pytest.fail(f"the process was not ready after {LIMIT} s, or ended: {process.returncode}")
+    return process
 
 
 def hold(folder: Path) -> "subprocess.Popen[str]":
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(folder)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    return process
+    return started(HOLDER, str(folder))
 
 
-def sleeper(run_id: str, code: str = "import time; time.sleep(60)") -> "subprocess.Popen[bytes]":
-    process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, RUN_ID_VARIABLE: run_id})
-    while psutil.Process(process.pid).environ().get(RUN_ID_VARIABLE) != run_id:
-        time.sleep(0.01)
-    return process
+def sleeper(run_id: str, code: str = SLEEPER) -> "subprocess.Popen[str]":
+    return started(code, **{RUN_ID_VARIABLE: run_id})
 
 
 def reap(process: "subprocess.Popen[str]") -> None:
     process.kill()
-    process.wait()
+    process.wait(LIMIT)
     assert process.stdout is not None
     process.stdout.close()
 
@@ -73,19 +82,21 @@ def test_leftovers_of_a_killed_run_are_ended_and_nothing_else(tmp_path: Path) ->
     (tmp_path / "run.json").write_text(json.dumps({"run_id": "dead", "pid": 1, "created": 0.0}))
     try:
         with exclusive_run(tmp_path):
-            leftover.wait(timeout=5)
+            leftover.wait(LIMIT)
             assert stranger.poll() is None
     finally:
-        stranger.kill()
-        stranger.wait()
+        reap(leftover)
+        reap(stranger)
 
 
 def test_a_leftover_that_ignores_the_polite_signal_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("console.ownership._PATIENCE_SECONDS", 0.5)
-    stubborn = sleeper("stubborn", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)")
-    time.sleep(0.3)
-    assert end_processes_of("stubborn") == 1
-    stubborn.wait(timeout=5)
+    stubborn = sleeper("stubborn", STUBBORN)
+    try:
+        assert end_processes_of("stubborn") == 1
+        stubborn.wait(LIMIT)
+    finally:
+        reap(stubborn)
 
 
 def test_stop_spares_a_process_that_only_inherited_the_number(tmp_path: Path) -> None:
@@ -95,8 +106,7 @@ def test_stop_spares_a_process_that_only_inherited_the_number(tmp_path: Path) ->
         assert not end_recorded_run(tmp_path)
         assert stranger.poll() is None
     finally:
-        stranger.kill()
-        stranger.wait()
+        reap(stranger)
 
 
 def test_stop_ends_a_run_that_is_going(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ import pytest
 from simulator.processes import start_mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 SMALL = ("--days", "2", "--blocks-per-day", "2", "--transactions-per-block", "2")
@@ -74,6 +75,14 @@ def project(tmp_path: Path) -> Iterator[Project]:
     project = Project(tmp_path)
     yield project
     project.run("stop")
+
+
+def wait_until(condition: Callable[[], object], never: str) -> None:
+    """Wait until something is true."""
+    deadline = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < deadline, never
+        time.sleep(0.01)
 
 
 def answers(url: str) -> bool:
@@ -186,8 +195,7 @@ def test_a_killed_server_is_replaced_on_its_port(project: Project) -> None:
     project.start()
     record = project.record
     os.kill(record["pid"], signal.SIGKILL)
-    while start_mark(record["pid"]) is not None:
-        time.sleep(0.01)
+    wait_until(lambda: start_mark(record["pid"]) is None, "the server that was killed does not end")
     project.run("status", code=3)
     assert "started" in project.start()
     assert project.record["pid"] != record["pid"]
@@ -215,7 +223,7 @@ def test_a_recycled_process_number_is_never_killed(project: Project) -> None:
         assert stranger.poll() is None
         assert "started" in project.start()
         assert stranger.poll() is None
-        stranger.communicate(b"\n")
+        stranger.communicate(b"\n", timeout=90)
 
 
 def test_a_server_that_no_longer_answers_is_replaced(project: Project) -> None:
@@ -228,11 +236,17 @@ def test_a_server_that_no_longer_answers_is_replaced(project: Project) -> None:
 
 
 def test_a_start_killed_while_it_waits_leaves_a_known_server(project: Project) -> None:
-    process = subprocess.Popen([sys.executable, "-P", "-m", "simulator", "start", *SMALL], cwd=project.root)
-    while not (project.state / "server.json").exists():
-        time.sleep(0.005)
-    process.kill()
-    process.wait()
+    for _ in range(10):
+        process = subprocess.Popen([sys.executable, "-P", "-m", "simulator", "start", *SMALL], cwd=project.root)
+        try:
+            wait_until((project.state / "server.json").exists, "no server begins")
+        finally:
+            process.kill()
+        if process.wait(90) == -signal.SIGKILL:
+            break
+        project.run("stop")  # it had come to its end before it was killed
+    else:
+        pytest.fail("it always ends before it is killed")
     pid = project.record["pid"]
     project.start()
     assert project.record["pid"] == pid
@@ -310,22 +324,22 @@ def test_the_project_may_be_named_by_meltano(project: Project, tmp_path_factory:
 
 
 def test_serve_runs_in_the_foreground_until_interrupted(project: Project) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "simulator", "serve", *SMALL],
-        cwd=project.root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert "http://127.0.0.1:" in process.stdout.readline()
-    while not answers(project.record["url"]):
-        time.sleep(0.05)
-    assert project.status()["pid"] == process.pid
-    assert "already runs" in project.run("serve", *SMALL, code=1)
-    assert "2025-01-04" in project.run("advance")
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
-    assert process.returncode in (0, 130)
+    command = [sys.executable, "-P", "-m", "simulator", "serve", *SMALL]
+    with subprocess.Popen(
+        command, cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert select.select([process.stdout], [], [], 90)[0], "it does not say where it serves"
+            assert "http://127.0.0.1:" in process.stdout.readline()
+            wait_until(lambda: answers(project.record["url"]), "it does not answer where it says")
+            assert project.status()["pid"] == process.pid
+            assert "already runs" in project.run("serve", *SMALL, code=1)
+            assert "2025-01-04" in project.run("advance")
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=90)
+            assert process.returncode in (0, 130)
+        finally:
+            process.kill()
     project.run("status", code=3)
     assert not (project.state / "server.json").exists()

@@ -1,10 +1,12 @@
 """The simulator's block in `.env`: only its own bytes change."""
 
+# ruff: noqa: ANN401 - arguments passed on
+
 from __future__ import annotations
 
 import fcntl
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -83,15 +85,24 @@ def test_the_root_is_found_upwards_or_by_name(tmp_path: Path, monkeypatch: pytes
     assert find_root({"MELTANO_PROJECT_ROOT": str(tmp_path)}) is None  # a wrong name is not papered over
 
 
-def test_a_writer_waits_for_the_projects_lock(tmp_path: Path) -> None:
+def test_a_writer_waits_for_the_projects_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".state").mkdir()
     path = tmp_path / ".env"
+    flock, asked = fcntl.flock, threading.Event()
+
+    def ask(*arguments: Any) -> None:
+        asked.set()
+        flock(*arguments)
+
     with (tmp_path / ".state/env.lock").open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        flock(handle, fcntl.LOCK_EX)
+        monkeypatch.setattr(fcntl, "flock", ask)
         writer = threading.Thread(target=write_env_block, args=(path, {"LOCAL_SIMULATOR_URL": "http://127.0.0.1:1"}))
         writer.start()
+        assert asked.wait(60), "it takes no lock"
         writer.join(timeout=0.3)
         assert writer.is_alive()
         assert not path.exists()
-    writer.join(timeout=10)
+    writer.join(timeout=60)
+    assert not writer.is_alive(), "the lock is free, and it still waits"
     assert b"LOCAL_SIMULATOR_URL" in path.read_bytes()

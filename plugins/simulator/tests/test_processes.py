@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import select
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -27,9 +28,12 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
     """A process that ignores TERM and waits."""
     with subprocess.Popen([sys.executable, "-c", STUBBORN], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        process.stdout.readline()
-        yield process
-        process.kill()
+        try:
+            assert select.select([process.stdout], [], [], 60)[0], "the process does not come up"
+            assert process.stdout.readline() == b"ready\n"
+            yield process
+        finally:
+            process.kill()
 
 
 def test_a_mark_is_constant_and_differs_between_processes(stranger: subprocess.Popen[bytes]) -> None:
@@ -54,7 +58,7 @@ def test_a_process_that_ignores_term_is_killed(stranger: subprocess.Popen[bytes]
     mark = start_mark(stranger.pid)
     assert mark is not None
     end(stranger.pid, mark, patience=0.2)
-    assert stranger.wait(timeout=20) < 0
+    assert stranger.wait(timeout=60) < 0
 
 
 def test_a_record_counts_only_for_the_process_that_wrote_it(tmp_path: Path) -> None:

@@ -44,13 +44,14 @@ def _run(
     code: int = 0,
     env: dict[str, str] | None = None,
     prefix: tuple[str, ...] | None = None,
+    python: str = sys.executable,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in this process, or in one of its own when a prefix is given or it becomes another program."""
     if prefix is None and arguments[0] != "psql":
         result = _run_here(root, arguments, _environment(root, env))
     else:
         result = subprocess.run(
-            [*(prefix or ()), sys.executable, "-m", "warehouse", *arguments],
+            [*(prefix or ()), python, "-m", "warehouse", *arguments],
             env=_environment(root, env),
             capture_output=True,
             text=True,
@@ -81,7 +82,7 @@ def _run_here(root: Path, arguments: tuple[str, ...], env: dict[str, str]) -> su
 def run() -> Run:
     """Run the command line in a project: ``run(root, "start", code=0, env=None, prefix=None)``.
 
-    ``prefix=()`` makes a process of its own.
+    ``prefix=()`` makes a process of its own, which ``python`` runs.
     """
     return _run
 
@@ -180,7 +181,7 @@ def live(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         host = _make_root(Path(tempfile.mkdtemp(dir=parent)))
         _run(host, "start", "--no-init")
         superuser = _run(host, "url", "--role", "admin").stdout.strip().removesuffix("crypto") + "postgres"
-        stop = partial(_stop, host)
+        stop: Callable[[], object] = partial(_stop, host)
     else:
         superuser, stop = _start_debian_15(parent)
     with psycopg.connect(superuser, autocommit=True) as connection:
@@ -196,27 +197,31 @@ def live(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     stop()
 
 
-def _start_debian_15(parent: Path) -> tuple[str, partial[None]]:
-    if not (DEBIAN_15 / "pg_ctl").is_file():
-        reason = f"no PostgreSQL 15 in {DEBIAN_15} (Debian package postgresql-15)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{reason}, and with CI=true it must be tried")
-        pytest.skip(reason)
-    data = parent / "data"
+def _start_debian_15(parent: Path) -> tuple[str, Callable[[], object]]:
+    data, password, log = parent / "data", parent / "password", parent / "log"
     identity = choose_identity(data)
+    reason = "" if (DEBIAN_15 / "pg_ctl").is_file() else f"no {DEBIAN_15}/pg_ctl (Debian package postgresql-15)"
     if identity.owner is not None:
-        pytest.skip("PostgreSQL 15 is tried as a plain user or in a user namespace only")
+        reason = "PostgreSQL 15 is tried as a plain user or in a user namespace only"
+    if reason and os.environ.get("CI") == "true":
+        pytest.fail(f"{reason}, and with CI=true it must be tried")
+    if reason:
+        pytest.skip(reason)
 
-    def tool(*arguments: str) -> None:
-        command = [*identity.prefix, str(DEBIAN_15 / arguments[0]), *arguments[1:]]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    def tool(*arguments: str, check: bool = True) -> int:
+        command = [*identity.prefix, str(DEBIAN_15 / arguments[0]), "-D", str(data), *arguments[1:]]
+        quiet = {"stdout": subprocess.DEVNULL, "stdin": subprocess.DEVNULL}
+        return subprocess.run(command, check=check, timeout=300, **quiet).returncode
 
-    password = parent / "password"
     password.write_text("super-secret")
-    tool("initdb", "-D", str(data), "-U", "postgres", "-A", "scram-sha-256", f"--pwfile={password}", "-E", "UTF8", "-N")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
-    tool("pg_ctl", "-D", str(data), "-w", "-l", str(parent / "log"), "-o", options, "start")
-    stop = partial(tool, "pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
+    tool("initdb", "-U", "postgres", "-A", "scram-sha-256", f"--pwfile={password}", "-E", "UTF8", "-N")
+    for _ in range(5):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        if tool("pg_ctl", "-w", "-l", str(log), "-o", options, "start", check=False) == 0:
+            break  # else another program may have taken the port meanwhile
+    else:
+        pytest.fail(f"PostgreSQL 15 does not start:\n{log.read_text()}")
+    stop = partial(tool, "pg_ctl", "-w", "-m", "immediate", "stop")
     return f"postgresql://postgres:super-secret@127.0.0.1:{port}/postgres", stop

