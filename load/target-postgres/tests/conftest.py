@@ -107,38 +107,45 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 
 @contextmanager
 def _running(
-    folder: Path, *, programs: Path, prepare: Callable[[Path], str] = lambda _data: "", sslmode: str = "prefer"
+    folder: Path,
+    *,
+    programs: Path,
+    prepare: Callable[[Path], str] = lambda _data: "",
+    sslmode: str = "prefer",
+    ports: Iterable[int] = (),
 ) -> Iterator[Server]:
-    data, password_file = folder / "data", folder / "password"
+    data, password_file, log = folder / "data", folder / "password", folder / "server.log"
     password = secrets.token_urlsafe(12)
     password_file.touch(mode=0o600)
     password_file.write_text(password)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    wrapper = _as_other_user()
 
-    def run(program: str, *arguments: str) -> None:
+    def run(program: str, *arguments: str) -> bool:
         # To a file: a server started here would keep a pipe open.
-        with (folder / "log").open("a") as log:
-            subprocess.run(
-                [*wrapper, str(programs / program), "-D", str(data), *arguments],
-                check=True,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        command = [*_as_other_user(), str(programs / program), "-D", str(data), *arguments]
+        with (folder / "log").open("a") as said:
+            done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=said, stderr=said, timeout=300)
+        return done.returncode == 0
 
-    run("initdb", "-U", "postgres", "--auth=scram-sha-256", f"--pwfile={password_file}", "-E", "UTF8", "--no-locale")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off {prepare(data)}"
-    run("pg_ctl", "-w", "-l", str(folder / "server.log"), "-o", options, "start")
+    initdb = ("-U", "postgres", "--auth=scram-sha-256", f"--pwfile={password_file}", "-E", "UTF8", "--no-locale")
+    assert run("initdb", *initdb, "--no-sync"), (folder / "log").read_text()
+    more = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off {prepare(data)}"
+    for port in (*ports, *(_free_port() for _ in range(5))):
+        if run("pg_ctl", "-w", "-l", str(log), "-o", f"-p {port} {more}", "start"):
+            break  # else another program may have taken the port meanwhile
+    else:
+        pytest.fail(f"no server starts: {log.read_text()}")
     running = Server(port, password, sslmode)
     try:
         with running.connect() as connection:
             connection.execute(f"create role loader login password '{password}'")
         yield running
     finally:
-        run("pg_ctl", "-w", "-m", "immediate", "stop")
+        assert run("pg_ctl", "-w", "-m", "immediate", "stop"), (folder / "log").read_text()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -235,7 +242,7 @@ def start_loader(database: Database, tmp_path: Path) -> Iterator[Callable[..., s
     for process in started:
         if process.poll() is None:
             process.kill()
-        process.wait()
+        process.wait(60)
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 with suppress(BrokenPipeError):

@@ -157,6 +157,59 @@ def test_an_unchanged_file_is_loaded_if_rows_were_lost(feed: Any, database: Any,
     assert heights(database, stream.stream) == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("heights_of_api", "held"), [((2, 3), 2), ((3, 4), 3)], ids=["in a row's place", "beside the rows"]
+)
+def test_an_unchanged_file_is_loaded_if_rows_of_the_api_came(
+    feed: Any, database: Any, stream: Any, heights_of_api: Any, held: int
+) -> None:
+    """Though the day has as many rows as the file, or all the file's rows are there."""
+    messages = [*stream.loaded(DAY, [line(1), line(2)], sha256="a"), stream.schema()]
+    feed(messages)
+    record = stream.record(heights_of_api[0], f"{DAY}T12:00:00Z")
+    feed([stream.schema(stream.heights(*heights_of_api)), record, stream.schema()])
+    assert len(heights(database, stream.stream)) == held
+
+    feed(messages)
+
+    rows = f"select height, _channel from raw_data.{stream.stream} order by height"
+    assert database.query(rows) == [(1, "dumps"), (2, "dumps")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [([1, 1, 2], [1, 2, 2]), ([1, 1, 2], [1, 2]), ([1, 2], [1, 1, 2]), ([1, 1], [1, 1])]
+)
+def test_rows_that_occur_twice_are_counted(
+    feed: Any, database: Any, trades: Any, before: list[int], after: list[int]
+) -> None:
+    """A table without a unique index holds equal rows, and two of one are not the same as two of another."""
+
+    def walk(numbers: list[int]) -> list[Any]:
+        records = [trades.record(number, f"{DAY}T12:00:00Z") for number in numbers]
+        return [trades.schema(trades.heights(1, 9)), *records, trades.schema()]
+
+    feed(walk(before))
+    feed(walk(after))
+
+    assert heights(database) == after
+    assert [row[9:] for row in ledger(database)] == [
+        (len(before), 0),
+        *([(len(after), len(before))] if after != before else []),
+    ]
+
+
+@pytest.mark.parametrize("came", [1, 3])
+def test_another_number_of_records_than_announced(feed: Any, database: Any, stream: Any, came: int) -> None:
+    feed([stream.schema(stream.day(DAY)), stream.record(9, f"{DAY}T00:00:00Z"), stream.schema()])
+    records = [stream.record(number, f"{DAY}T00:00:00Z") for number in range(came)]
+
+    with pytest.raises(FatalSyncError, match=rf"2 rows were announced and {came} came; what the table held is kept"):
+        feed([stream.schema(stream.day(DAY, 2)), *records, stream.schema()])
+
+    assert heights(database, stream.stream) == [9]
+    assert len(ledger(database)) == 1
+
+
 def test_an_unchanged_range_is_left_alone(feed: Any, database: Any, stream: Any) -> None:
     messages = [
         stream.schema(stream.heights(1, None)),
