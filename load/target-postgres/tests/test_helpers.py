@@ -31,33 +31,49 @@ def test_a_server_takes_another_port_where_one_is_taken(start_server: Any, serve
         psycopg.connect(host="127.0.0.1", port=other.port, user="postgres", password="wrong", dbname="postgres")
 
 
-def test_a_database_is_the_test_s_own(server: Any, database: Any) -> None:
-    assert database.tables() == []
-    database.query("set role loader; create table raw_data.mine ()")
-    assert database.tables() == ["mine"]
-    with server.connect() as connection:
-        names = [name for (name,) in connection.execute("select datname from pg_database").fetchall()]
-    assert database.name in names
-    assert (database.config()["database"], database.config(port=1)["port"]) == (database.name, 1)
+class TestDatabase:
+    """One story in order: what one test leaves in the database, and a loader that runs, the next one does not find."""
 
+    loader: int
+    session: psycopg.Connection[Any]
 
-class TestWhatIsLeft:
-    """One story in order: a test leaves a loader running and a database in use, and the next finds neither."""
-
-    left: tuple[int, str]
-
-    def test_leaves_them(self, start_loader: Any, database: Any, trades: Any) -> None:
+    def test_leaves_all_it_can(self, start_loader: Any, feed: Any, database: Any, trades: Any) -> None:
+        feed([*trades.loaded(DAY, [["1", "n", f"{DAY} 00:00:00", "1", "1", "0"]]), trades.schema()])
+        assert database.tables() == ["load_ledger", "trades", "trades_p2024_02"]
+        for statement in (
+            "create schema another; create view another.seen as select * from raw_data.trades",
+            "create table public.mine ()",
+            "grant create on database test to loader",
+            "alter role loader set timezone to 'America/New_York'",
+            "alter role loader in database test set timezone to 'America/New_York'",
+            "alter database test set timezone to 'America/New_York'",
+        ):
+            database.query(statement)
         loader = start_loader()
         loader.stdin.write(json.dumps(trades.schema()) + "\n")
         loader.stdin.flush()
-        type(self).left = (loader.pid, database.name)
+        type(self).loader = loader.pid
+        type(self).session = database.server.connect("test")
 
-    def test_finds_neither(self, server: Any) -> None:
-        number, name = self.left
+    def test_finds_nothing(self, database: Any) -> None:
+        with pytest.raises(psycopg.OperationalError):
+            self.session.execute("select 1")
+        self.session.close()
         with pytest.raises(ProcessLookupError):
-            os.kill(number, 0)
-        with server.connect() as connection:
-            assert connection.execute("select 1 from pg_database where datname = %s", [name]).fetchall() == []
+            os.kill(self.loader, 0)
+        assert database.tables() == []
+        found = {
+            "schemas": "select nspname from pg_namespace where nspname !~ '^pg_|^information_schema$' order by 1",
+            "tables": "select relname from pg_class where relnamespace = 'public'::regnamespace",
+            "settings": "select setconfig from pg_db_role_setting",
+            "rights": "select 1 where has_database_privilege('loader', 'test', 'create')",
+        }
+        assert {what: database.query(query) for what, query in found.items()} == {
+            "schemas": [("public",), ("raw_data",)],
+            "tables": [],
+            "settings": [],
+            "rights": [],
+        }
 
 
 @pytest.fixture(params=["trades", "plain"])

@@ -365,6 +365,46 @@ def _feed(process: subprocess.Popen[str], messages: Iterator[dict[str, Any]]) ->
         pass  # killed
 
 
+# Each is undone by itself.
+DAMAGE = [
+    "update raw_data.plain set amount = -amount where height = (select min(height) from raw_data.plain)",
+    "update raw_data.plain set _load_id = -_load_id where height = (select min(height) from raw_data.plain)",
+    "update raw_data.load_ledger set rows_loaded = -rows_loaded where load_id in (select _load_id from raw_data.plain)",
+]
+
+
+def test_the_checks_see_what_a_killed_loader_could_leave(
+    start_loader: Any, database: Any, trades: Any, plain_trades: Any, tmp_path: Path
+) -> None:
+    source = Source(tmp_path, trades, plain_trades)
+    changed: set[str] = set()
+    steps = next(n for n in count(1) if (changed := changed | source.step(n).changes.keys()) >= source.streams.keys())
+    killer, warehouse = Killer(source, database, start_loader), Warehouse(database)
+    killer.run(last=steps)
+    assert all(killer.contents.values())
+
+    def check() -> None:
+        for table in source.streams:
+            killer._check(table, killer.step)
+
+    for damage in DAMAGE:
+        database.query(damage)
+        with pytest.raises((AssertionError, pytest.fail.Exception)):
+            check()
+        database.query(damage)
+        check()
+    database.query("insert into raw_data.trades select * from raw_data.trades limit 1")
+    with pytest.raises(AssertionError):
+        check()
+    database.query("create table raw_data.trades_p1999_01 ()")
+    with pytest.raises(AssertionError, match="months that are no partition"):
+        warehouse.check_nothing_is_half()
+    with database.server.connect(database.name) as other:
+        other.execute("select pg_advisory_lock(1)")
+        with pytest.raises(AssertionError, match="advisory locks"):
+            warehouse.check_nothing_is_left()
+
+
 @pytest.mark.long(part="kills")
 def test_killed_at_random(start_loader: Any, database: Any, trades: Any, plain_trades: Any, tmp_path: Path) -> None:
     source = Source(tmp_path, trades, plain_trades)
