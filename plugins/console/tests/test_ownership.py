@@ -1,5 +1,6 @@
 """The run lock, and the ending of what a killed run has left."""
 
+import fcntl
 import json
 import os
 import select
@@ -70,6 +71,23 @@ def test_the_lock_of_a_killed_run_is_free_and_its_death_is_known(tmp_path: Path)
         assert not run.after_a_dead_run
 
 
+def test_the_holder_is_named_after_a_killed_one_too(tmp_path: Path) -> None:
+    reap(hold(tmp_path))
+    holder = hold(tmp_path)
+    try:
+        with pytest.raises(ConsoleError, match=rf"\(process {holder.pid}\)"), exclusive_run(tmp_path):
+            pass
+    finally:
+        reap(holder)
+
+
+def test_a_holder_that_has_not_said_its_number_is_unknown(tmp_path: Path) -> None:
+    with (tmp_path / "lock").open("a") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(ConsoleError, match="process unknown"), exclusive_run(tmp_path):
+            pass
+
+
 def test_a_run_that_failed_in_good_order_is_not_a_dead_one(tmp_path: Path) -> None:
     with pytest.raises(ConsoleError, match="no"), exclusive_run(tmp_path):
         raise ConsoleError("no")
@@ -114,6 +132,24 @@ def test_stop_ends_a_run_that_is_going(tmp_path: Path) -> None:
     assert end_recorded_run(tmp_path)
     assert not psutil.pid_exists(holder.pid)
     reap(holder)
+
+
+def test_stop_ends_what_a_killed_run_has_left(tmp_path: Path) -> None:
+    leftover = sleeper("dead")
+    try:
+        (tmp_path / "run.json").write_text(json.dumps({"run_id": "dead", "pid": os.getpid(), "created": 0.0}))
+        assert end_recorded_run(tmp_path)
+        leftover.wait(LIMIT)
+        assert not end_recorded_run(tmp_path)
+    finally:
+        reap(leftover)
+
+
+@pytest.mark.parametrize("record", [None, '{"run_id": "de'])
+def test_stop_without_a_run_ends_nothing(tmp_path: Path, record: str | None) -> None:
+    if record is not None:
+        (tmp_path / "run.json").write_text(record)
+    assert not end_recorded_run(tmp_path)
 
 
 def test_a_record_cut_short_by_a_crash_counts_as_a_dead_run(tmp_path: Path) -> None:
