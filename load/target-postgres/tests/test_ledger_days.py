@@ -38,7 +38,7 @@ def test_a_day(feed: Any, database: Any, stream: Any) -> None:
 def test_heights(feed: Any, database: Any, stream: Any) -> None:
     """The days of the rows that came and of those that went, in UTC."""
     old = timed(stream.schema(stream.heights(1, None)))
-    feed([old, stream.record(1, f"{FIRST}T12:00:00Z"), stream.record(2, f"{SECOND}T23:59:59Z"), stream.schema()])
+    feed([old, stream.record(1, f"{FIRST}T00:00:00Z"), stream.record(2, f"{SECOND}T23:59:59Z"), stream.schema()])
     new = timed(stream.schema(stream.heights(2, None)))
     feed([new, stream.record(2, f"{THIRD}T23:30:00-00:15"), stream.schema()])
     empty = timed(stream.schema(stream.heights(2, 9)))

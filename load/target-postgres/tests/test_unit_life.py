@@ -111,6 +111,7 @@ def test_a_day_that_became_empty(feed: Any, database: Any, stream: Any) -> None:
     feed([stream.schema(stream.day(DAY, 0)), stream.schema()])
 
     assert heights(database, stream.stream) == [2]
+    assert [row[9:] for row in ledger(database)] == [(1, 0), (1, 0), (0, 1)]
 
 
 @pytest.mark.parametrize(
