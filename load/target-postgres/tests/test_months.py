@@ -114,6 +114,38 @@ def test_records_reach_months_that_are_apart(feed: Any, database: Any, trades: A
     assert database.query("select height from raw_data.trades") == ([] if backfill else [(5,)])
 
 
+def test_a_table_whose_name_begins_alike_is_another_one(feed: Any, database: Any, trades: Any, tmp_path: Path) -> None:
+    """Its months that are apart are no places of this table's rows."""
+    more = type(trades)(tmp_path, stream="trades_more")
+    feed([*days(more, "2024-01-09"), more.schema()], backfill=True)
+    feed([*days(trades, "2024-01-09"), trades.schema()], backfill=True)
+    record = trades.record(5, "2024-01-09T00:00:00Z")
+
+    feed([trades.schema(trades.heights(0, None)), record, trades.schema()])
+
+    assert database.query("select height from raw_data.trades") == [(5,)]
+    assert database.query("select height from raw_data.trades_more_p2024_01") == [(1,)]
+    assert database.query(ATTACHED) == [("raw_data.trades_p2024_01",)]
+
+
+@pytest.mark.parametrize(
+    ("length", "fits"), [(63 - len("_p2024_01_line_seq"), True), (64 - len("_p2024_01_line_seq"), False)]
+)
+def test_a_name_that_leaves_no_room_for_its_months_is_refused(  # noqa: PLR0913 - fixtures
+    feed: Any, database: Any, trades: Any, tmp_path: Path, length: int, *, fits: bool
+) -> None:
+    """PostgreSQL would cut the names of its months and their sequences down, without a word."""
+    long = type(trades)(tmp_path, stream="t" * length)
+    messages = [*days(long, "2024-01-09"), long.schema()]
+    if fits:
+        feed(messages)
+        assert f"{long.stream}_p2024_01" in database.tables()
+        return
+    with pytest.raises(FatalSyncError, match=r"name may have 45 characters at most"):
+        feed(messages)
+    assert long.stream not in database.tables()
+
+
 def test_a_month_that_is_apart_gets_columns_that_came_later(feed: Any, database: Any, trades: Any) -> None:
     feed([*days(trades, "2024-01-09"), trades.schema()], backfill=True)
     trades.PROPERTIES = {**trades.PROPERTIES, "added": {"type": ["string", "null"]}}

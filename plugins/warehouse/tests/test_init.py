@@ -140,13 +140,15 @@ def test_passwords_are_refreshed(initialised: Live, run: Run) -> None:
     assert [row[0].split("$")[0] for row in stored] == ["SCRAM-SHA-256"] * 3
 
 
-def test_too_powerful_role_is_refused(initialised: Live, run: Run) -> None:
+@pytest.mark.parametrize("power", ["SUPER", "CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS"])
+def test_too_powerful_role_is_refused(initialised: Live, run: Run, power: str) -> None:
     _, project, superuser = initialised
-    execute(superuser, "alter role loader createdb")
+    word = "superuser" if power == "SUPER" else power.lower()
+    execute(superuser, f"alter role loader {word}")
     try:
-        assert "exists with CREATEDB" in run(project, "init", DEV, code=1).stderr
+        assert f"exists with {power}, which it must not have" in run(project, "init", DEV, code=1).stderr
     finally:
-        execute(superuser, "alter role loader nocreatedb")
+        execute(superuser, f"alter role loader no{word}")
 
 
 def test_status_of_a_named_server(initialised: Live, run: Run) -> None:

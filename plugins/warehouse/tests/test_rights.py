@@ -33,6 +33,9 @@ ALLOWED = [
     ("bi_reader", "select * from early"),
     ("bi_reader", "select * from analytics.later"),
     ("bi_reader", "select * from analytics.later_view"),
+    ("bi_reader", "select * from analytics.early_sums"),
+    ("bi_reader", "select * from analytics.early_parts"),
+    ("transformer", "create table analytics.x as select * from intermediate.later"),
 ]
 # As many connections as the reader's login may have.
 READERS = 40
@@ -52,6 +55,7 @@ DENIED = [
     ("transformer", "create role x"),
     ("bi_reader", "select * from raw_data.early"),
     ("bi_reader", "select * from staging.later"),
+    ("bi_reader", "select * from intermediate.later"),
     ("bi_reader", "select * from dq.later"),
     ("bi_reader", "set transaction read write; insert into analytics.later values (1)"),
     ("bi_reader", "set transaction read write; create table analytics.x (n int)"),
@@ -73,9 +77,11 @@ def attempt(url: str, statement: str) -> None:
 def urls(served: Path, run: Run, sql: Sql) -> dict[str, str]:
     for schema, role in (("raw_data", "loader"), ("analytics", "transformer")):
         sql(served, role, f"create table {schema}.early as select 1 as n")
+    sql(served, "transformer", "create materialized view analytics.early_sums as select sum(n) from analytics.early")
+    sql(served, "transformer", "create table analytics.early_parts (n int) partition by range (n)")
     # As a project that predates `init` would have it: no grants, and too many.
     sql(served, "loader", "revoke all on raw_data.early from transformer")
-    sql(served, "transformer", "revoke all on analytics.early from bi_reader")
+    sql(served, "transformer", "revoke all on all tables in schema analytics from bi_reader")
     sql(served, "transformer", "grant usage on schema staging to bi_reader, public")
     assert "changes)" in run(served, "init").stderr
     sql(served, "loader", "create table raw_data.later as select 1 as n")
@@ -101,13 +107,22 @@ def test_reader_is_read_only_in_its_schema_and_bounded(urls: dict[str, str]) -> 
     with psycopg.connect(urls["bi_reader"]) as connection:
         shown = {
             name: connection.execute(f"show {name}".encode()).fetchone()
-            for name in ("timezone", "search_path", "default_transaction_read_only", "statement_timeout")
+            for name in (
+                "timezone",
+                "search_path",
+                "default_transaction_read_only",
+                "statement_timeout",
+                "idle_in_transaction_session_timeout",
+                "idle_session_timeout",
+            )
         }
     assert shown == {
         "timezone": ("UTC",),
         "search_path": ("analytics",),
         "default_transaction_read_only": ("on",),
         "statement_timeout": ("15min",),
+        "idle_in_transaction_session_timeout": ("5min",),
+        "idle_session_timeout": ("12h",),
     }
     with pytest.raises(errors.ReadOnlySqlTransaction):
         attempt(urls["bi_reader"], "create table analytics.x (n int)")
