@@ -10,6 +10,7 @@ from singer_sdk.testing.suites import SingerTestSuite, target_tests
 from singer_sdk.testing.target_tests import TargetEncodedStringData
 
 from target_postgres_copy.target import TargetPostgresCopy
+from target_postgres_copy.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +29,19 @@ CONFORMANCE = get_target_test_class(
 
 class TestConformance(CONFORMANCE):  # type: ignore[misc,valid-type]
     @pytest.fixture(autouse=True)
-    def settings(self, database: Any) -> Iterator[None]:  # noqa: ANN401
+    def settings(self, database: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # noqa: ANN401
+        """Give the suite a database, and close what it leaves open: a loader that fails ends with its process."""
+        opened: list[Warehouse] = []
+        make = Warehouse.__init__
+
+        def note(self: Warehouse, *args: Any) -> None:  # noqa: ANN401
+            opened.append(self)
+            make(self, *args)
+
+        monkeypatch.setattr(Warehouse, "__init__", note)
         SETTINGS.update(database.config())
         yield
+        for warehouse in opened:
+            warehouse.close()
         SETTINGS.clear()
         SETTINGS["data_origin"] = "simulator"
