@@ -23,11 +23,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from target_postgres.connector import PostgresConnector  # type: ignore[import-untyped]
 
 from target_postgres_copy.target import TargetPostgresCopy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from sqlalchemy import Engine
 
 DATA = Path(__file__).parent / "data"
 OLDEST = "15"
@@ -203,6 +206,22 @@ def database(server: Server) -> Database:
     found = Database(server, "test")
     found.query(_EMPTY)
     return found
+
+
+@pytest.fixture(autouse=True)
+def _engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close the connections that a test's connectors keep: collected later, they would fail another test."""
+    made: list[Engine] = []
+    create = PostgresConnector.create_engine
+
+    def note(self: PostgresConnector) -> Engine:
+        made.append(create(self))
+        return made[-1]
+
+    monkeypatch.setattr(PostgresConnector, "create_engine", note)
+    yield
+    for engine in made:
+        engine.dispose()
 
 
 @pytest.fixture

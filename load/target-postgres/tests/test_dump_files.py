@@ -137,10 +137,14 @@ def test_a_file_that_cannot_be_read(feed: Any, database: Any, trades: Any, damag
     assert database.query("select count(*) from raw_data.trades") == [(0,)]
 
 
-def test_a_file_with_another_number_of_rows(feed: Any, database: Any, trades: Any) -> None:
-    path = trades.file([line(1, "2024-01-09 00:00:00")])
+@pytest.mark.parametrize("before", [False, True], ids=["new month", "month there"])
+@pytest.mark.parametrize("held", [1, 3])
+def test_a_file_with_another_number_of_rows(feed: Any, database: Any, trades: Any, held: int, *, before: bool) -> None:
+    if before:
+        feed([*trades.loaded("2024-01-09", [line(9, "2024-01-09 00:00:00")]), trades.schema()])
+    path = trades.file([line(number, "2024-01-09 00:00:00") for number in range(held)])
 
-    with pytest.raises(FatalSyncError, match=r"2 rows were announced and .* holds 1"):
+    with pytest.raises(FatalSyncError, match=rf"2 rows were announced and .* holds {held}"):
         feed([trades.schema(trades.day("2024-01-09", 2)), trades.batch(path), trades.schema()])
 
-    assert database.query("select count(*) from raw_data.trades") == [(0,)]
+    assert database.query("select height from raw_data.trades") == ([(9,)] if before else [])

@@ -74,17 +74,17 @@ def test_a_read_of_one_day_looks_at_one_month(feed: Any, database: Any, trades: 
 
 
 def test_a_backfill_keeps_a_month_apart_until_its_last_day(feed: Any, database: Any, trades: Any) -> None:
-    feed([trades.schema(), *days(trades, "2024-01-29"), trades.schema()], backfill=True)
+    feed([trades.schema(), *days(trades, "2024-01-28", "2024-01-29", first=0), trades.schema()], backfill=True)
     assert database.query("select count(*) from raw_data.trades") == [(0,)]
     assert database.query("select indexdef from pg_indexes where tablename = 'trades_p2024_01'") == []
 
     # A day that comes again replaces itself there too.
     feed([*days(trades, "2024-01-29", "2024-01-30", first=7), trades.schema()], backfill=True)
-    assert database.query("select height from raw_data.trades_p2024_01 order by 1") == [(7,), (8,)]
+    assert database.query("select height from raw_data.trades_p2024_01 order by 1") == [(0,), (7,), (8,)]
 
     feed([*days(trades, "2024-01-31", first=9), trades.schema()], backfill=True)
 
-    assert database.query("select height from raw_data.trades order by 1") == [(7,), (8,), (9,)]
+    assert database.query("select height from raw_data.trades order by 1") == [(0,), (7,), (8,), (9,)]
     assert len(database.query("select 1 from pg_indexes where tablename = 'trades_p2024_01'")) == 2
     assert database.query("select 1 from pg_constraint where conrelid = 'raw_data.trades_p2024_01'::regclass") == []
 

@@ -148,6 +148,16 @@ def test_an_unchanged_file_is_left_alone(feed: Any, database: Any, stream: Any) 
     assert len(ledger(database)) == 1
 
 
+def test_a_file_is_known_by_its_table_too(feed: Any, database: Any, trades: Any, plain_trades: Any) -> None:
+    """Units of two tables may have one name."""
+    loaded = {stream.stream: stream.loaded(DAY, [line(1)], id="a day", sha256="a") for stream in (trades, plain_trades)}
+    feed([*loaded["trades"], trades.schema(), *loaded["plain"], plain_trades.schema()])
+
+    feed([*loaded["trades"], trades.schema()])
+
+    assert [(row[0], *row[9:]) for row in ledger(database)] == [("trades", 1, 0), ("plain", 1, 0)]
+
+
 def test_an_unchanged_file_is_loaded_if_rows_were_lost(feed: Any, database: Any, stream: Any) -> None:
     messages = [*stream.loaded(DAY, [line(1), line(2)], sha256="a"), stream.schema()]
     feed(messages)
@@ -296,6 +306,39 @@ def test_a_state_follows_every_unit(database: Any, trades: Any) -> None:
 
     written = ['{"at": 1}\n', '{"at": 1}\n{"at": 2}\n', '{"at": 1}\n{"at": 2}\n{"at": 3}\n']
     assert told == [(text, list(range(1, number + 1))) for number, text in enumerate(written, 1)]
+
+
+def test_a_state_follows_a_unit_of_records_that_is_complete(database: Any, stream: Any) -> None:
+    """Also while its rows are in the loader's memory alone, and the tap has said nothing more."""
+    out, told = io.StringIO(), []
+
+    def messages() -> Any:
+        yield stream.schema(stream.day(DAY, 2))
+        yield from (stream.record(number, f"{DAY}T00:00:00Z") for number in (1, 2))
+        yield state(1)
+        told.append((out.getvalue(), heights(database, stream.stream)))
+        yield stream.schema()
+
+    with redirect_stdout(out):
+        TargetPostgresCopy(config=database.config()).listen(json.dumps(message) for message in messages())  # type: ignore[arg-type]
+
+    assert told == [('{"at": 1}\n', [1, 2])]
+
+
+def test_a_state_waits_for_each_unit_that_was_open(feed: Any, database: Any, trades: Any, plain_trades: Any) -> None:
+    """At the end of the input one of two is complete, and what the state says of the other is not true."""
+    out = feed(
+        [
+            trades.schema(trades.day(DAY, 1)),
+            plain_trades.schema(plain_trades.heights(1, 3)),
+            plain_trades.record(1, f"{DAY}T00:00:00Z"),
+            state(1),
+            trades.record(1, f"{DAY}T00:00:00Z"),
+        ]
+    )
+
+    assert out == ""
+    assert (heights(database, "trades"), heights(database, "plain")) == ([1], [])
 
 
 def test_a_unit_that_is_not_described_is_one_sentence(feed: Any, stream: Any) -> None:

@@ -223,6 +223,15 @@ def test_a_partial_index_does_not_serve(cursor: psycopg.Cursor[Any]) -> None:
     assert table.load((1, "a", "new", 1)) == Counts(0, 1, 0)
 
 
+def test_an_index_that_was_never_finished_does_not_serve(cursor: psycopg.Cursor[Any]) -> None:
+    table = Table(cursor, "")
+    cursor.execute("insert into raw_data.things (id, part) values (1, 'a'), (1, 'a')")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        cursor.execute("create unique index concurrently on raw_data.things (id, part)")
+
+    assert not upsert.has_unique_key(cursor, table.raw)
+
+
 def test_names_that_need_quotes(cursor: psycopg.Cursor[Any]) -> None:
     names = ['ca"Se', "%s", "select", "{x}", "new", "held", "é"]
     columns = ", ".join(sql.Identifier(name).as_string(None) + " text" for name in names)
