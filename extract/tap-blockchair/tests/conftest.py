@@ -1,11 +1,10 @@
-"""Fixtures: the real samples, a dump host and an API on a local port, the simulator, and the tap run in-process."""
+"""Fixtures: the real samples, the simulator, and the tap run in-process."""
 
 # ruff: noqa: ANN401 (JSON values)
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import json
 import os
@@ -15,22 +14,26 @@ import subprocess
 import zlib
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote_plus, urlsplit
 
 import pytest
-from werkzeug import Request, Response
+import requests
 
 from tap_blockchair import schemas
 from tap_blockchair.tap import TapBlockchair
+from tap_blockchair.web import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_httpserver import HTTPServer
-
 PROJECT = Path(__file__).resolve().parents[3]
+TINY = ("--days", "2", "--blocks-per-day", "6", "--transactions-per-block", "4")
+CHAIN = ("--start", "2024-01-01", "--now", "2024-01-03T18:40:09", "--blocks-per-day", "90")
+CHAIN += ("--transactions-per-block", "1")
 
 
 def _absent(what: str) -> None:
@@ -143,28 +146,90 @@ def blocks(gz: Callable[..., bytes]) -> Callable[..., bytes]:
     return pack
 
 
+class Sent(NamedTuple):
+    """A request of the tap."""
+
+    method: str
+    path: str
+    query: str
+    range: str | None
+
+
+class Asked(list[Sent]):
+    """The tap's requests, in order."""
+
+    @property
+    def files(self) -> list[str]:
+        """Names of the files that were downloaded, or begun."""
+        return [sent.path.rpartition("/")[2] for sent in self if sent.method == "GET" and sent.path.endswith(".gz")]
+
+    @property
+    def ranges(self) -> list[str]:
+        return [sent.range for sent in self if sent.range]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """Notes what the tap asks for in this process, whoever answers."""
+    requests_made, send = Asked(), Session.send
+
+    def noted(session: Session, request: requests.PreparedRequest, **more: Any) -> requests.Response:
+        url = urlsplit(request.url or "")
+        query = unquote_plus(url.query)
+        requests_made.append(Sent(request.method or "", url.path, query, request.headers.get("Range")))
+        return send(session, request, **more)
+
+    monkeypatch.setattr(Session, "send", noted)
+    return requests_made
+
+
 @dataclass
-class DumpHost:
-    """A dump host on a local port."""
+class Server:
+    """A running simulator."""
 
-    url: str
-    files: dict[str, bytes] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-    queries: list[str] = field(default_factory=list)
-    salt: str = ""
-    gets: list[str] = field(default_factory=list)
-    request: Request = field(init=False)
-    ranges: list[str] = field(default_factory=list)
-    resumed: list[str] = field(default_factory=list)
-    unlisted: set[str] = field(default_factory=set)
-    # Answers in place of a file, by path; each is used once, the last one for ever.
-    instead: dict[str, list[Callable[[], Response]]] = field(default_factory=dict)
+    root: str
 
-    def put(self, chain: str, table: str, day: str, content: bytes) -> str:
-        """Publish a day; rows with the filler time are moved to that day."""
-        name = f"{chain}/{table}/blockchair_{chain}_{table}_{day}.tsv.gz"
-        self.files[name] = self.stamped(content, day)
-        return name
+    def post(self, what: str, body: Any) -> Any:
+        response = requests.post(f"{self.root}/_simulator/{what}", json=body, timeout=60)
+        assert response.ok, response.text
+        return response.json()
+
+    def fault(self, match: str, action: dict[str, Any], *, times: int | None = 1, **rule: Any) -> None:
+        """Spoil answers; the simulator's README tells what a rule and an action can be."""
+        self.post("faults", [{"match": match, "action": action, "times": times, **rule}])
+
+    def heal(self) -> None:
+        requests.delete(f"{self.root}/_simulator/faults", timeout=60).raise_for_status()
+
+
+@dataclass
+class DumpFolder(Server):
+    """The simulator's dump host, and the folder whose files it serves."""
+
+    folder: Path
+    published: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"{self.root}/dumps"
+
+    def put(self, chain: str, table: str, day: str, content: bytes) -> Path:
+        """Publish a day, a second after the file before; rows with the filler time are moved to that day."""
+        path = self.path(chain, table, day)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self.stamped(content, day))
+        self.touch(path)
+        return path
+
+    def path(self, chain: str, table: str, day: str) -> Path:
+        prefix = table.replace("/", "_") if "/" in table else f"{chain}_{table}"
+        return self.folder / chain / table / f"blockchair_{prefix}_{day}.tsv.gz"
+
+    def touch(self, path: Path) -> None:
+        """Give a file another ETag."""
+        moment = datetime(2024, 1, 6, 1, 20, self.published, tzinfo=UTC).timestamp()
+        os.utime(path, (moment, moment))
+        self.published += 1
 
     @staticmethod
     def stamped(content: bytes, day: str) -> bytes:
@@ -175,109 +240,72 @@ class DumpHost:
         moved = text.replace(b"2024-01-01 00:00:00", f"{day[:4]}-{day[4:6]}-{day[6:]} 00:00:00".encode())
         return content if moved == text else gzip.compress(moved, mtime=0)
 
-    def serve(self, request: Request) -> Response:
-        path = request.path.removeprefix("/dumps/")
-        self.queries.append(request.full_path)
-        self.request = request
-        if path in self.instead and request.method == "GET":
-            waiting = self.instead[path]
-            return (waiting.pop(0) if len(waiting) > 1 else waiting[0])()
-        if path in self.files:
-            return self.file(path, request)
-        if path.endswith("/"):
-            names = [
-                name.rpartition("/")[2] for name in self.files if name.startswith(path) and name not in self.unlisted
-            ]
-            if not names:
-                return Response("<html>404 Not Found</html>", status=404, content_type="text/html")
-            rows = "".join(f'<tr><td><a href="{name}">{name}</a></td><td>2K</td></tr>' for name in names)
-            page = f'<html><body><a href="../">..</a><table>{rows}</table></body></html>'
-            return Response(page, content_type="text/html", headers=self.headers)
-        return Response("<html>404 Not Found</html>", status=404, content_type="text/html")
-
-    def etag(self, path: str) -> str:
-        return f'"{hashlib.md5(self.files[path]).hexdigest()}{self.salt}"'  # noqa: S324 (a validator)
-
-    def file(self, path: str, request: Request) -> Response:
-        content, etag = self.files[path], self.etag(path)
-        modified = "Sat, 06 Jan 2024 01:20:00 GMT"
-        headers = {"ETag": etag, "Last-Modified": modified, **self.headers}
-        start, status = 0, 200
-        if request.method == "GET":
-            self.gets.append(path)
-            if "Range" in request.headers:
-                self.ranges.append(request.headers["Range"])
-                if request.headers.get("If-Range") == etag:
-                    start, status = int(request.headers["Range"].removeprefix("bytes=").rstrip("-")), 206
-                    self.resumed.append(path)
-                    headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        return Response(content[start:], status=status, content_type="application/octet-stream", headers=headers)
-
-
-@pytest.fixture
-def host(httpserver: HTTPServer) -> DumpHost:
-    dumps = DumpHost(httpserver.url_for("/dumps"))
-    httpserver.expect_request(re.compile("/dumps/.*")).respond_with_handler(dumps.serve)
-    return dumps
-
 
 @dataclass
-class Api:
-    """An API on a local port: a chain of blocks grown from one real block, and answers put there by hand."""
+class Chain(Server):
+    """The simulator's API: 90 Bitcoin blocks a day from 2024-01-01 to the clock, which shows 2024-01-03 18:40:09."""
 
-    url: str
-    template: dict[str, Any] = field(default_factory=dict)
-    tip: int = -1
-    missing: set[int] = field(default_factory=set)
-    more: dict[str, Any] = field(default_factory=dict)
-    answers: dict[str, Callable[[Request], Response]] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-    queries: list[str] = field(default_factory=list)
+    tip: int = field(init=False)
 
-    def serve(self, request: Request) -> Response:
-        path = request.path.removeprefix("/api/")
-        self.queries.append(request.query_string.decode())
-        if path in self.answers:
-            return self.answers[path](request)
-        return self.respond(self.blocks(request))
+    def __post_init__(self) -> None:
+        self.look()
 
-    def respond(self, data: Any, **context: Any) -> Response:
-        cache = {"live": True, "duration": 60, "since": "2024-05-06 07:08:09", "until": "2024-05-06 07:09:09"}
-        # `state` runs ahead of the table, as it may.
-        body = {"data": data, "context": {"code": 200, "state": self.tip + 7, "cache": cache, **context}}
-        text = json.dumps(body, default=lambda value: {"__decimal__": str(value)})
-        text = re.sub(r'\{"__decimal__": "([^"]+)"\}', r"\1", text)
-        return Response(text, content_type="application/json", headers=self.headers)
+    @property
+    def url(self) -> str:
+        return f"{self.root}/blockchair"
 
-    def blocks(self, request: Request) -> list[dict[str, Any]]:
-        """Rows of 144 blocks a day from 2024-01-01, in the grammar the tap uses."""
-        q, limit = request.args.get("q", ""), int(request.args.get("limit", 10))
-        ids = [height for height in range(self.tip + 1) if height not in self.missing]
-        if match := re.fullmatch(r"id\((\d+)\.\.(\d+)\)", q):
-            ids = [height for height in ids if int(match[1]) <= height <= int(match[2])]
-        elif match := re.fullmatch(r"id\((\d+)\)", q):
-            ids = [height for height in ids if height == int(match[1])]
-        elif match := re.fullmatch(r"time\(2024-01-(\d\d)\.\.\)", q):
-            ids = [height for height in ids if height >= (int(match[1]) - 1) * 144]
-        elif match := re.fullmatch(r"time\(\.\.2024-01-(\d\d)\)", q):
-            ids = [height for height in ids if height < int(match[1]) * 144]
-        else:
-            assert not q, q
-        if request.args.get("s", "id(desc)") == "id(desc)":
-            ids.reverse()
+    def look(self) -> None:
+        """Ask for the height of the last block."""
+        self.tip = requests.get(f"{self.url}/bitcoin/blocks?limit=1", timeout=60).json()["data"][0]["id"]
 
-        def row(height: int) -> dict[str, Any]:
-            time = f"2024-01-{height // 144 + 1:02} 00:00:00"
-            return {**self.template, "id": height, "hash": f"{height:064x}", "time": time, **self.more}
+    def odd(self, path: str, query: str, change: Callable[[Any], object]) -> None:
+        """Let the answer to a query be the true one, changed."""
+        answer = requests.get(f"{self.url}/{path}?{query}", timeout=60).json()
+        change(answer)
+        self.fault(f"/{path}$", {"body": json.dumps(answer)}, query=re.escape(query), times=None)
 
-        return [row(height) for height in ids[:limit]]
+
+@pytest.fixture(scope="session")
+def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    folder = tmp_path_factory.mktemp("dumps")
+    for url in _simulated(tmp_path_factory, *CHAIN, "--dumps-dir", str(folder)):
+        yield url, folder
 
 
 @pytest.fixture
-def api(httpserver: HTTPServer) -> Api:
-    served = Api(httpserver.url_for("/api"))
-    httpserver.expect_request(re.compile("/api/.*")).respond_with_handler(served.serve)
-    return served
+def host(_served: tuple[str, Path]) -> Iterator[DumpFolder]:
+    """A simulated dump host that serves what a test puts there."""
+    dumps = DumpFolder(*_served)
+    yield dumps
+    dumps.heal()
+    for path in dumps.folder.iterdir():
+        shutil.rmtree(path)
+
+
+@pytest.fixture
+def chain(_served: tuple[str, Path]) -> Iterator[Chain]:
+    """A simulated API with some 250 Bitcoin blocks."""
+    served = Chain(_served[0])
+    assert 200 < served.tip < 260
+    yield served
+    served.heal()
+
+
+@pytest.fixture
+def own_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    """The same API for a test that moves the clock."""
+    for url in _simulated(tmp_path_factory, *CHAIN):
+        yield Chain(url)
+
+
+@pytest.fixture
+def envelope() -> Callable[..., dict[str, Any]]:
+    """Wraps data of an answer made by hand, observed at 2024-05-06 07:08:09."""
+
+    def wrap(data: Any, **context: Any) -> dict[str, Any]:
+        return {"data": data, "context": {"code": 200, "cache": {"since": "2024-05-06 07:08:09"}, **context}}
+
+    return wrap
 
 
 @pytest.fixture(autouse=True)
@@ -295,31 +323,30 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A tiny simulated world; gives the server's URL."""
-    yield from _simulated(tmp_path_factory)
+    yield from _simulated(tmp_path_factory, *TINY)
 
 
 @pytest.fixture
 def own_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A world of the test's own, in which files can be replaced for good."""
-    yield from _simulated(tmp_path_factory)
+    yield from _simulated(tmp_path_factory, *TINY)
 
 
 @pytest.fixture
 def denser_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A world of the test's own with two blocks an hour, so that reorganisations stay within a day."""
-    yield from _simulated(tmp_path_factory, "--blocks-per-day", "48", "--transactions-per-block", "2")
+    yield from _simulated(tmp_path_factory, "--days", "2", "--blocks-per-day", "48", "--transactions-per-block", "2")
 
 
-def _simulated(tmp_path_factory: pytest.TempPathFactory, *more: str) -> Iterator[str]:
+def _simulated(tmp_path_factory: pytest.TempPathFactory, *world: str) -> Iterator[str]:
     program = shutil.which("simulator")
     if not program:
         _absent("the simulator is not installed beside the tap")
         return
     place = ("--state-dir", str(tmp_path_factory.mktemp("simulator")))
-    size = ("--days", "2", "--blocks-per-day", "6", "--transactions-per-block", "4")
     # Of this era, because later blocks have no uncles.
-    size += ("--ethereum-era", "london", "--quirks", "duplicate-outputs,nonce-strings,cache-ignore,past-update")
-    subprocess.run([program, "start", *place, "--no-env-file", *size, *more], check=True, capture_output=True)
+    odd = ("--ethereum-era", "london", "--quirks", "duplicate-outputs,nonce-strings,cache-ignore,past-update")
+    subprocess.run([program, "start", *place, "--no-env-file", *odd, *world], check=True, capture_output=True)
     try:
         status = subprocess.run([program, "status", *place, "--json"], check=True, capture_output=True)
         yield json.loads(status.stdout)["url"]

@@ -12,12 +12,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from werkzeug import Response
 
 from tap_blockchair import schemas
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pytest_httpserver import HTTPServer
 
 FILLER = {"i": "1", "n": "1", "s": "ab", "t": "2024-01-01 00:00:00", "b": "1", "p": "-1"}
 
@@ -39,16 +40,16 @@ def config_of(host: Any, **more: Any) -> dict[str, Any]:
 ONLY_BLOCKS = ("bitcoin_blocks",)
 
 
-def test_days_are_taken_in_order_and_only_those_listed(run: Any, host: Any, blocks: Any) -> None:
+def test_days_are_taken_in_order_and_only_those_listed(run: Any, host: Any, asked: Any, blocks: Any) -> None:
     for day, height in (("20240105", 3), ("20240101", 1), ("20240102", 2)):
         host.put("bitcoin", "blocks", day, blocks(height))
     result = run(config_of(host), select=ONLY_BLOCKS)
     assert [record["id"] for record in result.records("bitcoin_blocks")] == [1, 2, 3]
     assert result.bookmark("bitcoin_blocks") == "2024-01-05"
-    host.gets.clear()
+    asked.clear()
     again = run(config_of(host), state=result.state, select=ONLY_BLOCKS)
     assert again.records("bitcoin_blocks") == []
-    assert not host.gets, "HEAD tells that the last day is the same"
+    assert not asked.files, "HEAD tells that the last day is the same"
     host.put("bitcoin", "blocks", "20240107", blocks(4))
     host.put("bitcoin", "blocks", "20240103", blocks(9))
     more = run(config_of(host), state=again.state, select=ONLY_BLOCKS)
@@ -169,56 +170,60 @@ def test_a_bad_day_stops_the_stream_and_keeps_the_bookmark(
 
 
 @pytest.mark.parametrize(
-    ("answer", "sentence"),
+    ("action", "sentence"),
     [
-        (lambda: Response("<html>402 Payment Required</html>", status=402), "answered 402: the dump host's limit"),
-        (lambda: Response("<html>404</html>", status=404), "answered 404"),
-        (lambda: Response("<html>503</html>", status=503), "answered 503"),
-        (lambda: Response(gzip.compress(b"id"), status=203), "answered 203"),
+        ({"html_402": True}, "answered 402: the dump host's limit"),
+        ({"status": 404}, "answered 404"),
+        ({"status": 503}, "answered 503"),
     ],
 )
-def test_an_error_page_is_never_data(run: Any, host: Any, blocks: Any, answer: Any, sentence: str) -> None:
+def test_an_error_page_is_never_data(run: Any, host: Any, blocks: Any, action: Any, sentence: str) -> None:
     host.put("bitcoin", "blocks", "20240101", blocks(1))
-    host.instead[host.put("bitcoin", "blocks", "20240102", blocks(2))] = [answer]
+    host.put("bitcoin", "blocks", "20240102", blocks(2))
+    host.fault("20240102", action, method="GET", times=None)
     result = run(config_of(host), select=ONLY_BLOCKS)
     assert sentence in str(result.error)
     assert len(result.records("bitcoin_blocks")) == 1
     assert result.bookmark("bitcoin_blocks") == "2024-01-01"
 
 
-def test_a_transfer_that_breaks_off_is_repeated(run: Any, host: Any, blocks: Any) -> None:
-    content = blocks(1, 2, 3)
-    name = host.put("bitcoin", "blocks", "20240101", content)
+def test_an_odd_success_is_no_data_either(run: Any, blocks: Any, httpserver: HTTPServer) -> None:
+    name = "blockchair_bitcoin_blocks_20240101.tsv.gz"
+    httpserver.expect_request("/bitcoin/blocks/").respond_with_data(f'<a href="{name}">{name}</a>')
+    httpserver.expect_request(f"/bitcoin/blocks/{name}").respond_with_data(blocks(1), status=203)
+    result = run({"chains": ["bitcoin"], "channel": "dumps", "dumps_url": httpserver.url_for("")}, select=ONLY_BLOCKS)
+    assert "answered 203" in str(result.error)
+    assert result.records("bitcoin_blocks") == []
 
-    def broken() -> Response:
-        return Response(iter([content[:40]]), headers={"Content-Length": str(len(content))})
 
-    def down() -> Response:
-        return Response("down", status=502)
-
-    host.instead[name] = [broken, down, lambda: Response(content)]
+def test_a_transfer_that_breaks_off_is_repeated(run: Any, host: Any, asked: Any, blocks: Any) -> None:
+    host.put("bitcoin", "blocks", "20240101", blocks(1, 2, 3))
+    # A host that tells nothing of its files' versions, so that none can be resumed.
+    bare = {"ETag": None, "Last-Modified": None}
+    host.fault("gz$", {"headers": bare}, method="HEAD", times=None)
+    host.fault("gz$", {"truncate": 40, "headers": bare}, method="GET")
+    host.fault("gz$", {"status": 502}, method="GET")
+    host.fault("gz$", {"headers": bare}, method="GET", times=None)
     result = run(config_of(host), select=ONLY_BLOCKS)
     assert result.error is None
     assert len(result.records("bitcoin_blocks")) == 3
+    assert (len(asked.files), asked.ranges) == (3, [])
 
 
 def test_a_transfer_that_always_breaks_off(run: Any, host: Any, blocks: Any) -> None:
-    content = blocks(1, 2, 3)
-    name = host.put("bitcoin", "blocks", "20240101", content)
-    host.instead[name] = [lambda: Response(iter([content[:40]]), headers={"Content-Length": str(len(content))})]
+    host.put("bitcoin", "blocks", "20240101", blocks(1, 2, 3))
+    host.fault("gz$", {"truncate": 40}, method="GET")
+    host.fault("gz$", {"truncate": 0}, method="GET", times=None)
     result = run(config_of(host), select=ONLY_BLOCKS)
     assert "the transfer broke off 4 times" in str(result.error)
     assert result.bookmark("bitcoin_blocks") is None
 
 
 def test_a_killed_run_leaves_no_bookmark_ahead_of_its_rows(host: Any, blocks: Any, tmp_path: Path) -> None:
-    (tmp_path / "dumps").mkdir()
     for day, heights in (("20240101", range(3)), ("20240102", range(3, 5000))):
-        content = host.stamped(blocks(*heights), day)
-        (tmp_path / "dumps" / f"blockchair_bitcoin_blocks_{day}.tsv.gz").write_bytes(content)
+        host.put("bitcoin", "blocks", day, blocks(*heights))
     config = tmp_path / "config.json"
-    dumps_url = (tmp_path / "dumps").as_uri()
-    config.write_text(json.dumps({"chains": ["bitcoin"], "channel": "dumps", "dumps_url": dumps_url}))
+    config.write_text(json.dumps(config_of(host, dumps_url=host.folder.as_uri())))
     with subprocess.Popen(
         [sys.executable, "-m", "tap_blockchair", "--config", str(config)],
         stdout=subprocess.PIPE,
@@ -236,9 +241,7 @@ def test_a_killed_run_leaves_no_bookmark_ahead_of_its_rows(host: Any, blocks: An
 
 def test_a_server_that_labels_gz_as_content_encoding(run: Any, host: Any, blocks: Any) -> None:
     host.put("bitcoin", "blocks", "20240101", blocks(1))
-    host.instead["bitcoin/blocks/blockchair_bitcoin_blocks_20240101.tsv.gz"] = [
-        lambda: Response(blocks(1), headers={"Content-Encoding": "gzip"}),
-    ]
+    host.fault("gz$", {"headers": {"Content-Encoding": "gzip"}}, method="GET")
     assert len(run(config_of(host), select=ONLY_BLOCKS).records("bitcoin_blocks")) == 1
 
 
@@ -357,21 +360,22 @@ def test_a_bookmark_of_the_other_channel_is_not_taken_for_a_day(run: Any, host: 
     assert result.bookmark("bitcoin_blocks") == "2024-01-01"
 
 
-@pytest.mark.parametrize(
-    ("origin", "mark", "refused"),
-    [
-        ("live", "simulator", True),
-        ("simulator", None, True),
-        ("simulator", "simulator", False),
-        (None, "simulator", False),
-    ],
-)
-def test_data_origin(run: Any, host: Any, blocks: Any, origin: str | None, mark: str | None, refused: bool) -> None:  # noqa: FBT001
-    host.headers = {"X-Data-Origin": mark} if mark else {}
+@pytest.mark.parametrize("origin", ["simulator", None])
+def test_data_of_the_wanted_origin_are_taken(run: Any, host: Any, blocks: Any, origin: str | None) -> None:
     host.put("bitcoin", "blocks", "20240101", blocks(1))
     result = run(config_of(host, **({"data_origin": origin} if origin else {})), select=ONLY_BLOCKS)
-    assert (result.error is not None) is refused
-    assert len(result.records("bitcoin_blocks")) == (0 if refused else 1)
+    assert result.error is None
+    assert len(result.records("bitcoin_blocks")) == 1
+
+
+def test_data_of_another_origin_are_refused(run: Any, host: Any, blocks: Any, httpserver: HTTPServer) -> None:
+    host.put("bitcoin", "blocks", "20240101", blocks(1))
+    result = run(config_of(host, data_origin="live"), select=ONLY_BLOCKS)
+    assert "serves simulated data, but data_origin is live" in str(result.error)
+    assert result.records("bitcoin_blocks") == []
+    httpserver.expect_request("/bitcoin/blocks/").respond_with_data("<html></html>")
+    unmarked = config_of(host, data_origin="simulator", dumps_url=httpserver.url_for(""))
+    assert "does not mark its data as simulated" in str(run(unmarked, select=ONLY_BLOCKS).error)
 
 
 def test_an_uncle_may_lie_outside_its_file_s_day(run: Any, host: Any, gz: Any) -> None:

@@ -31,29 +31,29 @@ def estimate(tmp_path: Path, config: dict[str, Any], state: dict[str, Any] | Non
     return str(result.stdout)
 
 
-def test_bytes_by_head_with_the_state(run: Any, host: Any, blocks: Any, tmp_path: Path) -> None:
-    for day in range(1, 6):
-        host.put("bitcoin", "blocks", f"2024010{day}", blocks(*range(300)))
+def test_bytes_by_head_with_the_state(run: Any, host: Any, asked: Any, blocks: Any, tmp_path: Path) -> None:
+    paths = [host.put("bitcoin", "blocks", f"2024010{day}", blocks(*range(300))) for day in range(1, 6)]
     config = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.url}
     text = estimate(tmp_path, config)
-    size = sum(map(len, host.files.values()))
+    size = sum(path.stat().st_size for path in paths)
     assert re.search(rf"bitcoin_blocks +5 +{size / 1000:.1f} kB", text), text
     assert f"about {size / 10_000 / 3600:,.1f} hours at the 10 kB/s" in text
-    assert host.gets == []
+    assert asked.files == []
     state = run({**config, "end_date": "2024-01-03"}).state
-    host.gets.clear()
+    asked.clear()
     assert re.search(r"bitcoin_blocks +2 ", estimate(tmp_path, config, state))
-    assert host.gets == []
+    assert asked.files == []
     assert "10 kB/s" not in estimate(tmp_path, {**config, "dumps_key": "secretsecret"})
 
 
-def test_of_many_files_the_index_tells_the_size(host: Any, blocks: Any, tmp_path: Path) -> None:
-    for day in range(1, 31):
-        host.put("bitcoin", "blocks", f"202401{day:02}", blocks(1))
+def test_of_many_files_the_index_tells_the_size(host: Any, asked: Any, blocks: Any, tmp_path: Path) -> None:
+    paths = [host.put("bitcoin", "blocks", f"202401{day:02}", blocks(*range(300))) for day in range(1, 31)]
     config = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.url}
     text = estimate(tmp_path, config)
-    assert re.search(r"bitcoin_blocks +30 +~61.4 kB", text), text  # the page says 2K for each
-    assert not [query for query in host.queries if ".gz" in query]
+    shown = sum(round(path.stat().st_size / 1024) * 1024 for path in paths)  # the page says 2K, say
+    assert shown != sum(path.stat().st_size for path in paths)
+    assert re.search(rf"bitcoin_blocks +30 +~{shown / 1000:.1f} kB", text), text
+    assert not [sent for sent in asked if ".gz" in sent.path]
 
 
 def test_points_of_the_simulated_api(simulator: str, tmp_path: Path) -> None:

@@ -10,10 +10,6 @@ import pytest
 
 from tap_blockchair import schemas
 
-ADDRESSES = "bitcoin/addresses/blockchair_bitcoin_addresses_latest.tsv.gz"
-TOKENS = "ethereum/erc-20/tokens/blockchair_erc-20_tokens_latest.tsv.gz"
-TRANSFERS = "ethereum/erc-20/transactions/blockchair_erc-20_transactions_20240101.tsv.gz"
-
 
 def config_of(host: Any, chain: str, **more: Any) -> dict[str, Any]:
     return {"chains": [chain], "channel": "dumps", "dumps_url": host.url, **more}
@@ -23,8 +19,8 @@ def units(result: Any) -> list[dict[str, Any]]:
     return [m["schema"]["x-unit"] for m in result.of("SCHEMA") if "x-unit" in m["schema"]]
 
 
-def test_addresses_come_from_the_latest_snapshot_when_asked_for(run: Any, host: Any, gz: Any) -> None:
-    host.files[ADDRESSES] = gz("address\tbalance", "1A\t3", "1B\t2")
+def test_addresses_come_from_the_latest_snapshot_when_asked_for(run: Any, host: Any, asked: Any, gz: Any) -> None:
+    host.put("bitcoin", "addresses", "latest", gz("address\tbalance", "1A\t3", "1B\t2"))
     config = config_of(host, "bitcoin", latest_addresses=True)
     first = run(config, select=("bitcoin_addresses",))
     assert first.error is None
@@ -40,17 +36,17 @@ def test_addresses_come_from_the_latest_snapshot_when_asked_for(run: Any, host: 
         None,
         None,
     )
-    host.gets.clear()
+    asked.clear()
     second = run(config, state=first.state, select=("bitcoin_addresses",))
-    assert (second.records("bitcoin_addresses"), host.gets) == ([], [])
-    host.files[ADDRESSES] = gz("address\tbalance", "1A\t5")
+    assert (second.records("bitcoin_addresses"), asked.files) == ([], [])
+    host.put("bitcoin", "addresses", "latest", gz("address\tbalance", "1A\t5"))
     third = run(config, state=second.state, select=("bitcoin_addresses",))
     assert [record["balance"] for record in third.records("bitcoin_addresses")] == [5]
 
 
 def test_addresses_of_ethereum_may_have_more_columns(run: Any, host: Any, gz: Any) -> None:
-    name = ADDRESSES.replace("bitcoin", "ethereum")
-    host.files[name] = gz("address\tbalance\tnonce\tis_contract", "ab\t120000000000000000000000001\t3\t0")
+    content = gz("address\tbalance\tnonce\tis_contract", "ab\t120000000000000000000000001\t3\t0")
+    host.put("ethereum", "addresses", "latest", content)
     (record,) = run(config_of(host, "ethereum", latest_addresses=True), select=("ethereum_addresses",)).records(
         "ethereum_addresses",
     )
@@ -58,8 +54,9 @@ def test_addresses_of_ethereum_may_have_more_columns(run: Any, host: Any, gz: An
 
 
 def test_tokens_replace_their_whole_table(run: Any, host: Any, gz: Any) -> None:
-    host.files[TOKENS] = gz("id\taddress\ttime\tname\tsymbol\tdecimals", "7\tab\t2016-01-01 00:00:00\tA\\N\t\t18")
-    result = run(config_of(host, "ethereum"), select=("ethereum_erc20_tokens",))
+    content = gz("id\taddress\ttime\tname\tsymbol\tdecimals", "7\tab\t2016-01-01 00:00:00\tA\\N\t\t18")
+    host.put("ethereum", "erc-20/tokens", "latest", content)
+    result = run(config_of(host, "ethereum", dumps_url=host.folder.as_uri()), select=("ethereum_erc20_tokens",))
     (record,) = result.records("ethereum_erc20_tokens")
     assert (record["id"], record["symbol"], record["name"]) == (7, "", "A\\N")
     assert record["creating_block_id"] is None
@@ -69,8 +66,9 @@ def test_tokens_replace_their_whole_table(run: Any, host: Any, gz: Any) -> None:
 def test_token_transfers_repeat_to_the_letter(run: Any, host: Any, gz: Any) -> None:
     row = f'5\tab\t2024-01-01 00:00:00\tcd\tTom "&" Co\tT\t18\tef\t01\t{2**256 - 1}'
     header = "\t".join(column.name for column in schemas.chain_table("ethereum", "erc20_transactions").columns)
-    host.files[TRANSFERS] = gz(header, row, row)
-    result = run(config_of(host, "ethereum"), select=("ethereum_erc20_transactions",))
+    host.put("ethereum", "erc-20/transactions", "20240101", gz(header, row, row))
+    config = config_of(host, "ethereum", dumps_url=host.folder.as_uri())
+    result = run(config, select=("ethereum_erc20_transactions",))
     assert result.error is None
     first, second = result.records("ethereum_erc20_transactions")
     assert (first["_line"], second["_line"]) == (2, 3)
@@ -82,8 +80,7 @@ def test_token_transfers_repeat_to_the_letter(run: Any, host: Any, gz: Any) -> N
 
 @pytest.mark.parametrize("chain", ["litecoin", "bitcoin-cash", "dash", "zcash"])
 def test_further_chains_work_by_naming_them(run: Any, host: Any, blocks: Any, chain: str) -> None:
-    content = host.stamped(blocks(3, chain=chain), "20240101")
-    host.files[f"{chain}/blocks/blockchair_{chain}_blocks_20240101.tsv.gz"] = content
+    host.put(chain, "blocks", "20240101", blocks(3, chain=chain))
     stream = f"{chain.replace('-', '_')}_blocks"
     (record,) = run(config_of(host, chain), select=(stream,)).records(stream)
     assert (record["id"], record["_unit"]) == (3, f"{chain}/blocks/2024-01-01")

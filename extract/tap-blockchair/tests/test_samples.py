@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from pytest_httpserver import HTTPServer
 
 DAYS = {"blocks": "20090109", "transactions": "20090109", "outputs": "20090109", "inputs": "20090112"}
 ROWS = {"blocks": 14, "transactions": 14, "outputs": 14, "inputs": 7}
@@ -119,13 +122,21 @@ def test_folder_laid_out_like_the_host(run: Any, samples: Path, tmp_path: Path) 
     ],
 )
 def test_documented_blocks_take_the_dump_form(
-    run: Any, api: Any, answer: Callable[[str], Any], number: str, chain: str, checks: dict[str, Any]
+    run: Any,
+    httpserver: HTTPServer,
+    envelope: Any,
+    answer: Callable[[str], Any],
+    number: str,
+    chain: str,
+    checks: dict[str, Any],
 ) -> None:
     row = answer(number)["data"][0]
-    api.template, api.more, api.tip = row, {"hash": row["hash"]}, row["id"]
-    api.blocks = lambda _request: [row]
+    # The tip, the block in question and the page: each time this one row.
+    text = json.dumps(envelope([row]), default=float)
+    httpserver.expect_request(f"/{chain}/blocks").respond_with_data(text)
     state = {"bookmarks": {f"{chain}_blocks": {"replication_key": "id", "replication_key_value": row["id"] - 1}}}
-    result = run({"chains": [chain], "channel": "api", "api_url": api.url}, state=state, select=(f"{chain}_blocks",))
+    config = {"chains": [chain], "channel": "api", "api_url": httpserver.url_for("")}
+    result = run(config, state=state, select=(f"{chain}_blocks",))
     assert result.error is None
     (record,) = result.records(f"{chain}_blocks")
     assert {name: record[name] for name in checks} == checks
@@ -140,10 +151,13 @@ def test_documented_blocks_take_the_dump_form(
 
 
 @pytest.mark.parametrize(("number", "chain"), [("02", "bitcoin"), ("03", "ethereum")])
-def test_documented_statistics(run: Any, api: Any, answer: Any, number: str, chain: str) -> None:
+def test_documented_statistics(
+    run: Any, httpserver: HTTPServer, envelope: Any, answer: Any, number: str, chain: str
+) -> None:
     data = answer(number)["data"]
-    api.answers[f"{chain}/stats"] = lambda _request: api.respond(data)
-    result = run({"chains": [chain], "channel": "api", "api_url": api.url}, select=(f"{chain}_stats",))
+    httpserver.expect_request(f"/{chain}/stats").respond_with_data(json.dumps(envelope(data), default=float))
+    config = {"chains": [chain], "channel": "api", "api_url": httpserver.url_for("")}
+    result = run(config, select=(f"{chain}_stats",))
     assert result.error is None
     (record,) = result.records(f"{chain}_stats")
     assert record["observed_at"] == "2024-05-06T07:08:09+00:00"
@@ -162,10 +176,12 @@ def test_documented_statistics(run: Any, api: Any, answer: Any, number: str, cha
 
 
 @pytest.mark.parametrize(("number", "chain"), [("26", "bitcoin"), ("33", "ethereum")])
-def test_documented_addresses(run: Any, api: Any, answer: Any, number: str, chain: str) -> None:
+def test_documented_addresses(
+    run: Any, httpserver: HTTPServer, envelope: Any, answer: Any, number: str, chain: str
+) -> None:
     rows = answer(number)["data"]
-    api.answers[f"{chain}/addresses"] = lambda _request: api.respond(rows)
-    config = {"chains": [chain], "channel": "api", "api_url": api.url, "top_addresses": 10}
+    httpserver.expect_request(f"/{chain}/addresses").respond_with_json(envelope(rows))
+    config = {"chains": [chain], "channel": "api", "api_url": httpserver.url_for(""), "top_addresses": 10}
     records = run(config, select=(f"{chain}_addresses",)).records(f"{chain}_addresses")
     assert [record["rank"] for record in records] == list(range(1, 11))
     for record, row in zip(records, rows, strict=True):

@@ -8,14 +8,12 @@ import gzip
 import json
 import os
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+import requests
 
 from tap_blockchair.bookmarks import DayBook, Loaded
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BLOCKS = ("bitcoin_blocks",)
 FILE = Loaded('"e"', 1, "ab" * 32)
@@ -41,9 +39,11 @@ def week(host: Any, blocks: Any) -> Any:
     return host
 
 
-def test_a_replaced_day_is_sent_again_whole_and_nothing_else_is_downloaded(run: Any, week: Any, blocks: Any) -> None:
+def test_a_replaced_day_is_sent_again_whole_and_nothing_else_is_downloaded(
+    run: Any, week: Any, asked: Any, blocks: Any
+) -> None:
     first = run(config_of(week), select=BLOCKS)
-    week.gets.clear()
+    asked.clear()
     week.put("bitcoin", "blocks", "20240104", blocks(40))
     second = run(config_of(week), state=first.state, select=BLOCKS)
     assert second.error is None
@@ -51,37 +51,41 @@ def test_a_replaced_day_is_sent_again_whole_and_nothing_else_is_downloaded(run: 
     (unit,) = units(second)
     assert (unit["id"], unit["column"], unit["rows"]) == ("bitcoin/blocks/2024-01-04", "time", 1)
     assert (unit["from"], unit["to"]) == ("2024-01-04T00:00:00+00:00", "2024-01-05T00:00:00+00:00")
-    assert [path[-15:-7] for path in week.gets] == ["20240104"]
-    week.gets.clear()
+    assert [name[-15:-7] for name in asked.files] == ["20240104"]
+    asked.clear()
     third = run(config_of(week), state=second.state, select=BLOCKS)
-    assert (ids(third), week.gets, third.bookmark("bitcoin_blocks")) == ([], [], "2024-01-05")
+    assert (ids(third), asked.files, third.bookmark("bitcoin_blocks")) == ([], [], "2024-01-05")
 
 
-def test_a_day_outside_the_window_is_not_looked_at(run: Any, week: Any, blocks: Any) -> None:
+def test_a_day_outside_the_window_is_not_looked_at(run: Any, week: Any, asked: Any, blocks: Any) -> None:
     state = run(config_of(week), select=BLOCKS).state
     week.put("bitcoin", "blocks", "20240103", blocks(99))
-    week.queries.clear()
+    asked.clear()
     assert ids(run(config_of(week), state=state, select=BLOCKS)) == []
-    assert len(week.queries) == 3, "the index, and HEAD for two days"
+    assert [sent.method for sent in asked] == ["GET", "HEAD", "HEAD"], "the index, and two days"
     assert ids(run(config_of(week, recheck_days=0), state=state, select=BLOCKS)) == []
 
 
-def test_a_new_etag_with_the_same_content_is_noted_and_not_sent(run: Any, week: Any) -> None:
+def test_a_new_etag_with_the_same_content_is_noted_and_not_sent(run: Any, week: Any, asked: Any) -> None:
     first = run(config_of(week), select=BLOCKS)
-    week.salt = "moved"
+    for path in week.folder.rglob("*.gz"):
+        week.touch(path)
+    asked.clear()
     second = run(config_of(week), state=first.state, select=BLOCKS)
-    assert (ids(second), units(second)) == ([], [])
-    week.gets.clear()
+    assert (ids(second), units(second), len(asked.files)) == ([], [], 2)
+    asked.clear()
     third = run(config_of(week), state=second.state, select=BLOCKS)
-    assert (ids(third), week.gets) == ([], [])
+    assert (ids(third), asked.files) == ([], [])
 
 
 def test_state_has_what_it_says_and_stays_small(run: Any, week: Any) -> None:
     state = run(config_of(week), select=BLOCKS).state["bookmarks"]["bitcoin_blocks"]
     assert state["loaded"] == [["2024-01-01", "2024-01-05"]]
     assert [file["day"] for file in state["files"]] == ["2024-01-04", "2024-01-05"]
-    path = "bitcoin/blocks/blockchair_bitcoin_blocks_20240105.tsv.gz"
-    assert (state["files"][1]["etag"], state["files"][1]["length"]) == (week.etag(path), len(week.files[path]))
+    length = week.path("bitcoin", "blocks", "20240105").stat().st_size
+    url = f"{week.url}/bitcoin/blocks/blockchair_bitcoin_blocks_20240105.tsv.gz"
+    etag = requests.head(url, timeout=60).headers["ETag"]
+    assert (state["files"][1]["etag"], state["files"][1]["length"]) == (etag, length)
     book: dict[str, Any] = {}
     day = date(2009, 1, 3)
     for number in range(6000):
@@ -105,7 +109,7 @@ def test_moving_start_date_back_loads_only_what_is_missing(run: Any, week: Any) 
 
 def test_a_backfill_that_stops_half_way_goes_on_there(run: Any, week: Any, blocks: Any) -> None:
     state = run(config_of(week, start_date="2024-01-05"), select=BLOCKS).state
-    whole = week.files["bitcoin/blocks/blockchair_bitcoin_blocks_20240103.tsv.gz"]
+    whole = week.path("bitcoin", "blocks", "20240103").read_bytes()
     week.put("bitcoin", "blocks", "20240103", b"<html>402</html>")
     second = run(config_of(week), state=state, select=BLOCKS)
     assert second.error
@@ -124,20 +128,22 @@ def test_a_state_of_the_first_release_is_understood(run: Any, week: Any) -> None
 
 def test_a_vanished_day_is_emptied_when_index_and_file_agree(run: Any, week: Any, blocks: Any) -> None:
     state = run(config_of(week), select=BLOCKS).state
-    gone = week.files.pop("bitcoin/blocks/blockchair_bitcoin_blocks_20240104.tsv.gz")
+    week.path("bitcoin", "blocks", "20240104").unlink()
     second = run(config_of(week), state=state, select=BLOCKS)
     assert ids(second) == []
     assert [(unit["id"], unit["rows"]) for unit in units(second)] == [("bitcoin/blocks/2024-01-04", 0)]
     kinds = [m["type"] for m in second.messages]
     assert kinds.index("STATE", kinds.index("SCHEMA", kinds.index("SCHEMA") + 1)), "the state follows the empty unit"
     assert units(run(config_of(week), state=second.state, select=BLOCKS)) == []
-    week.put("bitcoin", "blocks", "20240104", gone)
+    week.put("bitcoin", "blocks", "20240104", blocks(40, 41))
     assert ids(run(config_of(week), state=second.state, select=BLOCKS)) == [40, 41], "it came back"
 
 
 def test_a_day_that_only_the_index_has_lost_keeps_its_rows(run: Any, week: Any) -> None:
     state = run(config_of(week), select=BLOCKS).state
-    week.unlisted.add("bitcoin/blocks/blockchair_bitcoin_blocks_20240104.tsv.gz")
+    page = requests.get(f"{week.url}/bitcoin/blocks/", timeout=60).text
+    lines = [line for line in page.splitlines() if "20240104" not in line]
+    week.fault("^/dumps/bitcoin/blocks/$", {"body": "\n".join(lines)})
     second = run(config_of(week), state=state, select=BLOCKS)
     assert (second.error, units(second)) == (None, [])
 
@@ -146,44 +152,47 @@ def test_a_tip_that_vanished_is_a_lag_and_its_rows_stay(
     run: Any, week: Any, blocks: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     state = run(config_of(week), select=BLOCKS).state
-    del week.files["bitcoin/blocks/blockchair_bitcoin_blocks_20240105.tsv.gz"]
+    week.path("bitcoin", "blocks", "20240105").unlink()
     second = run(config_of(week), state=state, select=BLOCKS)
     assert (ids(second), units(second), second.bookmark("bitcoin_blocks")) == ([], [], "2024-01-05")
     assert "2024-01-05 is not listed any more; its rows are kept" in caplog.text
 
 
-def test_a_tidied_folder_empties_nothing(run: Any, host: Any, blocks: Any, tmp_path: Path) -> None:
+def test_a_tidied_folder_empties_nothing(run: Any, host: Any, blocks: Any) -> None:
     for day in ("20240101", "20240102"):
-        path = tmp_path / f"blockchair_bitcoin_blocks_{day}.tsv.gz"
-        path.write_bytes(host.stamped(blocks(int(day)), day))
-    config = config_of(host, dumps_url=tmp_path.as_uri())
+        path = host.put("bitcoin", "blocks", day, blocks(int(day)))
+    config = config_of(host, dumps_url=host.folder.as_uri())
     state = run(config, select=BLOCKS).state
-    (tmp_path / "blockchair_bitcoin_blocks_20240101.tsv.gz").unlink()
+    host.path("bitcoin", "blocks", "20240101").unlink()
     assert units(run(config, state=state, select=BLOCKS)) == []
     path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), mtime=9))
     os.utime(path, (9, 9))
     assert ids(run(config, state=state, select=BLOCKS)) == [20240102], "other bytes, other sha256: sent again"
 
 
-@pytest.mark.parametrize(("now", "warned"), [("06", False), ("08", False), ("09", True)])
+@pytest.mark.parametrize(("days_back", "warned"), [(1, False), (3, False), (4, True)])
 def test_a_lagging_chain_waits_and_warns_by_the_hosts_clock(
     run: Any,
-    week: Any,
-    now: str,
+    host: Any,
+    blocks: Any,
+    days_back: int,
     caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
     warned: bool,  # noqa: FBT001
 ) -> None:
-    clock = f"Sat, {now} Jan 2024 12:00:00 GMT"
-    monkeypatch.setattr("werkzeug.serving.WSGIRequestHandler.date_time_string", lambda *_: clock)
-    result = run(config_of(week), select=BLOCKS)
-    assert result.bookmark("bitcoin_blocks") == "2024-01-05"
-    assert ("the last day listed is 2024-01-05, " in caplog.text) is warned
-    assert ids(run(config_of(week, end_date="2024-01-05"), state=result.state, select=BLOCKS)) == []
+    last = date(2024, 1, 3) - timedelta(days=days_back)  # on the third the simulator's clock stands
+    host.put("bitcoin", "blocks", f"{last:%Y%m%d}", blocks(1))
+    result = run(config_of(host), select=BLOCKS)
+    assert result.bookmark("bitcoin_blocks") == last.isoformat()
+    assert (f"the last day listed is {last}, {days_back} days back" in caplog.text) is warned
+    assert ("the last day listed is" in caplog.text) is warned
+    caplog.clear()
+    assert ids(run(config_of(host, end_date=last.isoformat()), state=result.state, select=BLOCKS)) == []
+    assert "days back" not in caplog.text, "what is wanted is there"
 
 
 def test_a_row_outside_its_day_stops_the_day(run: Any, host: Any, blocks: Any) -> None:
-    host.files["bitcoin/blocks/blockchair_bitcoin_blocks_20240102.tsv.gz"] = blocks(1)  # rows of the first
+    path = host.put("bitcoin", "blocks", "20240101", blocks(1))
+    path.rename(host.path("bitcoin", "blocks", "20240102"))
     result = run(config_of(host), select=BLOCKS)
     assert "line 2: time is '2024-01-01 00:00:00', not a time of the file's day 2024-01-02" in str(result.error)
     assert ids(result) == []

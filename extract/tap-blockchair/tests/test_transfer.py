@@ -5,20 +5,23 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
-import threading
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from singer_sdk.exceptions import SyncError
 from werkzeug import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
+    from pytest_httpserver import HTTPServer
+
 BLOCKS = ("bitcoin_blocks",)
-NAME = "bitcoin/blocks/blockchair_bitcoin_blocks_20240101.tsv.gz"
+NAME = "blockchair_bitcoin_blocks_20240101.tsv.gz"
 
 
 def config_of(host: Any, tmp_path: Path, **more: Any) -> dict[str, Any]:
@@ -31,116 +34,137 @@ def config_of(host: Any, tmp_path: Path, **more: Any) -> dict[str, Any]:
     }
 
 
-def breaking(host: Any, at: int) -> Callable[[], Response]:
-    content = host.files[NAME]
-    headers = {"Content-Length": str(len(content)), "ETag": host.etag(NAME)}
-    return lambda: Response(iter([content[:at]]), headers=headers)
-
-
 @pytest.fixture
 def day(host: Any, blocks: Any) -> Any:
     host.put("bitcoin", "blocks", "20240101", blocks(*range(300)))
     return host
 
 
-def test_a_broken_transfer_is_resumed_with_range_and_if_range(run: Any, day: Any, tmp_path: Path) -> None:
-    whole = day.file
-    day.instead[NAME] = [breaking(day, 500), lambda: None]
-    day.instead[NAME][1] = lambda: whole(NAME, day.request)
+def spoil(day: Any, action: dict[str, Any], *, times: int | None = 1) -> None:
+    """Spoil downloads of the day's file; the first of these rules that is not used up counts."""
+    day.fault(f"{NAME}$", action, method="GET", times=times)
+
+
+def part_of(tmp_path: Path) -> Path:
+    return tmp_path / "downloads" / f"{NAME}.part"
+
+
+def test_a_broken_transfer_is_resumed_with_range_and_if_range(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:
+    spoil(day, {"truncate": 500})
+    requests.delete(f"{day.root}/_simulator/requests", timeout=60)
     result = run(config_of(day, tmp_path), select=BLOCKS)
     assert result.error is None
     assert len(result.records("bitcoin_blocks")) == 300
-    assert day.ranges == ["bytes=500-"]
-    assert day.resumed == [NAME], "If-Range named the file, so only the rest was sent"
+    assert asked.ranges == ["bytes=500-"]
+    answers = requests.get(f"{day.root}/_simulator/requests", timeout=60).json()["statuses"]
+    assert answers["206"] == 1, "If-Range named the file, so only the rest was sent"
     assert list((tmp_path / "downloads").iterdir()) == [], "nothing is kept unless asked"
 
 
-def test_the_next_run_goes_on_where_the_last_broke_off(run: Any, day: Any, tmp_path: Path) -> None:
-    day.instead[NAME] = [breaking(day, 500), lambda: Response("down", status=502)]
+def test_the_next_run_goes_on_where_the_last_broke_off(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:
+    spoil(day, {"truncate": 500})
+    spoil(day, {"status": 502}, times=None)
     first = run(config_of(day, tmp_path), select=BLOCKS)
     assert first.error
     assert first.records("bitcoin_blocks") == []
-    assert (tmp_path / "downloads" / f"{NAME.rpartition('/')[2]}.part").stat().st_size == 500
-    day.instead.clear()
+    assert part_of(tmp_path).stat().st_size == 500
+    day.heal()
+    asked.clear()
     second = run(config_of(day, tmp_path), select=BLOCKS)
     assert len(second.records("bitcoin_blocks")) == 300
-    assert day.ranges[-1] == "bytes=500-"
+    assert asked.ranges == ["bytes=500-"]
 
 
-def test_a_file_replaced_meanwhile_is_read_from_its_start(run: Any, day: Any, blocks: Any, tmp_path: Path) -> None:
-    day.instead[NAME] = [breaking(day, 500), lambda: Response("down", status=502)]
+def test_a_file_replaced_meanwhile_is_read_from_its_start(
+    run: Any, day: Any, asked: Any, blocks: Any, tmp_path: Path
+) -> None:
+    spoil(day, {"truncate": 500})
+    spoil(day, {"status": 502}, times=None)
     assert run(config_of(day, tmp_path), select=BLOCKS).error
-    day.instead.clear()
-    day.ranges.clear()
+    day.heal()
+    asked.clear()
     day.put("bitcoin", "blocks", "20240101", blocks(7))
     second = run(config_of(day, tmp_path), select=BLOCKS)
     assert [record["id"] for record in second.records("bitcoin_blocks")] == [7]
-    assert day.ranges == [], "HEAD has told that the part is of another file"
+    assert asked.ranges == [], "HEAD has told that the part is of another file"
 
 
-def test_a_part_is_dropped_when_the_host_answers_another_range(run: Any, day: Any, tmp_path: Path) -> None:
-    content = day.files[NAME]
-    wrong = {"Content-Range": f"bytes 0-{len(content) - 1}/{len(content)}", "ETag": day.etag(NAME)}
-    day.instead[NAME] = [
-        breaking(day, 500),
-        lambda: Response(content, status=206, headers=wrong),
-        lambda: Response(content, headers={"ETag": day.etag(NAME)}),
-    ]
+@pytest.mark.parametrize("told", ["bytes 0-{0}/{1}", "bytes 501-{0}/{1}", "bytes */{1}", None])
+def test_a_part_is_dropped_when_the_host_answers_another_range(
+    run: Any, day: Any, asked: Any, tmp_path: Path, told: str | None
+) -> None:
+    size = day.path("bitcoin", "blocks", "20240101").stat().st_size
+    spoil(day, {"truncate": 500})
+    spoil(day, {"headers": {"Content-Range": told and told.format(size - 1, size)}})
+    # A file that is damaged is read once more; that a range was wrong is not damage, and does not count as such.
+    spoil(day, {"corrupt": True})
     result = run(config_of(day, tmp_path), select=BLOCKS)
     assert result.error is None
     assert len(result.records("bitcoin_blocks")) == 300
+    assert (len(asked.files), asked.ranges) == (4, ["bytes=500-"])
 
 
-def test_a_corrupt_download_is_fetched_once_more(run: Any, day: Any, tmp_path: Path) -> None:
-    flipped = bytearray(day.files[NAME])
-    flipped[600] ^= 0xFF
-    good = {"ETag": day.etag(NAME)}
-    day.instead[NAME] = [
-        lambda: Response(bytes(flipped), headers=good),
-        lambda: Response(day.files[NAME], headers=good),
+def test_bytes_of_another_place_never_complete_a_part(
+    run: Any, httpserver: HTTPServer, gz: Any, blocks: Any, tmp_path: Path
+) -> None:
+    """Three gzip members of one size: put together in any order they are a sound file, with other rows."""
+    header, *rows = gzip.decompress(blocks(1, 2, 3)).split(b"\n")
+    first = gzip.compress(header + b"\n" + rows[0] + b"\n", compresslevel=0, mtime=0)
+    second, third = (gzip.compress(row + b"\n", compresslevel=0, mtime=0) for row in rows[1:])
+    assert len(second) == len(third)
+    whole, version, begun = first + second + third, {"ETag": '"e"'}, len(first)
+    wrong = f"bytes {begun + len(second)}-{len(whole) - 1}/{len(whole)}"
+    answers = [
+        Response(iter([first]), headers={**version, "Content-Length": str(len(whole))}),
+        Response(third + second, status=206, headers={**version, "Content-Range": wrong}),
+        Response(whole, headers=version),
     ]
+    httpserver.expect_request("/bitcoin/blocks/").respond_with_data(f'<a href="{NAME}">{NAME}</a>')
+    httpserver.expect_request(f"/bitcoin/blocks/{NAME}", method="HEAD").respond_with_data(whole, headers=version)
+    for answer in answers:
+        httpserver.expect_oneshot_request(f"/bitcoin/blocks/{NAME}", method="GET").respond_with_response(answer)
+    config = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": httpserver.url_for("")}
+    result = run({**config, "download_dir": str(tmp_path)}, select=BLOCKS)
+    assert result.error is None
+    assert [record["id"] for record in result.records("bitcoin_blocks")] == [1, 2, 3]
+
+
+def test_a_corrupt_download_is_fetched_once_more(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:
+    spoil(day, {"corrupt": 600})
     result = run(config_of(day, tmp_path), select=BLOCKS)
     assert result.error is None
     assert len(result.records("bitcoin_blocks")) == 300
+    assert (len(asked.files), asked.ranges) == (2, [])
+    spoil(day, {"corrupt": 600}, times=None)
+    asked.clear()
+    assert "damaged or incomplete" in str(run(config_of(day, tmp_path), select=BLOCKS).error)
+    assert len(asked.files) == 2, "once more, and not again and again"
 
 
-def test_what_is_kept_is_not_downloaded_again(run: Any, day: Any, tmp_path: Path) -> None:
+def test_what_is_kept_is_not_downloaded_again(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:
     config = config_of(day, tmp_path, keep_downloads=True)
     assert len(run(config, select=BLOCKS).records("bitcoin_blocks")) == 300
-    day.gets.clear()
+    asked.clear()
     assert len(run(config, select=BLOCKS).records("bitcoin_blocks")) == 300
-    assert day.gets == []
+    assert asked.files == []
 
 
-def test_402_stops_at_once_and_keeps_the_part(run: Any, day: Any, tmp_path: Path) -> None:
-    refused: list[int] = []
-
-    def refuse() -> Response:
-        refused.append(1)
-        return Response("<html><h1>402 Payment Required</h1></html>", status=402, content_type="text/html")
-
-    day.instead[NAME] = [breaking(day, 500), refuse]
+def test_402_stops_at_once_and_keeps_the_part(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:
+    spoil(day, {"truncate": 500})
+    spoil(day, {"html_402": True}, times=None)
     result = run(config_of(day, tmp_path), select=BLOCKS)
     assert "answered 402: the dump host's limit is used up" in str(result.error)
-    assert len(refused) == 1
-    assert [path.stat().st_size for path in (tmp_path / "downloads").glob("*.part")] == [500]
+    assert len(asked.files) == 2
+    assert part_of(tmp_path).stat().st_size == 500
 
 
-def test_as_long_as_bytes_arrive_it_goes_on(run: Any, day: Any, tmp_path: Path) -> None:
-    content = day.files[NAME]
-
-    def a_little() -> Response:
-        start = int(day.request.headers.get("Range", "bytes=0-")[6:-1])
-        headers = {"ETag": day.etag(NAME), "Content-Length": str(len(content) - start)}
-        if start:
-            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        part = content[start : start + len(content) // 20]
-        return Response(iter([part]), status=206 if start else 200, headers=headers)
-
-    day.instead[NAME] = [a_little]
+def test_as_long_as_bytes_arrive_it_goes_on(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:
+    size = day.path("bitcoin", "blocks", "20240101").stat().st_size
+    spoil(day, {"truncate": size // 20}, times=None)
     result = run(config_of(day, tmp_path), select=BLOCKS)
     assert result.error is None
     assert len(result.records("bitcoin_blocks")) == 300
+    assert len(asked.files) >= 20
 
 
 def test_a_missing_table_is_no_fault_but_a_missing_chain_is(
@@ -153,41 +177,21 @@ def test_a_missing_table_is_no_fault_but_a_missing_chain_is(
     assert "answered 404" in str(wrong.error)
 
 
-def test_one_request_at_a_time(run: Any, day: Any, blocks: Any, tmp_path: Path) -> None:
-    day.put("bitcoin", "blocks", "20240102", blocks(400))
-    at_once: list[int] = []
-    inside = threading.Semaphore(1)
-    serve = day.file
-
-    def counted(path: str, request: Any) -> Response:
-        free = inside.acquire(blocking=False)
-        at_once.append(0 if free else 1)
-        response: Response = serve(path, request)
-        if free:
-            inside.release()
-        return response
-
-    day.file = counted
-    assert run(config_of(day, tmp_path)).error is None
-    assert at_once
-    assert not any(at_once)
-
-
-def test_a_part_that_is_whole_only_gets_its_name(run: Any, day: Any, tmp_path: Path) -> None:
-    day.instead[NAME] = [breaking(day, 500), lambda: Response("down", status=502)]
+def test_a_part_that_is_whole_only_gets_its_name(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:
+    spoil(day, {"truncate": 500})
+    spoil(day, {"status": 502}, times=None)
     first = run(config_of(day, tmp_path), select=BLOCKS)
-    day.instead.clear()
-    part = tmp_path / "downloads" / f"{NAME.rpartition('/')[2]}.part"
-    part.write_bytes(day.files[NAME])
-    day.gets.clear()
+    day.heal()
+    shutil.copy(day.path("bitcoin", "blocks", "20240101"), part_of(tmp_path))
+    asked.clear()
     second = run(config_of(day, tmp_path), select=BLOCKS, state=first.state if first.of("STATE") else None)
     assert second.error is None
     assert len(second.records("bitcoin_blocks")) == 300
-    assert day.gets == []
+    assert asked.files == []
 
 
 def test_a_file_that_cannot_be_written_is_named(run: Any, day: Any, tmp_path: Path) -> None:
-    (tmp_path / "downloads" / f"{NAME.rpartition('/')[2]}.part").mkdir(parents=True)
+    part_of(tmp_path).mkdir(parents=True)
     result = run(config_of(day, tmp_path), select=BLOCKS)
     assert isinstance(result.error, SyncError)
     assert "cannot be written" in str(result.error)
