@@ -1,4 +1,4 @@
-"""Twenty kill -9 in the middle of a sync, each resumed from the last state: no row is lost, none is twice."""
+"""kill -9 in the middle of a sync, resumed from the last state: no row is lost, none is twice."""
 
 # ruff: noqa: ANN401 (JSON values)
 
@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import random
 import re
+import signal
 import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -81,48 +81,86 @@ def truth(dumps: str) -> dict[str, list[tuple[str, ...]]]:
     return rows
 
 
-def run_tap(folder: Path, config: dict[str, Any], collector: Collector, limit: int | None) -> int:
-    """Run the tap, and kill it after so many bytes; give the bytes it wrote."""
+def run_tap(folder: Path, config: dict[str, Any], collector: Collector, limit: int | None) -> tuple[int, bool]:
+    """Run the tap, and kill it after so many bytes; give the bytes it wrote, and whether the kill came in time."""
     (folder / "config.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "tap_blockchair", "--config", str(folder / "config.json")]
     if collector.state is not None:
         (folder / "state.json").write_text(json.dumps(collector.state))
         command += ["--state", str(folder / "state.json")]
     written = 0
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as tap:
-        assert tap.stdout
-        assert tap.stderr
-        for line in tap.stdout:
-            written += len(line)
-            if line.endswith(b"\n"):  # a killed tap may leave half a line
-                collector.take(line)
-            if limit is not None and written >= limit:
-                tap.kill()
-        errors = tap.stderr.read().decode()
-    assert limit is not None or tap.returncode == 0, errors
-    return written
+    with (folder / "errors").open("w+b") as errors:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as tap:
+            assert tap.stdout
+            for line in tap.stdout:
+                written += len(line)
+                if line.endswith(b"\n"):  # a killed tap may leave half a line
+                    collector.take(line)
+                if limit is not None and written >= limit:
+                    tap.kill()
+        errors.seek(0)
+        assert tap.returncode == 0 or (limit is not None and tap.returncode == -signal.SIGKILL), errors.read().decode()
+    return written, tap.returncode != 0
 
 
-@pytest.mark.parametrize("way", ["records", "batches"])
-def test_twenty_kills(simulator: str, tmp_path: Path, way: str) -> None:
-    dice = random.Random(f"{way} 2009")  # noqa: S311 (a repeatable test)
-    kills = KILLS if way == "records" and os.environ.get("CI") != "true" else 6
-    dumps = f"{simulator}/dumps"
-    config: dict[str, Any] = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": dumps}
+class Pipeline(NamedTuple):
+    """A source, a configuration, and what an undisturbed run writes."""
+
+    dumps: str
+    folder: Path
+    config: dict[str, Any]
+    whole: Collector
+    size: int
+
+    def run(self, collector: Collector, limit: int | None) -> bool:
+        return run_tap(self.folder, self.config, collector, limit)[1]
+
+    def check(self, collector: Collector) -> None:
+        """No row is lost, none is twice."""
+        for stream, expected in truth(self.dumps).items():
+            added = {"_channel", "_unit", "_line", "_dump_day", "is_settled"}
+            columns = [name for name in self.whole.rows[stream][0] if name not in added]
+            found = sorted(tuple(row[name] for name in columns) for row in collector.rows[stream])
+            assert found == sorted(expected), stream
+            assert len(expected) > 0
+            assert len({(row["_unit"], row["_line"]) for row in collector.rows[stream]}) == len(expected)
+
+
+@pytest.fixture(params=["records", "batches"])
+def pipeline(request: pytest.FixtureRequest, simulator: str, tmp_path: Path) -> Pipeline:
+    config: dict[str, Any] = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": f"{simulator}/dumps"}
     config["download_dir"] = str(tmp_path / "downloads")
-    if way == "batches":
+    if request.param == "batches":
         storage = {"root": (tmp_path / "batches").as_uri()}
         config["batch_config"] = {"encoding": {"format": "tsv", "compression": "gzip"}, "storage": storage}
     whole = Collector()
-    size = run_tap(tmp_path, config, whole, None)
-    collector = Collector()
-    for _ in range(kills):
-        run_tap(tmp_path, config, collector, dice.randrange(1, 1 + size // 4))
-    run_tap(tmp_path, config, collector, None)
-    for stream, expected in truth(dumps).items():
-        columns = [name for name in whole.rows[stream][0] if name not in {"_channel", "_unit", "_line", "_dump_day"}]
-        columns = [name for name in columns if name != "is_settled"]
-        found = sorted(tuple(row[name] for name in columns) for row in collector.rows[stream])
-        assert found == sorted(expected), stream
-        assert len(expected) > 0
-        assert len({(row["_unit"], row["_line"]) for row in collector.rows[stream]}) == len(expected)
+    size, _ = run_tap(tmp_path, config, whole, None)
+    return Pipeline(config["dumps_url"], tmp_path, config, whole, size)
+
+
+def test_a_kill_in_the_middle(pipeline: Pipeline) -> None:
+    for _ in range(KILLS):  # a run that ends before the kill comes proves nothing
+        collector = Collector()
+        if pipeline.run(collector, pipeline.size // 2):
+            break
+    else:
+        pytest.fail(f"{KILLS} runs ended before they were killed")
+    assert collector.rows != pipeline.whole.rows
+    assert not pipeline.run(collector, None)
+    pipeline.check(collector)
+
+
+@pytest.mark.long(part="kills")
+def test_twenty_kills(pipeline: Pipeline, request: pytest.FixtureRequest) -> None:
+    dice, collector, kills = random.Random(f"{request.node.name} 2009"), Collector(), 0  # noqa: S311 (repeatable)
+    for _ in range(10 * KILLS):
+        if kills == KILLS:
+            break
+        if pipeline.run(collector, dice.randrange(1, 1 + pipeline.size // 4)):
+            kills += 1
+        else:  # all was there before the kill came: once more from the beginning
+            pipeline.check(collector)
+            collector = Collector()
+    assert kills == KILLS
+    pipeline.run(collector, None)
+    pipeline.check(collector)

@@ -10,7 +10,7 @@ import random
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -20,6 +20,9 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from tap_blockchair.tap import TapBlockchair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 CHAINS = ("bitcoin", "ethereum", "dogecoin")
 
@@ -96,6 +99,20 @@ def parts(result: Any, stream: str) -> list[str]:
     """The kinds of units in order, without repetitions."""
     units = [m["schema"]["x-unit"] for m in result.of("SCHEMA", stream) if "x-unit" in m["schema"]]
     return [kind for kind, _ in groupby("days" if unit["column"] == "time" else "heights" for unit in units)]
+
+
+@pytest.fixture
+def delay(simulator: str) -> Iterator[Callable[[str, int], None]]:
+    """Lets a chain's dumps come so many days later, until the test is over."""
+    late: list[str] = []
+
+    def by(chain: str, days: int) -> None:
+        post(simulator, "delay", chain=chain, days=days)
+        late.append(chain)
+
+    yield by
+    for chain in late:
+        post(simulator, "delay", chain=chain, days=0)
 
 
 @pytest.mark.parametrize(("depth", "batch"), [(3, False), (7, True)])
@@ -201,21 +218,20 @@ def test_a_refusal_at_the_tip_keeps_the_days(run: Any, simulator: str) -> None:
     assert result.bookmark("bitcoin_blocks") == "2025-01-02"
 
 
-def test_only_the_tip_and_the_snapshots(run: Any, own_simulator: str) -> None:
-    config = config_of(own_simulator, tip="only", chains=["ethereum"], latest_addresses=True)
+def test_only_the_tip_and_the_snapshots(run: Any, simulator: str, asked: Any, delay: Any) -> None:
+    config = config_of(simulator, tip="only", chains=["ethereum"], latest_addresses=True)
     assert set(TapBlockchair(config=config).streams) == {
         f"ethereum_{t}" for t in ("blocks", "uncles", "stats", "addresses")
     }
-    requests.delete(f"{own_simulator}/_simulator/requests", timeout=30)
     result = run(config)
     assert result.error is None
     assert {row["_channel"] for row in result.records("ethereum_blocks")} == {"api"}
     assert {row["time"][:10] for row in result.records("ethereum_blocks")} == {"2025-01-03"}
-    paths = requests.get(f"{own_simulator}/_simulator/requests", timeout=30).json()["paths"]
-    assert not [path for path in paths if path.endswith(".gz")]
+    assert asked
+    assert not [sent for sent in asked if sent.path.endswith(".gz")]
     assert "replication_key_value" not in result.state["bookmarks"]["ethereum_blocks"]
     # A day that was published once stays the dumps': an index cut short must not send the tap over the whole chain.
-    post(own_simulator, "delay", chain="ethereum", days=2)
+    delay("ethereum", 2)
     again = run(config, state=result.state, select=("ethereum_blocks",))
     assert {row["time"][:10] for row in again.records("ethereum_blocks")} == {"2025-01-03"}
 
@@ -232,27 +248,27 @@ def test_only_the_tip_and_the_snapshots(run: Any, own_simulator: str) -> None:
         ({"start_date": "2025-01-04"}, set()),
     ],
 )
-def test_dates_and_the_tip(run: Any, own_simulator: str, more: dict[str, Any], days: set[str]) -> None:
-    result = run(config_of(own_simulator, **more), select=("bitcoin_blocks",))
+def test_dates_and_the_tip(run: Any, simulator: str, asked: Any, more: dict[str, Any], days: set[str]) -> None:
+    result = run(config_of(simulator, **more), select=("bitcoin_blocks",))
     assert result.error is None
     assert {row["time"][:10] for row in result.records("bitcoin_blocks")} == days
-    log = requests.get(f"{own_simulator}/_simulator/requests", timeout=30).json()["log"]
-    asked = any(entry["path"].startswith("/blockchair/") for entry in log)
-    assert asked is ("2025-01-03" in days or more.get("start_date") == "2025-01-04")
+    assert any(sent.path.startswith("/blockchair/") for sent in asked) is (
+        "2025-01-03" in days or more.get("start_date") == "2025-01-04"
+    )
 
 
-def test_no_dump_at_all(run: Any, own_simulator: str, caplog: pytest.LogCaptureFixture) -> None:
-    post(own_simulator, "delay", chain="bitcoin", days=9)
-    result = run(config_of(own_simulator), select=("bitcoin_blocks",))
+def test_no_dump_at_all(run: Any, simulator: str, delay: Any, caplog: pytest.LogCaptureFixture) -> None:
+    delay("bitcoin", 9)
+    result = run(config_of(simulator), select=("bitcoin_blocks",))
     assert (result.error, result.records("bitcoin_blocks")) == (None, [])
     assert "without start_date the API is not asked for the whole chain" in caplog.text
-    dated = run(config_of(own_simulator, start_date="2025-01-02"), select=("bitcoin_blocks",))
+    dated = run(config_of(simulator, start_date="2025-01-02"), select=("bitcoin_blocks",))
     assert {row["time"][:10] for row in dated.records("bitcoin_blocks")} == {"2025-01-02", "2025-01-03"}
 
 
-def test_rows_of_both_channels_fit_one_schema(run: Any, own_simulator: str) -> None:
+def test_rows_of_both_channels_fit_one_schema(run: Any, simulator: str) -> None:
     select = ("ethereum_blocks", "ethereum_uncles")
-    result = run(config_of(own_simulator, chains=["ethereum"]), select=select, deselect=("nonce",))
+    result = run(config_of(simulator, chains=["ethereum"]), select=select, deselect=("nonce",))
     for stream in ("ethereum_blocks", "ethereum_uncles"):
         schemas = [{n: s for n, s in m["schema"].items() if n != "x-unit"} for m in result.of("SCHEMA", stream)]
         assert all(schema == schemas[0] for schema in schemas)
