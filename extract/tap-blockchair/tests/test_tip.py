@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import random
 from decimal import Decimal
 from itertools import groupby
@@ -16,9 +15,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import requests
 from jsonschema import Draft202012Validator
-from pytest_httpserver import HTTPServer
-from werkzeug import Response
 
+from tap_blockchair import schemas
 from tap_blockchair.tap import TapBlockchair
 
 if TYPE_CHECKING:
@@ -282,120 +280,51 @@ def test_rows_of_both_channels_fit_one_schema(run: Any, simulator: str) -> None:
     assert fees["api"] is not None
 
 
-class Days:
-    """Blocks whose days are the test's to choose, at the dump host and at the API."""
+def test_an_uncle_of_the_open_day_whose_parent_lies_seven_blocks_below_it(
+    run: Any, host: Any, chain: Any, gz: Any
+) -> None:
+    columns = [column.name for column in schemas.chain_table("ethereum", "uncles").columns]
+    host.put("ethereum", "uncles", "20240102", gz("\t".join(columns)))
+    query = "ethereum/blocks?q=time(2024-01-03..)&s=id(asc)&limit=1"
+    first = requests.get(f"{chain.url}/{query}", timeout=30).json()["data"][0]["id"]
+    query = "ethereum/uncles?s=parent_block_id(desc)&limit=1"
+    tip = requests.get(f"{chain.url}/{query}", timeout=30).json()["data"][0]["parent_block_id"]
 
-    url = ""
+    def late(answer: Any) -> None:
+        rows = answer["data"]
+        own = {"parent_block_id": first - 7, "index": 5, "time": "2024-01-03 00:00:01", "hash": "0xa7"}
+        above = [row for row in rows if row["parent_block_id"] > first - 7]
+        answer["data"] = [{**rows[0], **own}, *above]
 
-    def __init__(self, host: Any, blocks: Any, envelope: Any, template: dict[str, Any]) -> None:
-        self.host, self.blocks, self.envelope, self.template = host, blocks, envelope, template
-        self.chain: dict[int, tuple[str, str]] = {}
-
-    def publish(self, day: str) -> None:
-        """Give the dump host what the chain has of a day."""
-        content = gzip.decompress(self.blocks(*(height for height, (_, of) in self.chain.items() if of == day)))
-        lines = content.decode().split("\n")
-        at = lines[0].split("\t").index("hash")
-        for number, line in enumerate(lines[1:], 1):
-            fields = line.split("\t")
-            fields[at] = self.chain[int(fields[0])][0]
-            lines[number] = "\t".join(fields)
-        self.host.put("bitcoin", "blocks", day.replace("-", ""), gzip.compress("\n".join(lines).encode(), mtime=0))
-
-    def serve(self, request: Any) -> Any:
-        q, downwards = request.args.get("q", ""), "desc" in request.args.get("s", "desc")
-        name, _, bounds = q.rstrip(")").partition("(")
-        low, _, high = bounds.partition("..") if ".." in bounds else (bounds, "", bounds)
-        found = []
-        for height, (known, day) in sorted(self.chain.items(), reverse=downwards):
-            value: Any = day if name == "time" else height
-            kind: Any = str if name == "time" else int
-            if (not low or value >= kind(low)) and (not high or value <= kind(high)):
-                found.append({**self.template, "id": height, "hash": known, "time": f"{day} 12:00:00"})
-        text = json.dumps(self.envelope(found[: int(request.args["limit"])]), default=float)
-        return Response(text, content_type="application/json")
-
-    def keys(self) -> list[tuple[Any, ...]]:
-        return sorted((height, 0, known) for height, (known, _) in self.chain.items())
+    order = "s=parent_block_id(asc),index(asc)&limit=100"
+    chain.odd("ethereum/uncles", f"q=parent_block_id({first - 7}..{tip})&{order}", late)
+    config = {"chains": ["ethereum"], "api_url": chain.url, "dumps_url": host.url, "requests_per_minute": 100_000}
+    result = run(config, select=("ethereum_uncles",))
+    assert result.error is None
+    uncles = result.records("ethereum_uncles")
+    assert (uncles[0]["hash"], len(uncles) > 1) == ("a7", True)
 
 
 @pytest.fixture
-def days(httpserver: HTTPServer, host: Any, blocks: Any, envelope: Any, answer: Any) -> Days:
-    made = Days(host, blocks, envelope, answer("22")["data"][0])
-    made.url = httpserver.url_for("")
-    httpserver.expect_request("/bitcoin/blocks").respond_with_handler(lambda request: made.serve(request))  # noqa: PLW0108 (a test may change it)
-    made.chain = {height: (f"{height:064x}", f"2024-01-0{1 + height // 10}") for height in range(27)}
-    for day in ("2024-01-01", "2024-01-02"):
-        made.publish(day)
-    return made
+def two_days(host: Any, blocks: Any) -> Any:
+    for day, heights in (("20240101", range(90)), ("20240102", range(90, 180))):
+        host.put("bitcoin", "blocks", day, blocks(*heights))
+    return host
 
 
-def config_of_days(days: Days, **more: Any) -> dict[str, Any]:
-    urls = {"api_url": days.url, "dumps_url": days.host.url}
-    return {"chains": ["bitcoin"], **urls, "requests_per_minute": 100_000, "finality": {"bitcoin": 4}, **more}
-
-
-# From which height on the chain is another, and the days of the blocks that take the place of the old ones.
-MOVES = [
-    (24, {24: "2024-01-03", 25: "2024-01-03", 26: "2024-01-03"}),
-    (20, {20: "2024-01-02", 21: "2024-01-02", 22: "2024-01-03", 23: "2024-01-03"}),
-    (18, {18: "2024-01-02", 19: "2024-01-03", 20: "2024-01-03", 21: "2024-01-03", 22: "2024-01-03"}),
-    (24, {24: "2024-01-02", 25: "2024-01-03"}),  # a clock that runs late: height and time go different ways
-    (22, {22: "2024-01-03", 23: "2024-01-04", 24: "2024-01-03", 25: "2024-01-03", 26: "2024-01-04"}),
-    (20, {}),
-    (20, {20: "2024-01-03", 21: "2024-01-03"}),  # it ends below the bookmark, and no older block's hash is known
-    (26, {26: "2024-01-02"}),
-]
-
-
-@pytest.mark.parametrize("published", [False, True])
-@pytest.mark.parametrize(("fork", "moved"), MOVES, ids=str)
-def test_blocks_that_move_to_another_day(
-    run: Any, days: Days, fork: int, moved: dict[int, str], *, published: bool
-) -> None:
-    loader = Loader()
-    # The last blocks of the old chain bear times of a day that no dump has for long.
-    days.chain |= {25: (f"{25:064x}", "2024-01-04"), 26: (f"{26:064x}", "2024-01-04")}
-    first = run(config_of_days(days), select=("bitcoin_blocks",))
-    loader.load(first)
-    assert (first.error, loader.keys("bitcoin_blocks")) == (None, days.keys())
-    days.chain = {h: known for h, known in days.chain.items() if h < fork}
-    days.chain |= {height: (f"{height:064x}".replace("0", "f", 1), day) for height, day in moved.items()}
-    for day in ("2024-01-02", *(["2024-01-03"] if published else [])):
-        days.publish(day)
-    second = run(config_of_days(days), state=first.state, select=("bitcoin_blocks",))
-    loader.load(second)
-    assert (second.error, loader.keys("bitcoin_blocks")) == (None, days.keys())
-    days.chain[max(days.chain) + 1] = ("aa" * 32, "2024-01-05")
-    third = run(config_of_days(days), state=second.state, select=("bitcoin_blocks",))
-    loader.load(third)
-    assert (third.error, loader.keys("bitcoin_blocks")) == (None, days.keys())
-
-
-def test_a_time_filter_that_is_not_obeyed_stops_the_tip(run: Any, days: Days) -> None:
-    serve = days.serve
-
-    def deaf(request: Any) -> Any:
-        if "time" in request.args.get("q", ""):
-            request.args = {"limit": "1", "s": "id(asc)"}
-        return serve(request)
-
-    days.serve = deaf  # type: ignore[method-assign]
-    result = run(config_of_days(days), select=("bitcoin_blocks",))
+def test_a_time_filter_that_is_not_obeyed_stops_the_tip(run: Any, two_days: Any, chain: Any) -> None:
+    first = requests.get(f"{chain.url}/bitcoin/blocks?q=id(0)", timeout=30).json()["data"]
+    query = "q=time(2024-01-03..)&s=id(asc)&limit=1"
+    chain.odd("bitcoin/blocks", query, lambda answer: answer.update(data=first))
+    result = run(config_of(chain.root), select=("bitcoin_blocks",))
     assert "asked for a block of the time 2024-01-03.., the API gave one of 2024-01-01" in str(result.error)
-    assert len(result.records("bitcoin_blocks")) == 20
+    assert len(result.records("bitcoin_blocks")) == 180
 
 
-def test_a_column_that_is_new_in_the_middle_of_the_tip(run: Any, days: Days) -> None:
-    days.chain |= {height: (f"{height:064x}", "2024-01-03") for height in range(27, 110)}
-    serve, known = days.serve, days.template
-
-    def later(request: Any) -> Any:
-        days.template = {**known, "odd": 7} if "id(100.." in request.args.get("q", "") else known
-        return serve(request)
-
-    days.serve = later  # type: ignore[method-assign]
-    result = run(config_of_days(days), select=("bitcoin_blocks",))
+def test_a_column_that_is_new_in_the_middle_of_the_tip(run: Any, two_days: Any, chain: Any) -> None:
+    query = f"q=id(200..{chain.tip})&s=id(asc)&limit=100"
+    chain.odd("bitcoin/blocks", query, lambda answer: [row.update(odd=7) for row in answer["data"]])
+    result = run(config_of(chain.root), select=("bitcoin_blocks",))
     assert result.error is None
     properties = {}
     for message in result.messages:
@@ -403,4 +332,5 @@ def test_a_column_that_is_new_in_the_middle_of_the_tip(run: Any, days: Days) -> 
             properties = message["schema"]["properties"]
         elif message["type"] == "RECORD":
             assert set(message["record"]) == set(properties)
-    assert [row.get("odd") for row in result.records("bitcoin_blocks")][-11:] == [None, *["7"] * 10]
+    found = [row.get("odd") for row in result.records("bitcoin_blocks")]
+    assert found == [None] * 200 + ["7"] * (chain.tip - 199)
