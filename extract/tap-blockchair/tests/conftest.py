@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import zlib
-from contextlib import redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PROJECT = Path(__file__).resolve().parents[3]
-TINY = ("--days", "2", "--blocks-per-day", "6", "--transactions-per-block", "4")
-CHAIN = ("--start", "2024-01-01", "--now", "2024-01-03T18:40:09", "--blocks-per-day", "90")
-CHAIN += ("--transactions-per-block", "1")
+CHAIN = ["--start=2024-01-01", "--now=2024-01-03T18:40:09", "--blocks-per-day=90", "--transactions-per-block=1"]
 
 
 def _absent(what: str) -> None:
@@ -216,8 +214,13 @@ class DumpFolder(Server):
     def put(self, chain: str, table: str, day: str, content: bytes) -> Path:
         """Publish a day, a second after the file before; rows with the filler time are moved to that day."""
         path = self.path(chain, table, day)
+        with suppress(OSError, EOFError, zlib.error):  # damaged on purpose
+            text, filler = gzip.decompress(content), b"2024-01-01 00:00:00"
+            if filler in text:
+                moved = text.replace(filler, f"{day[:4]}-{day[4:6]}-{day[6:]} 00:00:00".encode())
+                content = gzip.compress(moved, mtime=0)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self.stamped(content, day))
+        path.write_bytes(content)
         self.touch(path)
         return path
 
@@ -230,15 +233,6 @@ class DumpFolder(Server):
         moment = datetime(2024, 1, 6, 1, 20, self.published, tzinfo=UTC).timestamp()
         os.utime(path, (moment, moment))
         self.published += 1
-
-    @staticmethod
-    def stamped(content: bytes, day: str) -> bytes:
-        try:
-            text = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error):  # damaged on purpose
-            return content
-        moved = text.replace(b"2024-01-01 00:00:00", f"{day[:4]}-{day[4:6]}-{day[6:]} 00:00:00".encode())
-        return content if moved == text else gzip.compress(moved, mtime=0)
 
 
 @dataclass
@@ -268,7 +262,7 @@ class Chain(Server):
 @pytest.fixture(scope="session")
 def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     folder = tmp_path_factory.mktemp("dumps")
-    for url in _simulated(tmp_path_factory, *CHAIN, "--dumps-dir", str(folder)):
+    with _simulated(tmp_path_factory, *CHAIN, "--dumps-dir", str(folder)) as url:
         yield url, folder
 
 
@@ -292,10 +286,9 @@ def chain(_served: tuple[str, Path]) -> Iterator[Chain]:
 
 
 @pytest.fixture
-def own_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+def own_chain(start: Callable[..., str]) -> Chain:
     """The same API for a test that moves the clock."""
-    for url in _simulated(tmp_path_factory, *CHAIN):
-        yield Chain(url)
+    return Chain(start(*CHAIN))
 
 
 @pytest.fixture
@@ -323,21 +316,18 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A tiny simulated world; gives the server's URL."""
-    yield from _simulated(tmp_path_factory, *TINY)
+    with _simulated(tmp_path_factory, "--days", "2", "--blocks-per-day", "6", "--transactions-per-block", "4") as url:
+        yield url
 
 
 @pytest.fixture
-def own_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A world of the test's own, in which files can be replaced for good."""
-    yield from _simulated(tmp_path_factory, *TINY)
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """Starts simulators of the test's own, for what lasts: a clock that moves, another chain, other files."""
+    with ExitStack() as running:
+        yield lambda *world: running.enter_context(_simulated(tmp_path_factory, *world))
 
 
-@pytest.fixture
-def denser_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A world of the test's own with two blocks an hour, so that reorganisations stay within a day."""
-    yield from _simulated(tmp_path_factory, "--days", "2", "--blocks-per-day", "48", "--transactions-per-block", "2")
-
-
+@contextmanager
 def _simulated(tmp_path_factory: pytest.TempPathFactory, *world: str) -> Iterator[str]:
     program = shutil.which("simulator")
     if not program:

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 STREAM = "bitcoin_transactions"
 FILES = r"^/dumps/bitcoin/transactions/.*gz$"
@@ -39,6 +39,12 @@ FAULTS = [
 def faults(simulator: str) -> Iterator[str]:
     yield f"{simulator}/_simulator/faults"
     requests.delete(f"{simulator}/_simulator/faults", timeout=30)
+
+
+@pytest.fixture
+def own_simulator(start: Callable[..., str]) -> str:
+    """A world in which files can be replaced for good."""
+    return start("--days", "2", "--blocks-per-day", "6", "--transactions-per-block", "4")
 
 
 def config_of(url: str, **more: Any) -> dict[str, Any]:

@@ -100,6 +100,12 @@ def parts(result: Any, stream: str) -> list[str]:
 
 
 @pytest.fixture
+def denser_simulator(start: Callable[..., str]) -> str:
+    """A world with two blocks an hour, so that reorganisations stay within a day."""
+    return start("--days", "2", "--blocks-per-day", "48", "--transactions-per-block", "2")
+
+
+@pytest.fixture
 def delay(simulator: str) -> Iterator[Callable[[str, int], None]]:
     """Lets a chain's dumps come so many days later, until the test is over."""
     late: list[str] = []
