@@ -193,6 +193,7 @@ def test_an_odd_success_is_no_data_either(run: Any, blocks: Any, httpserver: HTT
     httpserver.expect_request(f"/bitcoin/blocks/{name}").respond_with_data(blocks(1), status=203)
     result = run({"chains": ["bitcoin"], "channel": "dumps", "dumps_url": httpserver.url_for("")}, select=ONLY_BLOCKS)
     assert "answered 203" in str(result.error)
+    assert {request.headers["Accept-Encoding"] for request, _ in httpserver.log} == {"identity"}, "unpacked, as it is"
     assert result.records("bitcoin_blocks") == []
 
 

@@ -6,17 +6,19 @@ from __future__ import annotations
 
 import json
 import logging
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from tap_blockchair.quota import Paused, Quota, estimate
+from tap_blockchair.quota import Paused, Quota, estimate, source_time
 from tap_blockchair.redaction import redact
 from tap_blockchair.web import TRIES, Pace
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_httpserver import HTTPServer
 
 BLOCKS = ("bitcoin_blocks",)
@@ -113,12 +115,20 @@ def test_or_stopped_with_the_state_unmoved(
 
 @pytest.mark.parametrize(("code", "reached"), [(402, "2024-01-04T00:00:01"), (429, "2024-01-03T19:40:10")])
 def test_a_later_run_stays_away_until_then(
-    run: Any, own_chain: Any, asked: Any, code: int, reached: str, slept: list[float]
+    run: Any,
+    own_chain: Any,
+    asked: Any,
+    code: int,
+    reached: str,
+    slept: list[float],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     refusing(own_chain, code, after=3, times=2 if code == 402 else 1)
     first = run(config_of(own_chain), select=BLOCKS)
     asked.clear()
+    caplog.clear()
     again = run(config_of(own_chain), state=first.state, select=BLOCKS)
+    assert f"stopped early, with its bookmark where its rows end: the API answered {code}: " in caplog.text
     assert (again.error, again.records("bitcoin_blocks")) == (None, [])
     # One look at the other host's clock; nothing was asked of the API.
     assert [(sent.method, sent.path) for sent in asked] == [("HEAD", "/dumps/")]
@@ -232,15 +242,33 @@ def test_the_days_points_are_kept_across_runs(
 
 
 def test_a_request_may_spend_the_last_point(run: Any, chain: Any) -> None:
-    assert ids(run(config_of(chain, points_per_day=22), select=BLOCKS)) == list(range(chain.tip + 1))
-    # 2, 2, 5.7 and 5.7 points, and 5.7 once more.
-    result = run(config_of(chain, points_per_day=21), select=BLOCKS)
-    assert ids(result) == list(range(200))
+    result = run(config_of(chain, points_per_day=1), select=("bitcoin_stats",))
+    assert (result.state["api_quota"]["points"], len(result.records("bitcoin_stats"))) == ("1", 1)
+    again = run(config_of(chain, points_per_day=1), state=result.state, select=("bitcoin_stats",))
+    assert (again.error, again.records("bitcoin_stats")) == (None, [])
 
 
-def test_the_points_that_an_answer_tells_count(run: Any, chain: Any) -> None:
-    chain.odd("bitcoin/blocks", "s=id(desc)&limit=1", lambda answer: answer["context"].update(request_cost=7.25))
-    assert run(config_of(chain), select=BLOCKS).state["api_quota"]["points"] == "26.35"
+@pytest.mark.parametrize(
+    ("told", "points"), [(7.25, "26.35"), (0, "19.1"), (True, "21.1"), ("9", "21.1"), (None, "21.1")]
+)
+def test_the_points_that_an_answer_tells_count(run: Any, chain: Any, told: Any, points: str) -> None:
+    chain.odd("bitcoin/blocks", "s=id(desc)&limit=1", lambda answer: answer["context"].update(request_cost=told))
+    assert run(config_of(chain), select=BLOCKS).state["api_quota"]["points"] == points
+
+
+@pytest.mark.parametrize("dumps", ["a folder", "nowhere"])
+def test_the_time_is_asked_of_the_account_where_no_dump_host_tells_it(
+    run: Any, chain: Any, asked: Any, dumps: str, tmp_path: Path
+) -> None:
+    url = tmp_path.as_uri() if dumps == "a folder" else "http://127.0.0.1:1"
+    config = config_of(chain, points_per_day=5, dumps_url=url, api_key=SECRET)
+    state = {"bookmarks": {}, "api_quota": {"day": "2024-01-03", "points": "5"}}
+    assert ids(run(config, state=state, select=BLOCKS)) == []
+    assert [(sent.path, sent.query) for sent in asked][-1] == ("/blockchair/premium/stats", f"key={SECRET}")
+    assert len(asked) == (1 if dumps == "a folder" else 2)
+    # The day is over by that clock, so its points count no more.
+    state["api_quota"]["day"] = "2024-01-02"  # type: ignore[index]
+    assert ids(run({**config, "points_per_day": 10}, state=state, select=BLOCKS)) == list(range(100))
 
 
 def test_the_points_are_shared_by_all_streams(run: Any, chain: Any) -> None:
@@ -309,6 +337,14 @@ def test_quota_without_a_clock() -> None:
     quota = Quota(Settings(), dict)  # type: ignore[arg-type]
     assert quota.stop_today("why").resume == "after the next 00:00 UTC"
     assert quota.rest() == 61.0
+    with pytest.raises(Paused, match="why"):  # for the rest of this run
+        quota.reserve(Decimal(1))
+
+
+def test_a_clock_that_cannot_be_read_is_none() -> None:
+    assert source_time({"Date": "Wed, 03 Jan 2024 18:40:09 GMT"}) == datetime(2024, 1, 3, 18, 40, 9, tzinfo=UTC)
+    assert source_time({"Date": "Wed, 03 Jan 2024 20:40:09 +0200"}) == datetime(2024, 1, 3, 18, 40, 9, tzinfo=UTC)
+    assert (source_time({}), source_time({"Date": "today"})) == (None, None)
 
 
 def test_a_pause_ends_when_its_moment_comes_in_the_same_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,7 +376,7 @@ def test_a_pause_ends_when_its_moment_comes_in_the_same_run(monkeypatch: pytest.
     clock[0], elapsed[0] = "2024-05-07T01:59:59+00:00", 12_000.0
     assert reserve() == "after 2024-05-07 02:00 UTC"
     clock[0], elapsed[0] = "2024-05-07T02:00:00+00:00", 13_000.0
-    assert reserve() == "let through"
+    assert reserve() == reserve() == "let through"
 
 
 def test_an_api_that_sends_the_tap_in_circles(run: Any, chain: Any, httpserver: HTTPServer) -> None:

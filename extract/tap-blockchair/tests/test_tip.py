@@ -261,6 +261,13 @@ def test_dates_and_the_tip(run: Any, simulator: str, asked: Any, more: dict[str,
     )
 
 
+def test_a_loaded_day_stays_the_dumps_where_the_index_is_cut_short(run: Any, simulator: str, delay: Any) -> None:
+    first = run(config_of(simulator, tip="off"), select=("bitcoin_blocks",))
+    delay("bitcoin", 9)
+    second = run(config_of(simulator), state=first.state, select=("bitcoin_blocks",))
+    assert {row["time"][:10] for row in second.records("bitcoin_blocks")} == {"2025-01-03"}
+
+
 def test_no_dump_at_all(run: Any, simulator: str, delay: Any, caplog: pytest.LogCaptureFixture) -> None:
     delay("bitcoin", 9)
     result = run(config_of(simulator), select=("bitcoin_blocks",))

@@ -1,13 +1,12 @@
 """Transfers: resumed where they broke off, in the run and in the next, and never over more than one connection."""
 
-# ruff: noqa: ANN401 (JSON values, and fixtures whose classes live in conftest, which no module imports by name)
+# ruff: noqa: ANN401, PLR0913, PLR0917 (JSON values, and fixtures whose classes live in conftest, which no module imports by name)
 
 from __future__ import annotations
 
 import errno
 import gzip
 import os
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,6 +74,42 @@ def test_the_next_run_goes_on_where_the_last_broke_off(run: Any, day: Any, asked
     assert asked.ranges == ["bytes=500-"]
 
 
+def test_a_file_replaced_between_two_tries_is_read_from_its_start(
+    run: Any, day: Any, asked: Any, blocks: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replaced = lambda _pause: day.put("bitcoin", "blocks", "20240101", blocks(*range(7, 300)))  # noqa: E731
+    monkeypatch.setattr("backoff._sync.time.sleep", replaced)
+    spoil(day, {"truncate": 500})
+    first = run(config_of(day, tmp_path), select=BLOCKS)
+    assert first.error is None
+    assert [record["id"] for record in first.records("bitcoin_blocks")] == list(range(7, 300))
+    assert asked.ranges == ["bytes=500-"]
+    asked.clear()
+    assert run(config_of(day, tmp_path), state=first.state, select=BLOCKS).error is None
+    assert asked.files == [], "the answer has told which file it was, not HEAD"
+
+
+def test_a_part_is_resumed_by_the_time_of_change_where_the_etag_is_weak(
+    run: Any, day: Any, asked: Any, tmp_path: Path
+) -> None:
+    weak = {"ETag": 'W/"e"'}
+    day.fault("gz$", {"headers": weak}, method="HEAD", times=None)
+    spoil(day, {"truncate": 500, "headers": weak})
+    requests.delete(f"{day.root}/_simulator/requests", timeout=60)
+    assert len(run(config_of(day, tmp_path), select=BLOCKS).records("bitcoin_blocks")) == 300
+    assert asked.ranges == ["bytes=500-"]
+    assert requests.get(f"{day.root}/_simulator/requests", timeout=60).json()["statuses"]["206"] == 1
+
+
+def test_an_answer_that_tells_no_version_is_that_of_head(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:
+    spoil(day, {"headers": {"ETag": None, "Last-Modified": "yesterday", "Content-Length": None}})
+    first = run(config_of(day, tmp_path), select=BLOCKS)
+    assert (first.error, len(first.records("bitcoin_blocks"))) == (None, 300)
+    asked.clear()
+    assert run(config_of(day, tmp_path), state=first.state, select=BLOCKS).records("bitcoin_blocks") == []
+    assert [sent.method for sent in asked] == ["GET", "HEAD"]
+
+
 def test_a_file_replaced_meanwhile_is_read_from_its_start(
     run: Any, day: Any, asked: Any, blocks: Any, tmp_path: Path
 ) -> None:
@@ -104,8 +139,17 @@ def test_a_part_is_dropped_when_the_host_answers_another_range(
     assert (len(asked.files), asked.ranges) == (4, ["bytes=500-"])
 
 
+@pytest.mark.parametrize(
+    ("place", "body"),
+    [
+        (1, lambda _first, second, third: third + second),
+        (-1, lambda _first, second, third: second + third),
+        (0, lambda first, second, third: first + second + third),
+    ],
+    ids=["later", "earlier", "more than the rest"],
+)
 def test_bytes_of_another_place_never_complete_a_part(
-    run: Any, httpserver: HTTPServer, gz: Any, blocks: Any, tmp_path: Path
+    run: Any, httpserver: HTTPServer, blocks: Any, tmp_path: Path, place: int, body: Any
 ) -> None:
     """Three gzip members of one size: put together in any order they are a sound file, with other rows."""
     header, *rows = gzip.decompress(blocks(1, 2, 3)).split(b"\n")
@@ -113,10 +157,10 @@ def test_bytes_of_another_place_never_complete_a_part(
     second, third = (gzip.compress(row + b"\n", compresslevel=0, mtime=0) for row in rows[1:])
     assert len(second) == len(third)
     whole, version, begun = first + second + third, {"ETag": '"e"'}, len(first)
-    wrong = f"bytes {begun + len(second)}-{len(whole) - 1}/{len(whole)}"
+    told = f"bytes {begun + place * len(second)}-{len(whole) - 1}/{len(whole)}"
     answers = [
         Response(iter([first]), headers={**version, "Content-Length": str(len(whole))}),
-        Response(third + second, status=206, headers={**version, "Content-Range": wrong}),
+        Response(body(first, second, third), status=206, headers={**version, "Content-Range": told}),
         Response(whole, headers=version),
     ]
     httpserver.expect_request("/bitcoin/blocks/").respond_with_data(f'<a href="{NAME}">{NAME}</a>')
@@ -149,6 +193,27 @@ def test_what_is_kept_is_not_downloaded_again(run: Any, day: Any, asked: Any, tm
     assert asked.files == []
 
 
+@pytest.mark.parametrize("why", ["another ETag", "a byte is gone", "no validator", "a note that is none"])
+def test_what_is_kept_is_downloaded_again_where_it_may_be_another(
+    run: Any, day: Any, asked: Any, tmp_path: Path, why: str
+) -> None:
+    if why == "no validator":
+        bare = {"ETag": None, "Last-Modified": None}
+        day.fault("gz$", {"headers": bare}, times=None)
+    config = config_of(day, tmp_path, keep_downloads=True)
+    assert len(run(config, select=BLOCKS).records("bitcoin_blocks")) == 300
+    kept = tmp_path / "downloads" / NAME
+    if why == "another ETag":
+        day.touch(day.path("bitcoin", "blocks", "20240101"))
+    elif why == "a byte is gone":
+        kept.write_bytes(kept.read_bytes()[:-1])
+    elif why == "a note that is none":
+        kept.with_name(f"{NAME}.json").write_text("{")
+    asked.clear()
+    assert len(run(config, select=BLOCKS).records("bitcoin_blocks")) == 300
+    assert asked.files == [NAME]
+
+
 def test_402_stops_at_once_and_keeps_the_part(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:
     spoil(day, {"truncate": 500})
     spoil(day, {"html_402": True}, times=None)
@@ -177,17 +242,27 @@ def test_a_missing_table_is_no_fault_but_a_missing_chain_is(
     assert "answered 404" in str(wrong.error)
 
 
-def test_a_part_that_is_whole_only_gets_its_name(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("more", "moved", "gets"),
+    [(b"", False, 0), (b"", True, 1), (b"more", False, 2)],
+    ids=["whole", "of another version", "too long"],
+)
+def test_a_part_that_is_whole_only_gets_its_name(
+    run: Any, day: Any, asked: Any, tmp_path: Path, more: bytes, gets: int, *, moved: bool
+) -> None:
     spoil(day, {"truncate": 500})
     spoil(day, {"status": 502}, times=None)
     first = run(config_of(day, tmp_path), select=BLOCKS)
     day.heal()
-    shutil.copy(day.path("bitcoin", "blocks", "20240101"), part_of(tmp_path))
+    path = day.path("bitcoin", "blocks", "20240101")
+    part_of(tmp_path).write_bytes(path.read_bytes() + more)
+    if moved:
+        day.touch(path)
     asked.clear()
     second = run(config_of(day, tmp_path), select=BLOCKS, state=first.state if first.of("STATE") else None)
     assert second.error is None
     assert len(second.records("bitcoin_blocks")) == 300
-    assert asked.files == []
+    assert len(asked.files) == gets
 
 
 def test_a_file_that_cannot_be_written_is_named(run: Any, day: Any, tmp_path: Path) -> None:
