@@ -38,7 +38,7 @@ FAULTS = [
 @pytest.fixture
 def faults(simulator: str) -> Iterator[str]:
     yield f"{simulator}/_simulator/faults"
-    requests.delete(f"{simulator}/_simulator/faults", timeout=30)
+    requests.delete(f"{simulator}/_simulator/faults", timeout=60)
 
 
 @pytest.fixture
@@ -61,9 +61,9 @@ def test_every_fault(
     rows = truth.records(STREAM)
     assert rows
     rule = {"match": match, "method": "GET", "times": times, "action": action}
-    requests.post(faults, json=[rule], timeout=30).raise_for_status()
+    requests.post(faults, json=[rule], timeout=60).raise_for_status()
     result = run(config_of(simulator), select=(STREAM,))
-    requests.delete(faults, timeout=30)
+    requests.delete(faults, timeout=60)
     if match == FILES:
         well = once if times else always
         assert well is None or (result.error is None) is well, result.error
@@ -100,7 +100,7 @@ def test_a_replaced_file(run: Any, own_simulator: str, change: str, error: str |
     day = first.bookmark(STREAM)
     before = [record for record in first.records(STREAM) if record["_dump_day"] == day]
     body = {"chain": "bitcoin", "table": "transactions", "day": day, "change": change}
-    requests.post(f"{own_simulator}/_simulator/replace", json=body, timeout=30).raise_for_status()
+    requests.post(f"{own_simulator}/_simulator/replace", json=body, timeout=60).raise_for_status()
     second = run(config_of(own_simulator), state=first.state, select=(STREAM,))
     rows = second.records(STREAM)
     units = [m["schema"]["x-unit"] for m in second.of("SCHEMA") if "x-unit" in m["schema"]]
@@ -125,7 +125,7 @@ def test_a_reorganisation_reaches_the_dumps_as_replaced_days(run: Any, own_simul
     config = {**config_of(own_simulator), "chains": ["dogecoin"]}
     first = run(config, select=(stream,))
     body = {"chain": "dogecoin", "depth": depth}
-    requests.post(f"{own_simulator}/_simulator/reorg", json=body, timeout=30).raise_for_status()
+    requests.post(f"{own_simulator}/_simulator/reorg", json=body, timeout=60).raise_for_status()
     second = run(config, state=first.state, select=(stream,))
     fresh = run(config, select=(stream,))
     assert (second.error, fresh.error) == (None, None)
@@ -138,11 +138,11 @@ def test_a_reorganisation_reaches_the_dumps_as_replaced_days(run: Any, own_simul
 
 def test_delayed_days_are_waited_for(run: Any, own_simulator: str) -> None:
     delay = f"{own_simulator}/_simulator/delay"
-    requests.post(delay, json={"chain": "bitcoin", "days": 1}, timeout=30).raise_for_status()
+    requests.post(delay, json={"chain": "bitcoin", "days": 1}, timeout=60).raise_for_status()
     try:
         first = run(config_of(own_simulator), select=(STREAM,))
     finally:
-        requests.post(delay, json={"chain": "bitcoin", "days": 0}, timeout=30).raise_for_status()
+        requests.post(delay, json={"chain": "bitcoin", "days": 0}, timeout=60).raise_for_status()
     second = run(config_of(own_simulator), state=first.state, select=(STREAM,))
     truth = run(config_of(own_simulator), select=(STREAM,)).records(STREAM)
     assert second.records(STREAM)
@@ -150,6 +150,6 @@ def test_delayed_days_are_waited_for(run: Any, own_simulator: str) -> None:
 
 
 def test_one_connection_at_a_time(run: Any, simulator: str) -> None:
-    requests.delete(f"{simulator}/_simulator/requests", timeout=30)
+    requests.delete(f"{simulator}/_simulator/requests", timeout=60)
     assert run({**config_of(simulator), "chains": ["bitcoin", "dogecoin"]}).error is None
-    assert requests.get(f"{simulator}/_simulator/requests", timeout=30).json()["most_at_once"] == 1
+    assert requests.get(f"{simulator}/_simulator/requests", timeout=60).json()["most_at_once"] == 1

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from tap_blockchair.dumps import index_page
+from tap_blockchair.estimate import bytes_text
 from tap_blockchair.progress import Progress
 from tap_blockchair.tap import TapBlockchair
 
@@ -54,6 +55,46 @@ def test_of_many_files_the_index_tells_the_size(host: Any, asked: Any, blocks: A
     assert shown != sum(path.stat().st_size for path in paths)
     assert re.search(rf"bitcoin_blocks +30 +~{shown / 1000:.1f} kB", text), text
     assert not [sent for sent in asked if ".gz" in sent.path]
+
+
+def test_of_many_files_whose_sizes_nobody_tells_some_are_asked(host: Any, blocks: Any, tmp_path: Path) -> None:
+    paths = [host.put("bitcoin", "blocks", f"202401{day:02}", blocks(day)) for day in range(1, 26)]
+    for number, path in enumerate(paths):  # in a folder, which shows none; every second one is asked
+        path.write_bytes(b"x" * (1000 if number % 2 else 3000))
+    config = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.folder.as_uri()}
+    text = estimate(tmp_path, config)
+    assert re.search(r"bitcoin_blocks +25 +~75.0 kB", text), text
+    assert "dumps: read from a folder, nothing is downloaded." in text
+    for path in paths[20:]:
+        path.unlink()
+    assert re.search(r"bitcoin_blocks +20 +40.0 kB", estimate(tmp_path, config)), "so few are all asked"
+
+
+def test_streams_are_added_up(chain: Any, host: Any, blocks: Any, tmp_path: Path) -> None:
+    size = host.put("bitcoin", "blocks", "20240102", blocks(*range(90, 180))).stat().st_size
+    size += host.put("bitcoin", "outputs", "20240102", b"x" * 5000).stat().st_size
+    config = {"chains": ["bitcoin"], "api_url": chain.url, "dumps_url": host.url, "top_addresses": 250}
+    text = estimate(tmp_path, {**config, "requests_per_minute": 2, "points_per_day": 50})
+    # The statistics, three pages of addresses and one of blocks.
+    assert re.search(rf"together +{size / 1000:.1f} kB +5 +18\n", text), text
+    assert "API: at least 2 minutes at 2 requests a minute." in text
+    assert "API: 0.4 days' points at 50 a day." in text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (999_949, "999.9 kB"),
+        (61_900_000, "61.9 MB"),
+        (7 * 10**9, "7.0 GB"),
+        (3 * 10**12, "3.0 TB"),
+    ],
+)
+def test_bytes_for_people(size: int, text: str) -> None:
+    assert bytes_text(size) == text
 
 
 def test_points_of_the_simulated_api(simulator: str, tmp_path: Path) -> None:
@@ -106,3 +147,20 @@ def test_progress_is_logged_at_steady_intervals(caplog: pytest.LogCaptureFixture
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 3
     assert lines[0] == "s: day 2024-01-01, 0 of 2 days done, 0.5 MB at 16.7 kB/s, 50 rows, about 0.1 h left."
+    assert lines[2] == "s: day 2024-01-01, 0 of 2 days done, 1.7 MB at 18.9 kB/s, 170 rows, about 0.0 h left."
+
+
+def test_progress_goes_by_days_where_no_sizes_are_known(caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    caplog.set_level(logging.INFO)
+    with Progress("s", 4, 0, logging.getLogger("p"), clock=lambda: now[0]) as progress:
+        for day in (1, 2):
+            now[0] += 1800
+            progress.begin(f"2024-01-0{day}")
+            progress.finish()
+        now[0] += 1800
+        progress.rows(10)
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0].startswith("s: day 2024-01-01, 0 of 4 days done, ")
+    assert said[0].endswith(" 0 rows."), "nothing is done, so nothing tells how long the rest takes"
+    assert said[-1] == "s: day 2024-01-02, 2 of 4 days done, 0.0 MB at 0.0 kB/s, 10 rows, about 1.5 h left."

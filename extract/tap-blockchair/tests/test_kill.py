@@ -74,9 +74,9 @@ def truth(dumps: str) -> dict[str, list[tuple[str, ...]]]:
     rows: dict[str, list[tuple[str, ...]]] = {}
     for table in TABLES:
         found = rows.setdefault(f"bitcoin_{table}", [])
-        page = requests.get(f"{dumps}/bitcoin/{table}/", timeout=30).text
+        page = requests.get(f"{dumps}/bitcoin/{table}/", timeout=60).text
         for name in re.findall(r'href="([^"]+\.tsv\.gz)"', page):
-            content = requests.get(f"{dumps}/bitcoin/{table}/{name}", timeout=30).content
+            content = requests.get(f"{dumps}/bitcoin/{table}/{name}", timeout=60).content
             found += [tuple(line.split("\t")) for line in gzip.decompress(content).decode().split("\n")[1:]]
     return rows
 

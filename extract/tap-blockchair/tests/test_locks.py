@@ -48,6 +48,12 @@ def test_the_second_run_stops_and_touches_nothing(  # noqa: PLR0913 (a fixture i
     assert not list(tmp_path.glob("*.lock"))
 
 
+def test_the_folder_is_its_owners_alone(run: Any, host: Any, blocks: Any, tmp_path: Path) -> None:
+    host.put("bitcoin", "blocks", "20240101", blocks(1, 2))
+    assert run(config_of(host, tmp_path / "a" / "b", keep_downloads=True), select=BLOCKS).error is None
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_failed_run_leaves_no_lock(run: Any, host: Any, blocks: Any, tmp_path: Path) -> None:
     host.put("bitcoin", "blocks", "20240101", b"<html>402</html>")
     failed = run(config_of(host, tmp_path), select=BLOCKS)

@@ -37,9 +37,9 @@ def arguments(simulator: str, tmp_path: Path) -> Iterator[list[str]]:
         entry["metadata"] = [{"breadcrumb": [], "metadata": {"selected": entry["tap_stream_id"] == STREAM}}]
     (tmp_path / "catalog.json").write_text(json.dumps(catalog))
     rule = {"match": "^/dumps/.*gz$", "method": "GET", "times": None, "action": {"slow": 1000}}
-    requests.post(f"{simulator}/_simulator/faults", json=[rule], timeout=10).raise_for_status()
+    requests.post(f"{simulator}/_simulator/faults", json=[rule], timeout=60).raise_for_status()
     yield [*given, "--catalog", str(tmp_path / "catalog.json")]
-    requests.delete(f"{simulator}/_simulator/faults", timeout=10).raise_for_status()
+    requests.delete(f"{simulator}/_simulator/faults", timeout=60).raise_for_status()
 
 
 def on_a_terminal(arguments: list[str], messages: Path, columns: int) -> str:

@@ -23,6 +23,7 @@ from tap_blockchair.tap import TapBlockchair
 from tap_blockchair.web import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pytest_httpserver import HTTPServer
@@ -133,10 +134,11 @@ def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, config: dict[str, Any]
 
 
 @pytest.fixture
-def closed_port() -> int:
+def closed_port() -> Iterator[int]:
+    """A port that is taken, so that nobody else gets it, and at which nobody listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+        yield int(taken.getsockname()[1])
 
 
 @pytest.mark.parametrize("options", [(), ("--test",), ("--discover",)])

@@ -72,7 +72,7 @@ def test_reorganisations(run: Any, simulator: str, chain: str, depth: int) -> No
     config = config_of(simulator, "api", chains=[chain], finality={chain: 6})
     before = run(config)
     body = {"chain": chain, "depth": depth}
-    requests.post(f"{simulator}/_simulator/reorg", json=body, timeout=10).raise_for_status()
+    requests.post(f"{simulator}/_simulator/reorg", json=body, timeout=60).raise_for_status()
     after, whole = run(config, state=before.state), run(config)
     assert (before.error, after.error, whole.error) == (None, None, None)
     blocks = f"{chain}_blocks"
@@ -110,11 +110,11 @@ def test_every_fault(run: Any, simulator: str, action: dict[str, Any], well: boo
     truth = run(config, select=(stream,))
     # The question for the highest block passes; the first page is hit.
     rule = {"match": "^/blockchair/bitcoin/transactions", "after": 1, "times": times, "action": action}
-    requests.post(f"{simulator}/_simulator/faults", json=[rule], timeout=10).raise_for_status()
+    requests.post(f"{simulator}/_simulator/faults", json=[rule], timeout=60).raise_for_status()
     try:
         result = run(config, select=(stream,))
     finally:
-        requests.delete(f"{simulator}/_simulator/faults", timeout=10).raise_for_status()
+        requests.delete(f"{simulator}/_simulator/faults", timeout=60).raise_for_status()
     if times == 1 and well and action.get("status") != 429:
         assert result.error is None
         assert result.records(stream) == truth.records(stream)

@@ -139,6 +139,21 @@ def test_a_vanished_day_is_emptied_when_index_and_file_agree(run: Any, week: Any
     assert ids(run(config_of(week), state=second.state, select=BLOCKS)) == [40, 41], "it came back"
 
 
+def test_a_vanished_day_that_is_not_wanted_keeps_its_rows(run: Any, week: Any) -> None:
+    state = run(config_of(week), select=BLOCKS).state
+    week.path("bitcoin", "blocks", "20240104").unlink()
+    second = run(config_of(week, start_date="2024-01-05"), state=state, select=BLOCKS)
+    assert (second.error, units(second)) == (None, [])
+    assert [unit["rows"] for unit in units(run(config_of(week), state=second.state, select=BLOCKS))] == [0]
+
+
+def test_a_day_that_is_listed_and_not_there_stops_the_stream(run: Any, week: Any) -> None:
+    week.fault("20240103", {"status": 404}, method="HEAD", times=None)
+    result = run(config_of(week), select=BLOCKS)
+    assert "20240103.tsv.gz is listed, but answered 404" in str(result.error)
+    assert (ids(result), result.bookmark("bitcoin_blocks")) == ([10, 11, 20, 21], "2024-01-02")
+
+
 def test_a_day_that_only_the_index_has_lost_keeps_its_rows(run: Any, week: Any) -> None:
     state = run(config_of(week), select=BLOCKS).state
     page = requests.get(f"{week.url}/bitcoin/blocks/", timeout=60).text

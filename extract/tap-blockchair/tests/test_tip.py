@@ -75,7 +75,7 @@ def config_of(url: str, **more: Any) -> dict[str, Any]:
 
 
 def post(url: str, what: str, **body: Any) -> Any:
-    response = requests.post(f"{url}/_simulator/{what}", json=body, timeout=30)
+    response = requests.post(f"{url}/_simulator/{what}", json=body, timeout=60)
     assert response.ok, response.text
     return response.json()
 
@@ -87,7 +87,7 @@ def truth(url: str, stream: str) -> list[tuple[Any, ...]]:
     while True:
         height = "id" if table == "blocks" else "parent_block_id"
         path = f"{url}/blockchair/{chain}/{table}?s={height}(asc)&limit=100&offset={len(found)}"
-        rows = requests.get(path, timeout=30).json()["data"]
+        rows = requests.get(path, timeout=60).json()["data"]
         found += [(row[height], row.get("index", 0), row["hash"].removeprefix("0x")) for row in rows]
         if len(rows) < 100:
             return sorted(found)
@@ -186,7 +186,7 @@ def test_the_tables_are_exact_after_whatever_came(run: Any, denser_simulator: st
             else:
                 depth = dice.choice([3, 7, 15])
                 body = {"chain": chain, "depth": depth, "shorter": dice.randint(1, 3) if what == "shorter" else 0}
-                requests.post(f"{url}/_simulator/reorg", json=body, timeout=30)  # refused where a day is too young
+                requests.post(f"{url}/_simulator/reorg", json=body, timeout=60)  # refused where a day is too young
         whole = dice.random() < 0.7
         limits = (
             {}
@@ -213,11 +213,11 @@ def test_points_end_the_tip_and_nothing_else(run: Any, simulator: str) -> None:
 
 def test_a_refusal_at_the_tip_keeps_the_days(run: Any, simulator: str) -> None:
     rule = {"match": "^/blockchair/bitcoin/blocks", "times": None, "action": {"status": 430}}
-    requests.post(f"{simulator}/_simulator/faults", json=[rule], timeout=30).raise_for_status()
+    requests.post(f"{simulator}/_simulator/faults", json=[rule], timeout=60).raise_for_status()
     try:
         result = run(config_of(simulator), select=("bitcoin_blocks",))
     finally:
-        requests.delete(f"{simulator}/_simulator/faults", timeout=30)
+        requests.delete(f"{simulator}/_simulator/faults", timeout=60)
     assert "430" in str(result.error)
     assert result.bookmark("bitcoin_blocks") == "2025-01-02"
 
@@ -299,9 +299,9 @@ def test_an_uncle_of_the_open_day_whose_parent_lies_seven_blocks_below_it(
     columns = [column.name for column in schemas.chain_table("ethereum", "uncles").columns]
     host.put("ethereum", "uncles", "20240102", gz("\t".join(columns)))
     query = "ethereum/blocks?q=time(2024-01-03..)&s=id(asc)&limit=1"
-    first = requests.get(f"{chain.url}/{query}", timeout=30).json()["data"][0]["id"]
+    first = requests.get(f"{chain.url}/{query}", timeout=60).json()["data"][0]["id"]
     query = "ethereum/uncles?s=parent_block_id(desc)&limit=1"
-    tip = requests.get(f"{chain.url}/{query}", timeout=30).json()["data"][0]["parent_block_id"]
+    tip = requests.get(f"{chain.url}/{query}", timeout=60).json()["data"][0]["parent_block_id"]
 
     def late(answer: Any) -> None:
         rows = answer["data"]
@@ -326,7 +326,7 @@ def two_days(host: Any, blocks: Any) -> Any:
 
 
 def test_a_time_filter_that_is_not_obeyed_stops_the_tip(run: Any, two_days: Any, chain: Any) -> None:
-    first = requests.get(f"{chain.url}/bitcoin/blocks?q=id(0)", timeout=30).json()["data"]
+    first = requests.get(f"{chain.url}/bitcoin/blocks?q=id(0)", timeout=60).json()["data"]
     query = "q=time(2024-01-03..)&s=id(asc)&limit=1"
     chain.odd("bitcoin/blocks", query, lambda answer: answer.update(data=first))
     result = run(config_of(chain.root), select=("bitcoin_blocks",))
