@@ -221,3 +221,15 @@ def test_redact() -> None:
     assert (
         redact("GET /x?key=abc&limit=1 and https://me:pw@mirror/x") == "GET /x?key=***&limit=1 and https://***@mirror/x"
     )
+
+
+def test_a_secret_is_masked_in_every_form_and_a_short_one_only_as_a_key(caplog: pytest.LogCaptureFixture) -> None:
+    protect("p+ss/w0rd", "abc", None, "")
+    assert redact("p+ss/w0rd p%2Bss%2Fw0rd abcdef ?KEY=abc") == "*** *** abcdef ?KEY=***"
+    try:
+        int("p+ss/w0rd")
+    except ValueError:
+        logging.getLogger("any").exception("it is %s", "p+ss/w0rd")
+    assert "it is ***" in caplog.text
+    assert "ValueError: invalid literal for int() with base 10: '***'" in caplog.text
+    assert "w0rd" not in caplog.text

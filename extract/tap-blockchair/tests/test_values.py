@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tap_blockchair.schemas import Kind
-from tap_blockchair.values import FROM_TEXT, from_json
+from tap_blockchair.values import FROM_TEXT, as_text, from_json
 
 
 @pytest.mark.parametrize(
@@ -64,10 +64,40 @@ def test_anything_else_is_refused(kind: Kind, text: str) -> None:
         (Kind.OBJECT, [], {}),
         (Kind.ARRAY, [], []),
         (Kind.NUMBER, None, None),
+        (Kind.INTEGER, Decimal("1E+3"), 1000),
+        (Kind.TEXT, Decimal("2.50"), "2.50"),
+        (Kind.TEXT, "0xAB\0cd", "0xABcd"),
+        (Kind.BOOLEAN, False, False),
+        (Kind.BOOLEAN, 1, True),
+        (Kind.OBJECT, {"a": 1}, {"a": 1}),
+        (Kind.SPENDABLE, None, -1),
+        (Kind.SPENDABLE, True, 1),
+        (Kind.SPENDABLE, False, 0),
+        (Kind.SPENDABLE, -1, -1),
+        (Kind.TIME, "2009-01-03 18:15:05", "2009-01-03T18:15:05+00:00"),
     ],
 )
 def test_json_takes_the_dump_form(kind: Kind, value: Any, expected: object) -> None:
-    assert from_json(value, kind) == expected
+    read = from_json(value, kind)
+    assert (read, type(read)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(("text", "bare"), [("0xAB", "ab"), ("AB", "AB"), ("x0xAB", "x0xAB"), ("0x", "")])
+def test_hexadecimal_text_of_a_chain_whose_dumps_have_it_bare(text: str, bare: str) -> None:
+    assert from_json(text, Kind.TEXT, bare_hex=True) == bare
+    assert from_json(text, Kind.TEXT) == text
+
+
+def test_values_of_unknown_columns_are_carried_as_text() -> None:
+    assert as_text(None) is None
+    assert [as_text(value) for value in ("a", 1, True, Decimal("0.10"), [1], {})] == [
+        "a",
+        "1",
+        "true",
+        "0.10",
+        "[1]",
+        "{}",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +111,10 @@ def test_json_takes_the_dump_form(kind: Kind, value: Any, expected: object) -> N
         (Kind.OBJECT, [1]),
         (Kind.TIME, 1700000000),
         (Kind.BOOLEAN, "yes"),
+        (Kind.SPENDABLE, 2),
+        (Kind.TEXT, True),
+        (Kind.ARRAY, {}),
+        (Kind.INTEGER, "5.0"),
     ],
 )
 def test_json_that_does_not_fit(kind: Kind, value: Any) -> None:
