@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs
 
 import pytest
+import requests
 
 from tap_blockchair.web import TRIES, Pace, waits
 
@@ -65,11 +66,30 @@ def test_state_never_claims_more_than_was_written(run: Any, chain: Any) -> None:
             assert message["value"]["bookmarks"]["bitcoin_blocks"].get("replication_key_value", -1) <= seen
 
 
-def test_dates_become_heights(run: Any, chain: Any) -> None:
+def test_dates_become_heights(run: Any, chain: Any, asked: Any) -> None:
     result = run(config_of(chain.url, start_date="2024-01-02", end_date="2024-01-02"), select=BLOCKS)
     assert ids(result) == list(range(90, 180))
+    asked.clear()
+    again = run(config_of(chain.url, start_date="2024-01-02"), state=result.state, select=BLOCKS)
+    assert ids(again) == list(range(180, chain.tip + 1))
+    assert not [sent for sent in asked if "time(" in sent.query], "where the day begins is known by now"
     late = run(config_of(chain.url, start_date="2024-01-31"), select=BLOCKS)
     assert (late.error, late.records("bitcoin_blocks")) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("setting", "query", "height"),
+    [
+        ("start_date", "q=time(2024-01-02..)&s=id(asc)&limit=1", 0),
+        ("end_date", "q=time(..2024-01-02)&s=id(desc)&limit=1", 180),
+    ],
+)
+def test_a_time_filter_that_is_not_obeyed(run: Any, chain: Any, setting: str, query: str, height: int) -> None:
+    other = requests.get(f"{chain.url}/bitcoin/blocks?q=id({height})", timeout=60).json()["data"]
+    chain.odd("bitcoin/blocks", query, lambda answer: answer.update(data=other))
+    result = run(config_of(chain.url, **{setting: "2024-01-02"}), select=BLOCKS)
+    assert "asked for a block of the time" in str(result.error)
+    assert ids(result) == []
 
 
 def test_a_table_may_begin_above_zero(run: Any, chain: Any) -> None:

@@ -155,7 +155,7 @@ BAD_DAYS = [
 
 @pytest.mark.parametrize(("content", "sentence", "rows_before"), BAD_DAYS)
 def test_a_bad_day_stops_the_stream_and_keeps_the_bookmark(
-    run: Any, host: Any, blocks: Any, gz: Any, content: Any, sentence: str, rows_before: int
+    run: Any, host: Any, blocks: Any, gz: Any, content: Any, sentence: str, rows_before: int, tmp_path: Path
 ) -> None:
     host.put("bitcoin", "blocks", "20240101", blocks(1, 2))
     host.put("bitcoin", "blocks", "20240102", content(blocks, gz))
@@ -164,6 +164,8 @@ def test_a_bad_day_stops_the_stream_and_keeps_the_bookmark(
     assert re.search(sentence, str(result.error))
     assert len(result.records("bitcoin_blocks")) == 2 + rows_before
     assert result.bookmark("bitcoin_blocks") == "2024-01-01"
+    # Only a sound file with an unusable value stays: the next run need not download it again.
+    assert bool(list((tmp_path / "cache").rglob("*.gz"))) is (content in {bad_value, not_utf8})
     host.put("bitcoin", "blocks", "20240102", blocks(3, 4))
     repaired = run(config_of(host), state=result.state, select=ONLY_BLOCKS)
     assert [record["id"] for record in repaired.records("bitcoin_blocks")] == [3, 4, 5]

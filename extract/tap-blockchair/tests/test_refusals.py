@@ -146,20 +146,30 @@ def test_after_a_refusal_of_all_no_other_stream_asks(run: Any, chain: Any, asked
     assert len(asked) == 1
 
 
-def test_the_minute_is_waited_out_by_the_sources_clock(run: Any, chain: Any, slept: list[float]) -> None:
-    refusing(chain, 402, after=3, times=1)
-    run(config_of(chain), select=BLOCKS)
-    assert slept == [61.0 - 9]
-    slept.clear()
-    chain.heal()
-    refusing(chain, 402, after=3, times=1, Retry_After="7")
-    run(config_of(chain), select=BLOCKS)
-    assert slept == [7]
-    slept.clear()
-    chain.heal()
-    refusing(chain, 402, after=3, times=1, Retry_After="7200")
-    assert run(config_of(chain), select=BLOCKS).state["api_quota"]["until"] == "2024-01-03T20:40:09+00:00"
-    assert slept == []
+@pytest.mark.parametrize(
+    ("code", "after", "waits", "until"),
+    [
+        (402, None, [61.0 - 9], None),  # to the next full minute of the simulator's clock, and a second to spare
+        (402, 7, [7], None),
+        (402, 61, [61], None),
+        (402, 62, [], "2024-01-03T18:41:11+00:00"),
+        (402, 7200, [], "2024-01-03T20:40:09+00:00"),
+        (429, 7, [], HOUR),
+        (429, 7200, [], "2024-01-03T20:40:09+00:00"),
+    ],
+)
+def test_how_long_the_tap_stays_away(
+    run: Any, chain: Any, slept: list[float], code: int, after: int | None, waits: list[float], until: str | None
+) -> None:
+    refusing(chain, code, after=3, times=1, **({"Retry_After": after} if after else {}))
+    result = run(config_of(chain), select=BLOCKS)
+    assert (slept, result.state["api_quota"].get("until")) == (waits, until)
+
+
+def test_a_doubt_ends_with_a_good_answer(run: Any, chain: Any) -> None:
+    for after in (1, 2):
+        refusing(chain, 503, after=after, times=1)
+    assert ids(run(config_of(chain), select=BLOCKS)) == list(range(chain.tip + 1))
 
 
 def test_435_lowers_the_rate(run: Any, chain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
