@@ -149,7 +149,7 @@ def test_a_part_is_dropped_when_the_host_answers_another_range(
     ids=["later", "earlier", "more than the rest"],
 )
 def test_bytes_of_another_place_never_complete_a_part(
-    run: Any, httpserver: HTTPServer, blocks: Any, tmp_path: Path, place: int, body: Any
+    run: Any, httpserver: HTTPServer, asked: Any, blocks: Any, tmp_path: Path, place: int, body: Any
 ) -> None:
     """Three gzip members of one size: put together in any order they are a sound file, with other rows."""
     header, *rows = gzip.decompress(blocks(1, 2, 3)).split(b"\n")
@@ -171,6 +171,7 @@ def test_bytes_of_another_place_never_complete_a_part(
     result = run({**config, "download_dir": str(tmp_path)}, select=BLOCKS)
     assert result.error is None
     assert [record["id"] for record in result.records("bitcoin_blocks")] == [1, 2, 3]
+    assert asked.ranges == [f"bytes={begun}-"], "what does not fit is given up at once"
 
 
 def test_a_corrupt_download_is_fetched_once_more(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:
@@ -195,7 +196,7 @@ def test_what_is_kept_is_not_downloaded_again(run: Any, day: Any, asked: Any, tm
 
 @pytest.mark.parametrize("why", ["another ETag", "a byte is gone", "no validator", "a note that is none"])
 def test_what_is_kept_is_downloaded_again_where_it_may_be_another(
-    run: Any, day: Any, asked: Any, tmp_path: Path, why: str
+    run: Any, day: Any, asked: Any, tmp_path: Path, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     if why == "no validator":
         bare = {"ETag": None, "Last-Modified": None}
@@ -212,6 +213,7 @@ def test_what_is_kept_is_downloaded_again_where_it_may_be_another(
     asked.clear()
     assert len(run(config, select=BLOCKS).records("bitcoin_blocks")) == 300
     assert asked.files == [NAME]
+    assert "damaged" not in caplog.text, "it is not even opened"
 
 
 def test_402_stops_at_once_and_keeps_the_part(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:

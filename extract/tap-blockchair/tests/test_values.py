@@ -23,7 +23,10 @@ from tap_blockchair.values import FROM_TEXT, as_text, from_json
         (Kind.NUMBER, "2.86102294921875e-6", Decimal("0.00000286102294921875")),
         (Kind.TIME, "2009-01-03 18:15:05", "2009-01-03T18:15:05+00:00"),
         (Kind.BOOLEAN, "1", True),
+        (Kind.BOOLEAN, "0", False),
         (Kind.SPENDABLE, "-1", -1),
+        (Kind.SPENDABLE, "0", 0),
+        (Kind.SPENDABLE, "1", 1),
     ],
 )
 def test_text_is_read_exactly(kind: Kind, text: str, value: object) -> None:
