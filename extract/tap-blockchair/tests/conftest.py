@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PROJECT = Path(__file__).resolve().parents[3]
+TINY = ["--days=2", "--blocks-per-day=6", "--transactions-per-block=4"]
 CHAIN = ["--start=2024-01-01", "--now=2024-01-03T18:40:09", "--blocks-per-day=90", "--transactions-per-block=1"]
 
 
@@ -316,7 +317,14 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A tiny simulated world; gives the server's URL."""
-    with _simulated(tmp_path_factory, "--days", "2", "--blocks-per-day", "6", "--transactions-per-block", "4") as url:
+    with _simulated(tmp_path_factory, *TINY) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def spoilt_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same world once more, for tests that each replace a file of a table of their own."""
+    with _simulated(tmp_path_factory, *TINY) as url:
         yield url
 
 

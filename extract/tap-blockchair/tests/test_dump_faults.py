@@ -85,38 +85,40 @@ def test_every_fault(
 
 
 @pytest.mark.parametrize(
-    ("change", "error"),
+    ("change", "stream", "error"),
     [
-        ("restated", None),
-        ("shorter", None),
-        ("empty", None),
-        ("extra_column", None),
-        ("short_row", "fields, but the header has"),
-        ("missing_column", "is missing from the header"),
+        ("restated", "dogecoin_blocks", None),
+        ("shorter", "bitcoin_outputs", None),
+        ("empty", "bitcoin_blocks", None),
+        ("extra_column", "dogecoin_transactions", None),
+        ("short_row", "dogecoin_outputs", "fields, but the header has"),
+        ("missing_column", "bitcoin_transactions", "is missing from the header"),
     ],
 )
-def test_a_replaced_file(run: Any, own_simulator: str, change: str, error: str | None) -> None:
-    first = run(config_of(own_simulator), select=(STREAM,))
-    day = first.bookmark(STREAM)
-    before = [record for record in first.records(STREAM) if record["_dump_day"] == day]
-    body = {"chain": "bitcoin", "table": "transactions", "day": day, "change": change}
-    requests.post(f"{own_simulator}/_simulator/replace", json=body, timeout=60).raise_for_status()
-    second = run(config_of(own_simulator), state=first.state, select=(STREAM,))
-    rows = second.records(STREAM)
+def test_a_replaced_file(run: Any, spoilt_simulator: str, change: str, stream: str, error: str | None) -> None:
+    chain, _, table = stream.partition("_")
+    config = {**config_of(spoilt_simulator), "chains": [chain]}
+    first = run(config, select=(stream,))
+    day = first.bookmark(stream)
+    before = [record for record in first.records(stream) if record["_dump_day"] == day]
+    body = {"chain": chain, "table": table, "day": day, "change": change}
+    requests.post(f"{spoilt_simulator}/_simulator/replace", json=body, timeout=60).raise_for_status()
+    second = run(config, state=first.state, select=(stream,))
+    rows = second.records(stream)
     units = [m["schema"]["x-unit"] for m in second.of("SCHEMA") if "x-unit" in m["schema"]]
     if error:
         assert error in str(second.error)
         assert day.replace("-", "") in str(second.error)
         assert (rows, units) == ([], [])
-        assert second.state["bookmarks"][STREAM]["files"] == first.state["bookmarks"][STREAM]["files"]
+        assert second.state["bookmarks"][stream]["files"] == first.state["bookmarks"][stream]["files"]
         return
     assert second.error is None
-    assert [unit["id"] for unit in units] == [f"bitcoin/transactions/{day}"]
+    assert [unit["id"] for unit in units] == [f"{chain}/{table}/{day}"]
     assert units[0]["rows"] == len(rows)
     assert len(rows) == {"shorter": len(before) - 1, "empty": 0}.get(change, len(before))
     assert {record["_dump_day"] for record in rows} <= {day}
-    again = run(config_of(own_simulator), state=second.state, select=(STREAM,))
-    assert again.records(STREAM) == []
+    again = run(config, state=second.state, select=(stream,))
+    assert again.records(stream) == []
 
 
 @pytest.mark.parametrize("depth", [3, 7])
@@ -136,15 +138,15 @@ def test_a_reorganisation_reaches_the_dumps_as_replaced_days(run: Any, own_simul
     assert (first.records(stream) != fresh.records(stream)) is bool(units)
 
 
-def test_delayed_days_are_waited_for(run: Any, own_simulator: str) -> None:
-    delay = f"{own_simulator}/_simulator/delay"
+def test_delayed_days_are_waited_for(run: Any, simulator: str) -> None:
+    delay = f"{simulator}/_simulator/delay"
     requests.post(delay, json={"chain": "bitcoin", "days": 1}, timeout=60).raise_for_status()
     try:
-        first = run(config_of(own_simulator), select=(STREAM,))
+        first = run(config_of(simulator), select=(STREAM,))
     finally:
         requests.post(delay, json={"chain": "bitcoin", "days": 0}, timeout=60).raise_for_status()
-    second = run(config_of(own_simulator), state=first.state, select=(STREAM,))
-    truth = run(config_of(own_simulator), select=(STREAM,)).records(STREAM)
+    second = run(config_of(simulator), state=first.state, select=(STREAM,))
+    truth = run(config_of(simulator), select=(STREAM,)).records(STREAM)
     assert second.records(STREAM)
     assert first.records(STREAM) + second.records(STREAM) == truth
 
