@@ -12,10 +12,11 @@ import re
 import shutil
 import subprocess
 import zlib
-from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_plus, urlsplit
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PROJECT = Path(__file__).resolve().parents[3]
-TINY = ["--days=2", "--blocks-per-day=6", "--transactions-per-block=4"]
 CHAIN = ["--start=2024-01-01", "--now=2024-01-03T18:40:09", "--blocks-per-day=90", "--transactions-per-block=1"]
 
 
@@ -184,18 +184,35 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
 
 @dataclass
 class Server:
-    """A running simulator."""
+    """A running simulator; its API has 90 Bitcoin blocks a day, and its clock shows 2024-01-03 18:40:09."""
 
     root: str
+
+    @property
+    def url(self) -> str:
+        return f"{self.root}/blockchair"
+
+    @cached_property
+    def tip(self) -> int:
+        """The height of the last block; asked before a test spoils the answers, and when the clock has moved."""
+        return int(requests.get(f"{self.url}/bitcoin/blocks?limit=1", timeout=60).json()["data"][0]["id"])
 
     def post(self, what: str, body: Any) -> Any:
         response = requests.post(f"{self.root}/_simulator/{what}", json=body, timeout=60)
         assert response.ok, response.text
+        if what == "advance":
+            vars(self).pop("tip", None)
         return response.json()
 
     def fault(self, match: str, action: dict[str, Any], *, times: int | None = 1, **rule: Any) -> None:
         """Spoil answers; the simulator's README tells what a rule and an action can be."""
         self.post("faults", [{"match": match, "action": action, "times": times, **rule}])
+
+    def odd(self, path: str, query: str, change: Callable[[Any], object]) -> None:
+        """Let the API's answer to a query be the true one, changed."""
+        answer = requests.get(f"{self.url}/{path}?{query}", timeout=60).json()
+        change(answer)
+        self.fault(f"/{path}$", {"body": json.dumps(answer)}, query=re.escape(query), times=None)
 
     def heal(self) -> None:
         requests.delete(f"{self.root}/_simulator/faults", timeout=60).raise_for_status()
@@ -231,39 +248,15 @@ class DumpFolder(Server):
 
     def touch(self, path: Path) -> None:
         """Give a file another ETag."""
-        moment = datetime(2024, 1, 6, 1, 20, self.published, tzinfo=UTC).timestamp()
+        moment = datetime(2024, 1, 6, 1, 20, tzinfo=UTC).timestamp() + self.published
         os.utime(path, (moment, moment))
         self.published += 1
 
 
-@dataclass
-class Chain(Server):
-    """The simulator's API: 90 Bitcoin blocks a day from 2024-01-01 to the clock, which shows 2024-01-03 18:40:09."""
-
-    tip: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.look()
-
-    @property
-    def url(self) -> str:
-        return f"{self.root}/blockchair"
-
-    def look(self) -> None:
-        """Ask for the height of the last block."""
-        self.tip = requests.get(f"{self.url}/bitcoin/blocks?limit=1", timeout=60).json()["data"][0]["id"]
-
-    def odd(self, path: str, query: str, change: Callable[[Any], object]) -> None:
-        """Let the answer to a query be the true one, changed."""
-        answer = requests.get(f"{self.url}/{path}?{query}", timeout=60).json()
-        change(answer)
-        self.fault(f"/{path}$", {"body": json.dumps(answer)}, query=re.escape(query), times=None)
-
-
 @pytest.fixture(scope="session")
-def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+def _served(simulated: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     folder = tmp_path_factory.mktemp("dumps")
-    with _simulated(tmp_path_factory, *CHAIN, "--dumps-dir", str(folder)) as url:
+    with simulated(*CHAIN, "--dumps-dir", str(folder)) as url:
         yield url, folder
 
 
@@ -278,18 +271,19 @@ def host(_served: tuple[str, Path]) -> Iterator[DumpFolder]:
 
 
 @pytest.fixture
-def chain(_served: tuple[str, Path]) -> Iterator[Chain]:
+def chain(_served: tuple[str, Path]) -> Iterator[Server]:
     """A simulated API with some 250 Bitcoin blocks."""
-    served = Chain(_served[0])
+    served = Server(_served[0])
     assert 200 < served.tip < 260
     yield served
     served.heal()
 
 
 @pytest.fixture
-def own_chain(start: Callable[..., str]) -> Chain:
+def own_chain(simulated: Callable[..., Any]) -> Iterator[Server]:
     """The same API for a test that moves the clock."""
-    return Chain(start(*CHAIN))
+    with simulated(*CHAIN) as url:
+        yield Server(url)
 
 
 @pytest.fixture
@@ -315,27 +309,18 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def simulator(simulated: Callable[..., Any]) -> Iterator[str]:
     """A tiny simulated world; gives the server's URL."""
-    with _simulated(tmp_path_factory, *TINY) as url:
+    with simulated("--days=2", "--blocks-per-day=6", "--transactions-per-block=4") as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def spoilt_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The same world once more, for tests that each replace a file of a table of their own."""
-    with _simulated(tmp_path_factory, *TINY) as url:
-        yield url
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., AbstractContextManager[str]]:
+    """Runs a simulator of another world."""
+    return contextmanager(partial(_simulated, tmp_path_factory))
 
 
-@pytest.fixture
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
-    """Starts simulators of the test's own, for what lasts: a clock that moves, another chain, other files."""
-    with ExitStack() as running:
-        yield lambda *world: running.enter_context(_simulated(tmp_path_factory, *world))
-
-
-@contextmanager
 def _simulated(tmp_path_factory: pytest.TempPathFactory, *world: str) -> Iterator[str]:
     program = shutil.which("simulator")
     if not program:

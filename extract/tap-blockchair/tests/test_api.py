@@ -48,7 +48,6 @@ def test_blocks_come_in_closed_windows_and_the_bookmark_stops_at_the_settled_hei
     assert result.bookmark("bitcoin_blocks") == tip - 6
     assert records[150]["_unit"] == "bitcoin/blocks/heights/100-199"
     own_chain.post("advance", {"hours": 3})
-    own_chain.look()
     assert own_chain.tip > tip + 6
     asked.clear()
     again = run(config_of(own_chain.url), state=result.state, select=BLOCKS)

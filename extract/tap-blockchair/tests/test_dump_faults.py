@@ -42,9 +42,17 @@ def faults(simulator: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def own_simulator(start: Callable[..., str]) -> str:
-    """A world in which files can be replaced for good."""
-    return start("--days", "2", "--blocks-per-day", "6", "--transactions-per-block", "4")
+def own_simulator(simulated: Callable[..., Any]) -> Iterator[str]:
+    """A world whose chain is changed for good."""
+    with simulated("--days=2", "--blocks-per-day=6", "--transactions-per-block=4") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def spoilt_simulator(simulated: Callable[..., Any]) -> Iterator[str]:
+    """A world for tests that each replace a file of a table of their own."""
+    with simulated("--days=2", "--blocks-per-day=6", "--transactions-per-block=4") as url:
+        yield url
 
 
 def config_of(url: str, **more: Any) -> dict[str, Any]:

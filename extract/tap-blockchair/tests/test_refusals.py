@@ -134,7 +134,6 @@ def test_a_later_run_stays_away_until_then(
     assert [(sent.method, sent.path) for sent in asked] == [("HEAD", "/dumps/")]
     assert again.bookmark("bitcoin_blocks") == 99
     own_chain.post("advance", {"to": reached})
-    own_chain.look()
     last = run(config_of(own_chain), state=again.state, select=BLOCKS)
     assert ids(last) == list(range(100, own_chain.tip + 1))
     assert "until" not in last.state["api_quota"]
@@ -245,7 +244,6 @@ def test_the_days_points_are_kept_across_runs(
     assert [(sent.method, sent.path) for sent in asked] == [("HEAD", "/dumps/")]
     assert spent.bookmark("bitcoin_blocks") == 99
     own_chain.post("advance", {"to": "2024-01-04T00:00:01"})
-    own_chain.look()
     last = run(config_of(own_chain, points_per_day=23), state=spent.state, select=BLOCKS)
     assert ids(last) == list(range(100, own_chain.tip + 1))
     assert last.state["api_quota"] == {"day": "2024-01-04", "points": "16.4"}

@@ -100,9 +100,10 @@ def parts(result: Any, stream: str) -> list[str]:
 
 
 @pytest.fixture
-def denser_simulator(start: Callable[..., str]) -> str:
+def denser_simulator(simulated: Callable[..., Any]) -> Iterator[str]:
     """A world with two blocks an hour, so that reorganisations stay within a day."""
-    return start("--days", "2", "--blocks-per-day", "48", "--transactions-per-block", "2")
+    with simulated("--days=2", "--blocks-per-day=48", "--transactions-per-block=2") as url:
+        yield url
 
 
 @pytest.fixture
