@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -26,7 +26,7 @@ def tap(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             [sys.executable, "-m", "tap_coingecko", "--config", str(path), *arguments],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=600,
             check=False,
             env={**os.environ, "TAP_COINGECKO_LOGLEVEL": "DEBUG", "LOGLEVEL": "DEBUG"},
         )
@@ -35,10 +35,11 @@ def tap(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def closed_port() -> Iterator[int]:
+    """A port that refuses connections, and that nobody else can take meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
 
 
 def test_unreachable(tap: Callable[..., Any], closed_port: int) -> None:
@@ -81,8 +82,8 @@ def test_discovery_needs_no_settings(tap: Callable[..., Any]) -> None:
     }
 
 
-def test_one_bad_coin_fails_the_run_at_its_end(tap: Callable[..., Any], furnished: Any) -> None:
-    done = tap(api_url=furnished.url, coins=["bitcoinn", "bitcoin"])
+def test_one_bad_coin_fails_the_run_at_its_end(tap: Callable[..., Any], simulator: Any) -> None:
+    done = tap(api_url=simulator.api(), coins=["bitcoinn", "bitcoin"])
 
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
@@ -96,20 +97,20 @@ def test_one_bad_coin_fails_the_run_at_its_end(tap: Callable[..., Any], furnishe
     assert messages[-1]["type"] == "STATE"
 
 
-def test_the_connection_test(tap: Callable[..., Any], furnished: Any) -> None:
-    assert tap("--test", api_url=furnished.url, coins=["bitcoin"]).returncode == 0
+def test_the_connection_test(tap: Callable[..., Any], simulator: Any) -> None:
+    assert tap("--test", api_url=simulator.api(), coins=["bitcoin"]).returncode == 0
 
-    done = tap("--test", api_url=furnished.url, coins=["bitcoinn"])
+    done = tap("--test", api_url=simulator.api(), coins=["bitcoinn"])
 
     assert done.returncode == 1
     assert "CoinGecko refused /coins/bitcoinn with HTTP 404: there is no such coin" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_the_run_says_what_it_cost(tap: Callable[..., Any], furnished: Any) -> None:
-    done = tap(api_url=furnished.url, coins=["bitcoin"])
+def test_the_run_says_what_it_cost(tap: Callable[..., Any], simulator: Any) -> None:
+    done = tap(api_url=simulator.api(), coins=["bitcoin"])
 
     assert done.returncode == 0
     # Prices of the two streams in one call; the first answer tells the time, so no ping is needed.
     assert "10 calls in this run, 10 in 2026-05." in done.stderr
-    assert len(furnished.requests) == 10
+    assert len(simulator.paths()) == 10

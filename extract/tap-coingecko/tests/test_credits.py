@@ -1,6 +1,6 @@
 """The month's calls: counted over runs, kept below a budget, by the source's clock."""
 
-# ruff: noqa: ANN401 - the stand-in is a fixture, and its class lives in conftest, which tests do not import
+# ruff: noqa: ANN401 - the stand-ins are fixtures, and their classes live in conftest, which tests do not import
 from __future__ import annotations
 
 from datetime import UTC, datetime
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_sdk.exceptions import FatalSyncError
-from werkzeug import Response
 
 from tap_coingecko.credits import Credits
 from tap_coingecko.plans import PLANS
@@ -17,46 +16,48 @@ from tap_coingecko.tap import TapCoinGecko
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DETAILS, TRENDING = "coingecko_coin_details", "coingecko_trending"
+LIST, TRENDING = "coingecko_asset_platforms", "coingecko_trending"
 
 
-def test_every_call_counts_also_a_failed_one(furnished: Any, run_tap: Callable[..., Any], naps: list[float]) -> None:
-    furnished.failures = [Response("", 500), Response("Throttled\n", 429)]
+def test_every_call_counts_also_a_failed_one(simulator: Any, run_tap: Callable[..., Any], naps: list[float]) -> None:
+    simulator.fault("/search/trending", status=500, body="")
+    simulator.fault("/search/trending", code=429, envelope="E")
 
     first = run_tap(TRENDING)
     second = run_tap(TRENDING, state=first.state)
 
     assert first.state["credits"] == {"month": "2026-05", "calls": 3}
     assert second.state["credits"] == {"month": "2026-05", "calls": 4}
+    assert simulator.paths() == ["/search/trending"] * 4
 
 
-def test_the_budget_ends_the_run(furnished: Any, run_tap: Callable[..., Any]) -> None:
-    furnished.answers |= {f"/coins/{coin}": f'{{"id":"{coin}"}}' for coin in "abc"}
+def test_the_budget_ends_the_run(simulator: Any, run_tap: Callable[..., Any]) -> None:
+    markets = "coingecko_coins_markets"
 
     with pytest.raises(
         FatalSyncError, match=r"the 2 calls of 2026-05 are spent \(setting `monthly_credits`\)"
     ) as caught:
-        run_tap(DETAILS, coins=["a", "b", "c"], monthly_credits=2)
+        run_tap(markets, vs_currencies=["usd", "eur", "gbp"], monthly_credits=2)
 
     assert "run again from 2026-06-01 on" in str(caught.value)
-    assert len(furnished.requests) == 2
+    assert simulator.paths() == ["/coins/markets"] * 2
     run = run_tap.last  # type: ignore[attr-defined]
-    assert [row["id"] for row in run.records(DETAILS)] == ["a", "b"]
+    assert [row["vs_currency"] for row in run.records(markets)] == ["usd", "eur"]
 
 
-def test_later_runs_hold_it_too(furnished: Any, run_tap: Callable[..., Any]) -> None:
+def test_later_runs_hold_it_too(simulator: Any, run_tap: Callable[..., Any]) -> None:
     state = {"bookmarks": {}, "credits": {"month": "2026-05", "calls": 5}}
 
     with pytest.raises(FatalSyncError, match="the 5 calls of 2026-05"):
-        run_tap(TRENDING, "coingecko_global", state=state, monthly_credits=5)
+        run_tap(TRENDING, LIST, state=state, monthly_credits=5)
     # One call is made: only the source says which month it is.
-    assert len(furnished.requests) == 1
+    assert len(simulator.paths()) == 1
 
 
-def test_a_new_month_begins_anew(furnished: Any, run_tap: Callable[..., Any]) -> None:
+def test_a_new_month_begins_anew(run_tap: Callable[..., Any]) -> None:
     state = {"bookmarks": {}, "credits": {"month": "2026-04", "calls": 5}}
 
-    run = run_tap(TRENDING, "coingecko_global", state=state, monthly_credits=5)
+    run = run_tap(TRENDING, LIST, state=state, monthly_credits=5)
 
     assert run.state["credits"] == {"month": "2026-05", "calls": 2}
 
@@ -73,7 +74,7 @@ def test_december() -> None:
 
 
 @pytest.mark.parametrize("kept", [{}, {"month": "x", "calls": "y"}, {"calls": 3}, "x", None])
-def test_an_account_that_cannot_be_read_begins_anew(furnished: Any, run_tap: Callable[..., Any], kept: Any) -> None:
+def test_an_account_that_cannot_be_read_begins_anew(run_tap: Callable[..., Any], kept: Any) -> None:
     run = run_tap(TRENDING, state={"bookmarks": {}, "credits": kept}, monthly_credits=10)
 
     assert run.state["credits"]["month"] == "2026-05"

@@ -1,3 +1,5 @@
+"""Errors: told from data in each of the source's envelopes, tried again or not, and said in one sentence."""
+
 # ruff: noqa: ANN401 - the stand-in is a fixture, and its class lives in conftest, which tests do not import
 from __future__ import annotations
 
@@ -11,7 +13,6 @@ from singer_sdk.exceptions import FatalAPIError, FatalSyncError, RetriableAPIErr
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NewConnectionError
-from werkzeug import Response
 
 from tap_coingecko.errors import AsideError, BeyondReachError, TooManyCallsError, read_refusal
 from tap_coingecko.session import PACE_SECONDS, Pace
@@ -19,7 +20,11 @@ from tap_coingecko.session import PACE_SECONDS, Pace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_httpserver import HTTPServer
+
 MARKETS = "coingecko_coins_markets"
+PATH = "/api/v3/coins/markets"
+BITCOIN = '[{"id":"bitcoin","symbol":"btc","name":"Bitcoin"}]'
 KEY = "CG-secret0123456789"
 STAMP = '"timestamp":"2026-05-17T01:39:44.892+00:00"'
 
@@ -123,27 +128,33 @@ def test_passing_refusals_in_each_envelope(status: int, body: str) -> None:
     assert type(error) is (TooManyCallsError if limited else RetriableAPIError)
 
 
+@pytest.fixture
+def read(httpserver: HTTPServer, run_at: Callable[..., Any]) -> Callable[..., Any]:
+    """Read bitcoin's market from the answers that a test states."""
+    return lambda **settings: run_at(httpserver.url_for("/api/v3"), MARKETS, coins=["bitcoin"], **settings)
+
+
 @pytest.mark.parametrize(("status", "code", "extent", "advice"), TERMINAL)
 def test_terminal_errors_are_not_tried_again(  # noqa: PLR0913, PLR0917
-    source: Any,
-    run_tap: Callable[..., Any],
+    httpserver: HTTPServer,
+    read: Callable[..., Any],
+    run_at: Any,
     naps: list[float],
     status: int,
     code: int | None,
     extent: type[Exception],
     advice: str,
 ) -> None:
-    source.failures = (
-        [Response(f'{{"status":{{"error_code":{code or 0}}}}}', status)] if code else [Response("", status)]
-    )
-    source.markets["bitcoin"] = '{"id":"bitcoin"}'
+    refusal = f'{{"status":{{"error_code":{code}}}}}' if code else ""
+    httpserver.expect_oneshot_request(PATH).respond_with_data(refusal, status)
+    httpserver.expect_request(PATH).respond_with_data(BITCOIN)
 
     with pytest.raises(FatalSyncError, match=re.escape(advice)):
-        run_tap(MARKETS, vs_currencies=["usd", "eur"])
+        read(vs_currencies=["usd", "eur"])
 
     # What is about one part lets the others go on; everything else ends the run.
-    assert len(source.requests) == (1 if extent is RUN else 2)
-    assert len(run_tap.last.records(MARKETS)) == len(source.requests) - 1  # type: ignore[attr-defined]
+    assert len(httpserver.log) == (1 if extent is RUN else 2)
+    assert len(run_at.last.records(MARKETS)) == len(httpserver.log) - 1
     assert naps == []
 
 
@@ -153,7 +164,6 @@ def test_terminal_errors_are_not_tried_again(  # noqa: PLR0913, PLR0917
         (429, "Throttled\n", {"Retry-After": "119"}, 119),
         (429, "Throttled\n", {}, 60),
         (429, "error code: 1015", {"Retry-After": "0"}, 0),
-        (429, "{}", {"Retry-After": "Mon, 18 May 2026 12:01:30 GMT"}, 90),
         (429, "{}", {"Retry-After": "soon"}, 60),
         (200, '{"status":{"error_code":429}}', {}, 60),
         (503, "{}", {"Retry-After": "7"}, 7),
@@ -165,100 +175,118 @@ def test_terminal_errors_are_not_tried_again(  # noqa: PLR0913, PLR0917
     ],
 )
 def test_passing_errors_are_tried_again(  # noqa: PLR0913, PLR0917
-    source: Any,
-    run_tap: Callable[..., Any],
+    httpserver: HTTPServer,
+    read: Callable[..., Any],
     naps: list[float],
     status: int,
     body: str,
     headers: dict[str, str],
     shortest: float,
 ) -> None:
-    source.markets["bitcoin"] = '{"id":"bitcoin","symbol":"btc","name":"Bitcoin"}'
-    source.failures = [Response(body, status, headers)]
+    httpserver.expect_oneshot_request(PATH).respond_with_data(body, status, headers)
+    httpserver.expect_request(PATH).respond_with_data(BITCOIN)
 
-    rows = run_tap(MARKETS).records(MARKETS)
+    rows = read().records(MARKETS)
 
     assert [row["id"] for row in rows] == ["bitcoin"]
     assert len(naps) == 1
     assert shortest <= naps[0] <= shortest + 1  # the SDK adds up to a second, so that clients do not march in step
 
 
-def test_waits_grow_and_end(source: Any, run_tap: Callable[..., Any], naps: list[float]) -> None:
-    source.failures = [Response("", 503) for _ in range(9)]
+@pytest.mark.parametrize(("until", "shortest"), [("12:01:30", 90), ("11:59:30", 0)])
+def test_a_date_to_wait_for_is_read_by_the_sources_clock(
+    simulator: Any, run_tap: Callable[..., Any], naps: list[float], until: str, shortest: float
+) -> None:
+    simulator.fault("/coins/markets", status=429, body="{}", headers={"Retry-After": f"Mon, 18 May 2026 {until} GMT"})
+
+    assert len(run_tap(MARKETS).records(MARKETS)) == 1
+
+    assert [shortest <= nap <= shortest + 1 for nap in naps] == [True]
+
+
+def test_waits_grow_and_end(httpserver: HTTPServer, read: Callable[..., Any], naps: list[float]) -> None:
+    httpserver.expect_request(PATH).respond_with_data("", 503)
 
     with pytest.raises(FatalSyncError, match="HTTP 503: it is in trouble"):
-        run_tap(MARKETS)
+        read()
 
     assert [int(nap) for nap in naps] == [1, 2, 4, 8]
 
 
-def test_a_rate_limit_without_end_ends_the_run(source: Any, run_tap: Callable[..., Any], naps: list[float]) -> None:
-    source.failures = [Response("", 429) for _ in range(9)]
+def test_a_rate_limit_without_end_ends_the_run(
+    httpserver: HTTPServer, read: Callable[..., Any], naps: list[float]
+) -> None:
+    httpserver.expect_request(PATH).respond_with_data("", 429)
 
     with pytest.raises(RetriableAPIError, match="lower `requests_per_minute`"):
-        run_tap(MARKETS, vs_currencies=["usd", "eur"])
+        read(vs_currencies=["usd", "eur"])
 
     assert [int(nap) for nap in naps] == [60] * 4
-    assert len(source.requests) == 5
+    assert len(httpserver.log) == 5
 
 
 @pytest.mark.parametrize(("origin", "header"), [("live", "simulator"), ("simulator", None), ("simulator", "live")])
-def test_wrong_origin_stops(source: Any, run_tap: Callable[..., Any], origin: str, header: str | None) -> None:
-    source.markets["bitcoin"] = '{"id":"bitcoin"}'
-    source.headers = {"X-Data-Origin": header} if header else {}
+def test_wrong_origin_stops(
+    httpserver: HTTPServer, read: Callable[..., Any], run_at: Any, origin: str, header: str | None
+) -> None:
+    httpserver.expect_request(PATH).respond_with_data(BITCOIN, headers={"X-Data-Origin": header} if header else {})
 
     with pytest.raises(FatalAPIError, match=f"`data_origin` is {origin}"):
-        run_tap(MARKETS, data_origin=origin)
-    assert '"RECORD"' not in run_tap.last.text  # type: ignore[attr-defined]
+        read(data_origin=origin)
+    assert '"RECORD"' not in run_at.last.text
 
 
 @pytest.mark.parametrize(("origin", "header"), [("live", None), ("simulator", "simulator"), (None, "simulator")])
-def test_right_origin_passes(source: Any, run_tap: Callable[..., Any], origin: str | None, header: str | None) -> None:
-    source.markets["bitcoin"] = '{"id":"bitcoin","symbol":"btc","name":"Bitcoin"}'
-    source.headers = {"X-Data-Origin": header} if header else {}
+def test_right_origin_passes(
+    httpserver: HTTPServer, read: Callable[..., Any], origin: str | None, header: str | None
+) -> None:
+    httpserver.expect_request(PATH).respond_with_data(BITCOIN, headers={"X-Data-Origin": header} if header else {})
     settings = {"data_origin": origin} if origin else {}
 
-    assert len(run_tap(MARKETS, **settings).records(MARKETS)) == 1
+    assert len(read(**settings).records(MARKETS)) == 1
 
 
 @pytest.mark.parametrize(
     ("plan", "header"), [("demo", "x-cg-demo-api-key"), ("basic", "x-cg-pro-api-key"), ("lite", "x-cg-pro-api-key")]
 )
-def test_the_key_is_a_header_only(source: Any, run_tap: Callable[..., Any], plan: str, header: str) -> None:
-    source.markets["bitcoin"] = '{"id":"bitcoin","symbol":"btc","name":"Bitcoin"}'
+def test_the_key_is_a_header_only(httpserver: HTTPServer, read: Callable[..., Any], plan: str, header: str) -> None:
+    httpserver.expect_request(PATH).respond_with_data(BITCOIN)
 
-    run_tap(MARKETS, plan=plan, api_key=KEY)
+    read(plan=plan, api_key=KEY)
 
-    request = source.requests[0]
+    request, _ = httpserver.log[0]
     assert request.headers[header] == KEY
     assert KEY not in request.url
     assert request.headers["User-Agent"].startswith("tap-coingecko/")
 
 
-def test_no_key_without_a_plan_for_it(source: Any, run_tap: Callable[..., Any]) -> None:
-    source.markets["bitcoin"] = '{"id":"bitcoin","symbol":"btc","name":"Bitcoin"}'
+def test_no_key_without_a_plan_for_it(httpserver: HTTPServer, read: Callable[..., Any]) -> None:
+    httpserver.expect_request(PATH).respond_with_data(BITCOIN)
 
-    run_tap(MARKETS)
+    read()
 
-    assert not [name for name, _ in source.requests[0].headers if "key" in name.lower()]
+    request, _ = httpserver.log[0]
+    assert not [name for name, _ in request.headers if "key" in name.lower()]
 
 
-def test_the_key_is_cut_from_what_the_source_says(source: Any, run_tap: Callable[..., Any]) -> None:
+def test_the_key_is_cut_from_what_the_source_says(httpserver: HTTPServer, read: Callable[..., Any]) -> None:
     text = "x" * 190 + KEY  # the cut to 200 characters falls into the key
-    source.failures = [Response(f'{{"status":{{"error_code":10002,"error_message":"{text}"}}}}', 401)]
+    refusal = {"status": {"error_code": 10002, "error_message": text}}
+    httpserver.expect_request(PATH).respond_with_json(refusal, 401)
 
     with pytest.raises(FatalAPIError) as caught:
-        run_tap(MARKETS, plan="demo", api_key=KEY)
+        read(plan="demo", api_key=KEY)
 
     assert KEY[:6] not in str(caught.value)
 
 
-def test_redirects_are_not_followed(source: Any, run_tap: Callable[..., Any]) -> None:
-    source.failures = [Response("", 302, {"Location": source.url + "/elsewhere"})]
+def test_redirects_are_not_followed(httpserver: HTTPServer, read: Callable[..., Any]) -> None:
+    elsewhere = {"Location": httpserver.url_for("/api/v3/elsewhere")}
+    httpserver.expect_request(PATH).respond_with_data("", 302, elsewhere)
 
     with pytest.raises(FatalAPIError, match="HTTP 302"):
-        run_tap(MARKETS, plan="demo", api_key=KEY)
-    assert source.paths() == ["/coins/markets"]
+        read(plan="demo", api_key=KEY)
+    assert [request.path for request, _ in httpserver.log] == [PATH]
 
 
 def test_pace_holds_any_minute() -> None:
@@ -297,9 +325,9 @@ def test_pace_keeps_a_gap() -> None:
 
 
 def test_an_outage_in_the_middle_is_waited_out(
-    source: Any, run_tap: Callable[..., Any], naps: list[float], monkeypatch: pytest.MonkeyPatch
+    httpserver: HTTPServer, read: Callable[..., Any], naps: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source.markets["bitcoin"] = '{"id":"bitcoin"}'
+    httpserver.expect_request(PATH).respond_with_data(BITCOIN)
     sent: list[str] = []
     send = HTTPAdapter.send
 
@@ -312,7 +340,7 @@ def test_an_outage_in_the_middle_is_waited_out(
 
     monkeypatch.setattr(HTTPAdapter, "send", sometimes)
 
-    rows = run_tap(MARKETS, vs_currencies=["usd", "eur"]).records(MARKETS)
+    rows = read(vs_currencies=["usd", "eur"]).records(MARKETS)
 
     assert [row["vs_currency"] for row in rows] == ["usd", "eur"]
     assert [int(nap) for nap in naps] == [1, 2]

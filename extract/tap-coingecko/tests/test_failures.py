@@ -3,19 +3,21 @@
 # ruff: noqa: ANN401 - the stand-in is a fixture, and its class lives in conftest, which tests do not import
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_sdk.exceptions import FatalSyncError, RetriableAPIError
-from werkzeug import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHART, TOKEN, OHLC = "coingecko_market_chart", "coingecko_token", "coingecko_ohlc"
+TODAY = datetime(2026, 5, 18, tzinfo=UTC)
 DETAILS, TRENDING = "coingecko_coin_details", "coingecko_trending"
-COINS = ["bad", "bitcoin"]
-RANGE = "/coins/bad/market_chart/range"
+COINS = ["dogecoin", "bitcoin"]
+RANGE = "/coins/dogecoin/market_chart/range"
 
 
 def contexts(run: Any, stream: str) -> set[tuple[str, bool]]:
@@ -39,33 +41,29 @@ def contexts(run: Any, stream: str) -> set[tuple[str, bool]]:
     ],
 )
 def test_a_bad_coin(  # noqa: PLR0913, PLR0917
-    furnished: Any, run_tap: Callable[..., Any], stream: str, status: int, body: str, said: str
+    simulator: Any, run_tap: Callable[..., Any], stream: str, status: int, body: str, said: str
 ) -> None:
-    furnished.refusals = {RANGE: (status, body), "/coins/bad/ohlc": (status, body)}
+    simulator.fault("/coins/dogecoin/", times=None, status=status, body=body)
 
     with pytest.raises(FatalSyncError) as caught:
         run_tap(stream, TRENDING, coins=COINS)
 
-    assert f"{stream} of bad" in str(caught.value)
+    assert f"{stream} of dogecoin" in str(caught.value)
     assert said in str(caught.value)
     run = run_tap.last  # type: ignore[attr-defined]
     assert {row["coin_id"] for row in run.records(stream)} == {"bitcoin"}
     assert run.records(TRENDING) != []
-    assert contexts(run, stream) == {("bad", False), ("bitcoin", True)}
+    assert contexts(run, stream) == {("dogecoin", False), ("bitcoin", True)}
 
     # Once it is mended, the next run reads all of it, and of the other only the overlap.
-    furnished.refusals = {}
-    furnished.charts["bad"] = furnished.charts["bitcoin"]
-    furnished.answers["/coins/bad/ohlc"] = furnished.answers["/coins/bitcoin/ohlc"]
+    simulator.clear("faults")
     again = run_tap(stream, coins=COINS, state=run.state)
     read = {coin: [r for r in again.records(stream) if r["coin_id"] == coin] for coin in COINS}
-    assert len(read["bad"]) == len(run.records(stream))
-    assert 0 < len(read["bitcoin"]) < len(read["bad"])
+    assert len(read["dogecoin"]) == len(run.records(stream))
+    assert 0 < len(read["bitcoin"]) < len(read["dogecoin"])
 
 
-def test_a_bad_currency(furnished: Any, run_tap: Callable[..., Any]) -> None:
-    furnished.failures = [None, Response('{"error":"invalid vs_currency"}', 400)]
-
+def test_a_bad_currency(run_tap: Callable[..., Any]) -> None:
     with pytest.raises(
         FatalSyncError, match=r"market_chart of bitcoin, xxx, daily: .* check `coins` and `vs_currencies`"
     ):
@@ -76,30 +74,29 @@ def test_a_bad_currency(furnished: Any, run_tap: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("body", ["", "<html>", '{"prices":[[1'])
 def test_a_coin_whose_answer_is_broken_every_time(
-    furnished: Any, run_tap: Callable[..., Any], naps: list[float], body: str
+    simulator: Any, run_tap: Callable[..., Any], naps: list[float], body: str
 ) -> None:
-    furnished.refusals = {RANGE: (200 if body.startswith("{") else 502, body)}
+    simulator.fault(RANGE, times=None, status=200 if body.startswith("{") else 502, body=body)
 
-    with pytest.raises(FatalSyncError, match="market_chart of bad, usd, daily"):
+    with pytest.raises(FatalSyncError, match="market_chart of dogecoin, usd, daily"):
         run_tap(CHART, coins=COINS)
 
     assert len(naps) == 4
     assert {row["coin_id"] for row in run_tap.last.records(CHART)} == {"bitcoin"}  # type: ignore[attr-defined]
 
 
-def test_a_source_that_is_down_ends_the_run(furnished: Any, run_tap: Callable[..., Any], naps: list[float]) -> None:
-    coins = ["a", "b", "c"]
-    furnished.refusals = {f"/coins/{coin}/market_chart/range": (503, "") for coin in coins}
+def test_a_source_that_is_down_ends_the_run(simulator: Any, run_tap: Callable[..., Any], naps: list[float]) -> None:
+    simulator.fault("market_chart", times=None, status=503, body="")
 
     with pytest.raises(RetriableAPIError, match="/coins/b/market_chart/range with HTTP 503"):
-        run_tap(CHART, TRENDING, coins=coins)
+        run_tap(CHART, TRENDING, coins=["a", "b", "c"])
 
-    assert len(furnished.requests) == 1 + 2 * 5
+    assert len(simulator.paths()) == 2 * 5
     assert run_tap.last.records(TRENDING) == []  # type: ignore[attr-defined]
 
 
-def test_two_broken_coins_apart_do_not(furnished: Any, run_tap: Callable[..., Any], naps: list[float]) -> None:
-    furnished.refusals = {f"/coins/{coin}/market_chart/range": (503, "") for coin in ("a", "b")}
+def test_two_broken_coins_apart_do_not(simulator: Any, run_tap: Callable[..., Any], naps: list[float]) -> None:
+    simulator.fault("/coins/[ab]/market_chart", times=None, status=503, body="")
 
     with pytest.raises(FatalSyncError, match=r"of a, usd, daily.*of b, usd, daily"):
         run_tap(CHART, coins=["a", "bitcoin", "b"])
@@ -109,18 +106,18 @@ def test_two_broken_coins_apart_do_not(furnished: Any, run_tap: Callable[..., An
 
 @pytest.mark.parametrize("code", [10002, 10005, 10006, 10010, 10011])
 def test_what_is_about_the_key_or_the_plan_stops_at_once(
-    furnished: Any, run_tap: Callable[..., Any], code: int
+    simulator: Any, sent: Any, run_tap: Callable[..., Any], code: int
 ) -> None:
-    furnished.refusals = {RANGE: (401, f'{{"status":{{"error_code":{code}}}}}')}
+    simulator.fault(RANGE, times=None, status=401, code=code)
 
     with pytest.raises(FatalSyncError, match=f"code {code}"):
         run_tap(CHART, TRENDING, coins=COINS)
 
-    assert furnished.paths() == ["/ping", RANGE]
+    assert sent.paths == ["/ping", RANGE]
 
 
-def test_a_broken_endpoint_stops_no_other(furnished: Any, run_tap: Callable[..., Any]) -> None:
-    furnished.refusals = {"/asset_platforms": (404, '{"error":"Incorrect path"}')}
+def test_a_broken_endpoint_stops_no_other(simulator: Any, run_tap: Callable[..., Any]) -> None:
+    simulator.fault("/asset_platforms", times=None, status=404, body='{"error":"Incorrect path"}')
 
     with pytest.raises(FatalSyncError, match=r"coingecko_asset_platforms: .*HTTP 404"):
         run_tap("coingecko_asset_platforms", "coingecko_global", CHART)
@@ -129,20 +126,21 @@ def test_a_broken_endpoint_stops_no_other(furnished: Any, run_tap: Callable[...,
     assert run_tap.last.records(CHART) != []  # type: ignore[attr-defined]
 
 
-def test_many_failures_are_counted(furnished: Any, run_tap: Callable[..., Any]) -> None:
+def test_many_failures_are_counted(run_tap: Callable[..., Any]) -> None:
     with pytest.raises(FatalSyncError, match=r"of c4: .*; and 3 more, see above$"):
         run_tap(DETAILS, coins=[f"c{number}" for number in range(8)])
 
 
 @pytest.mark.parametrize("stream", [CHART, TOKEN, OHLC])
 def test_rows_of_a_window_are_whole_or_absent(
-    furnished: Any, run_tap: Callable[..., Any], stream: str, milliseconds: Callable[..., int]
+    simulator: Any, run_tap: Callable[..., Any], stream: str, milliseconds: Callable[..., int]
 ) -> None:
     """A point in the middle that cannot be read takes none of the points before it along."""
-    now = milliseconds(furnished.now)
-    furnished.charts["bitcoin"].insert(50, (now - 40 * 86_400_000, '"x"', "1", "1"))
-    candles = furnished.answers["/coins/bitcoin/ohlc"]
-    furnished.answers["/coins/bitcoin/ohlc"] = candles.replace("1.25", '"x"', 20).replace('"x"', "1.25", 19)
+    stamps = [milliseconds(TODAY - timedelta(days=day)) for day in range(6, 0, -1)]
+    chart = {"prices": [[stamp, "x" if i == 3 else 1.5] for i, stamp in enumerate(stamps)]}
+    candles = [[stamp, 1, 2, 1, "x" if i == 3 else 1.5] for i, stamp in enumerate(stamps)]
+    simulator.fault("market_chart", times=None, body=json.dumps(chart))
+    simulator.fault("ohlc", times=None, body=json.dumps(candles))
 
     with pytest.raises(FatalSyncError, match=f"{stream} of bitcoin"):
         run_tap(stream)

@@ -14,11 +14,6 @@ if TYPE_CHECKING:
 CHART = "coingecko_market_chart"
 
 
-@pytest.fixture(autouse=True)
-def _clean(simulator: Any) -> None:
-    simulator.clear("faults", "requests")
-
-
 RECOVERED: list[dict[str, Any]] = [
     {"code": 429, "headers": {"Retry-After": 1}},
     *({"code": 429, "envelope": envelope, "headers": {"Retry-After": 1}} for envelope in ("A-old", "E", "F", "F-page")),
@@ -31,23 +26,15 @@ RECOVERED: list[dict[str, Any]] = [
     {"length": -20},
     {"length": 20},
     {"body": "{"},
-    {"stall": 1.5},
     {"slow": 100_000},
 ]
 
 
-@pytest.fixture
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    waits: list[float] = []
-    monkeypatch.setattr("time.sleep", waits.append)
-    return waits
-
-
 @pytest.mark.parametrize("action", RECOVERED, ids=str)
 def test_what_passes_is_survived(
-    simulator: Any, run_at: Callable[..., Any], short_waits: list[float], action: dict[str, Any]
+    simulator: Any, run_at: Callable[..., Any], naps: list[float], action: dict[str, Any]
 ) -> None:
-    settings = {"coins": ["bitcoin", "dogecoin"], "start_date": "2024-12-20", "timeout": 1}
+    settings = {"coins": ["bitcoin", "dogecoin"], "start_date": "2026-04-20"}
     truth = run_at(simulator.api(), CHART, **settings)
     simulator.post("faults", [{"match": "market_chart", "after": 1, "times": 2, "action": action}])
 
@@ -55,10 +42,23 @@ def test_what_passes_is_survived(
 
     assert run.records(CHART) == truth.records(CHART)
     assert run.state["bookmarks"] == truth.state["bookmarks"]
-    if "slow" not in action:
-        assert len(short_waits) == 2
+    assert len(naps) == (0 if "slow" in action else 2)
     if "Retry-After" in action.get("headers", {}):
-        assert all(1 <= wait <= 2 for wait in short_waits)
+        assert all(1 <= wait <= 2 for wait in naps)
+
+
+def test_an_answer_that_does_not_come_is_asked_for_again(
+    simulator: Any, run_at: Callable[..., Any], naps: list[float]
+) -> None:
+    settings = {"coins": ["bitcoin"], "start_date": "2026-04-20"}
+    truth = run_at(simulator.api(), CHART, **settings)
+    simulator.fault("market_chart", stall=60)
+
+    # Nothing but the fault takes seconds; should a busy machine, that call is asked again likewise.
+    run = run_at(simulator.api(), CHART, timeout=5, **settings)
+
+    assert run.records(CHART) == truth.records(CHART)
+    assert naps != []
 
 
 STOPPED = [
@@ -81,7 +81,7 @@ STOPPED = [
 def test_what_does_not_pass_is_told(  # noqa: PLR0913, PLR0917
     simulator: Any,
     run_at: Callable[..., Any],
-    short_waits: list[float],
+    naps: list[float],
     action: dict[str, Any],
     advice: str,
     whole: bool,  # noqa: FBT001
@@ -89,12 +89,12 @@ def test_what_does_not_pass_is_told(  # noqa: PLR0913, PLR0917
     simulator.post("faults", [{"match": "dogecoin/market_chart", "times": None, "action": action}])
 
     with pytest.raises(FatalSyncError) as caught:
-        run_at(simulator.api(), CHART, coins=["bitcoin", "dogecoin", "ethereum"], start_date="2024-12-20")
+        run_at(simulator.api(), CHART, coins=["bitcoin", "dogecoin", "ethereum"], start_date="2026-04-20")
 
     assert advice in str(caught.value)
     read = {row["coin_id"] for row in run_at.last.records(CHART)}  # type: ignore[attr-defined]
     assert read == ({"bitcoin"} if whole else {"bitcoin", "ethereum"})
-    assert short_waits == []
+    assert naps == []
     assert simulator.paths().count("/coins/dogecoin/market_chart/range") == 1
 
 

@@ -1,26 +1,24 @@
-"""Twenty kill -9 in the middle of a run, each resumed from the last state: no point is lost, none is there twice."""
+"""kill -9 in the middle of a run, then another from the last state: no point is lost, none is there twice."""
 
 # ruff: noqa: ANN401 - the stand-ins are fixtures, and their classes live in conftest, which tests do not import
 from __future__ import annotations
 
 import json
 import random
+import signal
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import requests
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-KILLS = 20
-COINS = ("bitcoin", "dogecoin")
 START = datetime(2024, 8, 1, tzinfo=UTC)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 POINTS = ("coingecko_market_chart", "coingecko_token", "coingecko_ohlc")
 
 
@@ -55,8 +53,10 @@ class Collector:
         }
 
 
-def run_tap(folder: Path, config: dict[str, Any], collector: Collector, limit: int | None) -> int:
-    """Run the tap, and kill it after so many bytes; give the bytes that came."""
+def run_tap(
+    folder: Path, config: dict[str, Any], collector: Collector, over: Callable[[int], bool] = lambda _: False
+) -> tuple[bool, int]:
+    """Run the tap, and kill it once it is over, told how many bytes came; give whether it was killed, and the bytes."""
     (folder / "config.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "tap_coingecko", "--config", str(folder / "config.json")]
     if collector.state is not None:
@@ -69,75 +69,104 @@ def run_tap(folder: Path, config: dict[str, Any], collector: Collector, limit: i
             written += len(line)
             if line.endswith(b"\n"):  # a killed tap may leave half a line
                 collector.take(line)
-            if limit is not None and written >= limit:
+            if over(written):
                 tap.kill()
-    assert limit is not None or tap.returncode == 0
-    return written
+    assert tap.returncode in {0, -signal.SIGKILL}
+    return tap.returncode != 0, written
 
 
-def truth(simulator: Any, coin: str, granularity: str) -> dict[str, Any]:
-    """The prices of a chart up to now, read without the tap, its live value left out."""
-    now = datetime.fromisoformat(requests.get(f"{simulator.url}/_simulator/status", timeout=30).json()["now"])
-    found: dict[str, Any] = {}
-    for start in (START + timedelta(days=days) for days in range(0, 400, 80)):
-        if start < now:
-            window = {"from": int(start.timestamp()), "to": int(min(start + timedelta(days=80), now).timestamp())}
-            chart = simulator.get(
-                f"/coins/{coin}/market_chart/range",
-                vs_currency="usd",
-                interval=granularity,
-                precision="full",
-                **window,
-            )
-            for stamp, price in chart["prices"]:
-                found[(EPOCH + timedelta(milliseconds=stamp)).isoformat(timespec="milliseconds")] = price
-    del found[max(found)]
-    return found
+def check_bookmarks(collector: Collector, before: dict[tuple[str, ...], str]) -> None:
+    """A bookmark is never ahead of its rows, and never goes back."""
+    after = collector.bookmarks()
+    assert all(after[part] >= mark for part, mark in before.items())
+    for (stream, *part), mark in after.items():
+        column = "date" if stream == "coingecko_token" else "stamp"
+        assert any(
+            row[column] == mark and set(part) <= set(map(str, row.values()))
+            for row in collector.tables[stream].values()
+        )
 
 
-def test_twenty_kills(start_simulator: Callable[..., Any], tmp_path: Path) -> None:
-    simulator = start_simulator()
-    dice = random.Random("coingecko")  # noqa: S311 - a repeatable test
-    config = {
-        "api_url": simulator.api("keyless"),
-        "requests_per_minute": 100_000,
-        "coins": list(COINS),
-        "granularities": ["daily", "hourly"],
-        "start_date": START.date().isoformat(),
-    }
-    size = run_tap(tmp_path, config, Collector(), None)
-    collector = Collector()
-    landed = set()
-    for _ in range(KILLS):
-        before = collector.bookmarks()
-        written = run_tap(tmp_path, config, collector, dice.randrange(1, size // 3))
-        landed.add(written)
-        # A bookmark is never ahead of its rows, and never goes back.
-        after = collector.bookmarks()
-        assert all(after[part] >= mark for part, mark in before.items())
-        for (stream, *part), mark in after.items():
-            column = "date" if stream == "coingecko_token" else "stamp"
-            assert any(
-                row[column] == mark and set(part) <= set(map(str, row.values()))
-                for row in collector.tables[stream].values()
-            )
-        # Time goes by, so that each run sees another live value.
-        simulator.post("advance", {"minutes": dice.randrange(7, 500)})
-    simulator.post("advance", {"hours": 2})
-    run_tap(tmp_path, config, collector, None)
-
-    whole = Collector()
-    run_tap(tmp_path, config, whole, None)
-    assert len(landed) > KILLS / 2
+def check_tables(simulator: Any, collector: Collector, whole: Collector) -> None:
+    """The tables are those of a run that nobody killed, and the charts those that the simulator tells."""
     for stream in POINTS:
         # Candles reach back 30 days; those of earlier runs are older.
         expected = whole.tables[stream]
         first = min(key[-1] for key in expected)
         found = {key: row for key, row in collector.tables[stream].items() if key[-1] >= first}
         assert found == expected, stream
-    for coin in COINS:
-        for granularity in ("daily", "hourly"):
-            rows = collector.tables["coingecko_market_chart"]
-            found = {key[-1]: row["price"] for key, row in rows.items() if key[0] == coin and key[2] == granularity}
-            assert found == truth(simulator, coin, granularity)
-            assert len(found) > 160 * (24 if granularity == "hourly" else 1)
+    rows = collector.tables["coingecko_market_chart"]
+    for coin in {key[0] for key in rows}:
+        for granularity, a_day in (("daily", 1), ("hourly", 24)):
+            prices = {key[-1]: row["price"] for key, row in rows.items() if key[0] == coin and key[2] == granularity}
+            truth = simulator.points(coin, "usd", START, granularity)
+            assert prices == {stamp: price for stamp, (price, *_) in truth.items()}
+            assert len(prices) > 160 * a_day
+
+
+@pytest.fixture
+def simulator(start_simulator: Callable[..., Any]) -> Any:
+    """One of the test's own, since its clock moves."""
+    return start_simulator()
+
+
+@pytest.fixture
+def config(simulator: Any) -> dict[str, Any]:
+    return {
+        "api_url": simulator.api("keyless"),
+        "requests_per_minute": 100_000,
+        "coins": ["bitcoin", "dogecoin"],
+        "granularities": ["daily", "hourly"],
+        "start_date": START.date().isoformat(),
+    }
+
+
+def test_a_kill_in_the_second_window_of_a_backfill(simulator: Any, config: dict[str, Any], tmp_path: Path) -> None:
+    config["coins"] = ["bitcoin"]
+    hourly = ("coingecko_market_chart", "bitcoin", "usd", "hourly")
+    collector = Collector()
+    rows: list[int] = []
+
+    def later(_: int) -> bool:
+        """Whether the first window is done, and a hundred rows of the second one came."""
+        if hourly in collector.bookmarks():
+            rows.append(len(collector.tables[hourly[0]]))
+        return bool(rows) and rows[-1] >= rows[0] + 100
+
+    assert run_tap(tmp_path, config, collector, later)[0]
+    marks = collector.bookmarks()
+    assert any(key[2] == "hourly" and key[3] > marks[hourly] for key in collector.tables[hourly[0]])
+    check_bookmarks(collector, {})
+    simulator.post("advance", {"hours": 2})
+    assert run_tap(tmp_path, config, collector)[0] is False
+    check_bookmarks(collector, marks)
+
+    whole = Collector()
+    run_tap(tmp_path, config, whole)
+    check_tables(simulator, collector, whole)
+
+
+@pytest.mark.long(part="kills")
+def test_twenty_kills(simulator: Any, config: dict[str, Any], tmp_path: Path) -> None:
+    dice = random.Random("coingecko")  # noqa: S311 - a repeatable test
+    _, size = run_tap(tmp_path, config, Collector())
+    collector = Collector()
+    landed: list[int] = []
+    most = size // 3
+    while len(landed) < 20:
+        before, limit = collector.bookmarks(), dice.randrange(1, most)
+        killed, written = run_tap(tmp_path, config, collector, lambda written, limit=limit: written >= limit)
+        if killed:
+            landed.append(written)
+        else:
+            most = written  # all is read: the runs to come are as short as this one
+        check_bookmarks(collector, before)
+        # Time goes by, so that each run sees another live value.
+        simulator.post("advance", {"minutes": dice.randrange(7, 500)})
+    simulator.post("advance", {"hours": 2})
+    assert run_tap(tmp_path, config, collector)[0] is False
+
+    whole = Collector()
+    run_tap(tmp_path, config, whole)
+    assert len(set(landed)) > 10
+    check_tables(simulator, collector, whole)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -89,33 +89,32 @@ def test_the_plans_of_a_column_ask_alike() -> None:
 
 
 @pytest.fixture(scope="module")
-def counted(start_simulator: Callable[..., Any], run_at: Callable[..., Any]) -> dict[str, dict[str, int]]:
+def counted(later: Any, run_at: Callable[..., Any]) -> dict[str, dict[str, int]]:
     """Calls that arrive at the simulator, by row and column of the table, without pings."""
-    simulator = start_simulator()
-    now = datetime.fromisoformat(requests.get(f"{simulator.url}/_simulator/status", timeout=30).json()["now"])
-    year = {"coins": COINS, "start_date": (now - timedelta(days=364)).isoformat()}
+    later.clear()
+    year = {"coins": COINS, "start_date": (later.now - timedelta(days=364)).isoformat()}
     found: dict[str, dict[str, int]] = {name: {} for name in CALLS}
     states: dict[tuple[str, str], Any] = {}
 
     def count(plan: str, name: str, state: Any) -> int:
         key = {"plan": plan, "api_key": "CG-x"} if plan != "keyless" else {}
         streams, settings = selected(name)
-        simulator.clear("requests")
-        run = run_at(simulator.api(plan), *streams, state=state, **year, **key, **settings)
+        later.clear("requests")
+        run = run_at(later.api(plan), *streams, state=state, **year, **key, **settings)
         states[plan, name] = run.state
-        log = requests.get(f"{simulator.url}/_simulator/requests", timeout=30).json()
+        log = requests.get(f"{later.url}/_simulator/requests", timeout=30).json()
         assert run.state["credits"]["calls"] == log["total"] + (state["credits"]["calls"] if state else 0)
         assert all(run.records(stream) for stream in streams)
         # Calls of the stream beside are in a row of their own.
-        return len(simulator.paths()) - (int(CALLS[DAILY]["keyless, demo"]) if "beside" in name else 0)
+        return len(later.paths()) - (int(CALLS[DAILY]["keyless, demo"]) if "beside" in name else 0)
 
     for column, (plan, *_) in COLUMNS.items():
         for name in CALLS:
             found[name][column] = count(plan, name, None)
-    simulator.post("advance", {"days": 1})
+    later.post("advance", {"days": 1})
     for name in CALLS:
-        later = {count(plan, name, states[plan, name]) for plan, *_ in COLUMNS.values()}
-        (found[name]["later"],) = later
+        counts = {count(plan, name, states[plan, name]) for plan, *_ in COLUMNS.values()}
+        (found[name]["later"],) = counts
         found[name]["30 days"] = 30 * found[name]["later"]
     return found
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -13,13 +14,14 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from werkzeug import Response
 
 from tap_coingecko import prices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from pytest_httpserver import HTTPServer
 
 KEY = "CG-secret0123456789"
 CHART, MARKETS = "coingecko_market_chart", "coingecko_coins_markets"
@@ -76,21 +78,22 @@ def everything_said(caplog: pytest.LogCaptureFixture, error: BaseException | Non
 )
 @pytest.mark.usefixtures("naps")
 def test_whatever_the_source_says(  # noqa: PLR0913, PLR0917
-    source: Any,
-    run_tap: Callable[..., Any],
+    httpserver: HTTPServer,
+    run_at: Any,
     caplog: pytest.LogCaptureFixture,
     stream: str,
     status: int,
     code: int | None,
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    url = httpserver.url_for("/api/v3")
     for name, body in envelopes(code).items():
-        headers = {"Location": f"{source.url}/elsewhere?x_cg_demo_api_key={KEY}"} if status == 302 else {}
-        source.failures = [Response(body, status, headers) for _ in range(20)]
-        source.requests.clear()
+        headers = {"Location": f"{url}/elsewhere?x_cg_demo_api_key={KEY}"} if status == 302 else {}
+        httpserver.clear()
+        httpserver.expect_request(re.compile(".*")).respond_with_data(body, status, headers)
         failure = None
         try:
-            run_tap(stream, plan="demo", api_key=KEY)
+            run_at(url, stream, coins=["bitcoin"], plan="demo", api_key=KEY)
         except Exception as error:  # noqa: BLE001 - any will do
             failure = error
 
@@ -98,8 +101,8 @@ def test_whatever_the_source_says(  # noqa: PLR0913, PLR0917
         assert (failure is None) == (status == 200 and name == "unknown" and stream == CHART), name
         assert KEY not in everything_said(caplog, failure), name
         assert KEY[:8] not in str(failure), name
-        assert KEY not in run_tap.last.text, name  # type: ignore[attr-defined]
-        for request in source.requests:
+        assert KEY not in run_at.last.text, name
+        for request, _ in httpserver.log:
             assert request.headers["x-cg-demo-api-key"] == KEY
             assert KEY not in request.url
         caplog.clear()
@@ -126,7 +129,7 @@ def test_whatever_the_network_does(
 
 
 def test_a_fault_of_the_taps_own(
-    furnished: Any, run_tap: Callable[..., Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    run_tap: Callable[..., Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even the traceback of a bug shows no key."""
     caplog.set_level(logging.DEBUG)

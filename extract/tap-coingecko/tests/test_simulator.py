@@ -9,9 +9,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from singer_sdk.testing import SuiteConfig, get_tap_test_class
-
-from tap_coingecko.tap import TapCoinGecko
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,65 +19,6 @@ COINS = ("bitcoin", "ethereum", "dogecoin")
 AMOUNTS = ("price", "market_cap", "total_volume")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# The suite builds the tap while tests are collected; the address is filled in once the simulator runs.
-KEYLESS: dict[str, Any] = {
-    "requests_per_minute": 100_000,
-    "api_url": "http://127.0.0.1:9",
-    "data_origin": "simulator",
-    "granularities": ["daily", "hourly"],
-    "start_date": "2024-09-01",
-}
-ANALYST = {**KEYLESS, "plan": "analyst", "api_key": "CG-x"}
-SUITE = SuiteConfig(max_records_limit=20)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _address(simulator: Any) -> None:
-    KEYLESS["api_url"], ANALYST["api_url"] = simulator.api("keyless"), simulator.api("analyst")
-
-
-@pytest.fixture(autouse=True)
-def _clean(simulator: Any) -> None:
-    simulator.clear("faults", "oddities", "requests")
-
-
-# Some columns are null for these coins, such as contract addresses of a chain's own coin; the SDK warns of each.
-@pytest.mark.filterwarnings("ignore:No records were available to test:UserWarning")
-class TestKeyless(get_tap_test_class(TapCoinGecko, config=KEYLESS, suite_config=SUITE)):  # type: ignore[misc]
-    """The SDK's suite, all streams."""
-
-
-@pytest.mark.filterwarnings("ignore:No records were available to test:UserWarning")
-class TestAnalyst(get_tap_test_class(TapCoinGecko, config=ANALYST, suite_config=SUITE)):  # type: ignore[misc]
-    """The SDK's suite with a paid plan, all streams."""
-
-
-def points(simulator: Any, coin: str, currency: str, start: datetime, granularity: str) -> dict[str, tuple[Any, ...]]:
-    """The completed points of a chart, read without the tap."""
-    now = datetime.fromisoformat(status(simulator)["now"])
-    found: dict[str, dict[str, Any]] = {}
-    span = timedelta(days=4000 if granularity == "daily" else 89)
-    while start < now:
-        window = {"from": int(start.timestamp()), "to": int(min(start + span, now).timestamp())}
-        chart = simulator.get(
-            f"/coins/{coin}/market_chart/range", vs_currency=currency, interval=granularity, precision="full", **window
-        )
-        for name, array in zip(AMOUNTS, ("prices", "market_caps", "total_volumes"), strict=True):
-            for stamp, value in chart[array]:
-                at = (EPOCH + timedelta(milliseconds=stamp)).isoformat(timespec="milliseconds")
-                found.setdefault(at, {})[name] = value
-        start += span
-    live = max(found)  # the charts end now
-    return {
-        stamp: tuple(values.get(name) for name in AMOUNTS) for stamp, values in sorted(found.items()) if stamp != live
-    }
-
-
-def status(simulator: Any) -> Any:
-    import requests  # noqa: PLC0415
-
-    return requests.get(f"{simulator.url}/_simulator/status", timeout=30).json()
-
 
 def rows_of(run: Any, stream: str, **where: str) -> list[dict[str, Any]]:
     return [row for row in run.records(stream) if all(row[name] == value for name, value in where.items())]
@@ -90,10 +28,10 @@ def test_a_year_of_three_coins_takes_three_calls(simulator: Any, run_at: Callabl
     run = run_at(simulator.api("keyless"), CHART, coins=list(COINS))
 
     assert simulator.paths() == [f"/coins/{coin}/market_chart/range" for coin in COINS]
-    now = datetime.fromisoformat(status(simulator)["now"])
+    now = simulator.now
     for coin in COINS:
         rows = rows_of(run, CHART, coin_id=coin)
-        truth = points(simulator, coin, "usd", now - timedelta(days=364), "daily")
+        truth = simulator.points(coin, "usd", now - timedelta(days=364), "daily")
         assert {row["stamp"]: tuple(row[name] for name in AMOUNTS) for row in rows} == truth
         assert len(rows) == len(truth) == 364
 
@@ -105,11 +43,11 @@ def test_hourly_points(simulator: Any, run_at: Callable[..., Any]) -> None:
         coins=["dogecoin"],
         vs_currencies=["eur"],
         granularities=["hourly"],
-        start_date="2024-08-01",
+        start_date="2025-12-01",
     )
 
     rows = rows_of(run, CHART, granularity="hourly")
-    truth = points(simulator, "dogecoin", "eur", datetime(2024, 8, 1, tzinfo=UTC), "hourly")
+    truth = simulator.points("dogecoin", "eur", datetime(2025, 12, 1, tzinfo=UTC), "hourly")
     assert {row["stamp"]: tuple(row[name] for name in AMOUNTS) for row in rows} == truth
     assert len(rows) == len(truth) > 160 * 24
 
@@ -117,18 +55,18 @@ def test_hourly_points(simulator: Any, run_at: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(("plan", "granularity"), [("keyless", "4h"), ("basic", "daily"), ("analyst", "daily")])
 def test_candles(simulator: Any, run_at: Callable[..., Any], plan: str, granularity: str) -> None:
     key = {} if plan == "keyless" else {"plan": plan, "api_key": "CG-x"}
-    run = run_at(simulator.api(plan), OHLC, coins=["bitcoin"], start_date="2024-07-25", **key)
+    run = run_at(simulator.api(plan), OHLC, coins=["bitcoin"], start_date="2025-11-25", **key)
 
     rows = {row["stamp"]: tuple(row[name] for name in ("open", "high", "low", "close")) for row in run.records(OHLC)}
     asked = {"days": 30} if granularity == "4h" else {"days": 180, "interval": "daily"}
     answer = simulator.get("/coins/bitcoin/ohlc", vs_currency="usd", precision="full", **asked)
-    now = datetime.fromisoformat(status(simulator)["now"])
+    settled = simulator.now - timedelta(minutes=40)
     period = timedelta(hours=4) if granularity == "4h" else timedelta(days=1)
     truth = {}
     for stamp, *prices in answer:
         at = EPOCH + timedelta(milliseconds=stamp)
-        is_whole = at <= now and (at - EPOCH) % period == timedelta(0)
-        if is_whole and at >= datetime(2024, 7, 25, tzinfo=UTC):
+        is_whole = at <= settled and (at - EPOCH) % period == timedelta(0)
+        if is_whole and at >= datetime(2025, 11, 25, tzinfo=UTC):
             truth[at.isoformat(timespec="milliseconds")] = tuple(prices)
     assert rows == truth
     assert len(rows) > 150
@@ -137,27 +75,31 @@ def test_candles(simulator: Any, run_at: Callable[..., Any], plan: str, granular
 
 def test_candles_of_many_windows(simulator: Any, run_at: Callable[..., Any]) -> None:
     run = run_at(
-        simulator.api("analyst"), OHLC, plan="analyst", api_key="CG-x", coins=["bitcoin"], start_date="2023-06-01"
+        simulator.api("analyst"), OHLC, plan="analyst", api_key="CG-x", coins=["bitcoin"], start_date="2024-10-01"
     )
 
     assert simulator.paths() == ["/coins/bitcoin/ohlc/range"] * 4
     stamps = [datetime.fromisoformat(row["stamp"]) for row in run.records(OHLC)]
-    assert stamps == [datetime(2023, 6, 1, tzinfo=UTC) + timedelta(days=day) for day in range(len(stamps))]
-    assert stamps[-1] == datetime.fromisoformat(status(simulator)["now"]).replace(hour=0)
+    assert stamps == [datetime(2024, 10, 1, tzinfo=UTC) + timedelta(days=day) for day in range(len(stamps))]
+    assert stamps[-1] == simulator.now.replace(hour=0)
     # Each candle's close is the daily point of its stamp, which another stream reads.
-    chart = run_at(simulator.api(), CHART, plan="analyst", api_key="CG-x", coins=["bitcoin"], start_date="2023-06-01")
+    chart = run_at(simulator.api(), CHART, plan="analyst", api_key="CG-x", coins=["bitcoin"], start_date="2024-10-01")
     closes = {row["stamp"]: row["price"] for row in chart.records(CHART)}
     assert {row["stamp"]: row["close"] for row in run.records(OHLC)} == closes
 
 
-def test_a_day_goes_by(simulator: Any, run_at: Callable[..., Any]) -> None:
-    settings = {"coins": list(COINS), "start_date": "2024-12-01", "granularities": ["daily", "hourly"]}
+def test_a_day_goes_by(moving: Any, run_at: Callable[..., Any]) -> None:
+    settings = {
+        "coins": list(COINS),
+        "start_date": (moving.now - timedelta(days=45)).isoformat(),
+        "granularities": ["daily", "hourly"],
+    }
     streams = (CHART, TOKEN, OHLC)
-    first = run_at(simulator.api(), *streams, **settings)
-    again = run_at(simulator.api(), *streams, state=first.state, **settings)
-    simulator.post("advance", {"days": 1})
-    later = run_at(simulator.api(), *streams, state=again.state, **settings)
-    whole = run_at(simulator.api(), *streams, **settings)
+    first = run_at(moving.api(), *streams, **settings)
+    again = run_at(moving.api(), *streams, state=first.state, **settings)
+    moving.post("advance", {"days": 1})
+    later = run_at(moving.api(), *streams, state=again.state, **settings)
+    whole = run_at(moving.api(), *streams, **settings)
 
     for stream, key in ((CHART, "stamp"), (TOKEN, "date"), (OHLC, "stamp")):
         parts = ("coin_id", "granularity")
@@ -200,23 +142,23 @@ ODDITIES: list[tuple[str, Callable[[list[Any], list[Any]], bool]]] = [
 
 @pytest.mark.parametrize(("change", "holds"), ODDITIES, ids=[change for change, _ in ODDITIES])
 def test_odd_days(simulator: Any, run_at: Callable[..., Any], change: str, holds: Callable[..., bool]) -> None:
-    settings = {"coins": ["bitcoin"], "start_date": "2024-12-20"}
+    settings = {"coins": ["bitcoin"], "start_date": "2026-04-20"}
 
     def day(run: Any) -> list[Any]:
-        rows = [row for row in run.records(CHART) if row["stamp_date"] == "2025-01-03"]
+        rows = [row for row in run.records(CHART) if row["stamp_date"] == "2026-05-06"]
         return [(row["stamp"], *(row[name] for name in AMOUNTS)) for row in rows]
 
     usual = run_at(simulator.api(), CHART, **settings)
-    simulator.post("oddities", {"coin": "bitcoin", "day": "2025-01-03", "change": change})
+    simulator.post("oddities", {"coin": "bitcoin", "day": "2026-05-06", "change": change})
     odd = run_at(simulator.api(), CHART, TOKEN, **settings)
 
     assert len(day(usual)) == 1
     assert holds(day(odd), day(usual))
     # The other days are as they were, and the values are those that the source states, whatever they are.
-    others = [[row for row in run.records(CHART) if row["stamp_date"] != "2025-01-03"] for run in (usual, odd)]
+    others = [[row for row in run.records(CHART) if row["stamp_date"] != "2026-05-06"] for run in (usual, odd)]
     assert others[0] == others[1]
-    start = datetime(2024, 12, 20, tzinfo=UTC)
-    truth = points(simulator, "bitcoin", "usd", start, "daily")
+    start = datetime(2026, 4, 20, tzinfo=UTC)
+    truth = simulator.points("bitcoin", "usd", start, "daily")
     assert [(row["stamp"], *(row[name] for name in AMOUNTS)) for row in odd.records(CHART)] == [
         (stamp, *values) for stamp, values in truth.items()
     ]
@@ -226,17 +168,17 @@ def test_odd_days(simulator: Any, run_at: Callable[..., Any], change: str, holds
     assert tokens == first
 
 
-def test_a_late_point_is_read_later(simulator: Any, run_at: Callable[..., Any]) -> None:
-    now = datetime.fromisoformat(status(simulator)["now"])
+def test_a_late_point_is_read_later(moving: Any, run_at: Callable[..., Any]) -> None:
+    now = moving.now
     today = now.date().isoformat()
-    simulator.post(
+    moving.post(
         "oddities",
         {"coin": "bitcoin", "day": today, "change": "missing", "until": (now + timedelta(days=1)).isoformat()[:19]},
     )
-    settings = {"coins": ["bitcoin"], "start_date": "2024-12-20"}
-    first = run_at(simulator.api(), CHART, TOKEN, **settings)
-    simulator.post("advance", {"days": 2})
-    second = run_at(simulator.api(), CHART, TOKEN, state=first.state, **settings)
+    settings = {"coins": ["bitcoin"], "start_date": (now - timedelta(days=26)).isoformat()}
+    first = run_at(moving.api(), CHART, TOKEN, **settings)
+    moving.post("advance", {"days": 2})
+    second = run_at(moving.api(), CHART, TOKEN, state=first.state, **settings)
 
     assert today not in {row["stamp_date"] for row in first.records(CHART)}
     assert today in {row["stamp_date"] for row in second.records(CHART)}
@@ -248,10 +190,10 @@ def test_a_plan_that_promises_too_much(simulator: Any, run_at: Callable[..., Any
     settings = {"plan": "analyst", "api_key": "CG-x", "coins": ["bitcoin", "dogecoin"]}
     run = run_at(simulator.api("basic"), CHART, **settings)
 
-    now = datetime.fromisoformat(status(simulator)["now"])
+    now = simulator.now
     for coin in ("bitcoin", "dogecoin"):
         rows = rows_of(run, CHART, coin_id=coin)
-        truth = points(simulator, coin, "usd", now - timedelta(days=729), "daily")
+        truth = simulator.points(coin, "usd", now - timedelta(days=729), "daily")
         assert [row["stamp"] for row in rows] == list(truth)
     assert "code 10012" in caplog.text
     assert len(simulator.paths()) - 2 == 3  # the reading of the truth, and one refusal for both coins

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from singer_sdk.exceptions import FatalSyncError
@@ -36,12 +38,12 @@ def document(samples: Path) -> Callable[[str], Any]:
 
 
 @pytest.fixture
-def documented(source: Any, samples: Path) -> Any:
-    """A source that answers what the documentation shows, digit by digit."""
+def documented(simulator: Any, samples: Path) -> None:
+    """Have the simulator answer what the documentation shows, digit by digit."""
     for path, name in STREAMS.values():
         text = (samples / f"api/{name}.200.json").read_text()
-        source.answers[path] = text[text.index('"body":') + len('"body":') : text.rindex("}")]
-    return source
+        body = text[text.index('"body":') + len('"body":') : text.rindex("}")]
+        simulator.fault(f"/api/v3{path}$", times=None, body=body)
 
 
 def restored(stream: str, rows: list[dict[str, Any]]) -> Any:
@@ -128,17 +130,13 @@ def test_exact_values(run_tap: Callable[..., Any]) -> None:
     assert market["extra"]["sparkline_in_7d"]["price"][0] == Decimal("81045.84776489827")
 
 
-@pytest.mark.usefixtures("documented")
-def test_what_is_asked(source: Any, run_tap: Callable[..., Any]) -> None:
-    source.answers["/coins/dogecoin"] = '{"id":"dogecoin"}'
-    source.answers["/coins/markets"] = '[{"id":"bitcoin"},{"id":"dogecoin"}]'
-
+def test_what_is_asked(sent: Any, run_tap: Callable[..., Any]) -> None:
     run_tap(*STREAMS, coins=["bitcoin", "dogecoin"], vs_currencies=["usd", "eur"])
 
-    asked = [(request.path.removeprefix("/api/v3"), dict(request.args)) for request in source.requests]
+    queries = [dict(parse_qsl(urlsplit(request.url).query)) for request in sent]
     details = {"localization": "false", "tickers": "false", "sparkline": "false"}
     markets = {"ids": "bitcoin,dogecoin", "per_page": "250", "precision": "full"}
-    assert asked == [
+    assert list(zip(sent.paths, queries, strict=True)) == [
         ("/asset_platforms", {}),
         ("/coins/categories", {}),
         ("/coins/bitcoin", details),
@@ -152,13 +150,14 @@ def test_what_is_asked(source: Any, run_tap: Callable[..., Any]) -> None:
     ]
 
 
-def test_null_absence_and_whole_numbers(source: Any, run_tap: Callable[..., Any]) -> None:
-    source.answers["/coins/markets"] = json.dumps(
+def test_null_absence_and_whole_numbers(simulator: Any, run_tap: Callable[..., Any]) -> None:
+    body = json.dumps(
         [
             {"id": "bitcoin", "market_cap_rank": 1.0, "current_price": 76975, "roi": {"times": 1, "unheard": "of"}},
             {"id": "dogecoin", "market_cap_rank": None, "current_price": None, "extra": "read all about it"},
         ]
     )
+    simulator.fault("/coins/markets", body=body)
 
     bitcoin, dogecoin = run_tap(MARKETS, coins=["bitcoin", "dogecoin"]).records(MARKETS)
 
@@ -186,10 +185,11 @@ BROKEN = {
 @pytest.mark.parametrize(
     ("stream", "body"), [(stream, body) for stream, (_, bodies) in BROKEN.items() for body in bodies]
 )
-@pytest.mark.usefixtures("documented")
-def test_an_answer_of_another_shape_is_told(source: Any, run_tap: Callable[..., Any], stream: str, body: str) -> None:
-    source.answers[BROKEN[stream][0]] = body
-    other = "coingecko_global" if stream == "coingecko_categories" else "coingecko_categories"
+def test_an_answer_of_another_shape_is_told(
+    simulator: Any, run_tap: Callable[..., Any], stream: str, body: str
+) -> None:
+    simulator.fault(f"/api/v3{BROKEN[stream][0]}$", body=body)
+    other = "coingecko_asset_platforms" if stream == "coingecko_categories" else "coingecko_categories"
 
     with pytest.raises(FatalSyncError, match=f"has not the shape of {stream}; none was kept"):
         run_tap(stream, other)
@@ -198,20 +198,19 @@ def test_an_answer_of_another_shape_is_told(source: Any, run_tap: Callable[..., 
     assert run_tap.last.records(other) != []  # type: ignore[attr-defined]
 
 
-def test_a_coin_the_source_leaves_out_is_told(source: Any, run_tap: Callable[..., Any]) -> None:
-    source.markets["bitcoin"] = '{"id":"bitcoin","symbol":"btc","name":"Bitcoin"}'
-
-    with pytest.raises(FatalSyncError, match="no coin bitcoinn, dogecion"):
+def test_a_coin_the_source_leaves_out_is_told(run_tap: Callable[..., Any]) -> None:
+    with pytest.raises(FatalSyncError, match="no coin bitcoinn, dogecion;"):
         run_tap(MARKETS, coins=["bitcoin", "bitcoinn", "dogecion"])
     assert [row["id"] for row in run_tap.last.records(MARKETS)] == ["bitcoin"]  # type: ignore[attr-defined]
 
 
-@pytest.mark.usefixtures("documented")
-def test_a_snapshot_is_added_to_earlier_ones(source: Any, run_tap: Callable[..., Any]) -> None:
-    first = run_tap("coingecko_global", emit_activate_version_messages=True)
-    source.now = source.now.replace(hour=13)
-    second = run_tap("coingecko_global", state=first.state, emit_activate_version_messages=True)
+def test_a_snapshot_is_added_to_earlier_ones(moving: Any, run_at: Callable[..., Any]) -> None:
+    now = moving.now
+    first = run_at(moving.api(), "coingecko_global", emit_activate_version_messages=True)
+    moving.post("advance", {"days": 1})
+    second = run_at(moving.api(), "coingecko_global", state=first.state, emit_activate_version_messages=True)
 
-    assert [run.records("coingecko_global")[0]["observed_at"][11:13] for run in (first, second)] == ["12", "13"]
+    observed = [row["observed_at"] for run in (first, second) for row in run.records("coingecko_global")]
+    assert observed == [now.isoformat(), (now + timedelta(days=1)).isoformat()]
     # That message would have a loader delete what came before.
     assert "ACTIVATE_VERSION" not in {message["type"] for run in (first, second) for message in run.messages}

@@ -3,7 +3,6 @@
 # ruff: noqa: ANN401 - the stand-in is a fixture, and its class lives in conftest, which tests do not import
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 CHART = "coingecko_market_chart"
 TOKEN = "coingecko_token"
-TODAY = datetime(2026, 5, 18, tzinfo=UTC)
 #: The stream of the Hub's tap: column and JSON types, without "null".
 HUB = {
     "date": {"string"},
@@ -35,18 +33,15 @@ HUB_COMMUNITY = {
 }
 
 
-@pytest.fixture
-def days(source: Any, milliseconds: Callable[[datetime], int]) -> None:
-    """Bitcoin in May 2026, with the oddities of a daily series."""
-    live = source.now - timedelta(seconds=20)
-    points = [
-        (TODAY - timedelta(days=3), "1.25", "2", "3"),
-        (TODAY - timedelta(days=3) + timedelta(minutes=7), "8", "8", "8"),
-        (TODAY - timedelta(days=2) + timedelta(minutes=5), "4", None, "null"),
-        (TODAY, "5e-11", "6", "7"),
-        (live, "9", "9", "9"),
-    ]
-    source.charts["bitcoin"] = [(milliseconds(stamp), *values) for stamp, *values in points]
+#: Bitcoin in May 2026, with the oddities of a daily series: a stray second stamp, one off midnight without a market
+#: cap and a volume, a day that is missing, and the live value.
+MAY = """{"prices":
+    [[1778803200000, 1.25], [1778803620000, 8], [1778889900000, 4], [1779062400000, 5e-11], [1779105580000, 9]],
+  "market_caps":
+    [[1778803200000, 2], [1778803620000, 8], [1779062400000, 6], [1779105580000, 9]],
+  "total_volumes":
+    [[1778803200000, 3], [1778803620000, 8], [1778889900000, null], [1779062400000, 7], [1779105580000, 9]]
+}"""
 
 
 def types(properties: dict[str, Any]) -> dict[str, set[str]]:
@@ -65,8 +60,9 @@ def test_the_schema_is_the_hubs_with_the_coin() -> None:
     assert tuple(stream.primary_keys) == ("coin_id", "date")
 
 
-@pytest.mark.usefixtures("days")
-def test_rows(run_tap: Callable[..., Any]) -> None:
+def test_rows(simulator: Any, run_tap: Callable[..., Any]) -> None:
+    simulator.fault("market_chart", body=MAY)
+
     run = run_tap(TOKEN)
 
     # The date is that of the point's own midnight, whose value it is; the first stamp of a date stands for it.
@@ -87,26 +83,37 @@ def test_rows(run_tap: Callable[..., Any]) -> None:
     assert (partition["replication_key"], partition["replication_key_value"]) == ("date", "2026-05-18")
 
 
-@pytest.mark.usefixtures("days")
-def test_a_point_that_came_late_takes_the_place_of_another(
-    source: Any, run_tap: Callable[..., Any], milliseconds: Callable[[datetime], int]
-) -> None:
+def test_a_point_that_came_late_takes_the_place_of_another(simulator: Any, run_tap: Callable[..., Any]) -> None:
+    simulator.fault("market_chart", body=MAY)
+    simulator.fault("market_chart", body=MAY.replace("[1778889900000, 4]", "[1778889600000, 4.5], [1778889900000, 4]"))
     first = run_tap(TOKEN)
-    source.charts["bitcoin"].insert(2, (milliseconds(TODAY - timedelta(days=2)), "4.5", "4", "4"))
 
     rows = {row["date"]: row["price_usd"] for row in run_tap(TOKEN, state=first.state).records(TOKEN)}
 
     assert rows == {"2026-05-15": Decimal("1.25"), "2026-05-16": Decimal("4.5"), "2026-05-18": Decimal("5e-11")}
 
 
-@pytest.mark.usefixtures("days")
-def test_it_is_in_dollars_whatever_the_currencies(source: Any, run_tap: Callable[..., Any]) -> None:
+def test_a_date_whose_midnight_was_not_asked_for_is_left_out(simulator: Any, run_tap: Callable[..., Any]) -> None:
+    """History begins at noon of 2025-05-19: a point of that afternoon is none that stands for the day."""
+    simulator.post("oddities", {"coin": "bitcoin", "day": "2025-05-19", "change": "doubled", "seconds": 13 * 3600})
+
+    run = run_tap(CHART, TOKEN)
+
+    assert run.records(CHART)[0]["stamp"] == "2025-05-19T13:00:00.000+00:00"
+    assert run.records(TOKEN)[0]["date"] == "2025-05-20"
+
+
+@pytest.mark.parametrize("start", ["2025-09-01", "2026-05-17"])
+def test_rows_begin_with_the_start_date_itself(run_tap: Callable[..., Any], start: str) -> None:
+    assert run_tap(TOKEN, start_date=start).records(TOKEN)[0]["date"] == start
+
+
+def test_it_is_in_dollars_whatever_the_currencies(sent: Any, run_tap: Callable[..., Any]) -> None:
     run_tap(TOKEN, vs_currencies=["eur"])
 
-    assert source.asked("vs_currency") == [("",), ("usd",)]
+    assert sent.asked("vs_currency") == [("",), ("usd",)]
 
 
-@pytest.mark.usefixtures("days")
 @pytest.mark.parametrize(
     ("settings", "calls"),
     [
@@ -117,37 +124,33 @@ def test_it_is_in_dollars_whatever_the_currencies(source: Any, run_tap: Callable
     ],
 )
 def test_the_two_streams_share_a_call(
-    source: Any, run_tap: Callable[..., Any], settings: dict[str, Any], calls: int
+    simulator: Any, run_tap: Callable[..., Any], settings: dict[str, Any], calls: int
 ) -> None:
     alone = run_tap(TOKEN, **settings).records(TOKEN)
-    source.requests.clear()
+    simulator.clear("requests")
 
     both = run_tap(CHART, TOKEN, **settings)
 
     assert both.records(TOKEN) == alone
-    assert len(source.requests) == 1 + calls
+    assert simulator.paths() == ["/coins/bitcoin/market_chart/range"] * calls
 
 
-@pytest.mark.usefixtures("days")
-def test_what_reaches_back_less_far_is_not_shared(source: Any, run_tap: Callable[..., Any]) -> None:
+def test_what_reaches_back_less_far_is_not_shared(sent: Any, run_tap: Callable[..., Any]) -> None:
     chart = run_tap(CHART)
-    source.charts["bitcoin"] = source.charts["bitcoin"][2:]
-    source.charts["bitcoin"].insert(0, ((int(TODAY.timestamp()) - 86_400 * 200) * 1000, "1", "1", "1"))
-    source.requests.clear()
+    sent.clear()
 
     both = run_tap(CHART, TOKEN, state=chart.state)
 
-    assert source.paths() == ["/ping"] + ["/coins/bitcoin/market_chart/range"] * 2
-    assert both.records(TOKEN)[0]["date"] == (TODAY - timedelta(days=200)).date().isoformat()
+    assert sent.paths == ["/ping"] + ["/coins/bitcoin/market_chart/range"] * 2
+    assert both.records(TOKEN)[0]["date"] == "2025-05-20"
 
 
 @pytest.mark.parametrize("coins", ["bitcoin", " bitcoin ,", ["bitcoin"]])
-def test_the_hubs_settings(source: Any, run_tap: Callable[..., Any], coins: str | list[str], naps: list[float]) -> None:
+def test_the_hubs_settings(simulator: Any, sent: Any, coins: str | list[str], naps: list[float]) -> None:
     """A configuration of the Hub's tap, `wait_time_between_requests` and `token` included."""
-    source.charts["bitcoin"] = [(int(TODAY.timestamp()) * 1000, "1", "1", "1")]
     given = {"token": coins} if isinstance(coins, str) else {"coins": coins}
     tap = TapCoinGecko(
-        config={"api_url": source.url, "start_date": "2026-01-01", "wait_time_between_requests": 5, **given}
+        config={"api_url": simulator.api(), "start_date": "2026-01-01", "wait_time_between_requests": 5, **given}
     )
     for name, stream in tap.streams.items():
         stream.selected = name == TOKEN
@@ -155,6 +158,6 @@ def test_the_hubs_settings(source: Any, run_tap: Callable[..., Any], coins: str 
     tap.sync_all()
 
     assert tap.config["coins"] == ["bitcoin"]
-    assert source.paths() == ["/ping", "/coins/bitcoin/market_chart/range"]
+    assert sent.paths == ["/ping", "/coins/bitcoin/market_chart/range"]
     assert len(naps) == 1
     assert 4 < naps[0] <= 5
