@@ -73,12 +73,33 @@ def test_december() -> None:
     assert (account.month, account.calls_in_month) == ("2027-01", 1)
 
 
-@pytest.mark.parametrize("kept", [{}, {"month": "x", "calls": "y"}, {"calls": 3}, "x", None])
-def test_an_account_that_cannot_be_read_begins_anew(run_tap: Callable[..., Any], kept: Any) -> None:
+@pytest.mark.parametrize(
+    ("kept", "calls"),
+    [({}, 1), ({"month": "x", "calls": "y"}, 1), ({"calls": "y"}, 1), ({"calls": 3}, 4), ("x", 1), (None, 1)],
+)
+def test_an_account_that_cannot_be_read_begins_anew(run_tap: Callable[..., Any], kept: Any, calls: int) -> None:
     run = run_tap(TRENDING, state={"bookmarks": {}, "credits": kept}, monthly_credits=10)
 
-    assert run.state["credits"]["month"] == "2026-05"
-    assert 1 <= run.state["credits"]["calls"] <= 4
+    assert run.state["credits"] == {"month": "2026-05", "calls": calls}
+
+
+def test_calls_of_this_run_are_counted_apart() -> None:
+    account = Credits(None, {"month": "2026-05", "calls": 5})
+
+    account.spend()
+    account.spend()
+
+    assert (account.calls, account.calls_in_month) == (2, 7)
+
+
+@pytest.mark.parametrize(("month", "resume"), [(1, "2026-02-01"), (9, "2026-10-01"), (11, "2026-12-01")])
+def test_the_day_from_which_calls_are_free_again(month: int, resume: str) -> None:
+    account = Credits(1, {})
+    account.spend()
+    account.learn(datetime(2026, month, 15, tzinfo=UTC))
+
+    with pytest.raises(FatalSyncError, match=f"run again from {resume} on"):
+        account.spend()
 
 
 @pytest.mark.parametrize("plan", PLANS)

@@ -8,14 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
 from singer_sdk.exceptions import FatalAPIError, FatalSyncError, RetriableAPIError
-from urllib3 import HTTPConnectionPool
-from urllib3.connection import HTTPConnection
-from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from tap_coingecko.errors import AsideError, BeyondReachError, TooManyCallsError, read_refusal
-from tap_coingecko.session import PACE_SECONDS, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -287,60 +282,3 @@ def test_redirects_are_not_followed(httpserver: HTTPServer, read: Callable[..., 
     with pytest.raises(FatalAPIError, match="HTTP 302"):
         read(plan="demo", api_key=KEY)
     assert [request.path for request, _ in httpserver.log] == [PATH]
-
-
-def test_pace_holds_any_minute() -> None:
-    now = 0.0
-    starts: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        nonlocal now
-        now += seconds
-
-    pace = Pace(3, clock=lambda: now, sleep=sleep)
-    for took in (0, 10, 0, 5, 0, 0, 200, 0):
-        pace.wait()
-        starts.append(now)
-        now += took
-
-    assert starts[:3] == [0, 0, 10]
-    assert starts[3:] == [PACE_SECONDS, PACE_SECONDS + 5, PACE_SECONDS + 10, 2 * PACE_SECONDS, 2 * PACE_SECONDS + 200]
-
-
-def test_pace_keeps_a_gap() -> None:
-    now = 0.0
-    starts: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        nonlocal now
-        now += seconds
-
-    pace = Pace(3, gap=5, clock=lambda: now, sleep=sleep)
-    for took in (0, 2, 9, 0, 0):
-        pace.wait()
-        starts.append(now)
-        now += took
-
-    assert starts == [0, 5, 10, PACE_SECONDS, PACE_SECONDS + 5]
-
-
-def test_an_outage_in_the_middle_is_waited_out(
-    httpserver: HTTPServer, read: Callable[..., Any], naps: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    httpserver.expect_request(PATH).respond_with_data(BITCOIN)
-    sent: list[str] = []
-    send = HTTPAdapter.send
-
-    def sometimes(adapter: HTTPAdapter, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        sent.append(str(request.url))
-        if len(sent) in {2, 3}:
-            reason = NewConnectionError(HTTPConnection("nowhere"), "no route")
-            raise requests.ConnectionError(MaxRetryError(HTTPConnectionPool("nowhere"), "/", reason))
-        return send(adapter, request, **kwargs)
-
-    monkeypatch.setattr(HTTPAdapter, "send", sometimes)
-
-    rows = read(vs_currencies=["usd", "eur"]).records(MARKETS)
-
-    assert [row["vs_currency"] for row in rows] == ["usd", "eur"]
-    assert [int(nap) for nap in naps] == [1, 2]

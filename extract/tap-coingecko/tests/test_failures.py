@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import json
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_sdk.exceptions import FatalSyncError, RetriableAPIError
+
+from tap_coingecko.failures import Failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,6 +132,28 @@ def test_a_broken_endpoint_stops_no_other(simulator: Any, run_tap: Callable[...,
 def test_many_failures_are_counted(run_tap: Callable[..., Any]) -> None:
     with pytest.raises(FatalSyncError, match=r"of c4: .*; and 3 more, see above$"):
         run_tap(DETAILS, coins=[f"c{number}" for number in range(8)])
+
+
+def test_five_failures_are_told_one_by_one(run_tap: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(FatalSyncError) as caught:
+        run_tap(DETAILS, coins=[f"c{number}" for number in range(5)])
+
+    assert str(caught.value).count("there is no such coin") == 5
+    assert "more" not in str(caught.value)
+    # Each was logged when it happened.
+    for number in range(5):
+        assert f"coingecko_coin_details of c{number}: CoinGecko refused /coins/c{number} with HTTP 404" in caplog.text
+    assert caplog.text.count("Going on with the rest.") == 5
+
+
+def test_failures_are_told_once() -> None:
+    failures = Failures(logging.getLogger("test"))
+    failures.set_aside(TRENDING, None, ValueError("it is broken"))
+
+    with pytest.raises(FatalSyncError, match=f"^{TRENDING}: it is broken$"):
+        failures.raise_any()
+
+    failures.raise_any()
 
 
 @pytest.mark.parametrize("stream", [CHART, TOKEN, OHLC])

@@ -83,6 +83,32 @@ def test_the_plan_reach_is_kept_and_told(
     )
 
 
+@pytest.mark.parametrize(
+    ("stream", "settings", "empty", "first"),
+    [
+        (CHART, {}, '{"prices":[]}', "2013-04-28"),
+        (CHART, {"granularities": ["hourly"]}, '{"prices":[]}', "2018-01-30"),
+        (TOKEN, {}, '{"prices":[]}', "2013-04-28"),
+        ("coingecko_ohlc", {}, "[]", "2018-02-09"),
+    ],
+)
+def test_where_history_begins_for_a_plan_without_limit(  # noqa: PLR0913, PLR0917
+    simulator: Any,
+    sent: Any,
+    run_tap: Callable[..., Any],
+    stream: str,
+    settings: dict[str, Any],
+    empty: str,
+    first: str,
+) -> None:
+    simulator.fault("/coins/", times=None, body=empty)
+
+    run_tap(stream, plan="analyst", api_key="CG-x", **settings)
+
+    ((begin,), *_) = sent.asked("from")[1:]
+    assert datetime.fromtimestamp(int(begin), UTC) == datetime.fromisoformat(f"{first}T00:00:00+00:00")
+
+
 def test_bookmarks_over_two_runs(moving: Any, run_at: Callable[..., Any]) -> None:
     today = moving.now.date()
     start, late, tomorrow = today - timedelta(days=17), today - timedelta(days=2), today + timedelta(days=1)

@@ -3,12 +3,16 @@
 # ruff: noqa: ANN401 - the stand-in is a fixture, and its class lives in conftest, which tests do not import
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tap_coingecko.charts import Point
+from tap_coingecko.prices import Answer, SharedAnswers
 from tap_coingecko.tap import TapCoinGecko
+from tap_coingecko.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,6 +147,39 @@ def test_what_reaches_back_less_far_is_not_shared(sent: Any, run_tap: Callable[.
 
     assert sent.paths == ["/ping"] + ["/coins/bitcoin/market_chart/range"] * 2
     assert both.records(TOKEN)[0]["date"] == "2025-05-20"
+
+
+def test_charts_for_the_other_stream_are_kept_up_to_a_hundred_thousand_points() -> None:
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    window = Window(since, since, since, ends_now=True)
+    answers = SharedAnswers()
+
+    def keep(coin: str, points: int) -> None:
+        answers.keep(coin, Answer(since, [Point(since, 1, 1, 1)] * points))
+
+    def held(coin: str) -> bool:
+        return answers.take(coin, window) is not None
+
+    keep("a", 100_001)
+    assert not held("a")
+    keep("b", 60_000)
+    keep("c", 40_001)
+    keep("d", 40_000)
+    keep("e", 1)
+    assert (held("b"), held("c"), held("d"), held("e")) == (True, False, True, False)
+    # Each is handed out once, and leaves its room to others.
+    assert not held("b")
+    keep("f", 100_000)
+    assert held("f")
+
+
+def test_a_chart_that_begins_later_is_not_handed_out() -> None:
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    answers = SharedAnswers()
+    for earlier, handed in ((timedelta(0), True), (timedelta(seconds=1), False)):
+        answers.keep("bitcoin", Answer(since, []))
+        window = Window(since - earlier, since, since - earlier, ends_now=True)
+        assert (answers.take("bitcoin", window) is not None) is handed
 
 
 @pytest.mark.parametrize("coins", ["bitcoin", " bitcoin ,", ["bitcoin"]])

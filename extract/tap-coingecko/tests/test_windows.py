@@ -7,26 +7,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tap_coingecko.windows import (
-    CANDLES_SPAN,
-    CANDLES_START,
-    DAILY_SPAN,
-    HISTORY_START,
-    HOURLY_LEAST,
-    HOURLY_SPAN,
-    HOURLY_START,
-    Reach,
-    Window,
-    candles_window,
-    daily_window,
-    hourly_window,
-    recent_days,
-)
+from tap_coingecko.windows import Reach, Window, candles_window, daily_window, hourly_window, recent_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 NOW = datetime(2026, 5, 18, 12, 34, 56, tzinfo=UTC)
+#: CoinGecko's oldest daily point, its oldest hourly one, and its oldest candle of a span.
+HISTORY_START = datetime(2013, 4, 28, tzinfo=UTC)
+HOURLY_START = datetime(2018, 1, 30, tzinfo=UTC)
+CANDLES_START = datetime(2018, 2, 9, tzinfo=UTC)
 DAYS = (7, 14, 30, 90, 180)
 
 
@@ -94,7 +84,8 @@ def test_windows_tile_the_span(
     wanted: datetime, reach: int | None, window_of: Callable[..., Window], place: float
 ) -> None:
     oldest = HOURLY_START if window_of is hourly_window else CANDLES_START
-    longest, least = (HOURLY_SPAN, HOURLY_LEAST) if window_of is hourly_window else (CANDLES_SPAN, timedelta(0))
+    # Hourly points come for spans of 2 to 90 days, daily candles for up to 180 days.
+    longest, least = (timedelta(days=days) for days in ((90, 2) if window_of is hourly_window else (180, 0)))
     floor = Reach(reach).floor(NOW, oldest)
 
     windows = tiles(window_of, wanted, floor)
@@ -137,7 +128,8 @@ def test_a_daily_window_is_one_call(wanted: datetime, reach: int | None) -> None
 
     assert window.keep_from == max(wanted, floor).replace(microsecond=0)
     assert floor <= window.ask_from <= window.keep_from
-    assert window.ask_to - window.ask_from >= DAILY_SPAN
+    # Daily points come for spans of more than 90 days.
+    assert window.ask_to - window.ask_from > timedelta(days=90)
 
 
 @given(SINCE_2013 | st.none())
@@ -161,7 +153,7 @@ def test_narrowing_ends(age: int, reach: int | None) -> None:
         floor = tried.floor(NOW, HISTORY_START)
         assert NOW - floor < refused
         # What is left can still be asked for as daily points.
-        assert NOW - floor >= DAILY_SPAN
+        assert NOW - floor > timedelta(days=90)
         refused = NOW - floor
     else:
         pytest.fail("it would go on for ever")
@@ -176,5 +168,23 @@ def test_the_plans_reaches_are_tried_first() -> None:
         refused = NOW - reach.floor(NOW, HISTORY_START)
         found.append(refused.days)
 
-    assert (found[0], found[-1]) == (729, 92)
-    assert 364 in found
+    # A day less than the plans' two years and one year, and then ever less, as long as daily points come.
+    assert found == [729, 722, 700, 364, 357, 330, 180, 92]
+
+
+def test_what_was_refused_is_not_tried_again_an_hour_narrower() -> None:
+    reach = Reach(None)
+
+    assert reach.narrow(timedelta(days=729, minutes=59))
+
+    assert reach.floor(NOW, HISTORY_START) == days_ago(722)
+
+
+@pytest.mark.parametrize("window_of", [daily_window, hourly_window, candles_window])
+def test_windows_are_asked_for_in_whole_seconds(window_of: Callable[..., Window]) -> None:
+    wanted = days_ago(400) + timedelta(milliseconds=700)
+
+    window = window_of(NOW, wanted, HISTORY_START)
+
+    assert window.keep_from == days_ago(400)
+    assert window.keeps(days_ago(400))

@@ -1,0 +1,139 @@
+"""The HTTP session: pace, time-outs, and what becomes of a connection that fails."""
+
+# ruff: noqa: ANN401 - the stand-ins are fixtures, and their classes live in conftest, which tests do not import
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+from singer_sdk.exceptions import FatalAPIError
+from urllib3 import HTTPConnectionPool
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+from tap_coingecko.session import Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_httpserver import HTTPServer
+
+MARKETS = "coingecko_coins_markets"
+PATH = "/api/v3/coins/markets"
+BITCOIN = '[{"id":"bitcoin","symbol":"btc","name":"Bitcoin"}]'
+
+
+@pytest.fixture
+def read(httpserver: HTTPServer, run_at: Callable[..., Any]) -> Callable[..., Any]:
+    """Read bitcoin's market from a server that knows it."""
+    httpserver.expect_request(PATH).respond_with_data(BITCOIN)
+    return lambda **settings: run_at(httpserver.url_for("/api/v3"), MARKETS, coins=["bitcoin"], **settings)
+
+
+def test_pace_holds_any_minute() -> None:
+    now = 0.0
+    starts: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    pace = Pace(3, clock=lambda: now, sleep=sleep)
+    for took in (0, 10, 0, 5, 0, 0, 200, 0):
+        pace.wait()
+        starts.append(now)
+        now += took
+
+    assert starts[:3] == [0, 0, 10]
+    assert starts[3:] == [61, 61 + 5, 61 + 10, 2 * 61, 2 * 61 + 200]
+
+
+def test_pace_keeps_a_gap() -> None:
+    now = 0.0
+    starts: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    pace = Pace(3, gap=5, clock=lambda: now, sleep=sleep)
+    for took in (0, 2, 9, 0, 0):
+        pace.wait()
+        starts.append(now)
+        now += took
+
+    assert starts == [0, 5, 10, 61, 61 + 5]
+
+
+def test_an_outage_in_the_middle_is_waited_out(
+    read: Callable[..., Any], naps: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    send = HTTPAdapter.send
+
+    def sometimes(adapter: HTTPAdapter, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        sent.append(str(request.url))
+        if len(sent) in {2, 3}:
+            reason = NewConnectionError(HTTPConnection("nowhere"), "no route")
+            raise requests.ConnectionError(MaxRetryError(HTTPConnectionPool("nowhere"), "/", reason))
+        return send(adapter, request, **kwargs)
+
+    monkeypatch.setattr(HTTPAdapter, "send", sometimes)
+
+    rows = read(vs_currencies=["usd", "eur"]).records(MARKETS)
+
+    assert [row["vs_currency"] for row in rows] == ["usd", "eur"]
+    assert [int(nap) for nap in naps] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("settings", "connect", "answer"), [({}, 5, 60), ({"timeout": 7}, 5, 7), ({"timeout": 2}, 2, 2)]
+)
+def test_how_long_a_call_waits(
+    read: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, int],
+    connect: float,
+    answer: float,
+) -> None:
+    """The host is given five seconds to take the connection, and the setting's to answer."""
+    waits: list[Any] = []
+    send = HTTPAdapter.send
+
+    def noted(adapter: HTTPAdapter, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        waits.append(options["timeout"])
+        return send(adapter, request, **options)
+
+    monkeypatch.setattr(HTTPAdapter, "send", noted)
+    read(**settings)
+
+    assert waits == [(connect, answer)]
+
+
+def test_connecting_is_tried_three_times(
+    read: Callable[..., Any], naps: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def refused(connection: HTTPConnection) -> None:
+        tried.append(connection.host)
+        raise NewConnectionError(connection, "refused")
+
+    monkeypatch.setattr(HTTPConnection, "connect", refused)
+
+    with pytest.raises(FatalAPIError, match="nothing answers there"):
+        read()
+
+    assert len(tried) == 3
+    assert sum(naps) < 5
+
+
+def test_calls_of_all_streams_keep_the_pace_of_the_settings(
+    run_tap: Callable[..., Any], naps: list[float], sent: Any
+) -> None:
+    run_tap(MARKETS, vs_currencies=["usd", "eur", "gbp", "jpy"], requests_per_minute=3)
+
+    assert len(sent) == 4
+    assert [60 < nap <= 61 for nap in naps] == [True]
