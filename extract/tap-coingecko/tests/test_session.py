@@ -14,6 +14,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from tap_coingecko.session import Pace
+from tap_coingecko.tap import TapCoinGecko
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,3 +138,21 @@ def test_calls_of_all_streams_keep_the_pace_of_the_settings(
 
     assert len(sent) == 4
     assert [60 < nap <= 61 for nap in naps] == [True]
+
+
+@pytest.mark.parametrize(("plan", "per_minute"), [("keyless", 4), ("demo", 25)])
+def test_without_a_setting_the_pace_is_the_plans(
+    simulator: Any, naps: list[float], sent: Any, plan: str, per_minute: int
+) -> None:
+    currencies = ["usd", "eur", "gbp", "jpy", "chf"]
+    key = {"api_key": "CG-x"} if plan != "keyless" else {}
+    tap = TapCoinGecko(
+        config={"plan": plan, "api_url": simulator.api(), "coins": ["bitcoin"], "vs_currencies": currencies, **key}
+    )
+    for name, stream in tap.streams.items():
+        stream.selected = name == MARKETS
+
+    tap.sync_all()
+
+    assert len(sent) == len(currencies)
+    assert len(naps) == (1 if per_minute < len(currencies) else 0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import yaml
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_coingecko.plans import PLANS
+from tap_coingecko.settings import parse_start_date
 from tap_coingecko.tap import TapCoinGecko
 
 #: How the names of the SDK's own settings begin.
@@ -43,8 +45,16 @@ SDK = ("stream_", "flattening_", "batch_", "faker_", "add_record_", "load_", "va
         ({"api_url": "api.coingecko.com"}, "`api_url` must be an http or https URL"),
         ({"api_url": "https://me:pass@host/v3"}, "`api_url` must hold no user name"),
         ({"api_url": "https://host/v3?x_cg_demo_api_key=CG-x"}, "`api_url` must hold no user name"),
+        ({"api_url": "https://me@host/v3"}, "`api_url` must hold no user name"),
+        ({"api_url": "https://:pass@host/v3"}, "`api_url` must hold no user name"),
+        ({"api_url": "https://host/v3#top"}, "`api_url` must hold no user name"),
+        ({"api_url": "https:///v3"}, "`api_url` must be an http or https URL"),
+        ({"api_url": "ftp://host/v3"}, "`api_url` must be an http or https URL"),
         ({"plan": "demo", "api_key": "CG-x", "api_url": "https://host/CG-x/v3"}, "`api_url` holds the key"),
-        ({"user_agent": " "}, "`user_agent` must be one line"),
+        *(({"user_agent": text}, "`user_agent` must be one line") for text in (" ", " x", "x ", "a\nb", "é")),
+        *(({"coins": [f"a{sign}b"]}, f"`coins` holds {f'a{sign}b'!r}") for sign in " /?#&%,"),
+        ({"vs_currencies": ["usd", "eur", "usd"]}, "`vs_currencies` names something twice"),
+        ({"vs_currencies": ["us d"]}, "`vs_currencies` holds 'us d'"),
         ({"data_origin": "test"}, "'test' is not one of ['simulator', 'live']"),
     ],
 )
@@ -56,6 +66,28 @@ def test_a_wrong_setting_is_one_sentence(config: dict[str, Any], expected: str) 
     assert expected in error
     assert "CG-x" not in error
     assert "987654" not in error
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"coins": [f"coin{number}" for number in range(250)]},
+        {"api_url": "http://host/v3"},
+        {"user_agent": "x"},
+        {"user_agent": "a b (c)"},
+        {"plan": "demo", "api_key": "!~", "api_url": "https://host/v3"},
+        {"requests_per_minute": 1, "monthly_credits": 1, "timeout": 1, "wait_time_between_requests": 0},
+        {"granularities": ["hourly", "daily"], "vs_currencies": ["eur", "usd"]},
+        {"start_date": "2026-05-17T02:00:00+02:00"},
+    ],
+)
+def test_settings_at_their_limits_are_usable(config: dict[str, Any]) -> None:
+    assert TapCoinGecko(config=config).config.items() >= config.items()
+
+
+@pytest.mark.parametrize("text", ["2026-05-17", "2026-05-17T00:00:00", "2026-05-17T02:00:00+02:00"])
+def test_a_start_date_is_in_utc_unless_it_says_otherwise(text: str) -> None:
+    assert parse_start_date(text) == datetime(2026, 5, 17, tzinfo=UTC)
 
 
 def test_empty_settings_count_as_unset() -> None:
