@@ -28,6 +28,7 @@ def candles(milliseconds: Callable[[datetime], int]) -> Callable[..., list[list[
     [
         pytest.param(NOON, NOW, True, id="closed long enough ago"),
         pytest.param(NOON, NOON + timedelta(minutes=39), False, id="closed just now"),
+        pytest.param(NOON, NOON + timedelta(minutes=40), True, id="closed so long ago that no cache changes it"),
         pytest.param(NOON + FOUR_HOURS, NOW, False, id="closes in the future"),
         pytest.param(NOON + timedelta(minutes=3), NOW, False, id="stamped with the moment up to which it goes"),
         pytest.param(NOON - timedelta(minutes=3), NOW + DAY, False, id="the same, and nobody trades"),

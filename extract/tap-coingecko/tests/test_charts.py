@@ -159,6 +159,8 @@ def test_numbers_are_exact(text: str) -> None:
     "answer",
     [
         [],
+        ["prices"],
+        "prices",
         {},
         {"error": "x"},
         {"prices": {}},
@@ -182,6 +184,8 @@ def test_an_answer_fits_its_granularity() -> None:
     assert fits(every(24, 91), DAILY)
     assert fits(every(24, 1), DAILY)
     assert fits([], DAILY)
+    assert fits(every(12, 4), DAILY)
+    assert not fits(every(8, 5), DAILY)
     assert not fits(every(1, 91 * 24), DAILY)
     assert not fits(every(6, 40), DAILY)
     assert fits(every(1, 90 * 24), HOURLY)

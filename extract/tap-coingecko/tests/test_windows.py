@@ -64,6 +64,22 @@ def test_hourly_window(wanted: datetime, ask_from: datetime, ask_to: datetime) -
     assert window == Window(ask_from.replace(microsecond=0), ask_to, keep_from, ends_now=ask_to == NOW)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "ask_from", "ask_to"),
+    [
+        pytest.param(days_ago(179), days_ago(180), NOW, id="the longest span, begun a day early"),
+        pytest.param(days_ago(179.5), days_ago(180.5), days_ago(0.5), id="half a day too long"),
+        pytest.param(days_ago(179.01), days_ago(180.01), NOW - timedelta(hours=2), id="no end near now"),
+        pytest.param(days_ago(1000), days_ago(1001), days_ago(821), id="the first of several"),
+        pytest.param(CANDLES_START, CANDLES_START, CANDLES_START + timedelta(days=180), id="nothing before the first"),
+    ],
+)
+def test_candles_window(wanted: datetime, ask_from: datetime, ask_to: datetime) -> None:
+    window = candles_window(NOW, wanted, CANDLES_START)
+
+    assert window == Window(ask_from.replace(microsecond=0), ask_to, wanted, ends_now=ask_to == NOW)
+
+
 def tiles(
     window_of: Callable[[datetime, datetime, datetime], Window], wanted: datetime, floor: datetime
 ) -> list[Window]:
