@@ -111,6 +111,23 @@ def test_a_live_stamp_is_left_out_of_every_column(chart: Callable[..., Any]) -> 
     assert stamps(completed_points(answer, NOW)) == [TODAY]
 
 
+@pytest.mark.parametrize(("ago", "kept"), [(timedelta(days=1), True), (timedelta(days=1, milliseconds=-1), False)])
+def test_the_last_stamp_of_one_array_is_live_within_a_day(
+    chart: Callable[..., Any],
+    ago: timedelta,
+    kept: bool,  # noqa: FBT001
+) -> None:
+    answer = chart(prices=[(YESTERDAY, 1), (NOW - timedelta(seconds=5), 2)], market_caps=[(NOW - ago, 1)])
+
+    assert stamps(completed_points(answer, NOW)) == ([YESTERDAY, NOW - ago] if kept else [YESTERDAY])
+
+
+def test_what_is_stamped_after_now_is_left_out(chart: Callable[..., Any]) -> None:
+    answer = chart(prices=[(NOW, 1), (NOW + timedelta(milliseconds=1), 2)])
+
+    assert stamps(completed_points(answer, NOW, HOURLY, ends_now=False)) == [NOW]
+
+
 @pytest.mark.parametrize(
     ("tail", "ends_now", "kept"),
     [

@@ -3,6 +3,7 @@
 # ruff: noqa: ANN401 - the stand-ins are fixtures, and their classes live in conftest, which tests do not import
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,8 @@ def test_later_runs_hold_it_too(simulator: Any, run_tap: Callable[..., Any]) -> 
     assert len(simulator.paths()) == 1
 
 
-def test_a_new_month_begins_anew(run_tap: Callable[..., Any]) -> None:
+def test_a_new_month_begins_anew(run_tap: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     state = {"bookmarks": {}, "credits": {"month": "2026-04", "calls": 5}}
 
     run = run_tap(TRENDING, LIST, state=state, monthly_credits=5)

@@ -3,6 +3,7 @@
 # ruff: noqa: ANN401 - the stand-in is a fixture, and its class lives in conftest, which tests do not import
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,42 @@ def test_envelopes(status: int, text: str, code: int | None, said: str) -> None:
 
     assert refusal is not None
     assert (refusal.status, refusal.code, refusal.text) == (status, code, said)
+
+
+def test_of_several_codes_the_outermost_counts() -> None:
+    inner, both = '"error":{"status":{"error_code":3}}', '"status":{"error_code":2},"error":{"status":{"error_code":3}}'
+    for text, code in ((f'{{"error_code":1,{both}}}', 1), (f"{{{both}}}", 2), (f'{{"error_code":"x",{inner}}}', 3)):
+        refusal = read_refusal(answer(401, text))
+        assert refusal is not None
+        assert refusal.code == code
+
+
+@pytest.mark.parametrize(
+    ("text", "passed_on"), [("x" * 200, "x" * 200), ("x" * 201, "x" * 197 + "..."), (" a\n\t b ", "a b")]
+)
+def test_a_long_text_is_cut_to_200_characters(text: str, passed_on: str) -> None:
+    refusal = read_refusal(answer(404, json.dumps({"error": text})))
+
+    assert refusal is not None
+    assert refusal.text == passed_on
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "begins", "ends"),
+    [
+        (401, '{"status":{"error_code":10002,"error_message":"no"}}', "HTTP 401, code 10002: the", " (it said: no)"),
+        (403, '{"status":{"error_code":403,"error_message":"no"}}', "HTTP 403: it", " (it said: no)"),
+        (404, '{"error":"coin not found"}', "HTTP 404: there", " (it said: coin not found)"),
+        (403, "<html>no</html>", "HTTP 403: it", "`user_agent`"),
+    ],
+)
+def test_a_sentence_names_the_code_unless_it_is_the_status(status: int, body: str, begins: str, ends: str) -> None:
+    refusal = read_refusal(answer(status, body))
+
+    assert refusal is not None
+    sentence = refusal.sentence("/ping")
+    assert sentence.startswith(f"CoinGecko refused /ping with {begins}")
+    assert sentence.endswith(ends)
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"prices":[]}'])
@@ -160,6 +197,7 @@ def test_terminal_errors_are_not_tried_again(  # noqa: PLR0913, PLR0917
         (429, "Throttled\n", {}, 60),
         (429, "error code: 1015", {"Retry-After": "0"}, 0),
         (429, "{}", {"Retry-After": "soon"}, 60),
+        (429, "{}", {"Retry-After": "\xb2"}, 60),  # a digit, but no number
         (200, '{"status":{"error_code":429}}', {}, 60),
         (503, "{}", {"Retry-After": "7"}, 7),
         (408, "", {}, 1),
@@ -199,13 +237,17 @@ def test_a_date_to_wait_for_is_read_by_the_sources_clock(
     assert [shortest <= nap <= shortest + 1 for nap in naps] == [True]
 
 
-def test_waits_grow_and_end(httpserver: HTTPServer, read: Callable[..., Any], naps: list[float]) -> None:
+def test_waits_grow_and_end(
+    httpserver: HTTPServer, read: Callable[..., Any], naps: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
     httpserver.expect_request(PATH).respond_with_data("", 503)
 
     with pytest.raises(FatalSyncError, match="HTTP 503: it is in trouble"):
         read()
 
     assert [int(nap) for nap in naps] == [1, 2, 4, 8]
+    tries = [record.getMessage() for record in caplog.records if "follows in" in record.getMessage()]
+    assert [re.findall(r"try \d of \d", text) for text in tries] == [[f"try {n} of 5"] for n in (2, 3, 4, 5)]
 
 
 def test_a_rate_limit_without_end_ends_the_run(
@@ -253,6 +295,7 @@ def test_the_key_is_a_header_only(httpserver: HTTPServer, read: Callable[..., An
     assert request.headers[header] == KEY
     assert KEY not in request.url
     assert request.headers["User-Agent"].startswith("tap-coingecko/")
+    assert request.headers["Accept"] == "application/json"
 
 
 def test_no_key_without_a_plan_for_it(httpserver: HTTPServer, read: Callable[..., Any]) -> None:

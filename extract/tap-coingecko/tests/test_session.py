@@ -131,6 +131,19 @@ def test_connecting_is_tried_three_times(
     assert sum(naps) < 5
 
 
+def test_a_host_without_a_certificate_is_told(httpserver: HTTPServer, run_at: Callable[..., Any]) -> None:
+    url = httpserver.url_for("/api/v3").replace("http:", "https:")
+
+    with pytest.raises(FatalAPIError, match="its certificate was not accepted"):
+        run_at(url, MARKETS)
+
+
+def test_a_slash_at_the_end_of_the_address_is_left_out(simulator: Any, run_at: Callable[..., Any], sent: Any) -> None:
+    run_at(simulator.api() + "/", MARKETS)
+
+    assert sent.paths == ["/coins/markets"]
+
+
 def test_calls_of_all_streams_keep_the_pace_of_the_settings(
     run_tap: Callable[..., Any], naps: list[float], sent: Any
 ) -> None:

@@ -170,6 +170,16 @@ def test_null_absence_and_whole_numbers(simulator: Any, run_tap: Callable[..., A
     assert bitcoin.keys() == dogecoin.keys()
 
 
+def test_what_global_and_trending_may_lack(simulator: Any, run_tap: Callable[..., Any]) -> None:
+    simulator.fault("/global$", body='{"data":{"markets":2}}')
+    simulator.fault("/search/trending", body='{"coins":[],"nfts":[{"name":"x"}],"categories":null}')
+
+    run = run_tap("coingecko_global", "coingecko_trending")
+
+    assert [(row["markets"], row["updated_at"]) for row in run.records("coingecko_global")] == [(2, None)]
+    assert [(row["kind"], row["id"], row["name"]) for row in run.records("coingecko_trending")] == [("nfts", None, "x")]
+
+
 BROKEN = {
     "coingecko_asset_platforms": ("/asset_platforms", ["{}", "[1]", '[{"name":"x"}]', '[{"id":null}]']),
     "coingecko_categories": ("/coins/categories", ["null", '["a"]']),
