@@ -173,6 +173,17 @@ def test_charts_for_the_other_stream_are_kept_up_to_a_hundred_thousand_points() 
     assert held("f")
 
 
+def test_charts_are_kept_only_for_a_stream_that_is_read(simulator: Any) -> None:
+    tap = TapCoinGecko(config={"api_url": simulator.api(), "coins": ["bitcoin"], "requests_per_minute": 100_000})
+    for name, stream in tap.streams.items():
+        stream.selected = name == CHART
+
+    tap.sync_all()
+
+    now = simulator.now
+    assert tap.answers.take("bitcoin", Window(now, now, now, ends_now=True)) is None
+
+
 def test_a_chart_that_begins_later_is_not_handed_out() -> None:
     since = datetime(2026, 1, 1, tzinfo=UTC)
     answers = SharedAnswers()
