@@ -80,6 +80,7 @@ def test_a_long_text_is_cut_to_200_characters(text: str, passed_on: str) -> None
     [
         (401, '{"status":{"error_code":10002,"error_message":"no"}}', "HTTP 401, code 10002: the", " (it said: no)"),
         (403, '{"status":{"error_code":403,"error_message":"no"}}', "HTTP 403: it", " (it said: no)"),
+        (200, '{"status":{"error_code":429}}', "HTTP 200, code 429: too many calls", "run again later"),
         (404, '{"error":"coin not found"}', "HTTP 404: there", " (it said: coin not found)"),
         (403, "<html>no</html>", "HTTP 403: it", "`user_agent`"),
     ],
@@ -119,6 +120,7 @@ TERMINAL = [
     (404, 10013, PART, "`coins`"),
     (422, None, PART, "`vs_currencies`"),
     (302, None, RUN, "not known"),
+    (200, 10099, RUN, "not known"),
     (418, None, RUN, "not known"),
 ]
 #: The envelopes that carry a code, and those that carry none.

@@ -113,8 +113,9 @@ def test_how_long_a_call_waits(
     assert waits == [(connect, answer)]
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
 def test_connecting_is_tried_three_times(
-    read: Callable[..., Any], naps: list[float], monkeypatch: pytest.MonkeyPatch
+    run_at: Callable[..., Any], naps: list[float], monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
     tried: list[str] = []
 
@@ -122,10 +123,10 @@ def test_connecting_is_tried_three_times(
         tried.append(connection.host)
         raise NewConnectionError(connection, "refused")
 
-    monkeypatch.setattr(HTTPConnection, "connect", refused)
+    monkeypatch.setattr(HTTPConnection, "_new_conn", refused)
 
     with pytest.raises(FatalAPIError, match="nothing answers there"):
-        read()
+        run_at(f"{scheme}://127.0.0.1/api/v3", MARKETS)
 
     assert len(tried) == 3
     assert sum(naps) < 5
