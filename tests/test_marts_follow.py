@@ -10,7 +10,7 @@ import pytest
 from checkout import Checkout
 from worlds import FEBRUARY, World
 
-NEWEST = "2025-02-05"
+NEWEST, DAY_BEFORE = "2025-02-05", "2025-02-04"
 LOADS = ("tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres")
 WITH_TIP = {"TAP_BLOCKCHAIR_TIP": "also"}
 FORGET = """
@@ -203,15 +203,18 @@ class TestWhatHappensToAWarehouse:
         assert lost_close.keys() == ETHER_CLOSE.keys()
         for chain in FACTS_OF:
             happen(first, "reorg", chain=chain, depth=12)
-        happen(first, "replace", chain="dogecoin", table="blocks", day="2025-02-01", change="restated")
+        happen(first, "replace", chain="dogecoin", table="blocks", day=DAY_BEFORE, change="restated")
         before = first.tables()
         miners = (
-            "select distinct miner from analytics.fct_blocks where chain = 'dogecoin' and block_date = '2025-02-01'"
+            f"select distinct miner from analytics.fct_blocks where chain = 'dogecoin' and block_date = '{DAY_BEFORE}'"  # noqa: S608
         )
         assert not [name for (name,) in first.sql(miners) if "(restated)" in str(name)]
         assert closes(first, "ethereum", "2025-02-01") == {"priced"}
         days = [f"{chain} {NEWEST}" for chain in FACTS_OF]
-        with only_days(first, *days, "dogecoin 2025-02-01", "ethereum 2025-02-01"), orphans_leave(first, *EVERY_FACT):
+        with (
+            only_days(first, *days, f"dogecoin {DAY_BEFORE}", "ethereum 2025-02-01"),
+            orphans_leave(first, *EVERY_FACT),
+        ):
             load(first, TAP_BLOCKCHAIR_START_DATE="2025-02-01")
             for table, where in ETHER_CLOSE.items():
                 first.sql_do(f"delete from raw_data.{table} where {where}", role="loader")  # noqa: S608
@@ -250,11 +253,11 @@ class TestWhatHappensToAWarehouse:
 
     def test_reorganisations(self, first: Checkout) -> None:
         """At the tip only, into the last published day, and through it into the one before; then all is built anew."""
-        happen(first, "advance", hours=14)
+        happen(first, "advance", hours=14)  # to 20:00, at a block an hour
         load(first, **WITH_TIP)
         build(first)
         assert first.sql("select count(distinct _channel) from raw_data.bitcoin_blocks") == [(2,)]
-        for chain, depth, shorter in (("ethereum", 5, 0), ("dogecoin", 20, 2), ("bitcoin", 40, 0)):
+        for chain, depth, shorter in (("ethereum", 5, 0), ("dogecoin", 28, 2), ("bitcoin", 52, 0)):
             happen(first, "reorg", chain=chain, depth=depth, shorter=shorter)
         deep = [(fact, chain) for fact, chain in EVERY_FACT if chain != "ethereum"]
         with orphans_leave(first, *deep, ("fct_blocks", "ethereum")):
