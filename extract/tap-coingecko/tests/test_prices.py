@@ -100,10 +100,14 @@ def test_where_history_begins_for_a_plan_without_limit(  # noqa: PLR0913, PLR091
     settings: dict[str, Any],
     empty: str,
     first: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     simulator.fault("/coins/", times=None, body=empty)
 
-    run_tap(stream, plan="analyst", api_key="CG-x", **settings)
+    run_tap(stream, plan="analyst", api_key="CG-x", start_date="2010-01-01", **settings)
+
+    # The plan is not to blame for what the source does not have.
+    assert "beyond the reach" not in caplog.text
 
     ((begin,), *_) = sent.asked("from")[1:]
     assert datetime.fromtimestamp(int(begin), UTC) == datetime.fromisoformat(f"{first}T00:00:00+00:00")
@@ -331,11 +335,14 @@ def test_a_reach_of_nothing_is_told_for_each_coin(simulator: Any, run_tap: Calla
     assert simulator.paths() == [RANGE] * 5 + ["/coins/dogecoin/market_chart/range"]
 
 
-def test_a_start_to_come_costs_no_call(sent: Any, run_tap: Callable[..., Any]) -> None:
-    run = run_tap(CHART, TOKEN, start_date="2027-01-01")
+@pytest.mark.parametrize(
+    ("start", "calls"), [("2027-01-01", 0), ("2026-05-18T12:00:01", 0), ("2026-05-18T12:00:00", 1)]
+)
+def test_a_start_to_come_costs_no_call(sent: Any, run_tap: Callable[..., Any], start: str, calls: int) -> None:
+    run = run_tap(CHART, TOKEN, start_date=start)
 
     assert run.records(CHART) + run.records(TOKEN) == []
-    assert sent.paths == ["/ping"]
+    assert sent.paths == ["/ping"] + [RANGE] * calls
 
 
 @pytest.mark.parametrize("value", ["x", 5, {"a": 1}])
@@ -347,6 +354,16 @@ def test_a_bookmark_that_is_no_time(run_tap: Callable[..., Any], value: Any) -> 
         FatalAPIError, match=r"of coingecko_market_chart of bitcoin, usd, daily is .*, which is no time"
     ):
         run_tap(CHART, state=state)
+
+
+def test_a_bookmark_of_another_column_counts_for_nothing(run_tap: Callable[..., Any]) -> None:
+    part = {"context": {"coin_id": "bitcoin", "vs_currency": "usd", "granularity": "daily"}}
+    value = {"replication_key": "stamp_date", "replication_key_value": "2026-05-17"}
+
+    run = run_tap(CHART, state={"bookmarks": {CHART: {"partitions": [part | value]}}}, start_date="2026-05-01")
+
+    assert len(run.records(CHART)) == 18
+    assert bookmarks(run, CHART) == {"bitcoin/usd/daily": "2026-05-18T00:00:00.000+00:00"}
 
 
 def test_an_unknown_key_beside_the_arrays(

@@ -53,7 +53,7 @@ def test_hourly_points(simulator: Any, run_at: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(("plan", "granularity"), [("keyless", "4h"), ("basic", "daily"), ("analyst", "daily")])
-def test_candles(simulator: Any, run_at: Callable[..., Any], plan: str, granularity: str) -> None:
+def test_candles(simulator: Any, run_at: Callable[..., Any], caplog: Any, plan: str, granularity: str) -> None:
     key = {} if plan == "keyless" else {"plan": plan, "api_key": "CG-x"}
     run = run_at(simulator.api(plan), OHLC, coins=["bitcoin"], start_date="2025-11-25", **key)
 
@@ -71,6 +71,9 @@ def test_candles(simulator: Any, run_at: Callable[..., Any], plan: str, granular
     assert rows == truth
     assert len(rows) > 150
     assert {row["granularity"] for row in run.records(OHLC)} == {granularity}
+    # The start date is 174 days ago: only candles of four hours do not reach so far.
+    told = "candles before 2026-04-18 are beyond the reach of plan keyless" in caplog.text
+    assert told == ("beyond the reach" in caplog.text) == (plan == "keyless")
 
 
 def test_candles_of_many_windows(simulator: Any, run_at: Callable[..., Any]) -> None:
