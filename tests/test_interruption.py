@@ -62,8 +62,8 @@ def test_two_runs_at_once_are_refused(checkout: Checkout, undisturbed: dict[str,
     second = checkout.make("run", check=False)
     assert second.returncode != 0
     assert "another run of this project is going" in second.stderr
-    assert first.communicate(timeout=600)[0]
-    assert first.returncode == 0
+    said = first.communicate(timeout=600)[0]
+    assert first.returncode == 0, said
     assert checkout.tables() == undisturbed
 
 
