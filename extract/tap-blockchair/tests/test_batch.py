@@ -127,6 +127,10 @@ def test_a_file_stays_until_a_later_run_knows_it_loaded(
     third = run(config_of(days, tmp_path), state=second.state, select=BLOCKS)
     assert [schema["x-unit"]["rows"] for schema, _ in handed(third)] == [1]
     assert there() == ["20240103"]
+    # The loader died before it took the new version: that the old one was loaded is no reason to delete it.
+    asked.clear()
+    third = run(config_of(days, tmp_path), state=second.state, select=BLOCKS)
+    assert ([schema["x-unit"]["rows"] for schema, _ in handed(third)], asked.files) == ([1], [])
     assert run(config_of(days, tmp_path), state=third.state, select=BLOCKS).error is None
     assert list(tmp_path.iterdir()) == []
 

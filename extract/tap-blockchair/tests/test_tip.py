@@ -165,6 +165,9 @@ def test_the_tables_follow_the_chain(
     assert parts(later, blocks) == ["days", "heights"]
     assert states[-1]["bookmarks"][blocks]["loaded"] == [["2025-01-01", "2025-01-03"]]
     assert {row["_channel"] for row in loader.tables[blocks] if row["time"] < "2025-01-04"} == {"dumps"}
+    above = min(row["id"] for row in later.records(blocks) if row["_channel"] == "api")
+    heights = states[-1]["bookmarks"][blocks]["heights"]
+    assert [pair for pair in heights.get("covered", []) if pair[0] < above] == [], "the dumps have taken their place"
     # A reorganisation that reaches into the published day, and one that leaves the chain shorter.
     post(url, "reorg", chain=chain, depth=depth + 5)
     follow()
