@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from console.errors import ConsoleError
 
 RUN_ID_VARIABLE = "CRYPTO_ELT_RUN_ID"
 _PATIENCE_SECONDS = 10
+_HELD_SECONDS = 6 * 60  # Meltano takes a job of the last five minutes for a running one
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Run:
 
     Attributes:
         run_id: Carried by every process of the run, in RUN_ID_VARIABLE.
-        after_a_dead_run: The run before this one was killed, so Meltano may still hold its state id.
+        after_a_dead_run: A run was killed a short while ago, so Meltano may still hold its state ids.
     """
 
     run_id: str
@@ -62,7 +64,7 @@ def exclusive_run(folder: Path) -> Iterator[Run]:
         dead_run_id = _recorded_run_id(record)
         if dead_run_id:
             end_processes_of(dead_run_id)
-        run = Run(secrets.token_hex(8), after_a_dead_run=dead_run_id is not None)
+        run = Run(secrets.token_hex(8), after_a_dead_run=_is_held(folder / "killed", dead_run_id is not None))
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -139,6 +141,13 @@ def _recorded_run_id(record: Path) -> str | None:
         return None
     except (ValueError, KeyError):
         return ""
+
+
+def _is_held(mark: Path, is_new: bool) -> bool:  # noqa: FBT001
+    """Whether Meltano may hold state ids of a killed run: also where runs that took them over have ended since."""
+    if is_new:
+        mark.touch()
+    return mark.exists() and time.time() - mark.stat().st_mtime < _HELD_SECONDS
 
 
 def _write(path: Path, content: dict[str, object]) -> None:

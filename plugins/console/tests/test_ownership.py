@@ -6,6 +6,7 @@ import os
 import select
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -67,8 +68,20 @@ def test_the_lock_of_a_killed_run_is_free_and_its_death_is_known(tmp_path: Path)
     reap(hold(tmp_path))
     with exclusive_run(tmp_path) as run:
         assert run.after_a_dead_run
+
+
+def test_a_killed_run_is_remembered_for_as_long_as_meltano_holds_its_state_ids(tmp_path: Path) -> None:
+    """Five minutes, whatever has run since."""
     with exclusive_run(tmp_path) as run:
         assert not run.after_a_dead_run
+    reap(hold(tmp_path))
+    for minutes, is_held in ((0, True), (5, True), (7, False)):
+        with exclusive_run(tmp_path) as run:
+            pass
+        then = time.time() - 60 * minutes
+        os.utime(tmp_path / "killed", (then, then))
+        with exclusive_run(tmp_path) as run:
+            assert run.after_a_dead_run is is_held
 
 
 def test_the_holder_is_named_after_a_killed_one_too(tmp_path: Path) -> None:
