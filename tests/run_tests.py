@@ -104,8 +104,9 @@ def end_orphans() -> list[str]:
 
 def pytest(name: str, *arguments: str) -> list[str]:
     """A command that runs tests on both processors and writes a report in JUnit's form."""
-    # In the order of the files, the longest first: what crosses packages, then the packages.
-    spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    # One process more than processors, since tests wait for servers too. In the order of the files, the longest first:
+    # what crosses packages, then the packages.
+    spread = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
     return [str(DEV / "pytest"), *spread, f"--junit-xml={REPORTS / name}.xml", *arguments]
 
 

@@ -114,7 +114,7 @@ def test_the_two_lines_need_no_hub(switched: Checkout) -> None:
 
 
 def test_rows_that_name_their_coin_reach_the_marts(with_stand_in: Checkout) -> None:
-    run(with_stand_in, "dogecoin_named", "dbt-postgres:run")
+    run(with_stand_in, "dogecoin_named", "dbt-postgres:seed", "dbt-postgres:run")
     given = json.loads((with_stand_in.root / "hub.json").read_text())
     assert given["token"] == "bitcoin"  # of the README's line, whatever the messages are of
     assert given["api_url"] == f"{with_stand_in.simulator()['url']}/coingecko/api/v3"
@@ -152,7 +152,7 @@ def test_the_simulated_market_says_the_same_in_our_taps_words(with_stand_in: Che
 def test_rows_by_date_alone_need_to_be_told_their_coin(with_stand_in: Checkout) -> None:
     with_stand_in.run("warehouse", "psql", "--role", "loader", "-c", "drop table raw_data.coingecko_token cascade")
     before = closes(with_stand_in, "bitcoin")
-    said = run(with_stand_in, "bitcoin", "dbt-postgres:run", check=False)
+    said = run(with_stand_in, "bitcoin", "dbt-postgres:build", check=False)
     assert "set_coingecko_token_coin_to_the_coin_of_these_rows" in said
     assert closes(with_stand_in, "bitcoin") == before, "no mart is replaced"
     project = with_stand_in.root / "transform/dbt_project.yml"

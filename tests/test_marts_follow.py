@@ -74,6 +74,7 @@ def load(checkout: Checkout, **extra: str) -> None:
 def rebuilt(checkout: Checkout) -> dict[str, tuple[int, str]]:
     """Every table, after dbt has forgotten all it built."""
     checkout.sql_do(FORGET)
+    checkout.run("meltano", "run", "dbt-postgres:seed")
     build(checkout)
     return checkout.tables()
 

@@ -18,6 +18,19 @@ from worlds import README, keep, serve
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
 # Runs this very test; CI runs it.
 NOT_HERE = "make test"
+# What `.env` holds where live data is loaded too; 192.0.2.1 is nobody's address.
+LIVE_ENV = """
+WAREHOUSE_HOST=192.0.2.1
+WAREHOUSE_PORT=5432
+WAREHOUSE_DB=live
+WAREHOUSE_LOADER_PASSWORD=live-secret
+BLOCKCHAIR_API_KEY=live-key
+COINGECKO_API_KEY=live-key
+COINGECKO_PLAN=pro
+TARGET_POSTGRES_HOST=192.0.2.1
+TAP_BLOCKCHAIR_API_URL=http://192.0.2.1
+TAP_COINGECKO_API_URL=http://192.0.2.1
+"""
 DAYS = 14
 START = date(2025, 1, 1)
 DUMP_TABLES = {
@@ -181,11 +194,18 @@ def test_marts_and_raw_tables_answer_the_same_to_the_questions_of_the_benchmark(
 
 
 @pytest.mark.usefixtures("first")
-def test_a_second_run_changes_nothing(checkout: Checkout) -> None:
+def test_a_second_run_changes_nothing_and_reads_no_live_name(checkout: Checkout) -> None:
     before, bookmarks = checkout.tables(), checkout.bookmarks()
+    with (checkout.root / ".env").open("a") as file:
+        file.write(LIVE_ENV)
     checkout.make("run")
     assert checkout.tables() == before
     assert checkout.bookmarks() == bookmarks
+    assert LIVE_ENV in (checkout.root / ".env").read_text()
+    said = "".join(path.read_text(errors="replace") for path in (checkout.root / ".state/run").glob("*"))
+    assert [word for word in ("192.0.2.1", "live-secret", "live-key") if word in said] == []
+    text = (checkout.root / ".env").read_text()
+    (checkout.root / ".env").write_text(text.replace(LIVE_ENV, ""))
 
 
 @pytest.mark.usefixtures("first")
