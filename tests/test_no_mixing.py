@@ -33,7 +33,7 @@ def test_a_warehouse_of_live_rows_refuses_simulated_ones(checkout: Checkout) -> 
 
 def test_a_live_tap_refuses_the_simulator(checkout: Checkout) -> None:
     done = checkout.run(
-        *("meltano", "--env-file", ".state/run/local.env", "invoke", "tap-blockchair"),
+        *("meltano", "invoke", "tap-blockchair"),
         check=False,
         TAP_BLOCKCHAIR_DATA_ORIGIN="live",
     )
@@ -45,7 +45,7 @@ def test_a_live_tap_refuses_the_simulator(checkout: Checkout) -> None:
 
 def load(checkout: Checkout, *, data_origin: str) -> "subprocess.CompletedProcess[str]":
     return checkout.run(
-        *("meltano", "--env-file", ".state/run/local.env", "run", "tap-blockchair", "target-postgres"),
+        *("meltano", "run", "tap-blockchair", "target-postgres"),
         check=False,
         TARGET_POSTGRES_DATA_ORIGIN=data_origin,
     )
