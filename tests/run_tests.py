@@ -35,6 +35,7 @@ PARTS = (
     "kills",
     "mutations",
     "other-projects",
+    "compatibility",
     *INTERPRETERS,
 )
 # What runs on the other interpreters each time: packaging and command lines, and the SDK's own suites.

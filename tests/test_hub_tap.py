@@ -15,6 +15,7 @@ import pytest
 
 from checkout import PROJECT, Checkout
 
+pytestmark = pytest.mark.long(part="compatibility")
 MESSAGES = PROJECT / "tests/data/hub_tap"
 README = PROJECT / "plugins/extractors/README.md"
 LOCK = PROJECT / "plugins/extractors/tap-coingecko--sicarul.lock"

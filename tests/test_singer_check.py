@@ -11,6 +11,7 @@ import pytest
 
 from checkout import BASE_PYTHON, Checkout
 
+pytestmark = pytest.mark.long(part="compatibility")
 TAP = "tap-blockchair--records"
 PREFIX = TAP.replace("-", "_").upper()
 UTXO = ("blocks", "transactions", "outputs", "inputs", "addresses")

@@ -8,6 +8,7 @@ import pytest
 from checkout import RUN_TIME_COLUMNS, Checkout
 from worlds import MONTHS_END, World
 
+pytestmark = pytest.mark.long(part="compatibility")
 STOCK = "target-postgres--stock"
 
 Rows = dict[str, list[str]]
