@@ -127,7 +127,7 @@ def steps(part: str | None) -> list[tuple[str, list[str]]]:
         everything = part in {None, interpreter}
         report = f"--junit-xml={REPORTS / interpreter}.xml"
         tests = (
-            ["-n", "2", "--dist", "loadfile", "-m", "not long", "analyze", "extract", "load", "plugins"]
+            ["-n", "3", "--dist", "loadfile", "-m", "not long", "analyze", "extract", "load", "plugins"]
             if everything
             else list(ON_EACH_INTERPRETER)
         )

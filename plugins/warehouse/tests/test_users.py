@@ -133,13 +133,16 @@ def test_as_a_plain_user(nobody: Identity, open_python: tuple[str, dict[str, str
     def run_as_nobody(*arguments: str) -> subprocess.CompletedProcess[str]:
         return run(open_root, *arguments, env=variables, prefix=nobody.prefix, python=program)
 
+    def run_as_root(*arguments: str) -> None:  # by the same packages: the server's programs must be open to its user
+        run(open_root, *arguments, env=variables, prefix=(), python=program)
+
     run_as_nobody("start")
     assert owner_of_server(open_root) == NOBODY
     assert run_as_nobody("psql", "-Atc", "select 1").stdout == "1\n"
     # Root then serves the same data as that user, and leaves the user's files the user's.
-    run(open_root, "stop")
+    run_as_root("stop")
     (open_root / ".env").write_bytes(b"")
-    run(open_root, "start")
+    run_as_root("start")
     assert owner_of_server(open_root) == NOBODY
     assert (open_root / ".env").stat().st_uid == NOBODY
     run_as_nobody("stop")
