@@ -84,9 +84,9 @@ def call(command: list[str], environ: dict[str, str]) -> int:
             return child.returncode
 
 
-def end_orphans() -> list[str]:
-    """End what was left running; returns the command lines."""
-    left = []
+def orphans() -> dict[int, str]:
+    """What this process has inherited and still runs: command lines by process number."""
+    found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, parent, *_ = stat.read_text().rpartition(")")[2].split()
@@ -94,13 +94,27 @@ def end_orphans() -> list[str]:
         except OSError:
             continue  # it has ended meanwhile
         if int(parent) == os.getpid() and state != "Z":
-            left.append(words)
-            os.kill(int(stat.parent.name), signal.SIGKILL)
+            found[int(stat.parent.name)] = words
+    return found
+
+
+def end_orphans(patience: float = 30) -> list[str]:
+    """End what is still running after some seconds; returns the command lines."""
+    deadline = time.monotonic() + patience
+    while orphans() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    left: dict[int, str] = {}
     while True:
+        found = orphans()  # those of what was just ended among them
+        left |= found
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
         try:
-            os.waitpid(-1, 0)
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         except ChildProcessError:
-            return left
+            return list(left.values())
+        time.sleep(0.05)
 
 
 def pytest(name: str, *arguments: str) -> list[str]:

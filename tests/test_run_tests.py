@@ -12,6 +12,7 @@ from checkout import PROJECT
 
 # A parent that ends at once, and a child of it that works on, as a server does.
 BUSY = "import time\nend = time.process_time() + 1\nwhile time.process_time() < end: pass"
+WAITING = "import time; time.sleep(600)"
 ORPHAN = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {BUSY!r}], start_new_session=True)"
 
 
@@ -74,9 +75,26 @@ def test_processor_seconds_of_a_server_that_outlives_its_starter_are_counted() -
 @pytest.mark.skipif(sys.platform != "linux", reason="orphans are adopted on Linux only")
 def test_what_is_left_running_is_named_and_ended() -> None:
     left = ORPHAN.replace("time.process_time() + 1", "1e9")
-    said = in_a_run(f"adopt_orphans()\ncall([sys.executable, '-c', {left!r}], dict(os.environ))\nprint(*end_orphans())")
+    said = in_a_run(
+        f"adopt_orphans()\ncall([sys.executable, '-c', {left!r}], dict(os.environ))\nprint(*end_orphans(0))"
+    )
     assert "process_time" in said
     assert said.count("import time") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans are adopted on Linux only")
+def test_what_that_leaves_in_turn_is_ended_too_and_what_ends_by_itself_is_not_named() -> None:
+    nested = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {WAITING!r}]); {WAITING}"
+    left = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {nested!r}])"
+    short = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(2)'])"
+    assert (
+        in_a_run(f"adopt_orphans()\ncall([sys.executable, '-c', {short!r}], dict(os.environ))\nprint(end_orphans())")
+        == "[]"
+    )
+    said = in_a_run(
+        f"adopt_orphans()\ncall([sys.executable, '-c', {left!r}], dict(os.environ))\nprint(len(end_orphans(1)))"
+    )
+    assert said == "2"
 
 
 def test_the_exit_status_of_a_command_is_its_own() -> None:
