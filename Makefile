@@ -19,7 +19,7 @@ run:  ## Bare machine to filled warehouse: embedded PostgreSQL, simulated source
 test:  ## Lint, tests of every package and of the pipeline; of the long tests one part, PART or the commit's choice.
 	@$(PYTHON) tests/run_tests.py $(if $(PART),--part=$(PART))
 
-test-all:  ## Everything, on every interpreter: an hour and more.
+test-all:  ## Lint and every test, on every interpreter.
 	@$(PYTHON) tests/run_tests.py --all
 
 kills:  ## Kill the loader fifty times at random on each PostgreSQL (about ten minutes).

@@ -26,7 +26,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         shutil.rmtree(base / WORLDS, ignore_errors=True)
 
 
-# Files that take long, or fill a world that others restore, come first, so that both processors are busy to the end.
+# Files that take long, or fill a world that others restore, come first, so that no process works alone at the end.
 FIRST = ("test_airflow_up", "test_airflow_runs", "test_deployment", "test_run", "test_marts_follow", "test_gate")
 
 

@@ -13,7 +13,7 @@ def free_port() -> int:
     """A port for a program that cannot choose one: nobody has it, and nobody is given it before the program takes it.
 
     It is below those that systems give to connections, no other test of this process gets it, and each process of
-    pytest-xdist takes its ports from a hundred of its own.
+    pytest-xdist takes its ports from hundreds of its own.
     """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     for port in _PORTS:
