@@ -51,8 +51,8 @@ def keep(patience: float, command: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop)
     tie_to_parent()
-    # Should this process be killed too, the kernel tells the child.
-    child = subprocess.Popen([sys.executable, "-m", "airflow_ext.leash", *command])
+    # Should this process be killed too, the leash ends the program.
+    child = subprocess.Popen([sys.executable, "-m", "airflow_ext.leash", str(patience), *command])
     while child.poll() is None and not stopping and os.getppid() == parent:
         try:
             child.wait(_POLL_SECONDS)

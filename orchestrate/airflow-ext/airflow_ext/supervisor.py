@@ -54,7 +54,7 @@ class Component:
         if self.pid_file is not None:
             self.pid_file.unlink(missing_ok=True)
         process = subprocess.Popen(
-            [sys.executable, "-m", "airflow_ext.leash", *self.command],
+            [sys.executable, "-m", "airflow_ext.leash", str(_PATIENCE_SECONDS), *self.command],
             env=dict(environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -1,13 +1,15 @@
 """The keeper and the leash: a program's exit status, and what becomes of it when it is told to end or is forgotten."""
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
-from .processes import DEADLINE_SECONDS, alive, until
+from .processes import DEADLINE_SECONDS, IGNORING, LEAVING, alive, pids, until
 
 # Writes its number and what it has heard of, and goes on.
 LISTENING = """
@@ -38,6 +40,14 @@ def numbers(folder: Path) -> tuple[int, int]:
     until((folder / "ready").exists, "the program")
     pid, group = (folder / "ready").read_text().split()
     return int(pid), int(group)
+
+
+def watches(process: psutil.Process, folder: Path) -> bool:
+    """Whether a process waits for the end of the program that writes into a folder."""
+    try:
+        return {"airflow_ext.leash", str(folder)} < set(process.cmdline())
+    except psutil.Error:
+        return False
 
 
 @pytest.mark.parametrize(
@@ -114,3 +124,31 @@ def test_nobody_but_the_keepers_own_group_is_asked_to_end(tmp_path: Path) -> Non
         finally:
             other.kill()
             process.kill()
+
+
+@pytest.mark.parametrize("script", [IGNORING, LEAVING], ids=["ignores SIGTERM", "leaves a program that does"])
+def test_what_a_killed_keeper_leaves_is_killed_in_time(tmp_path: Path, script: str) -> None:
+    start = f"import os, pathlib, signal, subprocess, sys, time; here = pathlib.Path({str(tmp_path)!r})\n{script}"
+    with subprocess.Popen(keeper(0.3, sys.executable, "-c", start)) as process:
+        try:
+            program, below = pids(tmp_path)
+        finally:
+            process.kill()
+    try:
+        until(lambda: not alive(program) and not alive(below), "the end of what it ran")
+    finally:
+        (tmp_path / "end").touch()
+
+
+def test_a_program_whose_keeper_is_killed_may_take_its_time(tmp_path: Path) -> None:
+    """It hears of it, ends on its own account, and nothing watches it after that."""
+    with subprocess.Popen(keeper(600, *listening(tmp_path, "0"))) as process:
+        try:
+            pid, group = numbers(tmp_path)
+            (watcher,) = [one for one in psutil.process_iter() if watches(one, tmp_path)]
+            assert os.getpgid(watcher.pid) != group
+            assert watcher.cwd() == "/"
+        finally:
+            process.kill()
+    until(lambda: not alive(pid) and not alive(watcher.pid), "the end of the program and of what watches it")
+    assert (tmp_path / "heard").read_text() == "SIGTERM"
