@@ -5,7 +5,8 @@
   plans. A model whose meta says `recheck_failed` adds the days on which it holds a failure; both it and one whose meta
   says `recheck` add each chain's newest days, as many as the variable `recheck_days` says, or all with the variable
   `recheck`. One whose meta says `onward` takes all days from a chain's first changed one on, as a sum over all that came
-  before must.
+  before must. One whose meta says `day_before` takes the day before each changed one too, since only the blocks of the
+  next day tell whether a day is whole.
 
   The log is read once for a model. What was read, the newest change and the days, stands in the SQL as a comment, by
   which rows are deleted and the watermark is written: what another run logs meanwhile is left for the next one.
@@ -46,7 +47,7 @@
         {{ return({'everything': true, 'ranges': [], 'note': changes_note(known[1], 'true')}) }}
     {%- endif -%}
     {%- set again = days_to_recheck(rechecks) if rechecks or meta.get('recheck', false) else none -%}
-    {%- set ranges = changed_ranges(log, since, known[1], meta.get('onward', false), again) -%}
+    {%- set ranges = changed_ranges(log, since, known[1], meta.get('onward', false), again, meta.get('day_before', false)) -%}
     {{ return({'everything': false, 'ranges': ranges, 'note': changes_note(known[1], days_condition(ranges, 'block_date'))}) }}
 {% endmacro %}
 
@@ -70,7 +71,7 @@
 
 
 {# The days that the log names after one change and up to another, and those of another query, as ranges. #}
-{% macro changed_ranges(log, since, up_to, onward=false, others=none) %}
+{% macro changed_ranges(log, since, up_to, onward=false, others=none, day_before=false) %}
     {%- set query -%}
         with
 
@@ -78,6 +79,10 @@
 
             select chain, block_date from {{ log }} where change_id > {{ since }} and change_id <= {{ up_to }}
             {% if others %}union {{ others }}{% endif %}
+            {% if day_before %}
+            union
+            select chain, block_date - 1 from {{ log }} where change_id > {{ since }} and change_id <= {{ up_to }}
+            {% endif %}
 
         ),
 

@@ -31,12 +31,34 @@
 {%- endmacro %}
 
 
-{#
-  A fee by what it is paid for, in gwei on Ethereum, else in base units. The divisor's scale is the quotient's, which
-  PostgreSQL would else cut to 16 digits.
-#}
+{# A fee by what it is paid for, in gwei on Ethereum, else in base units. #}
 {% macro fee_rate(fee_base, charged_size, chain) -%}
-    round(
-        {{ fee_base }} / cast(nullif({{ charged_size }}, 0) * case when {{ chain }} = 'ethereum' then 1000000000 else 1 end as numeric(50, 12)), 9
-    )
+    {{ quotient(fee_base, charged_size ~ " * case when " ~ chain ~ " = 'ethereum' then 1000000000 else 1 end", 9) }}
+{%- endmacro %}
+
+
+{#
+  A quotient of exact figures, rounded once, half away from zero, to so many digits behind the point. `/` rounds by itself,
+  to 16 digits or so, and rounding its answer again may go the other way. The divisor is not negative; by 0 it is null.
+#}
+{% macro quotient(dividend, divisor, digits) -%}
+    div(
+        {{ 2 * 10 ** digits }} * cast({{ dividend }} as numeric) + sign(cast({{ dividend }} as numeric)) * ({{ divisor }}),
+        2 * nullif(cast({{ divisor }} as numeric), 0)
+    ) * cast('1e-{{ digits }}' as numeric)
+{%- endmacro %}
+
+
+{# A sum over a group of rows, null where it is not known of each of them. #}
+{% macro whole_sum(amount) -%}
+    case when count({{ amount }}) = count(*) then sum({{ amount }}) end
+{%- endmacro %}
+
+
+{#
+  Whether an output is of a coinbase that is not in the chain's set of unspent outputs: of the first block, which no node
+  ever put there, or of one of Bitcoin's two that a later coinbase of the same hash replaced, in 91,842 and 91,880 (BIP 30).
+#}
+{% macro is_replaced_coinbase(chain) -%}
+    is_from_coinbase and block_height in ({{ '0, 91722, 91812' if chain == 'bitcoin' else '0' }})
 {%- endmacro %}

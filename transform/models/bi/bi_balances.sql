@@ -12,8 +12,10 @@ facts as (
         balance_rank,
         balance_base,
         balance_usd,
-        price_status
+        price_status,
+        price_date
     from {{ ref('fct_address_balances_snapshot') }}
+    where is_last_of_day
 
 ),
 
@@ -37,6 +39,7 @@ select
     {{ to_native('facts.balance_base', 'assets.base_unit_decimals') }} as balance_native,
     cast(facts.balance_base as text) as balance_base_text,
     cast(facts.balance_usd as numeric(19, 4)) as balance_usd,
-    facts.price_status
+    facts.price_status,
+    facts.price_date
 from facts
 left join assets on facts.chain = assets.chain

@@ -8,5 +8,6 @@ select
     known_miner_count,
     cast(unknown_share_ratio as double precision) as unknown_share_ratio,
     cast(hhi as double precision) as hhi,
-    nakamoto_coefficient
+    nakamoto_coefficient,
+    has_all_blocks
 from {{ ref('rpt_miner_concentration_daily') }}

@@ -15,7 +15,9 @@ facts as (
         reward_base,
         fee_total_usd,
         reward_usd,
-        price_status
+        price_status,
+        has_all_blocks,
+        priced_block_count
     from {{ ref('fct_miner_daily') }}
 
 ),
@@ -43,6 +45,8 @@ select
     cast(facts.reward_base as text) as reward_base_text,
     cast(facts.fee_total_usd as numeric(19, 4)) as fee_total_usd,
     cast(facts.reward_usd as numeric(19, 4)) as reward_usd,
-    facts.price_status
+    facts.price_status,
+    facts.has_all_blocks,
+    facts.priced_block_count
 from facts
 left join assets on facts.chain = assets.chain

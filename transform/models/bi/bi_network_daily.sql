@@ -10,6 +10,7 @@ facts as (
         block_date,
         block_count,
         transaction_count,
+        loaded_transaction_count,
         zero_fee_count,
         failed_transaction_count,
         contract_creation_count,
@@ -42,6 +43,7 @@ facts as (
         fee_rate_weighted_p75,
         fee_rate_weighted_p90,
         hash_rate,
+        hash_rate_known,
         mean_difficulty,
         utilisation,
         nvt,
@@ -52,7 +54,11 @@ facts as (
         has_all_outputs,
         is_address_count_partial,
         is_new_address_count_partial,
-        is_final
+        is_final,
+        has_all_blocks,
+        priced_day_count,
+        priced_block_count,
+        priced_transaction_count
     from {{ ref('fct_network_daily') }}
 
 ),
@@ -74,6 +80,7 @@ select
     cast(facts.block_date as timestamp) as day_start_at,
     facts.block_count,
     facts.transaction_count,
+    facts.loaded_transaction_count,
     facts.zero_fee_count,
     facts.failed_transaction_count,
     facts.contract_creation_count,
@@ -111,6 +118,7 @@ select
     cast(facts.fee_rate_weighted_p75 as double precision) as fee_rate_weighted_p75,
     cast(facts.fee_rate_weighted_p90 as double precision) as fee_rate_weighted_p90,
     cast(facts.hash_rate as double precision) as hash_rate,
+    cast(facts.hash_rate_known as double precision) as hash_rate_known,
     cast(facts.mean_difficulty as double precision) as mean_difficulty,
     cast(facts.utilisation as double precision) as utilisation,
     cast(facts.nvt as double precision) as nvt,
@@ -121,6 +129,10 @@ select
     facts.has_all_outputs,
     facts.is_address_count_partial,
     facts.is_new_address_count_partial,
-    facts.is_final
+    facts.is_final,
+    facts.has_all_blocks,
+    facts.priced_day_count,
+    facts.priced_block_count,
+    facts.priced_transaction_count
 from facts
 left join assets on facts.chain = assets.chain

@@ -9,14 +9,16 @@ facts as (
         date_key,
         age_band,
         block_date,
-        supply_base,
+        counted_supply_base,
         supply_share,
         output_count,
         realised_value_usd,
         in_profit_base,
         coverage_ratio,
         is_partial,
-        price_status
+        price_status,
+        has_all_blocks,
+        has_all_outputs
     from {{ ref('fct_supply_age_daily') }}
 
 ),
@@ -37,14 +39,16 @@ select
     {{ surrogate_key(['facts.age_band']) }} as age_band_key,
     facts.block_date,
     cast(facts.block_date as timestamp) as day_start_at,
-    {{ to_native('facts.supply_base', 'assets.base_unit_decimals') }} as supply_native,
-    cast(facts.supply_base as text) as supply_base_text,
+    {{ to_native('facts.counted_supply_base', 'assets.base_unit_decimals') }} as counted_supply_native,
+    cast(facts.counted_supply_base as text) as counted_supply_base_text,
     cast(facts.supply_share as double precision) as supply_share,
     facts.output_count,
     cast(facts.realised_value_usd as numeric(19, 4)) as realised_value_usd,
     {{ to_native('facts.in_profit_base', 'assets.base_unit_decimals') }} as in_profit_native,
     cast(facts.coverage_ratio as double precision) as coverage_ratio,
     facts.is_partial,
-    facts.price_status
+    facts.price_status,
+    facts.has_all_blocks,
+    facts.has_all_outputs
 from facts
 left join assets on facts.chain = assets.chain

@@ -13,11 +13,13 @@ blocks as (
         transaction_count,
         input_count,
         output_count,
+        channel,
         gas_used,
         gas_limit,
         fee_total_base,
         generation_base,
         uncle_generation_base,
+        case when chain = 'ethereum' then uncle_generation_base else 0 end as paid_to_uncles_base,
         reward_base,
         burned_base,
         is_settled
@@ -32,6 +34,7 @@ measures as (
         chain,
         block_height,
         has_parent,
+        block_interval_seconds,
         block_work,
         gas_target,
         base_fee_base
@@ -47,35 +50,43 @@ select
     min(blocks.block_height) as first_block_height,
     max(blocks.block_height) as last_block_height,
     count(*) filter (where not measures.has_parent) as parentless_block_count,
-    cast(sum(blocks.transaction_count) as bigint) as transaction_count,
-    cast(sum(blocks.input_count) as bigint) as input_count,
-    cast(sum(blocks.output_count) as bigint) as output_count,
-    sum(blocks.fee_total_base) as fee_total_base,
-    sum(blocks.generation_base) as generation_base,
+    coalesce(min(blocks.block_height) = min(blocks.block_height) filter (where not measures.has_parent), false) as is_first_parentless,
+    coalesce(bool_and(blocks.channel = 'dumps'), false) as is_from_dump,
+    -- a day of which one block does not tell a figure has none
+    {%- for count in ['transaction', 'input', 'output'] %}
+        cast({{ whole_sum('blocks.' ~ count ~ '_count') }} as bigint) as {{ count }}_count,
+    {%- endfor %}
+    {{ whole_sum('blocks.fee_total_base') }} as fee_total_base,
+    -- on Ethereum with what their uncles were given
+    {{ whole_sum('blocks.generation_base + blocks.paid_to_uncles_base') }} as generation_base,
+    {{ whole_sum('blocks.reward_base + blocks.paid_to_uncles_base') }} as reward_base,
+    {{ whole_sum('blocks.uncle_generation_base') }} as uncle_generation_base,
     -- what the blocks issued in all; since the merge Ethereum issues where no block says so
     case
-        when bool_and(blocks.chain <> 'ethereum') then sum(blocks.generation_base)
+        when bool_and(blocks.chain <> 'ethereum') then {{ whole_sum('blocks.generation_base') }}
         when bool_and(coalesce(blocks.difficulty > 0, false))
-            then sum(blocks.generation_base + blocks.uncle_generation_base - blocks.burned_base)
+            then {{ whole_sum('blocks.generation_base + blocks.paid_to_uncles_base - blocks.burned_base') }}
     end as net_issuance_base,
-    sum(blocks.reward_base) as reward_base,
-    sum(blocks.burned_base) as burned_base,
-    -- null where one block's is
-    case when count(measures.block_work) = count(*) then sum(measures.block_work) end as expected_hashes,
-    round(sum(blocks.difficulty) / cast(nullif(count(blocks.difficulty), 0) as numeric(30, 20)), 18) as mean_difficulty,
-    sum(blocks.size_bytes) as size_bytes,
-    sum(blocks.weight_wu) as weight_wu,
-    cast(sum(blocks.gas_used) as bigint) as gas_used,
-    cast(sum(blocks.gas_limit) as bigint) as gas_limit,
+    {{ whole_sum('blocks.burned_base') }} as burned_base,
+    {{ whole_sum('measures.block_work') }} as expected_hashes,
+    -- of the blocks whose parent is loaded, so that the time they took is known, whatever part of the day that is
+    sum(measures.block_work) filter (where measures.block_interval_seconds is not null) as timed_hashes,
+    cast(sum(measures.block_interval_seconds) filter (where measures.block_work is not null) as bigint) as timed_seconds,
+    {{ quotient('sum(blocks.difficulty)', 'count(blocks.difficulty)', 18) }} as mean_difficulty,
+    {{ whole_sum('blocks.size_bytes') }} as size_bytes,
+    {{ whole_sum('blocks.weight_wu') }} as weight_wu,
+    cast({{ whole_sum('blocks.gas_used') }} as bigint) as gas_used,
+    cast({{ whole_sum('blocks.gas_limit') }} as bigint) as gas_limit,
+    -- those before London have no target
     cast(sum(measures.gas_target) as bigint) as gas_target,
     min(measures.base_fee_base) as base_fee_min_base,
     max(measures.base_fee_base) as base_fee_max_base,
-    round(sum(measures.base_fee_base) / cast(nullif(count(measures.base_fee_base), 0) as numeric(30, 10)), 8) as base_fee_mean_base,
+    {{ quotient('sum(measures.base_fee_base)', 'count(measures.base_fee_base)', 8) }} as base_fee_mean_base,
     -- over the gas that paid it, for which no block has to tell its own
-    round(
-        sum(blocks.burned_base) filter (where measures.gas_target is not null)
-        / cast(nullif(sum(blocks.gas_used) filter (where measures.gas_target is not null), 0) as numeric(30, 10)), 8
-    ) as base_fee_gas_mean_base,
+    {{ quotient(
+        'sum(blocks.burned_base) filter (where measures.gas_target is not null)',
+        'sum(blocks.gas_used) filter (where measures.gas_target is not null)', 8
+    ) }} as base_fee_gas_mean_base,
     bool_and(blocks.is_settled) as is_settled
 from blocks
 left join measures on blocks.chain = measures.chain and blocks.block_height = measures.block_height

@@ -76,8 +76,8 @@ select
     case when follows_parent then cast(extract(epoch from block_time - lower_time) as bigint) end as block_interval_seconds,
     {{ block_work('chain', 'bits', 'difficulty') }} as block_work,
     case chain
-        when 'bitcoin' then round(weight_wu / cast(4000000 as numeric), 8)
-        when 'ethereum' then round(gas_used / nullif(cast(gas_limit as numeric), 0), 8)
+        when 'bitcoin' then {{ quotient('weight_wu', '4000000', 8) }}
+        when 'ethereum' then {{ quotient('gas_used', 'gas_limit', 8) }}
     end as utilisation,
     case when has_base_fee then gas_limit / 2 end as gas_target,
     -- an empty block burns nothing, but its base fee follows from the block below

@@ -42,6 +42,7 @@ select
     cast(null as numeric) as internal_value_total_base,
     cast(null as numeric) as base_fee_base,
     cast(null as numeric) as stated_burned_base,
+    _channel as channel,
     _load_id as load_id
 from {{ ref('stg_blockchair__bitcoin_blocks') }}
 
@@ -90,6 +91,7 @@ select
     cast(null as numeric) as internal_value_total_base,
     cast(null as numeric) as base_fee_base,
     cast(null as numeric) as stated_burned_base,
+    _channel as channel,
     _load_id as load_id
 from {{ ref('stg_blockchair__dogecoin_blocks') }}
 
@@ -139,5 +141,6 @@ select
     internal_value_total_base,
     base_fee_base,
     burned_total_base as stated_burned_base,
+    _channel as channel,
     _load_id as load_id
 from {{ ref('stg_blockchair__ethereum_blocks') }}

@@ -1,5 +1,6 @@
--- What is to be known of a chain's day before its figures are read: whether its blocks are all there, which subsidy they
--- have, and whether its price is missing.
+{{ config(materialized='table') }}
+-- What is to be known of a chain's day before its figures are read: whether its blocks are all there and what belongs to
+-- them, which subsidy they have, and whether its price is missing.
 with
 
 chain_assets as (
@@ -16,33 +17,104 @@ block_days as (
     select
         chain,
         block_date,
+        block_count,
         last_block_height,
+        transaction_count,
+        input_count,
+        output_count,
         is_settled,
-        parentless_block_count,
-        -- below a chain's part that is loaded there is no block to be a parent
-        case
-            when first_block_height = 0 or lag(block_date) over by_day = block_date - 1 then 0 else 1
-        end as allowed_count,
-        case
-            when lead(block_date) over by_day = block_date + 1 then lead(parentless_block_count) over by_day else 0
-        end as next_parentless_block_count
+        parentless_block_count > cast(is_first_parentless as integer) as has_gap,
+        -- a dump has the whole of a day; else only the blocks around tell where it begins and ends
+        is_from_dump,
+        not is_first_parentless as begins_with_parent,
+        lag(block_date) over by_day = block_date - 1 as has_day_before,
+        lead(block_date) over by_day = block_date + 1 as has_day_after,
+        lead(not is_first_parentless) over by_day as next_begins_with_parent
     from {{ ref('int_blocks_daily') }}
     window by_day as (partition by chain order by block_date)
+
+),
+
+whole_days as (
+
+    select
+        chain,
+        block_date,
+        block_count,
+        last_block_height,
+        transaction_count,
+        input_count,
+        output_count,
+        is_settled,
+        coalesce(
+            not has_gap
+            and (begins_with_parent or (is_from_dump and not coalesce(has_day_before, false)))
+            and case when has_day_after then next_begins_with_parent else is_from_dump end, false
+        ) as has_all_blocks
+    from block_days
+
+),
+
+transaction_days as (
+
+    select
+        chain,
+        block_date,
+        transaction_count
+    from {{ ref('int_transactions_daily') }}
+
+),
+
+transfer_days as (
+
+    select
+        chain,
+        block_date,
+        output_count,
+        input_count
+    from {{ ref('int_transfers_daily') }}
+
+),
+
+covered_days as (
+
+    select
+        whole_days.chain,
+        whole_days.block_date,
+        whole_days.last_block_height,
+        whole_days.has_all_blocks,
+        coalesce(whole_days.is_settled and whole_days.has_all_blocks, false) as is_complete,
+        coalesce(
+            whole_days.has_all_blocks and coalesce(transaction_days.transaction_count, 0) = whole_days.transaction_count, false
+        ) as has_all_transactions,
+        coalesce(
+            whole_days.has_all_blocks and coalesce(transfer_days.output_count, 0) = whole_days.output_count, false
+        ) as has_all_created,
+        -- a coinbase counts as an input and has no row
+        coalesce(
+            whole_days.has_all_blocks
+            and coalesce(transfer_days.input_count, 0) = whole_days.input_count - whole_days.block_count, false
+        ) as has_all_inputs
+    from whole_days
+    left join transaction_days
+        on whole_days.chain = transaction_days.chain and whole_days.block_date = transaction_days.block_date
+    left join transfer_days
+        on whole_days.chain = transfer_days.chain and whole_days.block_date = transfer_days.block_date
 
 ),
 
 epochs as (
 
     select
-        block_days.chain,
-        block_days.block_date,
+        covered_days.chain,
+        covered_days.block_date,
         count(*) as reward_epoch_number
-    from block_days
+    from covered_days
     inner join {{ ref('subsidies') }} as subsidies
         on
-            block_days.chain = subsidies.chain
-            and block_days.last_block_height >= subsidies.first_height
-    group by block_days.chain, block_days.block_date
+            covered_days.chain = subsidies.chain
+            and covered_days.last_block_height >= subsidies.first_height
+    group by covered_days.chain, covered_days.block_date
 
 ),
 
@@ -76,7 +148,7 @@ days as (
     select
         chain,
         block_date as marked_date
-    from block_days
+    from covered_days
     union
     select
         chain,
@@ -88,16 +160,16 @@ days as (
 select
     days.chain,
     days.marked_date,
-    block_days.chain is not null as has_blocks,
-    coalesce(
-        block_days.is_settled
-        and block_days.parentless_block_count <= block_days.allowed_count
-        and block_days.next_parentless_block_count = 0, false
-    ) as is_complete,
+    covered_days.chain is not null as has_blocks,
+    coalesce(covered_days.has_all_blocks, false) as has_all_blocks,
+    coalesce(covered_days.has_all_transactions, false) as has_all_transactions,
+    coalesce(covered_days.has_all_created and covered_days.has_all_inputs, false) as has_all_outputs,
+    coalesce(covered_days.has_all_inputs, false) as has_all_inputs,
+    coalesce(covered_days.is_complete, false) as is_complete,
     cast(epochs.reward_epoch_number as integer) as reward_epoch_number,
     priced_days.chain is not null and closes.chain is null as is_price_gap
 from days
-left join block_days on days.chain = block_days.chain and days.marked_date = block_days.block_date
+left join covered_days on days.chain = covered_days.chain and days.marked_date = covered_days.block_date
 left join epochs on days.chain = epochs.chain and days.marked_date = epochs.block_date
 left join priced_days on days.chain = priced_days.chain and days.marked_date = priced_days.marked_date
 left join closes on days.chain = closes.chain and days.marked_date = closes.close_date

@@ -35,7 +35,10 @@ span_1 as (
             least(
                 fall_{{ newer }},
                 lag(fall_{{ older }}, {{ newer }}) over by_day,
-                round(low_{{ newer }} / lag(high_{{ older }}, {{ newer }}) over by_day - 1, 18)
+                {{ quotient(
+                    'low_' ~ newer ~ ' - lag(high_' ~ older ~ ', ' ~ newer ~ ') over by_day',
+                    'lag(high_' ~ older ~ ', ' ~ newer ~ ') over by_day', 18
+                ) | indent(12) }}
             ) as fall_{{ span }}
         from span_{{ spans[-1] }}
         window by_day as (partition by coin_id order by close_date)

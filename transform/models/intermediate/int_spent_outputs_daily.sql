@@ -20,13 +20,12 @@ flows as (
 closes as (
 
     select
-        chain_assets.chain,
-        chain_assets.base_unit_decimals,
-        market_closes.close_date,
-        market_closes.close_price
-    from {{ ref('int_market_closes') }} as market_closes
-    inner join {{ ref('assets') }} as chain_assets on market_closes.coin_id = chain_assets.coingecko_id
-    where market_closes.vs_currency = 'usd' and market_closes.close_price is not null
+        chain,
+        base_unit_decimals,
+        close_date,
+        close_price
+    from {{ ref('int_chain_closes') }}
+    where close_price is not null
 
 ),
 

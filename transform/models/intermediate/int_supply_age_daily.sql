@@ -104,13 +104,12 @@ lived as (
 closes as (
 
     select
-        chain_assets.chain,
-        chain_assets.base_unit_decimals,
-        market_closes.close_date,
-        market_closes.close_price
-    from {{ ref('int_market_closes') }} as market_closes
-    inner join {{ ref('assets') }} as chain_assets on market_closes.coin_id = chain_assets.coingecko_id
-    where market_closes.vs_currency = 'usd' and market_closes.close_price is not null
+        chain,
+        base_unit_decimals,
+        close_date,
+        close_price,
+        nearest_close_price
+    from {{ ref('int_chain_closes') }}
 
 ),
 
@@ -145,8 +144,11 @@ valued as (
         sum(lived.live_base) as live_base,
         sum(lived.output_count) as output_count,
         sum(lived.live_base) filter (where created_closes.close_price is not null) as priced_base,
-        {{ to_usd('sum(lived.live_base * created_closes.close_price)', 'max(created_closes.base_unit_decimals)', '1') }}
+        -- exact, and rounded where it is published: a sum of rounded bands is not the rounded sum
+        sum(lived.live_base * created_closes.close_price) * cast('1e-' || max(created_closes.base_unit_decimals) as numeric)
             as realised_value_usd,
+        coalesce(sum(lived.live_base * created_closes.nearest_close_price) filter (where created_closes.close_price is null), 0)
+        * cast('1e-' || max(created_closes.base_unit_decimals) as numeric) as unpriced_value_usd,
         sum(lived.live_base) filter (where day_closes.close_price > created_closes.close_price) as in_profit_base,
         sum(lived.live_base) filter (where day_closes.close_price < created_closes.close_price) as in_loss_base,
         sum(lived.live_base * lived.age_days) as calendar_coin_days_base
@@ -182,6 +184,7 @@ select
     cast(coalesce(valued.output_count, 0) as bigint) as output_count,
     coalesce(valued.priced_base, 0) as priced_base,
     valued.realised_value_usd,
+    coalesce(valued.unpriced_value_usd, 0) as unpriced_value_usd,
     coalesce(valued.in_profit_base, 0) as in_profit_base,
     coalesce(valued.in_loss_base, 0) as in_loss_base,
     coalesce(valued.calendar_coin_days_base, 0) as calendar_coin_days_base

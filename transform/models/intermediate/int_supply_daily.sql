@@ -78,7 +78,7 @@ select
         else 'unknown'
     end as supply_source,
     known_supply_base,
-    round(known_supply_base / nullif(coalesce(generated_base, circulation_base), 0), 8) as coverage_ratio,
+    {{ quotient('known_supply_base', 'coalesce(generated_base, circulation_base)', 8) }} as coverage_ratio,
     -- a snapshot is of some hour of the day and proves nothing
     coalesce(generated_base <> known_supply_base, true) as is_partial
 from supplies

@@ -23,6 +23,7 @@ outputs as (
         value_base,
         recipient,
         is_address,
+        is_data,
         coalesce(is_from_coinbase, false) as is_from_coinbase
     from {{ ref('int_outputs_unioned') }}
     where {{ in_changed_days('block_time') }}
@@ -80,6 +81,7 @@ paid as (
         bool_or(outputs.is_from_coinbase) as is_from_coinbase,
         count(*) as output_count,
         sum(outputs.value_base) as value_base,
+        coalesce(sum(outputs.value_base) filter (where outputs.is_data), 0) as data_base,
         coalesce(sum(outputs.value_base) filter (where spenders.recipient is not null), 0) as self_churn_base,
         count(distinct outputs.recipient) filter (where spenders.recipient is null and outputs.is_address) as recipient_count
     from outputs
@@ -104,6 +106,7 @@ select
     coalesce(spent.sender_count, 0) as sender_count,
     coalesce(paid.recipient_count, 0) as recipient_count,
     paid.value_base,
+    paid.data_base,
     paid.self_churn_base
 from paid
 full join spent

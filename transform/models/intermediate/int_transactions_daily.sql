@@ -74,7 +74,7 @@ select
     count(*) filter (where transaction_type in ('create', 'create_tree')) as contract_creation_count,
     count(*) filter (where fee_base = 0) as zero_fee_count,
     sum(fee_base) as fee_total_base,
-    round(sum(fee_base) / cast(nullif(count(fee_base), 0) as numeric(30, 10)), 8) as fee_mean_base,
+    {{ quotient('sum(fee_base)', 'count(fee_base)', 8) }} as fee_mean_base,
     -- the middle one, or the mean of the middle two
     round((
         min(fee_base) filter (where fee_rank = (fee_count + 1) / 2) + min(fee_base) filter (where fee_rank = (fee_count + 2) / 2)

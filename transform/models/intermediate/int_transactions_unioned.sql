@@ -24,6 +24,7 @@ select
     coin_days_destroyed,
     has_witness,
     cast(null as bigint) as call_count,
+    false as is_to_itself,
     _channel as channel,
     _load_id as load_id
 from {{ ref('stg_blockchair__bitcoin_transactions') }}
@@ -56,6 +57,7 @@ select
     coin_days_destroyed,
     cast(null as boolean) as has_witness,
     cast(null as bigint) as call_count,
+    false as is_to_itself,
     _channel as channel,
     _load_id as load_id
 from {{ ref('stg_blockchair__dogecoin_transactions') }}
@@ -89,6 +91,7 @@ select
     cast(null as numeric) as coin_days_destroyed,
     cast(null as boolean) as has_witness,
     call_count,
+    coalesce(sender_address = recipient_address, false) as is_to_itself,
     _channel as channel,
     _load_id as load_id
 from {{ ref('stg_blockchair__ethereum_transactions') }}

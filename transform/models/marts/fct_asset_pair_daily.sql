@@ -97,5 +97,5 @@ select
     case
         when is_full_window then round(covariance / nullif(sqrt(asset_variance) * sqrt(benchmark_variance), 0), 12)
     end as return_correlation,
-    case when is_full_window then round(covariance / nullif(benchmark_variance, 0), 12) end as return_beta
+    case when is_full_window then {{ quotient('covariance', 'benchmark_variance', 12) }} end as return_beta
 from moments

@@ -35,6 +35,7 @@ blocks as (
         output_total_base,
         fee_total_base,
         generation_base,
+        uncle_generation_base,
         reward_base,
         burned_base,
         coin_days_destroyed,
@@ -139,7 +140,8 @@ select
     blocks.fee_total_base - blocks.burned_base as tip_base,
     {{ to_usd('blocks.burned_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as burned_usd,
     {{ to_usd('(blocks.fee_total_base - blocks.burned_base)', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as tip_usd,
-    coalesce(measures.is_final, false) as is_final
+    coalesce(measures.is_final, false) as is_final,
+    blocks.uncle_generation_base
 from blocks
 left join measures on blocks.chain = measures.chain and blocks.block_height = measures.block_height
 left join header_checks

@@ -58,7 +58,7 @@ select
     compared.close_date,
     compared.open_price as open_price_usd,
     compared.close_price as close_price_usd,
-    compared.market_cap as market_cap_usd,
+    compared.market_cap as coingecko_market_cap_usd,
     compared.volume_24h as volume_24h_usd,
     round(compared.close_to_open - 1, 18) as return_ratio,
     case when compared.close_to_open > 0 then round(ln(compared.close_to_open), 18) end as log_return,

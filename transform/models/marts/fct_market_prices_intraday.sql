@@ -38,7 +38,7 @@ select
     points.stamped_at,
     points.price_date,
     points.price as price_usd,
-    points.market_cap as market_cap_usd,
+    points.market_cap as coingecko_market_cap_usd,
     points.volume_24h as volume_24h_usd
 from points
 left join assets on points.coin_id = assets.coingecko_id

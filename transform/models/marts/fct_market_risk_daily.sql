@@ -88,9 +88,9 @@ select
     complete.return_observation_count,
     round(complete.volatility, 18) as volatility,
     round(complete.volatility * sqrt(cast(365 as numeric(38, 30))), 18) as volatility_annualised,
-    round(complete.close_price_usd / nullif(complete.highest_price_usd, 0) - 1, 18) as drawdown_ratio,
+    {{ quotient('complete.close_price_usd - complete.highest_price_usd', 'complete.highest_price_usd', 18) }} as drawdown_ratio,
     drawdowns.max_drawdown_ratio,
-    round(complete.close_price_usd / nullif(complete.close_price_before_usd, 0) - 1, 18) as roi_ratio
+    {{ quotient('complete.close_price_usd - complete.close_price_before_usd', 'complete.close_price_before_usd', 18) }} as roi_ratio
 from complete
 left join drawdowns
     on

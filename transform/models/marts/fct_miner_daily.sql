@@ -1,4 +1,11 @@
-{{ config(materialized='incremental', incremental_strategy='changed_days', on_schema_change='append_new_columns') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='changed_days',
+        on_schema_change='append_new_columns',
+        meta={'day_before': true},
+    )
+}}
 -- depends_on: {{ ref('int_integrity_failures') }}
 with
 
@@ -18,14 +25,15 @@ miner_days as (
 
 ),
 
-block_days as (
+day_marks as (
 
     select
         chain,
-        block_date,
-        is_settled
-    from {{ ref('int_blocks_daily') }}
-    where {{ in_changed_days('block_date') }}
+        marked_date,
+        has_all_blocks,
+        is_complete
+    from {{ ref('int_day_marks') }}
+    where {{ in_changed_days('marked_date') }}
 
 ),
 
@@ -59,16 +67,19 @@ select
     miner_days.block_date,
     miner_days.miner,
     miner_days.block_count,
-    round(miner_days.block_count / cast(miner_days.chain_block_count as numeric(38, 18)), 18) as block_share_ratio,
+    {{ quotient('miner_days.block_count', 'miner_days.chain_block_count', 18) }} as block_share_ratio,
     miner_days.fee_total_base,
     miner_days.generation_base,
     miner_days.reward_base,
     {{ to_usd('miner_days.fee_total_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as fee_total_usd,
     {{ to_usd('miner_days.reward_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as reward_usd,
     case when prices.asset_key is null then 'missing' else 'priced' end as price_status,
-    coalesce(block_days.is_settled, false) as is_final
+    coalesce(day_marks.is_complete, false) as is_final,
+    coalesce(day_marks.has_all_blocks, false) as has_all_blocks,
+    -- what the sums in USD are of, for means over several days
+    case when prices.asset_key is null then 0 else miner_days.block_count end as priced_block_count
 from miner_days
-left join block_days on miner_days.chain = block_days.chain and miner_days.block_date = block_days.block_date
+left join day_marks on miner_days.chain = day_marks.chain and miner_days.block_date = day_marks.marked_date
 left join assets on miner_days.chain = assets.chain
 left join prices
     on

@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy='changed_days',
         on_schema_change='append_new_columns',
-        meta={'onward': true},
+        meta={'onward': true, 'day_before': true},
         indexes=[{'columns': ['chain', 'block_date']}],
     )
 }}
@@ -36,6 +36,17 @@ counted as (
 
 ),
 
+day_marks as (
+
+    select
+        chain,
+        marked_date,
+        has_all_blocks
+    from {{ ref('int_day_marks') }}
+    where {{ in_changed_days('marked_date') }}
+
+),
+
 assets as (
 
     select
@@ -53,6 +64,8 @@ select
     counted.block_date,
     counted.script_type,
     counted.is_synthetic,
-    counted.new_address_count
+    counted.new_address_count,
+    coalesce(day_marks.has_all_blocks, false) as has_all_blocks
 from counted
+left join day_marks on counted.chain = day_marks.chain and counted.block_date = day_marks.marked_date
 left join assets on counted.chain = assets.chain

@@ -19,13 +19,15 @@ ages as (
 
 ),
 
-block_days as (
+day_marks as (
 
     select
         chain,
-        block_date,
-        is_settled
-    from {{ ref('int_blocks_daily') }}
+        marked_date,
+        has_all_blocks,
+        has_all_outputs,
+        is_complete
+    from {{ ref('int_day_marks') }}
 
 ),
 
@@ -67,19 +69,21 @@ select
     ages.block_date,
     ages.age_band,
     ages.band_order,
-    ages.live_base as supply_base,
-    round(ages.live_base / nullif(ages.live_total_base, 0), 8) as supply_share,
+    ages.live_base as counted_supply_base,
+    {{ quotient('ages.live_base', 'ages.live_total_base', 8) }} as supply_share,
     ages.output_count,
     ages.priced_base as priced_supply_base,
-    ages.realised_value_usd,
+    round(ages.realised_value_usd, 8) as realised_value_usd,
     case when prices.asset_key is not null then ages.in_profit_base end as in_profit_base,
     case when prices.asset_key is not null then ages.in_loss_base end as in_loss_base,
     case when prices.asset_key is null then 'missing' else 'priced' end as price_status,
     supplies.coverage_ratio,
     coalesce(supplies.is_partial, true) as is_partial,
-    coalesce(block_days.is_settled, false) as is_final
+    coalesce(day_marks.is_complete, false) as is_final,
+    coalesce(day_marks.has_all_blocks, false) as has_all_blocks,
+    coalesce(day_marks.has_all_outputs, false) as has_all_outputs
 from ages
-left join block_days on ages.chain = block_days.chain and ages.block_date = block_days.block_date
+left join day_marks on ages.chain = day_marks.chain and ages.block_date = day_marks.marked_date
 left join supplies on ages.chain = supplies.chain and ages.block_date = supplies.block_date
 left join assets on ages.chain = assets.chain
 left join prices

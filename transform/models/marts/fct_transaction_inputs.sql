@@ -114,7 +114,7 @@ select
         18
     ) as full_coin_days_destroyed,
     -- the divisor's scale is the quotient's, which PostgreSQL would else cut to 16 digits
-    round(inputs.value_base * inputs.lifespan_seconds * assets.coins_per_base_unit / cast(86400 as numeric(30, 24)), 18)
+    {{ quotient('inputs.value_base * inputs.lifespan_seconds * assets.coins_per_base_unit', '86400', 18) }}
         as coin_days_destroyed,
     coalesce(blocks.is_final, false) as is_final
 from inputs

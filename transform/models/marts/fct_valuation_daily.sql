@@ -1,4 +1,7 @@
 -- depends_on: {{ ref('int_integrity_failures') }}
+-- A figure that needs prices is told where what it needs is priced, up to `unpriced_value_tolerance` of its value; beside it
+-- stands the same over what is priced, named `_known`, and the part of the value that this is.
+{% set needed = 1 - var('unpriced_value_tolerance') %}
 with
 
 supplies as (
@@ -21,9 +24,31 @@ block_days as (
         chain,
         block_date,
         generation_base,
-        reward_base,
-        is_settled
+        reward_base
     from {{ ref('int_blocks_daily') }}
+
+),
+
+day_marks as (
+
+    select
+        chain,
+        marked_date,
+        has_all_blocks,
+        has_all_outputs,
+        has_all_inputs,
+        is_complete
+    from {{ ref('int_day_marks') }}
+
+),
+
+closes as (
+
+    select
+        chain,
+        close_date,
+        nearest_close_price
+    from {{ ref('int_chain_closes') }}
 
 ),
 
@@ -44,7 +69,8 @@ live_days as (
         sum(ages.live_base) as live_base,
         coalesce(sum(ages.live_base) filter (where age_bands.max_days < 365), 0) as active_1y_base,
         sum(ages.priced_base) as priced_base,
-        sum(ages.realised_value_usd) as realised_value_usd,
+        round(sum(ages.realised_value_usd), 8) as realised_cap_known_usd,
+        round(sum(ages.unpriced_value_usd), 8) as unpriced_value_usd,
         sum(ages.in_profit_base) as in_profit_base,
         sum(ages.in_loss_base) as in_loss_base,
         sum(ages.calendar_coin_days_base) as calendar_coin_days_base
@@ -92,7 +118,7 @@ prices as (
         asset_key,
         close_date,
         close_price_usd,
-        market_cap_usd
+        coingecko_market_cap_usd
     from {{ ref('fct_market_prices_daily') }}
 
 ),
@@ -110,17 +136,15 @@ joined as (
         supplies.coverage_ratio,
         supplies.is_partial,
         prices.close_price_usd,
-        prices.market_cap_usd as coingecko_market_cap_usd,
+        prices.coingecko_market_cap_usd,
         live_days.live_base,
         live_days.active_1y_base,
         live_days.priced_base,
-        live_days.realised_value_usd,
+        live_days.realised_cap_known_usd,
+        live_days.unpriced_value_usd,
         live_days.in_profit_base,
         live_days.in_loss_base,
         live_days.calendar_coin_days_base as live_coin_days_base,
-        spent_days.spent_output_count,
-        spent_days.spent_base,
-        spent_days.revived_1y_base,
         spent_days.priced_spent_base,
         spent_days.spent_value_usd,
         spent_days.spent_cost_usd,
@@ -128,23 +152,34 @@ joined as (
         spent_days.realised_loss_usd,
         spent_days.full_coin_days_base,
         spent_days.coin_seconds_base,
-        block_days.is_settled,
+        coalesce(day_marks.has_all_blocks, false) as has_all_blocks,
+        coalesce(day_marks.has_all_outputs, false) as has_all_outputs,
+        coalesce(day_marks.is_complete, false) as is_complete,
+        -- nothing was spent only where all that was is loaded
+        case when day_marks.has_all_inputs then coalesce(spent_days.spent_output_count, 0) end as spent_output_count,
+        case when day_marks.has_all_inputs then coalesce(spent_days.spent_base, 0) end as spent_base,
+        case when day_marks.has_all_inputs then coalesce(spent_days.revived_1y_base, 0) end as revived_1y_base,
         {{ to_usd('supplies.supply_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as market_cap_usd,
         {{ to_usd('live_days.priced_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as priced_value_usd,
         {{ to_usd('block_days.generation_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as issuance_usd,
-        {{ to_usd('block_days.reward_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as revenue_usd,
+        -- exact, since it is summed
+        block_days.reward_base * prices.close_price_usd * assets.coins_per_base_unit as revenue_usd,
+        case when prices.close_price_usd is null then block_days.reward_base * closes.nearest_close_price * assets.coins_per_base_unit else 0 end
+            as unpriced_revenue_usd,
         sum(spent_days.calendar_coin_days_base) over chain_days as destroyed_coin_days_base
     from supplies
     left join block_days on supplies.chain = block_days.chain and supplies.block_date = block_days.block_date
+    left join day_marks on supplies.chain = day_marks.chain and supplies.block_date = day_marks.marked_date
     left join live_days on supplies.chain = live_days.chain and supplies.block_date = live_days.block_date
     left join spent_days on supplies.chain = spent_days.chain and supplies.block_date = spent_days.block_date
     left join assets on supplies.chain = assets.chain
     left join prices on assets.asset_key = prices.asset_key and supplies.block_date = prices.close_date
+    left join closes on supplies.chain = closes.chain and supplies.block_date = closes.close_date
     window chain_days as (partition by supplies.chain order by supplies.block_date)
 
 ),
 
-followed as (
+summed as (
 
     select
         asset_key,
@@ -161,14 +196,11 @@ followed as (
         live_base,
         active_1y_base,
         priced_base,
-        realised_value_usd,
+        realised_cap_known_usd,
+        unpriced_value_usd,
         in_profit_base,
         in_loss_base,
         live_coin_days_base,
-        destroyed_coin_days_base,
-        spent_output_count,
-        spent_base,
-        revived_1y_base,
         priced_spent_base,
         spent_value_usd,
         spent_cost_usd,
@@ -176,18 +208,132 @@ followed as (
         realised_loss_usd,
         full_coin_days_base,
         coin_seconds_base,
-        is_settled,
+        has_all_blocks,
+        has_all_outputs,
+        is_complete,
+        spent_output_count,
+        spent_base,
+        revived_1y_base,
         market_cap_usd,
         priced_value_usd,
         issuance_usd,
-        case when not is_partial then realised_value_usd end as realised_cap_usd,
-        -- revenue of the whole history, so of one whose blocks are all there
-        case when supply_source = 'generation' then sum(revenue_usd) over chain_days end as thermo_cap_usd,
-        case when count(issuance_usd) over chain_year = 365 then avg(issuance_usd) over chain_year end as mean_issuance_usd
+        revenue_usd,
+        unpriced_revenue_usd,
+        destroyed_coin_days_base,
+        round(sum(revenue_usd) over chain_days, 8) as revenue_to_date_usd,
+        round(sum(unpriced_revenue_usd) over chain_days, 8) as unpriced_revenue_to_date_usd,
+        case when count(issuance_usd) filter (where has_all_blocks) over chain_year = 365 then sum(issuance_usd) over chain_year end
+            as issuance_year_usd
     from joined
     window
         chain_days as (partition by chain order by block_date),
         chain_year as (partition by chain order by block_date range between interval '364 days' preceding and current row)
+
+),
+
+-- revenue of the whole history, so of one whose blocks are all there
+covered as (
+
+    select
+        asset_key,
+        coins_per_base_unit,
+        chain,
+        block_date,
+        supply_base,
+        supply_source,
+        known_supply_base,
+        coverage_ratio,
+        is_partial,
+        close_price_usd,
+        coingecko_market_cap_usd,
+        live_base,
+        active_1y_base,
+        priced_base,
+        realised_cap_known_usd,
+        unpriced_value_usd,
+        in_profit_base,
+        in_loss_base,
+        live_coin_days_base,
+        priced_spent_base,
+        spent_value_usd,
+        spent_cost_usd,
+        realised_profit_usd,
+        realised_loss_usd,
+        full_coin_days_base,
+        coin_seconds_base,
+        has_all_blocks,
+        has_all_outputs,
+        is_complete,
+        spent_output_count,
+        spent_base,
+        revived_1y_base,
+        market_cap_usd,
+        priced_value_usd,
+        issuance_usd,
+        destroyed_coin_days_base,
+        issuance_year_usd,
+        {{ quotient('coalesce(realised_cap_known_usd, 0)', 'coalesce(realised_cap_known_usd, 0) + unpriced_value_usd', 8) }}
+            as realised_cap_coverage_ratio,
+        case when supply_source = 'generation' then revenue_to_date_usd end as thermo_cap_known_usd,
+        case
+            when supply_source = 'generation'
+                then {{ quotient('coalesce(revenue_to_date_usd, 0)', 'coalesce(revenue_to_date_usd, 0) + unpriced_revenue_to_date_usd', 8) }}
+        end as thermo_cap_coverage_ratio,
+        {{ quotient('priced_base', 'live_base', 8) }} as priced_ratio,
+        {{ quotient('priced_spent_base', 'spent_base', 8) }} as sopr_coverage_ratio
+    from summed
+
+),
+
+told as (
+
+    select
+        asset_key,
+        coins_per_base_unit,
+        chain,
+        block_date,
+        supply_base,
+        supply_source,
+        known_supply_base,
+        coverage_ratio,
+        is_partial,
+        close_price_usd,
+        coingecko_market_cap_usd,
+        live_base,
+        active_1y_base,
+        priced_base,
+        realised_cap_known_usd,
+        in_profit_base,
+        in_loss_base,
+        live_coin_days_base,
+        priced_spent_base,
+        spent_value_usd,
+        spent_cost_usd,
+        realised_profit_usd,
+        realised_loss_usd,
+        full_coin_days_base,
+        coin_seconds_base,
+        has_all_blocks,
+        has_all_outputs,
+        is_complete,
+        spent_output_count,
+        spent_base,
+        revived_1y_base,
+        market_cap_usd,
+        priced_value_usd,
+        issuance_usd,
+        destroyed_coin_days_base,
+        issuance_year_usd,
+        realised_cap_coverage_ratio,
+        thermo_cap_known_usd,
+        thermo_cap_coverage_ratio,
+        priced_ratio,
+        sopr_coverage_ratio,
+        case when not is_partial and realised_cap_coverage_ratio >= {{ needed }} then realised_cap_known_usd end as realised_cap_usd,
+        case when thermo_cap_coverage_ratio >= {{ needed }} then thermo_cap_known_usd end as thermo_cap_usd,
+        priced_ratio >= {{ needed }} and close_price_usd is not null as are_coins_priced,
+        sopr_coverage_ratio >= {{ needed }} as are_spends_priced
+    from covered
 
 )
 
@@ -204,43 +350,57 @@ select
     known_supply_base,
     live_base as counted_supply_base,
     active_1y_base as active_supply_1y_base,
-    round(active_1y_base / nullif(live_base, 0), 8) as active_supply_1y_share,
+    {{ quotient('active_1y_base', 'live_base', 8) }} as active_supply_1y_share,
     coverage_ratio,
     is_partial,
-    round(priced_base / nullif(live_base, 0), 8) as priced_ratio,
+    priced_base as priced_supply_base,
+    priced_ratio,
     market_cap_usd,
     coingecko_market_cap_usd,
-    realised_value_usd,
     realised_cap_usd,
-    round(market_cap_usd / nullif(realised_cap_usd, 0), 8) as mvrv,
-    round(priced_value_usd / nullif(realised_value_usd, 0), 8) as mvrv_known,
-    round((market_cap_usd - realised_cap_usd) / nullif(market_cap_usd, 0), 8) as nupl,
-    case when close_price_usd is not null then in_profit_base end as in_profit_base,
-    case when close_price_usd is not null then round(in_profit_base / nullif(priced_base, 0), 8) end as in_profit_ratio,
-    case when close_price_usd is not null then in_loss_base end as in_loss_base,
-    coalesce(spent_output_count, 0) as spent_output_count,
-    coalesce(spent_base, 0) as spent_base,
-    coalesce(revived_1y_base, 0) as revived_supply_1y_base,
-    spent_value_usd,
-    spent_cost_usd,
-    round(spent_value_usd / nullif(spent_cost_usd, 0), 8) as sopr,
-    round(priced_spent_base / nullif(spent_base, 0), 8) as sopr_coverage_ratio,
-    realised_profit_usd,
-    realised_loss_usd,
-    round(full_coin_days_base * coins_per_base_unit, 18) as full_coin_days_destroyed,
-    -- the divisor's scale is the quotient's, which PostgreSQL would else cut to 16 digits
-    round(coin_seconds_base * coins_per_base_unit / cast(86400 as numeric(30, 24)), 18) as coin_days_destroyed,
-    round(coin_seconds_base / nullif(spent_base * 86400, 0), 8) as dormancy_days,
-    round(live_coin_days_base / nullif(live_base, 0), 8) as mean_coin_age_days,
+    realised_cap_known_usd,
+    realised_cap_coverage_ratio,
+    {{ quotient('market_cap_usd', 'realised_cap_usd', 8) }} as mvrv,
+    {{ quotient('priced_value_usd', 'realised_cap_known_usd', 8) }} as mvrv_known,
+    case when realised_cap_usd is not null then {{ quotient('market_cap_usd - realised_cap_usd', 'market_cap_usd', 8) }} end as nupl,
+    {{ quotient('priced_value_usd - realised_cap_known_usd', 'priced_value_usd', 8) }} as nupl_known,
+    case when are_coins_priced then in_profit_base end as in_profit_base,
+    case when close_price_usd is not null then in_profit_base end as in_profit_known_base,
+    case when are_coins_priced then {{ quotient('in_profit_base', 'priced_base', 8) }} end as in_profit_ratio,
+    case when close_price_usd is not null then {{ quotient('in_profit_base', 'priced_base', 8) }} end as in_profit_known_ratio,
+    case when are_coins_priced then in_loss_base end as in_loss_base,
+    case when close_price_usd is not null then in_loss_base end as in_loss_known_base,
+    spent_output_count,
+    spent_base,
+    priced_spent_base,
+    revived_1y_base as revived_supply_1y_base,
+    {%- for figure in ['spent_value', 'spent_cost', 'realised_profit', 'realised_loss'] %}
+        case when are_spends_priced then {{ figure }}_usd end as {{ figure }}_usd,
+        {{ figure }}_usd as {{ figure }}_known_usd,
+    {%- endfor %}
+    case when are_spends_priced then {{ quotient('spent_value_usd', 'spent_cost_usd', 8) }} end as sopr,
+    {{ quotient('spent_value_usd', 'spent_cost_usd', 8) }} as sopr_known,
+    sopr_coverage_ratio,
+    case when spent_base is not null then round(coalesce(full_coin_days_base, 0) * coins_per_base_unit, 18) end
+        as full_coin_days_destroyed,
+    case when spent_base is not null then {{ quotient('coalesce(coin_seconds_base, 0) * coins_per_base_unit', '86400', 18) }} end
+        as coin_days_destroyed,
+    {{ quotient('coin_seconds_base', 'spent_base * 86400', 8) }} as dormancy_days,
+    {{ quotient('live_coin_days_base', 'live_base', 8) }} as mean_coin_age_days,
     case
         when not is_partial
-            then round(
-                coalesce(destroyed_coin_days_base, 0) / nullif(coalesce(destroyed_coin_days_base, 0) + live_coin_days_base, 0), 8
-            )
+            then {{ quotient(
+                'coalesce(destroyed_coin_days_base, 0)', 'coalesce(destroyed_coin_days_base, 0) + live_coin_days_base', 8
+            ) }}
     end as liveliness,
     issuance_usd,
     thermo_cap_usd,
-    round(realised_cap_usd / nullif(thermo_cap_usd, 0), 8) as rctc,
-    round(issuance_usd / nullif(mean_issuance_usd, 0), 8) as puell_multiple,
-    coalesce(is_settled, false) as is_final
-from followed
+    thermo_cap_known_usd,
+    thermo_cap_coverage_ratio,
+    {{ quotient('realised_cap_usd', 'thermo_cap_usd', 8) }} as rctc,
+    {{ quotient('realised_cap_known_usd', 'thermo_cap_known_usd', 8) }} as rctc_known,
+    {{ quotient('365 * issuance_usd', 'issuance_year_usd', 8) }} as puell_multiple,
+    is_complete as is_final,
+    has_all_blocks,
+    has_all_outputs
+from told

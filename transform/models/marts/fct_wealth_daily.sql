@@ -48,6 +48,25 @@ assets as (
 
 ),
 
+-- as everywhere: what the blocks have issued, where all are there, else Blockchair's own figure
+supplies as (
+
+    select
+        day_snapshots.chain,
+        day_snapshots.observed_date,
+        coalesce(issued.supply_base, stated.supply_base) as supply_base,
+        case
+            when issued.supply_base is not null then issued.supply_source
+            when stated.supply_base is not null then 'snapshot'
+        end as supply_source
+    from day_snapshots
+    left join {{ ref('int_supply_daily') }} as issued
+        on day_snapshots.chain = issued.chain and day_snapshots.observed_date = issued.block_date
+    left join {{ ref('int_supply_snapshots') }} as stated
+        on day_snapshots.chain = stated.chain and day_snapshots.observed_date = stated.observed_date
+
+),
+
 measured_snapshots as (
 
     select
@@ -62,13 +81,13 @@ measured_snapshots as (
         assets.coin_base,
         coalesce(supplies.supply_base, case when day_snapshots.is_whole then day_snapshots.balance_base end) as supply_base,
         case
-            when supplies.supply_base is not null then 'snapshot'
+            when supplies.supply_base is not null then supplies.supply_source
             when day_snapshots.is_whole then 'balances'
             else 'unknown'
         end as supply_source
     from day_snapshots
     left join assets on day_snapshots.chain = assets.chain
-    left join {{ ref('int_supply_snapshots') }} as supplies
+    left join supplies
         on
             day_snapshots.chain = supplies.chain
             and day_snapshots.observed_date = supplies.observed_date
@@ -144,19 +163,19 @@ select
     {% endfor %}
     case
         when snapshots.is_whole or snapshots.smallest_balance_base * 10000 < snapshots.supply_base
-            then round(coalesce(sums.large_base, 0) / nullif(snapshots.supply_base, 0), 8)
+            then {{ quotient('coalesce(sums.large_base, 0)', 'snapshots.supply_base', 8) }}
     end as network_distribution_factor,
     case
         when snapshots.is_whole and snapshots.supply_base is not null
-            then round(coalesce(sums.small_base, 0) / nullif(sums.top_1_percent_base, 0), 8)
+            then {{ quotient('coalesce(sums.small_base, 0)', 'sums.top_1_percent_base', 8) }}
     end as supply_equality_ratio,
     case
         when snapshots.is_whole or snapshots.address_count >= 100
-            then round(sums.top_100_base / nullif(snapshots.supply_base, 0), 8)
+            then {{ quotient('sums.top_100_base', 'snapshots.supply_base', 8) }}
     end as top_100_share,
     case
         when snapshots.is_whole
-            then round(sums.top_1_percent_base / nullif(snapshots.supply_base, 0), 8)
+            then {{ quotient('sums.top_1_percent_base', 'snapshots.supply_base', 8) }}
     end as top_1_percent_share
 from measured_snapshots as snapshots
 left join sums

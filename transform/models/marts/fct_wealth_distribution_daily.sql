@@ -34,13 +34,18 @@ bands as (
 
 ),
 
+-- as everywhere: what the blocks have issued, where all are there, else Blockchair's own figure
 supplies as (
 
     select
-        chain,
-        observed_date,
-        supply_base
-    from {{ ref('int_supply_snapshots') }}
+        day_snapshots.chain,
+        day_snapshots.observed_date,
+        coalesce(issued.supply_base, stated.supply_base) as supply_base
+    from day_snapshots
+    left join {{ ref('int_supply_daily') }} as issued
+        on day_snapshots.chain = issued.chain and day_snapshots.observed_date = issued.block_date
+    left join {{ ref('int_supply_snapshots') }} as stated
+        on day_snapshots.chain = stated.chain and day_snapshots.observed_date = stated.observed_date
 
 ),
 
@@ -88,7 +93,7 @@ select
     held.balance_base,
     held.smallest_balance_base,
     supplies.supply_base,
-    round(held.balance_base / nullif(supplies.supply_base, 0), 8) as supply_share
+    {{ quotient('held.balance_base', 'supplies.supply_base', 8) }} as supply_share
 from held
 left join supplies on held.chain = supplies.chain and held.observed_date = supplies.observed_date
 left join assets on held.chain = assets.chain

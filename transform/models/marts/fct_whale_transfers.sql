@@ -30,7 +30,7 @@ transactions as (
         output_count,
         value_base
     from {{ ref('int_transactions_unioned') }}
-    where not is_coinbase and not is_synthetic and not is_failed and {{ in_changed_days('block_time') }}
+    where not is_coinbase and not is_synthetic and not is_failed and not is_to_itself and {{ in_changed_days('block_time') }}
 
 ),
 
@@ -105,7 +105,7 @@ transfers as (
         input_count,
         sender_count,
         recipient_count,
-        value_base - self_churn_base as net_value_base
+        value_base - data_base - self_churn_base as net_value_base
     from {{ ref('int_transaction_transfers') }}
     where {{ in_changed_days('block_date') }}
 

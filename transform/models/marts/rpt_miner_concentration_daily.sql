@@ -1,4 +1,11 @@
-{{ config(materialized='incremental', incremental_strategy='changed_days', on_schema_change='append_new_columns') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='changed_days',
+        on_schema_change='append_new_columns',
+        meta={'day_before': true},
+    )
+}}
 -- depends_on: {{ ref('int_integrity_failures') }}
 with
 
@@ -37,6 +44,18 @@ days as (
 
 ),
 
+day_marks as (
+
+    select
+        chain,
+        marked_date,
+        has_all_blocks,
+        is_complete
+    from {{ ref('int_day_marks') }}
+    where {{ in_changed_days('marked_date') }}
+
+),
+
 assets as (
 
     select
@@ -54,8 +73,11 @@ select
     days.block_date,
     days.block_count,
     days.known_miner_count,
-    round(days.unknown_block_count / cast(days.block_count as numeric(38, 18)), 18) as unknown_share_ratio,
-    round(days.known_squares / (cast(days.block_count as numeric(38, 18)) * days.block_count), 18) as hhi,
-    days.nakamoto_coefficient
+    {{ quotient('days.unknown_block_count', 'days.block_count', 18) }} as unknown_share_ratio,
+    {{ quotient('days.known_squares', 'cast(days.block_count as numeric) * days.block_count', 18) }} as hhi,
+    days.nakamoto_coefficient,
+    coalesce(day_marks.is_complete, false) as is_final,
+    coalesce(day_marks.has_all_blocks, false) as has_all_blocks
 from days
+left join day_marks on days.chain = day_marks.chain and days.block_date = day_marks.marked_date
 left join assets on days.chain = assets.chain

@@ -77,7 +77,7 @@ select
     counted.chain,
     counted.block_date,
     counted.block_count,
-    round(counted.headers_proved / nullif(counted.headers_checked, 0), 6) as header_verified_ratio,
+    {{ quotient('counted.headers_proved', 'counted.headers_checked', 6) }} as header_verified_ratio,
     {% for group in groups %}
         {% for result in ['verified', 'unverifiable', 'failed'] %}
             counted.{{ group }}_{{ result }}_count,
