@@ -158,7 +158,7 @@ PAGES = (
     ),
     Question(
         "supply by age and what it cost, on one day",
-        "select band_order, supply_base, realised_value_usd from analytics.fct_supply_age_daily"
+        "select band_order, counted_supply_base, realised_value_usd from analytics.fct_supply_age_daily"
         " where chain = 'bitcoin' and block_date = '{day}' and supply_base > 0",
         """with {prices}, flows as (
             select {made_on} as day, value from raw_data.bitcoin_outputs

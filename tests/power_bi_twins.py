@@ -27,9 +27,21 @@ def of(table: str, aggregate: str, where: str = "true") -> str:
     return f"(select {aggregate} from {table} where {where})"  # noqa: S608
 
 
-def last(table: str, day: str, aggregate: str, where: str = "true") -> str:
-    """An aggregate over a table's last day."""
-    return of(table, aggregate, f"{day} = (select max({day}) from {table}) and {where}")  # noqa: S608
+def last(table: str, day: str, aggregate: str, where: str = "true", has: str = "true") -> str:
+    """An aggregate over the last of a table's days that have what they need."""
+    return of(table, aggregate, f"{day} = (select max({day}) from {table} where {where} and {has}) and {where}")  # noqa: S608
+
+
+def told(table: str, column: str, where: str = "true", aggregate: str = "max", day: str = "block_date") -> str:
+    """A column of one coin's last complete day that has it."""
+    has = f"{column} is not null" + (" and has_all_blocks" if day == "block_date" else "")
+    return lone(table, last(table, day, f"{aggregate}({column})", where, has))
+
+
+def summed_last(table: str, column: str, day: str) -> str:
+    """Over coins the sum of each one's last day that has a column."""
+    held = f"(select asset_key, max({day}) as {day} from {table} where {column} is not null group by asset_key)"  # noqa: S608
+    return f"(select sum({column}) from {table} join {held} as held using (asset_key, {day}))"  # noqa: S608
 
 
 def lone(table: str, expression: str) -> str:
@@ -47,12 +59,22 @@ def rows(table: str, where: str = "true") -> str:
     return f"nullif({of(table, 'count(*)', where)}, 0)"
 
 
-CLOSE = lone("market", last("market", "close_date", "max(close_price_usd)"))
-OPEN = lone("market", of("market", "max(open_price_usd)", "close_date = (select min(close_date) from market)"))
+CLOSE = told("market", "close_price_usd", day="close_date")
+OPEN = lone(
+    "market",
+    of(
+        "market",
+        "max(open_price_usd)",
+        "close_date = (select min(close_date) from market where open_price_usd is not null)",
+    ),
+)
 FEES, BURNED = of("network", "sum(fee_total_usd)"), of("network", "sum(burned_usd)")
 WHALES = of("whales", "sum(value_usd)")
 OUTCOMES = [of("quality", f"sum({outcome}_count)") for outcome in ("verified", "unverifiable", "failed")]
-BANDS = last("age", "block_date", "sum(supply_native)")
+BANDS = last(
+    "age", "block_date", "sum(counted_supply_native)", has="counted_supply_native is not null and has_all_blocks"
+)
+COMPLETE, LOADED = "has_all_blocks", "has_all_transactions"
 MINED = of("mining", "sum(block_count)")
 
 TWINS = {
@@ -60,51 +82,47 @@ TWINS = {
     "Close Price USD": CLOSE,
     "Open Price USD": OPEN,
     "Return": f"({CLOSE} - {OPEN}) / nullif({OPEN}, 0)",
-    "Market Cap USD": last("market", "close_date", "sum(market_cap_usd)"),
+    "Last Close Day": lone("market", last("market", "close_date", "max(date_key)", has="close_price_usd is not null")),
+    "Market Cap USD": summed_last("market", "coingecko_market_cap_usd", "close_date"),
     "Trading Volume USD": of("market", "sum(volume_24h_usd)"),
-    "Volatility 30d Annualised": lone(
-        "risk", last("risk", "close_date", "max(volatility_annualised)", "window_days = 30")
-    ),
-    "Drawdown": lone("risk", last("risk", "close_date", "max(drawdown_ratio)", "window_days = 30")),
-    "Max Drawdown 90d": lone("risk", last("risk", "close_date", "max(max_drawdown_ratio)", "window_days = 90")),
-    "Correlation with Bitcoin 90d": lone(
-        "pairs",
-        last(
-            "pairs",
-            "close_date",
-            "max(return_correlation)",
-            "window_days = 90 and benchmark_coingecko_id = 'bitcoin'",
-        ),
+    "Volatility 30d Annualised": told("risk", "volatility_annualised", "window_days = 30", day="close_date"),
+    "Drawdown": told("risk", "drawdown_ratio", "window_days = 30", day="close_date"),
+    "Max Drawdown 90d": told("risk", "max_drawdown_ratio", "window_days = 90", day="close_date"),
+    "Correlation with Bitcoin 90d": told(
+        "pairs", "return_correlation", "window_days = 90 and benchmark_coingecko_id = 'bitcoin'", day="close_date"
     ),
     "Days with a Close": rows("market"),
     "Days without a Close": rows("market", "is_imputed"),
     # network
     "Blocks": of("network", "sum(block_count)"),
     "Transactions": of("network", "sum(transaction_count)"),
-    "Active Addresses": "(select sum(mean) from"
-    " (select avg(active_address_count) as mean from network group by asset_key) as coins)",
+    "Active Addresses": "(select sum(mean) from"  # noqa: S608
+    f" (select avg(active_address_count) as mean from network where {COMPLETE} group by asset_key) as coins)",
     "New Addresses": of("network", "sum(new_address_count)"),
     "Transfer Value USD": of("network", "sum(transfer_value_usd)"),
     "Adjusted Transfer Value USD": of("network", "sum(transfer_value_adj_v1_usd)"),
     "Transfer Value Coins": lone("network", of("network", "sum(transfer_value_native)")),
-    "NVT": lone("network", last("network", "block_date", "max(nvt)")),
+    "NVT": told("network", "nvt"),
     "Hash Rate": lone("network", of("network", "avg(hash_rate)")),
+    "Tip Hash Rate": lone("network", last("network", "block_date", "max(hash_rate_known)")),
     "Failed Share": ratio(
         of("network", "sum(failed_transaction_count)"),
-        of("network", "sum(transaction_count)", "failed_transaction_count is not null"),
+        of("network", "sum(loaded_transaction_count)", "failed_transaction_count is not null"),
     ),
-    "Utilisation": lone("network", of("network", "avg(utilisation)")),
+    "Utilisation": lone("network", of("network", "avg(utilisation)", COMPLETE)),
+    "Last Complete Day": "(select min(newest) from"  # noqa: S608
+    f" (select max(date_key) as newest from network where {COMPLETE} group by asset_key) as coins)",
     "Days not Final": rows("network", "not is_final"),
     "Days without a Price": rows("network", "price_status = 'missing'"),
     # fees
     "Fees USD": FEES,
     "Fees Coins": lone("network", of("network", "sum(fee_total_native)")),
-    "Fee per Transaction USD": ratio(FEES, of("network", "sum(transaction_count)", "price_status = 'priced'")),
-    "Median Fee USD": lone("network", of("network", "avg(fee_median_usd)")),
-    "Fee P10 USD": lone("network", of("network", "avg(fee_p10_usd)")),
-    "Fee P90 USD": lone("network", of("network", "avg(fee_p90_usd)")),
-    "Fee Rate P50": lone("network", of("network", "avg(fee_rate_weighted_p50)")),
-    "Fee Rate P90": lone("network", of("network", "avg(fee_rate_weighted_p90)")),
+    "Fee per Transaction USD": ratio(FEES, of("network", "sum(priced_transaction_count)")),
+    "Median Fee USD": lone("network", of("network", "avg(fee_median_usd)", LOADED)),
+    "Fee P10 USD": lone("network", of("network", "avg(fee_p10_usd)", LOADED)),
+    "Fee P90 USD": lone("network", of("network", "avg(fee_p90_usd)", LOADED)),
+    "Fee Rate P50": lone("network", of("network", "avg(fee_rate_weighted_p50)", LOADED)),
+    "Fee Rate P90": lone("network", of("network", "avg(fee_rate_weighted_p90)", LOADED)),
     "Burned USD": BURNED,
     "Burned Coins": lone("network", of("network", "sum(burned_native)")),
     "Tips USD": of("network", "sum(tip_usd)"),
@@ -114,14 +132,22 @@ TWINS = {
         of("network", "sum(reward_usd)"),
     ),
     "Zero-Fee Share": ratio(
-        of("network", "sum(zero_fee_count)"), of("network", "sum(transaction_count)", "zero_fee_count is not null")
+        of("network", "sum(zero_fee_count)"),
+        of("network", "sum(loaded_transaction_count)", "zero_fee_count is not null"),
     ),
     # supply
-    "Supply Coins": lone("valuation", last("valuation", "block_date", "sum(supply_native)")),
-    "Own Market Cap USD": last("valuation", "block_date", "sum(market_cap_usd)"),
-    "Realised Cap USD": last("valuation", "block_date", "sum(realised_cap_usd)"),
-    "MVRV": lone("valuation", last("valuation", "block_date", "max(mvrv)")),
-    "NUPL": lone("valuation", last("valuation", "block_date", "max(nupl)")),
+    "Supply Coins": told("valuation", "supply_native", aggregate="sum"),
+    "Own Market Cap USD": told("valuation", "market_cap_usd", aggregate="sum"),
+    "Realised Cap USD": told("valuation", "realised_cap_usd", aggregate="sum"),
+    "Realised Cap Known USD": told("valuation", "realised_cap_known_usd", aggregate="sum"),
+    "Realised Cap Coverage": told("valuation", "realised_cap_coverage_ratio"),
+    "MVRV": told("valuation", "mvrv"),
+    "MVRV Known": told("valuation", "mvrv_known"),
+    "Valuation Day": lone(
+        "valuation",
+        last("valuation", "block_date", "max(date_key)", has=f"realised_cap_known_usd is not null and {COMPLETE}"),
+    ),
+    "NUPL": told("valuation", "nupl"),
     "SOPR": ratio(of("valuation", "sum(spent_value_usd)"), of("valuation", "sum(spent_cost_usd)")),
     "Realised Profit USD": of("valuation", "sum(realised_profit_usd)"),
     "Realised Loss USD": of("valuation", "sum(realised_loss_usd)"),
@@ -129,33 +155,40 @@ TWINS = {
     "Supply by Age Coins": lone("age", BANDS),
     # of all bands: the band that a visual is grouped by is taken off again below the line
     "Supply by Age Share": ratio(lone("age", BANDS), lone("every_age", BANDS.replace("from age", "from every_age"))),
-    "Supply in Profit Share": lone("valuation", last("valuation", "block_date", "max(in_profit_ratio)")),
-    "Active Supply 1Y Share": lone("valuation", last("valuation", "block_date", "max(active_supply_1y_share)")),
-    "Puell Multiple": lone("valuation", last("valuation", "block_date", "max(puell_multiple)")),
+    "Supply in Profit Share": told("valuation", "in_profit_ratio"),
+    "Active Supply 1Y Share": told("valuation", "active_supply_1y_share"),
+    "Puell Multiple": told("valuation", "puell_multiple"),
     "Partial Days": rows("valuation", "is_partial"),
     "Coverage": of("valuation", "min(coverage_ratio)"),
     # mining
     "Blocks Mined": MINED,
-    "Block Share": ratio(MINED, of("every_mining", "sum(block_count)")),
+    "Block Share": lone("every_mining", ratio(MINED, of("every_mining", "sum(block_count)"))),
     "Revenue USD": of("mining", "sum(reward_usd)"),
     "Revenue Coins": lone("mining", of("mining", "sum(reward_native)")),
     "Issued Coins": lone("mining", of("mining", "sum(generation_native)")),
-    "Revenue per Block USD": ratio(
-        of("mining", "sum(reward_usd)"), of("mining", "sum(block_count)", "price_status = 'priced'")
+    "Revenue per Block USD": ratio(of("mining", "sum(reward_usd)"), of("mining", "sum(priced_block_count)")),
+    "Concentration HHI": lone(
+        "mining",
+        ratio(
+            "(select sum(known * known) from"
+            " (select sum(known_block_count) as known from mining group by miner_key) as miners)",
+            of("mining", "sum(block_count) * sum(block_count)"),
+        ),
     ),
-    "Concentration HHI": lone("concentration", of("concentration", "avg(hhi)")),
-    "Nakamoto Coefficient": lone("concentration", last("concentration", "block_date", "max(nakamoto_coefficient)")),
-    "Unknown Share": lone("concentration", of("concentration", "avg(unknown_share_ratio)")),
+    "Nakamoto Coefficient": told("concentration", "nakamoto_coefficient"),
+    "Unknown Share": lone(
+        "mining", ratio(of("mining", "sum(block_count) - sum(known_block_count)"), of("mining", "sum(block_count)"))
+    ),
     # whales
     "Whale Transfers Count": rows("whales"),
     "Whale Value USD": WHALES,
     "Largest Transfer USD": of("whales", "max(value_usd)"),
     "Whale Value Coins": lone("whales", of("whales", "sum(value_native)")),
     "Whale Share of Value": ratio(WHALES, of("network", "sum(transfer_value_usd)")),
-    "Top 100 Share": lone("wealth", last("wealth", "observed_date", "max(top_100_share)")),
-    "Supply Equality Ratio": lone("wealth", last("wealth", "observed_date", "max(supply_equality_ratio)")),
-    "Balance USD": last("balances", "observed_date", "sum(balance_usd)"),
-    "Balance Coins": lone("balances", last("balances", "observed_date", "sum(balance_native)")),
+    "Top 100 Share": told("wealth", "top_100_share", day="observed_date"),
+    "Supply Equality Ratio": told("wealth", "supply_equality_ratio", day="observed_date"),
+    "Balance USD": summed_last("balances", "balance_usd", "observed_date"),
+    "Balance Coins": told("balances", "balance_native", aggregate="sum", day="observed_date"),
     # quality
     "Verified": OUTCOMES[0],
     "Unverifiable": OUTCOMES[1],
@@ -169,7 +202,7 @@ TWINS = {
         of("reconciliation", "sum(block_count)", "header_verified_ratio is not null"),
     ),
     # one day
-    "Transactions Listed": rows("transactions"),
+    "Transactions Listed": rows("transactions", "is_user_transaction"),
     "Listed Fees USD": of("transactions", "sum(fee_usd)"),
     "Blocks Listed": rows("blocks"),
     "Listed Blocks Verified": rows("blocks", "header_check = 'verified'"),

@@ -20,8 +20,12 @@ NETWORK, VALUATION, MARKET, MINERS = (
     f"fct_{name}_daily" for name in ("network", "valuation", "market_prices", "miner")
 )
 DAYS = {NETWORK: "block_date", VALUATION: "block_date", MARKET: "close_date", MINERS: "block_date"}
-SUM, LAST = "sum({})", "(array_agg({} order by {} desc))[1]"
-FIRST, MEAN = "(array_agg({} order by {}))[1]", "sum({0}) / count({0})"
+SUM, MEAN = "sum({})", "sum({0}) / count({0})"
+# the last or the first day that has it, a day of blocks only where it is complete
+LAST = "(array_agg({0} order by {1} desc) filter (where {0} is not null))[1]"
+LAST_COMPLETE = "(array_agg({0} order by {1} desc) filter (where {0} is not null and has_all_blocks))[1]"
+FIRST = "(array_agg({0} order by {1}) filter (where {0} is not null))[1]"
+MEAN_COMPLETE = "sum({0}) filter (where has_all_blocks) / count({0}) filter (where has_all_blocks)"
 # Metrics with a column of their own: the mart, the column, what several days are.
 COLUMNS = {
     "blocks": (NETWORK, "block_count", SUM),
@@ -36,13 +40,13 @@ COLUMNS = {
     "burn_usd": (NETWORK, "burned_usd", SUM),
     "miner_revenue_base": (NETWORK, "reward_base", SUM),
     "miner_revenue_usd": (NETWORK, "reward_usd", SUM),
-    "active_addresses": (NETWORK, "active_address_count", MEAN),
+    "active_addresses": (NETWORK, "active_address_count", MEAN_COMPLETE),
     "hash_rate": (NETWORK, "hash_rate", MEAN),
-    "supply_base": (VALUATION, "supply_base", LAST),
-    "market_cap_usd": (VALUATION, "market_cap_usd", LAST),
-    "realised_cap_usd": (VALUATION, "realised_cap_usd", LAST),
-    "mvrv": (VALUATION, "mvrv", LAST),
-    "nupl": (VALUATION, "nupl", LAST),
+    "supply_base": (VALUATION, "supply_base", LAST_COMPLETE),
+    "market_cap_usd": (VALUATION, "market_cap_usd", LAST_COMPLETE),
+    "realised_cap_usd": (VALUATION, "realised_cap_usd", LAST_COMPLETE),
+    "mvrv": (VALUATION, "mvrv", LAST_COMPLETE),
+    "nupl": (VALUATION, "nupl", LAST_COMPLETE),
     "spent_value_usd": (VALUATION, "spent_value_usd", SUM),
     "spent_cost_usd": (VALUATION, "spent_cost_usd", SUM),
     "realised_profit_usd": (VALUATION, "realised_profit_usd", SUM),
@@ -50,7 +54,7 @@ COLUMNS = {
     "coin_days_destroyed": (VALUATION, "coin_days_destroyed", SUM),
     "open_price_usd": (MARKET, "open_price_usd", FIRST),
     "close_price_usd": (MARKET, "close_price_usd", LAST),
-    "coingecko_market_cap_usd": (MARKET, "market_cap_usd", LAST),
+    "coingecko_market_cap_usd": (MARKET, "coingecko_market_cap_usd", LAST),
     "market_volume_usd": (MARKET, "volume_24h_usd", SUM),
     "mined_blocks": (MINERS, "block_count", SUM),
     "mined_revenue_base": (MINERS, "reward_base", SUM),
@@ -75,6 +79,18 @@ FORMULAS = {
     ),
 }
 METRICS = (*COLUMNS, *FORMULAS)
+# What makes a mart's newest day a tip's, of some blocks and no price, and takes closes from Bitcoin's day before.
+TIPS = {
+    NETWORK: "has_all_blocks = false, hash_rate = null, active_address_count = 1, fee_total_usd = null,"
+    " price_status = 'missing', close_price_usd = null",
+    VALUATION: "has_all_blocks = false, supply_base = 1, market_cap_usd = 2, realised_cap_usd = 3, mvrv = null,"
+    " nupl = null",
+    MARKET: "close_price_usd = null, coingecko_market_cap_usd = null, open_price_usd = null, return_ratio = null",
+}
+UNPRICED = (
+    f"update analytics.{VALUATION} set realised_cap_usd = null, mvrv = null, nupl = null"  # noqa: S608
+    f" where chain = 'bitcoin' and block_date = (select max(block_date) - 1 from analytics.{VALUATION})"
+)
 # The sum of the assets' is of no unit, or of no meaning.
 OF_ONE_ASSET = {name for name in METRICS if name.endswith("_base") or (name in COLUMNS and COLUMNS[name][2] != SUM)} | {
     "coin_days_destroyed",
@@ -87,8 +103,16 @@ Answers = dict[tuple[str, ...], dict[str, Decimal | None]]
 
 @pytest.fixture(scope="module")
 def ready(filled: Callable[[World], Checkout]) -> Checkout:
-    """A warehouse filled over the end of a month, so that a month is some days and not all; and what answers."""
+    """A warehouse filled over the end of a month, so that a month is some days and not all; and what answers.
+
+    Its newest day is made a tip's, of some blocks and no price; Bitcoin's day before lacks closes.
+    """
     checkout = filled(MONTHS_END)
+    for mart, day in DAYS.items():
+        if mart in TIPS:
+            newest = f"(select max({day}) from analytics.{mart})"  # noqa: S608
+            checkout.sql_do(f"update analytics.{mart} set {TIPS[mart]} where {day} = {newest}")  # noqa: S608
+    checkout.sql_do(UNPRICED)
     checkout.run("meltano", "install", "utility", "metricflow", "catalogue")
     return checkout
 
@@ -126,7 +150,11 @@ def expected(checkout: Checkout, grain: str) -> Answers:
             if of == mart:
                 asked[name] = of_day if grain == "day" or of_days is None else of_days
         if grain == "day" and mart != MINERS:
-            asked |= {name: f"max({column})" for name, (of, column, _) in COLUMNS.items() if of == mart}
+            asked |= {
+                name: f"max({column})" + (" filter (where has_all_blocks)" if "has_all_blocks" in how else "")
+                for name, (of, column, how) in COLUMNS.items()
+                if of == mart
+            }
         query = (
             f"select date_trunc('{grain}', {day}) as period, symbol, {', '.join(asked.values())}"  # noqa: S608
             f" from analytics.{mart} join analytics.dim_asset using (asset_key) group by period, symbol"

@@ -22,15 +22,19 @@ from powerbi_project.report import Field, read_report
 from worlds import MONTHS_END, World
 
 REPORT = PROJECT / "analyze/powerbi/Crypto.Report"
-FIXTURE_DAYS = ("2025-01-30", "2025-02-01")
+FIXTURE_DAYS = ("2025-01-26", "2025-02-02")
 # Coins and days in view.
 CONTEXTS = {
     "one coin": (["BTC"], FIXTURE_DAYS),
     "another coin": (["ETH"], FIXTURE_DAYS),
     "a coin with a truncated history": (["DOGE"], FIXTURE_DAYS),
     "all coins": (["BTC", "DOGE", "ETH"], FIXTURE_DAYS),
+    "one day": (["BTC"], ("2025-01-31", "2025-01-31")),
+    "a month": (["BTC"], ("2025-01-26", "2025-01-31")),
+    "two coins": (["BTC", "ETH"], FIXTURE_DAYS),
     "two coins on a day": (["BTC", "DOGE"], ("2025-01-30", "2025-01-30")),
     "a day without a price": (["BTC"], ("2025-02-01", "2025-02-01")),
+    "the tip's day": (["BTC"], ("2025-02-02", "2025-02-02")),
     "a day without anything": (["BTC", "DOGE", "ETH"], ("2025-01-26", "2025-01-26")),
 }
 # Worked out by hand from tests/data/power_bi_rows.sql.
@@ -40,9 +44,50 @@ BY_HAND = {
     # not kept to four places, and without the day without a price
     ("one coin", "Fee per Transaction USD"): 0.3 / 810000,
     ("one coin", "Close Price USD"): 97500,
+    # of 100,000 at the start of the 30th, since of the 29th no open is known
     ("one coin", "Return"): -0.025,
+    ("one day", "Return"): 97500 / 101000.5 - 1,
+    ("one coin", "Last Close Day"): 20250201,
+    # the last complete day that has one, not the tip's, nor the day that lacks closes
+    ("one coin", "MVRV"): 2.2442,
+    ("one coin", "MVRV Known"): 2.5,
+    ("one coin", "Valuation Day"): 20250201,
+    ("one coin", "Realised Cap USD"): 8.6e11,
+    ("one coin", "Realised Cap Coverage"): 0.8,
+    ("one coin", "Supply Coins"): 19800460.5,
+    ("one coin", "Last Complete Day"): 20250201,
+    ("all coins", "Last Complete Day"): 20250130,
+    ("one coin", "Utilisation"): (0.95 + 0.97 + 0.9) / 3,
+    ("one coin", "Tip Hash Rate"): 7.3e20,
+    ("one coin", "Nakamoto Coefficient"): 3,
+    ("one coin", "Supply by Age Coins"): 900.5 + 3100.25 + 15000000,
+    ("one coin", "Block Share"): 1,
+    ("all coins", "Block Share"): None,
+    # 103 and 44 of 147 blocks, pooled over days
+    ("one coin", "Concentration HHI"): (103**2 + 44**2) / 147**2,
+    ("one coin", "Unknown Share"): 0,
+    ("a coin with a truncated history", "Unknown Share"): 1,
+    # by those that are loaded
+    ("one coin", "Zero-Fee Share"): 7 / 810000,
+    ("another coin", "Failed Share"): 44000 / 1795000,
+    ("all coins", "Failed Share"): 44000 / 1795000,
+    ("all coins", "Realised Cap USD"): None,
+    ("all coins", "Own Market Cap USD"): None,
+    ("two coins", "Market Cap USD"): 1950000000000 + 365000000000,
+    ("all coins", "Balance USD"): 8799375 + 975000.001 + 330000000,
+    ("one coin", "Revenue per Block USD"): (31257000.07 + 13753000.03) / 144,
+    ("one coin", "Transactions Listed"): 1,
+    ("the tip's day", "Hash Rate"): None,
+    ("the tip's day", "Tip Hash Rate"): 7.3e20,
+    ("the tip's day", "Blocks"): 18,
+    ("the tip's day", "MVRV Known"): None,
+    ("the tip's day", "Last Complete Day"): None,
+    ("the tip's day", "Median Fee USD"): None,
+    ("the tip's day", "Active Addresses"): None,
+    ("a day without a price", "Realised Cap USD"): None,
+    ("a day without a price", "Realised Cap Known USD"): 7e11,
     ("one coin", "Hash Rate"): (7e20 + 7.1e20 + 6.9e20) / 3,
-    ("one coin", "Days without a Price"): 1,
+    ("one coin", "Days without a Price"): 2,
     ("one coin", "Days with a Failure"): 1,
     ("one coin", "Largest Transfer USD"): 195000000.001,
     ("another coin", "Burned Share of Fees"): (2170000.2222 + 1982500) / (2790000.3333 + 2593262.5),

@@ -1,4 +1,4 @@
--- Rows made by hand for Power BI's measures: three coins, three days, and what goes wrong in life. A day without a price, a
+-- Rows made by hand for Power BI's measures: three coins, four days, and what goes wrong in life. A day without a price, the tip's, a
 -- truncated history, a chain that burns nothing, a miner nobody knows, a day that is not final, a check that fails.
 create schema fixture;
 create table fixture.dim_asset as select * from analytics.dim_asset;
@@ -14,9 +14,10 @@ values (1, 'bitcoin', 'Alpha', false), (2, 'bitcoin', 'Beta', false), (3, 'dogec
 
 create table fixture.bi_market_daily (like analytics.bi_market_daily);
 insert into fixture.bi_market_daily
-    (price_key, asset_key, date_key, close_date, day_start_at, open_price_usd, close_price_usd, market_cap_usd, volume_24h_usd, is_imputed)
+    (price_key, asset_key, date_key, close_date, day_start_at, open_price_usd, close_price_usd, coingecko_market_cap_usd, volume_24h_usd, is_imputed)
 select row_number() over (), asset_key, to_char(day, 'YYYYMMDD')::int, day, day, opened, closed, cap, volume, imputed
 from (values
+    ('BTC', date '2025-01-29', null, 100000, 1990000000000, 40000000000, false),
     ('BTC', date '2025-01-30', 100000, 101000.5, 2000000000000.1234, 50000000000.0001, false),
     ('BTC', date '2025-01-31', 101000.5, 97500, 1950000000000, 60000000000.0002, false),
     ('BTC', date '2025-02-01', 97500, 97500, 1950000000000, 0, true),
@@ -75,6 +76,22 @@ from (values
     adjusted, low, median, high, rate, rate_high, hashes, "full", nvt, status, final)
 join fixture.dim_asset using (symbol);
 
+-- Ethereum's second day has half of its transactions; the tip of Bitcoin is the 2nd of February, its blocks alone
+update fixture.bi_network_daily set
+    has_all_blocks = true, has_all_transactions = zero_fee_count is not null, hash_rate_known = hash_rate, loaded_transaction_count = 0;
+update fixture.bi_network_daily set loaded_transaction_count = transaction_count where zero_fee_count is not null or failed_transaction_count = 24000;
+update fixture.bi_network_daily set loaded_transaction_count = 595000 where failed_transaction_count = 20000;
+update fixture.bi_network_daily set
+    priced_block_count = case when price_status = 'priced' then block_count else 0 end,
+    priced_transaction_count = case when price_status = 'priced' then transaction_count else 0 end;
+insert into fixture.bi_network_daily (
+    network_day_key, asset_key, date_key, block_date, day_start_at, block_count, transaction_count, loaded_transaction_count, fee_total_native,
+    hash_rate_known, utilisation, mean_difficulty, active_address_count, fee_median_usd, price_status, has_all_blocks, has_all_transactions, is_final,
+    priced_block_count, priced_transaction_count
+)
+select 99, asset_key, 20250202, day, day, 18, 52000, 26000, 0.3, 7.3e20, 0.2, 1.1e14, 700, 9.5, 'missing', false, false, false, 0, 0
+from (values ('BTC', date '2025-02-02')) as given (symbol, day) join fixture.dim_asset using (symbol);
+
 create table fixture.bi_valuation_daily (like analytics.bi_valuation_daily);
 insert into fixture.bi_valuation_daily (
     valuation_day_key, asset_key, date_key, block_date, day_start_at, supply_native, market_cap_usd, realised_cap_usd, mvrv, nupl,
@@ -93,14 +110,34 @@ from (values
     partial)
 join fixture.dim_asset using (symbol);
 
+-- the last day before the tip lacks closes: what is plain is null, what is known is there
+update fixture.bi_valuation_daily set
+    has_all_blocks = true, realised_cap_known_usd = coalesce(realised_cap_usd, 1e10), realised_cap_coverage_ratio = case when mvrv is null then 0.4 else 1 end,
+    mvrv_known = coalesce(mvrv, 4.5);
+insert into fixture.bi_valuation_daily (
+    valuation_day_key, asset_key, date_key, block_date, day_start_at, supply_native, realised_cap_known_usd, realised_cap_coverage_ratio, mvrv_known,
+    coverage_ratio, is_partial, has_all_blocks
+)
+select key, asset_key, to_char(day, 'YYYYMMDD')::int, day, day, supply, realised, covered, known, covered, partial, whole
+from (values
+    (98, 'BTC', date '2025-02-01', 19800460.5, 7e11, 0.8, 2.5, false, true), (99, 'BTC', date '2025-02-02', 19800500.5, 7.1e11, 0.7, 2.6, true, false)
+) as given (key, symbol, day, supply, realised, covered, known, partial, whole)
+join fixture.dim_asset using (symbol);
+
 create table fixture.bi_supply_age_daily (like analytics.bi_supply_age_daily);
-insert into fixture.bi_supply_age_daily (supply_age_key, asset_key, date_key, age_band_key, block_date, day_start_at, supply_native)
+insert into fixture.bi_supply_age_daily (supply_age_key, asset_key, date_key, age_band_key, block_date, day_start_at, counted_supply_native)
 select row_number() over (), asset_key, to_char(day, 'YYYYMMDD')::int, age_band_key, day, day, native
 from (values
     ('BTC', date '2025-01-30', 1, 1000.25), ('BTC', date '2025-01-30', 2, 3000.75),
     ('BTC', date '2025-01-31', 1, 900.5), ('BTC', date '2025-01-31', 2, 3100.25), ('BTC', date '2025-01-31', 12, 15000000),
     ('DOGE', date '2025-01-30', 1, 5e9)
 ) as given (symbol, day, band_order, native)
+join fixture.dim_asset using (symbol) join fixture.dim_age_band using (band_order);
+
+update fixture.bi_supply_age_daily set has_all_blocks = true;
+insert into fixture.bi_supply_age_daily (supply_age_key, asset_key, date_key, age_band_key, block_date, day_start_at, counted_supply_native, has_all_blocks)
+select 99, asset_key, 20250202, age_band_key, day, day, 5.5, false
+from (values ('BTC', date '2025-02-02', 1)) as given (symbol, day, band_order)
 join fixture.dim_asset using (symbol) join fixture.dim_age_band using (band_order);
 
 create table fixture.bi_miner_daily (like analytics.bi_miner_daily);
@@ -115,6 +152,10 @@ from (values
 ) as given (symbol, miner_key, day, blocks, issued, reward, usd, status)
 join fixture.dim_asset using (symbol);
 
+update fixture.bi_miner_daily set
+    known_block_count = case when miner_key = 3 then 0 else block_count end,
+    priced_block_count = case when price_status = 'priced' then block_count else 0 end;
+
 create table fixture.bi_miner_concentration_daily (like analytics.bi_miner_concentration_daily);
 insert into fixture.bi_miner_concentration_daily
     (concentration_key, asset_key, date_key, block_date, day_start_at, hhi, nakamoto_coefficient, unknown_share_ratio)
@@ -123,6 +164,11 @@ from (values
     ('BTC', date '2025-01-30', 0.5756, 1, 0), ('BTC', date '2025-01-31', 0.25, 3, 0.5), ('DOGE', date '2025-01-30', null, null, 1)
 ) as given (symbol, day, hhi, coefficient, unknown)
 join fixture.dim_asset using (symbol);
+
+update fixture.bi_miner_concentration_daily set has_all_blocks = true;
+insert into fixture.bi_miner_concentration_daily
+    (concentration_key, asset_key, date_key, block_date, day_start_at, nakamoto_coefficient, has_all_blocks)
+select 99, asset_key, 20250202, day, day, 2, false from (values ('BTC', date '2025-02-02')) as given (symbol, day) join fixture.dim_asset using (symbol);
 
 create table fixture.bi_wealth_daily (like analytics.bi_wealth_daily);
 insert into fixture.bi_wealth_daily (wealth_day_key, asset_key, date_key, observed_date, day_start_at, top_100_share, supply_equality_ratio)
@@ -175,8 +221,8 @@ from (values
 join fixture.dim_asset using (symbol);
 
 create table fixture.bi_transactions (like analytics.bi_transactions);
-insert into fixture.bi_transactions (transaction_key, asset_key, date_key, block_date, fee_usd)
-select row_number() over (), asset_key, to_char(day, 'YYYYMMDD')::int, day, usd
+insert into fixture.bi_transactions (transaction_key, asset_key, date_key, block_date, fee_usd, is_user_transaction)
+select row_number() over (), asset_key, to_char(day, 'YYYYMMDD')::int, day, usd, usd is not null
 from (values
     ('BTC', date '2025-01-30', 1.25), ('BTC', date '2025-01-30', null), ('DOGE', date '2025-01-30', 0.00000033), ('ETH', date '2025-01-31', 2.5)
 ) as given (symbol, day, usd)

@@ -37,6 +37,10 @@ _SPANNED_STEPS = 3  # the server, the table, its span
 _SPAN = re.compile(r"Span = Table\.SelectRows\(Rows, each \[(\w+)\] >= RangeStart and \[\1\] < RangeEnd\)")
 _PRICED = ("USD", "NVT", "MVRV", "NUPL", "SOPR", "Return", "Volatility", "Drawdown", "Correlation")
 _CREDIT = "CoinGecko"
+# What a measure may be over several days, and over several coins.
+_OVER_DAYS = "sum|mean|least|largest|first|last|last complete|last over first|pooled ratio"
+_OVER_COINS = "sum|least|largest|earliest|pooled ratio|blank"
+_ADDS_UP = re.compile(rf"Over days: ({_OVER_DAYS}); over coins: ({_OVER_COINS})\.$")
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,13 @@ def undescribed(project: Project) -> Iterable[str]:
     yield from (table.name for table in model.tables if not table.description)
     yield from (f"{t}[{c.name}]" for t, c in _columns(project) if not c.description and not c.is_hidden)
     yield from (f"[{measure.name}]" for measure in model.measures if not measure.description)
+
+
+def unsaid_totals(project: Project) -> Iterable[str]:
+    """A measure's description ends by saying what it is over several days, and over several coins."""
+    for measure in project.model.measures:
+        if not _ADDS_UP.search(measure.description or ""):
+            yield f"[{measure.name}] does not end with `Over days: ...; over coins: ...`"
 
 
 def unformatted(project: Project) -> Iterable[str]:
@@ -314,6 +325,7 @@ RULES: tuple[Callable[[Project], Iterable[str]], ...] = (
     implicit_measures,
     visible_keys,
     undescribed,
+    unsaid_totals,
     unformatted,
     broken_relationships,
     unrelated_keys,

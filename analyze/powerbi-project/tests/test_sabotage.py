@@ -100,9 +100,16 @@ SABOTAGES = {
     ),
     "a measure without a description": (
         FEES,
-        "\t/// Fees that users paid, in USD of each day.\n",
+        "\t/// Fees that users paid, in USD of each day.\n\t/// Over days: sum; over coins: sum.\n",
         "",
         "undescribed",
+        "[Fees USD]",
+    ),
+    "a measure that does not say how it adds up": (
+        FEES,
+        "in USD of each day.\n\t/// Over days: sum; over coins: sum.\n\tmeasure 'Fees USD'",
+        "in USD of each day.\n\tmeasure 'Fees USD'",
+        "unsaid totals",
         "[Fees USD]",
     ),
     "a measure of a column that is gone": (

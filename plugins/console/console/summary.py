@@ -37,7 +37,7 @@ select format('%s closed at %s USD on %s', a.asset_name, to_char(p.close_price_u
 from analytics.fct_market_prices_daily as p
 join analytics.dim_asset as a on a.asset_key = p.asset_key
 where p.close_price_usd is not null
-order by a.symbol != 'BTC', p.close_date desc, p.market_cap_usd desc nulls last
+order by a.symbol != 'BTC', p.close_date desc, p.coingecko_market_cap_usd desc nulls last
 limit 1
 """
 _TRANSACTIONS = """

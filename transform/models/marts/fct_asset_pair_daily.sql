@@ -46,7 +46,6 @@ summed as (
             benchmark_coingecko_id,
             close_date,
             {{ window_days }} as window_days,
-            min(close_date) over (partition by coingecko_id, benchmark_coingecko_id) as first_common_date,
             count(*) over in_window as observation_count,
             sum(asset_return) over in_window as asset_sum,
             sum(benchmark_return) over in_window as benchmark_sum,
@@ -76,11 +75,27 @@ moments as (
         close_date,
         window_days,
         observation_count,
-        first_common_date <= close_date - window_days + 1 as is_full_window,
         observation_count * products - asset_sum * benchmark_sum as covariance,
         observation_count * asset_squares - asset_sum * asset_sum as asset_variance,
         observation_count * benchmark_squares - benchmark_sum * benchmark_sum as benchmark_variance
     from summed
+
+),
+
+measured as (
+
+    select
+        asset_key,
+        benchmark_asset_key,
+        date_key,
+        coingecko_id,
+        benchmark_coingecko_id,
+        close_date,
+        window_days,
+        observation_count,
+        round(covariance / nullif(sqrt(asset_variance) * sqrt(benchmark_variance), 0), 12) as return_correlation,
+        {{ quotient('covariance', 'benchmark_variance', 12) }} as return_beta
+    from moments
 
 )
 
@@ -94,8 +109,9 @@ select
     close_date,
     window_days,
     observation_count,
-    case
-        when is_full_window then round(covariance / nullif(sqrt(asset_variance) * sqrt(benchmark_variance), 0), 12)
-    end as return_correlation,
-    case when is_full_window then {{ quotient('covariance', 'benchmark_variance', 12) }} end as return_beta
-from moments
+    -- of two returns the correlation is 1 or -1 whatever they are: the plain figures are of windows without a gap
+    case when observation_count = window_days then return_correlation end as return_correlation,
+    case when observation_count = window_days then return_beta end as return_beta,
+    return_correlation as return_correlation_known,
+    return_beta as return_beta_known
+from measured
