@@ -213,11 +213,17 @@ def test_the_network_day(loaded: Checkout) -> None:
         "net_issuance_base": 14 * COINS_50,
         # 14 blocks of 2^256 / (0xffff * 2^208 + 1) = 4295032833 expected hashes, over 86400 seconds
         "hash_rate": Decimal("695954.39423611"),
+        # 13 of them, since of the first the parent is not loaded, over the 5,924 seconds from it to the last
+        "hash_rate_known": Decimal("9425291.49713032"),
         "mean_difficulty": 1,
         "utilisation": Decimal("0.000215"),  # 860 of 4,000,000 weight units
         "is_final": True,
+        "has_all_blocks": True,
         "has_all_transactions": True,
         "has_all_outputs": True,
+        "priced_day_count": 0,
+        "priced_block_count": 0,
+        "priced_transaction_count": 0,
     }
     expect(rows(loaded, "fct_network_daily", "block_date"), [expected])
 
@@ -225,9 +231,9 @@ def test_the_network_day(loaded: Checkout) -> None:
 def test_new_addresses(loaded: Checkout) -> None:
     kind = {"chain": "bitcoin", "script_type": "pubkey", "is_synthetic": False}
     expected = [
-        kind | {"block_date": DAY, "new_address_count": 14},
+        kind | {"block_date": DAY, "new_address_count": 14, "has_all_blocks": True},
         # of the three that were spent from, one is that of block 9
-        kind | {"block_date": SPENT_DAY, "new_address_count": 2},
+        kind | {"block_date": SPENT_DAY, "new_address_count": 2, "has_all_blocks": False},
     ]
     expect(rows(loaded, "fct_new_addresses_daily", "block_date"), expected)
 
@@ -252,7 +258,10 @@ def test_blocks_to_drill_through(loaded: Checkout) -> None:
 
 
 def test_valuation_of_four_days(loaded: Checkout) -> None:
-    """The first inputs spend one coin of 9 January; the six others spend outputs of blocks that are not loaded."""
+    """The first inputs spend one coin of 9 January; the six others spend outputs of blocks that are not loaded.
+
+    Of the days after the first no block says how much was spent, so that is not known.
+    """
     expected: list[dict[str, object]] = []
     for age in range(4):
         day = date(2009, 1, 9 + age)
@@ -268,24 +277,22 @@ def test_valuation_of_four_days(loaded: Checkout) -> None:
                 "active_supply_1y_base": known,
                 "active_supply_1y_share": 1,
                 "is_partial": True,
+                "priced_supply_base": 0,
                 "priced_ratio": 0,
-                "spent_output_count": 0,
-                "spent_base": 0,
-                "revived_supply_1y_base": 0,
                 "mean_coin_age_days": age,
                 "is_final": day == DAY,
+                "has_all_blocks": day == DAY,
+                "has_all_outputs": day == DAY,
             }
         )
-    expected[3] |= {
-        "spent_output_count": 7,
-        "spent_base": 17_900_000_000,
-        "sopr_coverage_ratio": 0,
-        # 50 coins for 2 full days
-        "full_coin_days_destroyed": 100,
-        # the seven amounts times their seconds are 1,470,077,000,000,000 satoshi-seconds
-        "coin_days_destroyed": Decimal("170.147800925925925926"),
-        "dormancy_days": Decimal("0.95054637"),
-    }
+    expected[0] |= dict.fromkeys(
+        (
+            *("spent_output_count", "spent_base", "revived_supply_1y_base"),
+            *("full_coin_days_destroyed", "coin_days_destroyed"),
+        ),
+        0,
+    )
+    expected[3] |= {"priced_spent_base": 0}
     expect(rows(loaded, "fct_valuation_daily", "block_date"), expected)
 
 
@@ -302,12 +309,14 @@ def test_supply_by_age(loaded: Checkout) -> None:
                     "block_date": date(2009, 1, 9 + age),
                     "age_band": band,
                     "band_order": order,
-                    "supply_base": held * COINS_50,
+                    "counted_supply_base": held * COINS_50,
                     "supply_share": 1 if held else 0,
                     "output_count": held,
                     "priced_supply_base": 0,
                     "is_partial": True,
                     "is_final": age == 0,
+                    "has_all_blocks": age == 0,
+                    "has_all_outputs": age == 0,
                 }
             )
     expect(rows(loaded, "fct_supply_age_daily", "block_date, band_order"), expected)
@@ -316,13 +325,14 @@ def test_supply_by_age(loaded: Checkout) -> None:
 def test_miners(loaded: Checkout) -> None:
     day = {"chain": "bitcoin", "block_date": DAY, "block_count": 14}
     totals = {"fee_total_base": 0, "generation_base": 14 * COINS_50, "reward_base": 14 * COINS_50}
+    whole = {"is_final": True, "has_all_blocks": True}
     expect(
         rows(loaded, "fct_miner_daily", "miner"),
-        [PRICELESS | day | totals | {"miner": "Unknown", "block_share_ratio": 1, "is_final": True}],
+        [PRICELESS | day | totals | whole | {"miner": "Unknown", "block_share_ratio": 1, "priced_block_count": 0}],
     )
     expect(
         rows(loaded, "rpt_miner_concentration_daily", "block_date"),
-        [day | {"known_miner_count": 0, "unknown_share_ratio": 1, "hhi": 0}],
+        [day | whole | {"known_miner_count": 0, "unknown_share_ratio": 1, "hhi": 0}],
     )
     named = {
         "chain": "bitcoin",
