@@ -69,6 +69,18 @@ where checks.outcome is not null
 {%- endmacro %}
 
 
+{#
+  The sum of a value over the rows of a group, 0 where there are none; null where a row lacks the value, since the sum of
+  the others is another figure. `needed` is a condition: rows that do not meet it may lack it.
+#}
+{% macro complete_sum(value, needed=none) -%}
+    case
+        when count(*) filter (where {{ value }} is null{{ " and (" ~ needed ~ ")" if needed }}) = 0
+            then coalesce(sum({{ value }}), 0)
+    end
+{%- endmacro %}
+
+
 {# 64 hex digits as a numeric; null where they are none. Text such as '0x..' casts only from PostgreSQL 16 on. #}
 {% macro hex_to_numeric(hex) -%}
     case

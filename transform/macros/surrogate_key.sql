@@ -10,3 +10,9 @@
     {%- endfor -%}
     cast(cast('x' || left(md5({{ parts | join(" || '|' || ") }}), 16) as bit(64)) as bigint)
 {%- endmacro %}
+
+
+{# The same, but null where a part of it is: no two unknown things are the same one. #}
+{% macro known_key(expressions) -%}
+    case when num_nulls({{ expressions | join(", ") }}) = 0 then {{ surrogate_key(expressions) }} end
+{%- endmacro %}

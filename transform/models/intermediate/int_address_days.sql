@@ -56,7 +56,7 @@ calls as (
         call_type in ('create', 'create2') as is_creation,
         sender_address,
         recipient_address,
-        is_transferred
+        coalesce(is_transferred, false) as is_transferred
     from {{ ref('int_calls_unioned') }}
     where {{ in_changed_days('block_time') }}
 

@@ -16,7 +16,7 @@ select
     value_base,
     coalesce(is_failed, false) as is_failed,
     fail_reason,
-    coalesce(is_transferred, false) as is_transferred,
+    is_transferred,
     is_synthetic,
     _channel as channel,
     _load_id as load_id

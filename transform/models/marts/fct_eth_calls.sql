@@ -39,7 +39,7 @@ calls as (
         value_base,
         is_failed,
         fail_reason,
-        is_transferred,
+        coalesce(is_transferred, false) as is_transferred,
         is_synthetic
     from {{ ref('int_calls_unioned') }}
     where {{ in_changed_days('block_time') }}

@@ -106,8 +106,10 @@ measured as materialized (
         linked.burned_base,
         linked.has_parent,
         linked.parent_gas_limit,
-        -- the miner of a block that names uncles gets a 32nd more for each
-        subsidies.subsidy_base + coalesce(linked.uncle_count, 0) * div(subsidies.subsidy_base, 32) as most_generation,
+        subsidies.subsidy_base,
+        -- the miner of an Ethereum block that names uncles gets a 32nd more for each
+        subsidies.subsidy_base
+        + case when linked.chain = 'ethereum' then linked.uncle_count else 0 end * div(subsidies.subsidy_base, 32) as most_generation,
         case
             when linked.chain <> 'ethereum' or linked.block_height < {{ london }} then null
             when linked.block_height = {{ london }} then cast(1000000000 as numeric)
@@ -152,8 +154,9 @@ assessed as materialized (
         end as block_reward,
         case
             when chain = 'ethereum' and block_height = 0 then 'unverifiable: the first block has no subsidy'
-            when most_generation is null then 'unverifiable: no schedule for this chain'
+            when subsidy_base is null then 'unverifiable: no schedule for this chain'
             when generation_base is null then 'unverifiable: generation is missing'
+            when most_generation is null then 'unverifiable: uncle_count is missing'
             -- less is in order: a miner may claim less than he could
             when generation_base <= most_generation then 'verified'
             else 'failed: generation: expected ' || most_generation || ' at most, found ' || generation_base
@@ -168,7 +171,14 @@ assessed as materialized (
                         when expected_base_fee is null then 'unverifiable: the parent''s base fee does not follow from its burn'
                         when stated_base_fee <> expected_base_fee
                             then 'failed: base_fee_per_gas: expected ' || expected_base_fee || ', found ' || stated_base_fee
-                        when burned_base = expected_base_fee * gas_used then 'verified'
+                        when burned_base = expected_base_fee * gas_used
+                            then
+                                case
+                                    -- the dumps state neither
+                                    when (stated_base_fee is null) <> (stated_burned_base is null)
+                                        then 'unverifiable: base_fee_per_gas or burned_total is missing'
+                                    else 'verified'
+                                end
                         when stated_burned_base is not null
                             then 'failed: burned_total: expected ' || expected_base_fee * gas_used || ', found ' || burned_base
                         else
@@ -182,7 +192,8 @@ assessed as materialized (
                     case
                         when gas_used is null or gas_limit is null then 'unverifiable: gas_used or gas_limit is missing'
                         when gas_used > gas_limit then 'failed: gas_used: expected ' || gas_limit || ' at most, found ' || gas_used
-                        when not has_parent or parent_gas_limit is null then 'unverifiable: the parent block is not in the warehouse'
+                        when not has_parent then 'unverifiable: the parent block is not in the warehouse'
+                        when parent_gas_limit is null then 'unverifiable: the parent''s gas_limit is missing'
                         when abs(gas_limit - parent_gas_limit) < greatest(parent_gas_limit / 1024, 1) then 'verified'
                         else
                             'failed: gas_limit: expected within a 1024th of ' || parent_gas_limit || ', found ' || gas_limit

@@ -109,6 +109,7 @@ measured as materialized (
             order by recent_time
             limit 1 offset cast(recent_count / 2 as integer)
         ) as expected_median_time,
+        array_position(recent_times, null) is null as has_recent_times,
         block_height - recent_first = recent_count - 1 and (recent_count = {{ median_span }} or recent_first = 0) as has_recent,
         -- the target of difficulty 1, with decimals enough for a double's precision at any difficulty
         cast('{{ 65535 * 2 ** 208 }}.{{ '0' * 40 }}' as numeric) / target_value as expected_difficulty
@@ -129,9 +130,9 @@ assessed as materialized (
             when
                 chain <> 'ethereum'
                 and (
-                    extract(hour from block_time at time zone 'UTC') not between 3 and 20
-                    or extract(hour from time_below at time zone 'UTC') not between 3 and 20
-                )
+                    extract(hour from block_time at time zone 'UTC') between 3 and 20
+                    and extract(hour from time_below at time zone 'UTC') between 3 and 20
+                ) is not true
                 then 'unverifiable: the parent may be of a neighbouring day that is not loaded'
             else
                 'failed: block_height: expected ' || block_height - 1 || ' below, found ' || height_below
@@ -175,6 +176,7 @@ assessed as materialized (
                     case
                         when median_time is null then 'unverifiable: median_time is missing'
                         when not has_recent then 'unverifiable: not all of the ten blocks below are in the warehouse'
+                        when not has_recent_times then 'unverifiable: the time of this block or of one of the ten below is missing'
                         when median_time = expected_median_time then 'verified'
                         else
                             'failed: median_time: expected '

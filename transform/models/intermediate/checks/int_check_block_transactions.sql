@@ -25,7 +25,6 @@ transactions as (
         weight_wu,
         input_count,
         output_count,
-        call_count,
         gas_used,
         input_total_base,
         value_base,
@@ -33,10 +32,13 @@ transactions as (
         fee_base,
         coin_days_destroyed,
         transaction_reference,
+        -- what a block counts: no calls of a synthetic row, and nothing that a coinbase spends; null where neither can be told
+        case when is_synthetic then 0 when not is_synthetic then call_count end as counted_calls,
+        case when is_coinbase then 0 when not is_coinbase then input_total_base end as spent_base,
         case
             when chain = 'ethereum' then gas_used * gas_price_base
             when is_coinbase then 0
-            else input_total_base - value_base
+            when not is_coinbase then input_total_base - value_base
         end as expected_fee,
         case
             when chain <> 'ethereum' and transaction_hash ~ '^[0-9a-f]{64}$'
@@ -58,27 +60,35 @@ block_transactions as materialized (
         count(*) as row_count,
         bool_or(channel = 'dumps') as has_dump_rows,
         count(*) filter (where is_coinbase) as coinbase_count,
-        count(*) filter (where has_witness) as witness_count,
+        count(*) filter (where is_coinbase is null) as unknown_coinbase_count,
+        case when count(*) = count(has_witness) then count(*) filter (where has_witness) end as witness_count,
         min(block_time) as first_time,
         max(block_time) as last_time,
-        cast(sum(size_bytes) as bigint) as size_bytes,
-        cast(sum(weight_wu) as bigint) as weight_wu,
-        cast(sum(input_count) as bigint) as input_count,
-        cast(sum(output_count) as bigint) as output_count,
-        cast(sum(call_count) filter (where not is_synthetic) as bigint) as call_count,
-        cast(coalesce(sum(gas_used), 0) as bigint) as gas_used,
-        coalesce(sum(input_total_base) filter (where not is_coinbase), 0) as input_total_base,
-        sum(value_base) as value_base,
-        sum(internal_value_base) as internal_value_base,
-        coalesce(sum(fee_base), 0) as fee_base,
-        sum(coin_days_destroyed) as coin_days_destroyed,
+        cast({{ complete_sum('size_bytes') | indent(8) }} as bigint) as size_bytes,
+        cast({{ complete_sum('weight_wu') | indent(8) }} as bigint) as weight_wu,
+        cast({{ complete_sum('input_count') | indent(8) }} as bigint) as input_count,
+        cast({{ complete_sum('output_count') | indent(8) }} as bigint) as output_count,
+        cast({{ complete_sum('counted_calls') | indent(8) }} as bigint) as call_count,
+        cast({{ complete_sum('gas_used', needed='is_synthetic is not true') | indent(8) }} as bigint) as gas_used,
+        {{ complete_sum('spent_base') | indent(8) }} as input_total_base,
+        {{ complete_sum('value_base') | indent(8) }} as value_base,
+        {{ complete_sum('internal_value_base') | indent(8) }} as internal_value_base,
+        {{ complete_sum('fee_base', needed='is_synthetic is not true') | indent(8) }} as fee_base,
+        {{ complete_sum('coin_days_destroyed') | indent(8) }} as coin_days_destroyed,
         count(*) filter (where fee_base <> expected_fee or fee_base < 0 or (is_coinbase and input_total_base <> 0)) as wrong_fee_count,
         min(
-            transaction_reference || ' has ' || fee_base || ' instead of ' || expected_fee
+            concat(
+                coalesce(transaction_reference, 'one without a hash'), ' has ', coalesce(cast(fee_base as text), 'none'),
+                ' instead of ', coalesce(cast(expected_fee as text), 'what is not known')
+            )
         ) filter (where fee_base <> expected_fee or fee_base < 0 or (is_coinbase and input_total_base <> 0)) as wrong_fee,
-        count(*) filter (where not is_synthetic and (fee_base is null or expected_fee is null)) as unknown_fee_count,
+        count(*) filter (
+            where is_synthetic is not true
+            and (fee_base is null or expected_fee is null or (is_coinbase and input_total_base is null))
+        ) as unknown_fee_count,
         count(*) filter (where line_number is null) as unplaced_count,
-        count(*) filter (where hash_bytes is null) as malformed_count,
+        count(*) filter (where hash_bytes is null) as unhashed_count,
+        count(transaction_reference) filter (where hash_bytes is null) as malformed_count,
         min(transaction_reference) filter (where hash_bytes is null) as malformed_hash,
         string_agg({{ reverse_hash('hash_bytes') }}, '' order by line_number) as leaves
     from transactions
@@ -96,7 +106,7 @@ tree as (
         leaves as nodes,
         length(leaves) / 32 as node_count
     from block_transactions
-    where chain <> 'ethereum' and unplaced_count = 0 and malformed_count = 0
+    where chain <> 'ethereum' and unplaced_count = 0 and unhashed_count = 0
 
     union all
 
@@ -197,6 +207,7 @@ measured as materialized (
         blocks.coin_days_destroyed,
         coalesce(block_transactions.row_count, 0) as row_count,
         block_transactions.coinbase_count,
+        block_transactions.unknown_coinbase_count,
         block_transactions.witness_count as found_witness_count,
         block_transactions.first_time,
         block_transactions.last_time,
@@ -215,12 +226,18 @@ measured as materialized (
         block_transactions.wrong_fee,
         block_transactions.unknown_fee_count,
         block_transactions.unplaced_count,
+        block_transactions.unhashed_count,
         block_transactions.malformed_count,
         block_transactions.malformed_hash,
+        -- of a block that says it has none there is nothing to miss
+        coalesce(block_transactions.row_count, 0) = 0 and (blocks.transaction_row_count = 0) is not true as lacks_rows,
         roots.nodes as root,
         -- the header's 80 bytes and the count of transactions, whose own length grows with it
-        80 + case when blocks.transaction_row_count < 253 then 1 when blocks.transaction_row_count < 65536 then 3 else 5 end
-            as frame_bytes,
+        80 + case
+            when blocks.transaction_row_count < 253 then 1
+            when blocks.transaction_row_count < 65536 then 3
+            when blocks.transaction_row_count >= 65536 then 5
+        end as frame_bytes,
         case
             when blocks.chain is null then 'unverifiable: no block of this height is loaded for this day'
             when block_transactions.chain is null and loaded_days.chain is null
@@ -228,6 +245,8 @@ measured as materialized (
             -- what the API delivers comes block by block, a dump as a whole day
             when block_transactions.chain is null and not coalesce(loaded_days.has_dump_rows, false)
                 then 'unverifiable: the block''s transactions are not loaded yet'
+            when not blocks.is_settled and blocks.transaction_row_count is null
+                then 'unverifiable: the block is not settled, and transaction_count is missing'
             when not blocks.is_settled and blocks.transaction_row_count <> coalesce(block_transactions.row_count, 0)
                 then 'unverifiable: the block is not settled, and its transactions are not all loaded'
         end as obstacle
@@ -265,9 +284,8 @@ assessed as materialized (
                             when row_count is distinct from transaction_row_count
                                 then 'unverifiable: there are not as many transactions as transaction_count says'
                             when malformed_count > 0
-                                then
-                                    'failed: transaction hash: expected 64 lower-case hex digits, found '
-                                    || coalesce(malformed_hash, 'none')
+                                then 'failed: transaction hash: expected 64 lower-case hex digits, found ' || malformed_hash
+                            when unhashed_count > 0 then 'unverifiable: the hash of a transaction is missing'
                             when unplaced_count > 0 then 'unverifiable: the order of the transactions is not known, as _line is missing'
                             when merkle_root = encode({{ reverse_hash('root') }}, 'hex') then 'verified'
                             else
@@ -279,10 +297,12 @@ assessed as materialized (
         coalesce(
             obstacle,
             case
+                when transaction_row_count is null and chain = 'ethereum'
+                    then 'unverifiable: transaction_count or synthetic_transaction_count is missing'
                 when transaction_row_count is null then 'unverifiable: transaction_count is missing'
                 when row_count <> transaction_row_count
                     then 'failed: transaction_count: expected ' || transaction_row_count || ' rows, found ' || row_count
-                when chain <> 'ethereum' and coinbase_count <> 1
+                when chain <> 'ethereum' and (coinbase_count > 1 or coinbase_count + unknown_coinbase_count < 1)
                     then 'failed: is_coinbase: expected 1 coinbase, found ' || coinbase_count
                 when first_time <> block_time or last_time <> block_time
                     then
@@ -292,18 +312,20 @@ assessed as materialized (
                             case when first_time <> block_time then first_time else last_time end at time zone 'UTC',
                             'YYYY-MM-DD HH24:MI:SS'
                         )
+                when chain <> 'ethereum' and unknown_coinbase_count > 0 then 'unverifiable: is_coinbase of a transaction is missing'
+                when row_count > 0 and (block_time is null or first_time is null) then 'unverifiable: time is missing'
                 else 'verified'
             end
         ) as block_transaction_count,
         coalesce(
             obstacle,
             case
-                when row_count = 0 and transaction_row_count > 0 then 'unverifiable: the block has no transactions to add up'
+                when lacks_rows then 'unverifiable: the block has no transactions to add up'
                 when chain = 'ethereum'
                     then
                         {{ comparison([
-                            ('gas_used', 'gas_used', 'coalesce(found_gas_used, 0)'),
-                            ('fee_total', 'fee_total_base', 'coalesce(found_fee, 0)'),
+                            ('gas_used', 'gas_used', 'case when row_count > 0 then found_gas_used else 0 end'),
+                            ('fee_total', 'fee_total_base', 'case when row_count > 0 then found_fee else 0 end'),
                         ]) | indent(24) }}
                 else
                     {{ comparison([
@@ -321,7 +343,7 @@ assessed as materialized (
                     coalesce(
                         obstacle,
                         case
-                            when row_count = 0 and transaction_row_count > 0 then 'unverifiable: the block has no transactions to add up'
+                            when lacks_rows then 'unverifiable: the block has no transactions to add up'
                             else
                                 {{ comparison([
                                     ('size', 'frame_bytes + transactions_size_bytes', 'size_bytes'),
@@ -357,7 +379,7 @@ assessed as materialized (
                     coalesce(
                         obstacle,
                         case
-                            when row_count = 0 and transaction_row_count > 0 then 'unverifiable: the block has no transactions'
+                            when lacks_rows then 'unverifiable: the block has no transactions'
                             when wrong_fee_count > 0
                                 then
                                     'failed: fee: expected '
@@ -374,7 +396,7 @@ assessed as materialized (
                     coalesce(
                         obstacle,
                         case
-                            when row_count = 0 and transaction_row_count > 0 then 'unverifiable: the block has no transactions'
+                            when lacks_rows then 'unverifiable: the block has no transactions'
                             when wrong_fee_count > 0
                                 then
                                     'failed: fee: expected '
@@ -391,12 +413,16 @@ assessed as materialized (
                     coalesce(
                         obstacle,
                         case
-                            when row_count = 0 and transaction_row_count > 0 then 'unverifiable: the block has no transactions to add up'
+                            when lacks_rows then 'unverifiable: the block has no transactions to add up'
                             else
                                 {{ comparison([
-                                    ('value_total', 'value_total_base', 'coalesce(found_value, 0)'),
-                                    ('internal_value_total', 'internal_value_total_base', 'coalesce(found_internal_value, 0)'),
-                                    ('call_count', 'call_count', 'coalesce(found_call_count, 0)'),
+                                    ('value_total', 'value_total_base', 'case when row_count > 0 then found_value else 0 end'),
+                                    (
+                                        'internal_value_total',
+                                        'internal_value_total_base',
+                                        'case when row_count > 0 then found_internal_value else 0 end',
+                                    ),
+                                    ('call_count', 'call_count', 'case when row_count > 0 then found_call_count else 0 end'),
                                 ]) | indent(20) }}
                         end
                     )

@@ -36,7 +36,7 @@ outputs as (
         value_base,
         recipient_key
     from {{ ref('int_outpoints') }}
-    where not is_spend
+    where not is_spend and outpoint_key is not null
 
 ),
 
@@ -46,6 +46,7 @@ respent as (
     select
         spends.outpoint_key,
         spends.spend_key,
+        spends.block_height,
         min(earlier.block_height) as first_height
     from spends
     inner join {{ ref('int_outpoints') }} as earlier
@@ -62,7 +63,7 @@ respent as (
                     )
                 )
             )
-    group by spends.outpoint_key, spends.spend_key
+    group by spends.outpoint_key, spends.spend_key, spends.block_height
 
 ),
 
@@ -74,17 +75,25 @@ matched as materialized (
         spends.block_date,
         spends.created_block_height,
         spends.created_date,
-        spends.transaction_hash,
+        coalesce(spends.transaction_hash, 'one without a hash') as spender,
+        spends.outpoint_key is null as is_unnamed,
+        spends.spend_key is null as is_unplaced,
         outputs.outpoint_key is not null as is_found,
         nullif({{ differences([
             ('value', 'outputs.value_base', 'spends.value_base'),
             ('time', 'outputs.created_date', 'spends.created_date'),
         ]) | indent(8) }}, '') as difference,
+        -- null where one of them is
+        outputs.value_base = spends.value_base and outputs.created_date = spends.created_date as is_same,
         outputs.recipient_key <> spends.recipient_key as has_other_recipient,
         respent.first_height
     from spends
     left join outputs on spends.outpoint_key = outputs.outpoint_key
-    left join respent on spends.outpoint_key = respent.outpoint_key and spends.spend_key = respent.spend_key
+    left join respent
+        on
+            spends.outpoint_key = respent.outpoint_key
+            and spends.block_height = respent.block_height
+            and coalesce(spends.spend_key, 0) = coalesce(respent.spend_key, 0)
 
 ),
 
@@ -97,7 +106,7 @@ missing as (
         created_block_height,
         created_date
     from matched
-    where not is_found
+    where not is_found and not is_unnamed
 
 ),
 
@@ -107,7 +116,8 @@ missing_loaded as (
         missing.chain,
         missing.created_block_height,
         missing.created_date,
-        coalesce(bool_or(held.is_from_dump or held.block_height = missing.created_block_height), false) as is_loaded
+        coalesce(bool_or(held.is_from_dump or held.block_height = missing.created_block_height), false) as is_loaded,
+        coalesce(bool_or(held.chain is not null and held.outpoint_key is null), false) as has_unnamed
     from missing
     left join {{ ref('int_outpoints') }} as held
         on
@@ -124,19 +134,31 @@ block_inputs as (
         matched.chain,
         matched.block_height,
         matched.block_date,
-        count(*) filter (where not matched.is_found and missing_loaded.is_loaded) as lost_count,
-        min(matched.transaction_hash) filter (where not matched.is_found and missing_loaded.is_loaded) as lost,
-        count(*) filter (where not matched.is_found and not missing_loaded.is_loaded) as unknown_count,
+        count(*) as input_count,
+        -- of several kinds of inputs whose output is not found only those are lost whose output ought to be there
+        count(*) filter (where missing_loaded.is_loaded and not missing_loaded.has_unnamed) as lost_count,
+        min(matched.spender) filter (where missing_loaded.is_loaded and not missing_loaded.has_unnamed) as lost,
+        count(*) filter (where not missing_loaded.is_loaded) as unknown_count,
+        count(*) filter (where missing_loaded.is_loaded and missing_loaded.has_unnamed) as unnamed_output_count,
+        count(*) filter (where matched.is_unnamed) as unnamed_count,
+        count(*) filter (where matched.is_unplaced) as unplaced_count,
+        count(*) filter (
+            where (matched.is_found and matched.is_same is null)
+            or (not matched.is_found and not matched.is_unnamed and matched.created_date is null)
+        ) as incomparable_count,
         count(matched.difference) as difference_count,
-        min(matched.transaction_hash || ': ' || matched.difference) as difference,
+        min(matched.spender || ': ' || matched.difference) as difference,
         count(*) filter (where matched.has_other_recipient) as recipient_count,
-        min(matched.transaction_hash) filter (where matched.has_other_recipient) as other_recipient,
+        min(matched.spender) filter (where matched.has_other_recipient) as other_recipient,
+        count(*) filter (where matched.is_found and matched.has_other_recipient is null) as unknown_recipient_count,
         count(matched.first_height) as respent_count,
-        min(matched.transaction_hash || ', first spent in block ' || matched.first_height) as respent
+        min(matched.spender || ', first spent in block ' || matched.first_height) as respent
     from matched
     left join missing_loaded
         on
-            matched.chain = missing_loaded.chain
+            not matched.is_found
+            and not matched.is_unnamed
+            and matched.chain = missing_loaded.chain
             and matched.created_block_height = missing_loaded.created_block_height
             and matched.created_date = missing_loaded.created_date
     group by matched.chain, matched.block_height, matched.block_date
@@ -157,7 +179,9 @@ blocks as (
     select
         chain,
         block_height,
-        block_date
+        block_date,
+        -- a coinbase's input is in no table
+        input_count - 1 as spending_count
     from {{ ref('int_blocks_unioned') }}
     where chain in ('bitcoin', 'dogecoin') and {{ in_changed_days('block_time') }}
 
@@ -171,13 +195,37 @@ measured as (
         blocks.block_date,
         coalesce(block_inputs.lost_count, 0) as lost_count,
         block_inputs.lost,
-        coalesce(block_inputs.unknown_count, 0) as unknown_count,
         coalesce(block_inputs.difference_count, 0) as difference_count,
         block_inputs.difference,
         coalesce(block_inputs.recipient_count, 0) as recipient_count,
         block_inputs.other_recipient,
         coalesce(block_inputs.respent_count, 0) as respent_count,
         block_inputs.respent,
+        case
+            when block_inputs.unnamed_count > 0 then 'unverifiable: block_id, transaction_hash or index of an input is missing'
+        end as lacks_outpoint,
+        case
+            when block_inputs.unknown_count > 0 then 'unverifiable: outputs that are spent here are of days that are not loaded'
+            when block_inputs.unnamed_output_count > 0
+                then 'unverifiable: an output of the days that are spent from lacks its block_id, transaction_hash or index'
+        end as lacks_output,
+        case
+            when block_inputs.incomparable_count > 0
+                then 'unverifiable: value or time of an input is missing, or of the output that it spends'
+        end as lacks_value,
+        case
+            when block_inputs.unknown_recipient_count > 0
+                then 'unverifiable: recipient or script_hex of an input is missing, or of the output that it spends'
+        end as lacks_recipient,
+        case
+            when block_inputs.unplaced_count > 0
+                then 'unverifiable: spending_transaction_hash or spending_index of an input is missing'
+        end as lacks_place,
+        case
+            when blocks.spending_count is null then 'unverifiable: input_count is missing'
+            when blocks.spending_count <> coalesce(block_inputs.input_count, 0)
+                then 'unverifiable: there are not as many inputs as input_count says'
+        end as lacks_inputs,
         case when loaded_days.chain is null then 'unverifiable: no inputs of this day are loaded' end as obstacle
     from blocks
     left join block_inputs
@@ -207,8 +255,7 @@ assessed as materialized (
                         || lost_count || ' of the inputs, of ' || lost
                 when difference_count > 0
                     then 'failed: the outputs that ' || difference_count || ' inputs spend differ, of ' || difference
-                when unknown_count > 0 then 'unverifiable: outputs that are spent here are of days that are not loaded'
-                else 'verified'
+                else coalesce(lacks_outpoint, lacks_value, lacks_output, lacks_inputs, 'verified')
             end
         ) as input_origin,
         coalesce(
@@ -218,7 +265,7 @@ assessed as materialized (
                     then
                         'failed: transaction_hash and index: expected each output spent once, found ' || respent_count
                         || ' that were before, by ' || respent
-                else 'verified'
+                else coalesce(lacks_outpoint, lacks_place, lacks_inputs, 'verified')
             end
         ) as input_double_spend,
         coalesce(
@@ -228,8 +275,7 @@ assessed as materialized (
                     then
                         'failed: recipient and script_hex: expected those of the output, found others in ' || recipient_count
                         || ' inputs, of ' || other_recipient
-                when unknown_count > 0 then 'unverifiable: outputs that are spent here are of days that are not loaded'
-                else 'verified'
+                else coalesce(lacks_outpoint, lacks_recipient, lacks_output, lacks_inputs, 'verified')
             end
         ) as input_recipient
     from measured

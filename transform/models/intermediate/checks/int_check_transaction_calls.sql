@@ -1,4 +1,5 @@
--- Each Ethereum transaction against its calls, told by block. Synthetic rows have no hash to tell whose they are.
+-- Each Ethereum transaction against its calls, told by block. Synthetic rows have no hash to tell whose they are; any other
+-- row without a hash may be one that a transaction of its block lacks, so that none fails there for having too few.
 {{
     config(
         materialized='incremental',
@@ -18,11 +19,12 @@ parts as (
         block_date,
         transaction_hash,
         false as is_call,
+        is_synthetic is null as lacks_type,
         call_count as expected_calls,
         internal_value_base as expected_value,
         cast(null as numeric) as moved_base
     from {{ ref('int_transactions_unioned') }}
-    where chain = 'ethereum' and not is_synthetic and {{ in_changed_days('block_time') }}
+    where chain = 'ethereum' and is_synthetic is not true and {{ in_changed_days('block_time') }}
 
     union all
 
@@ -32,11 +34,12 @@ parts as (
         block_date,
         transaction_hash,
         true as is_call,
+        is_synthetic is null as lacks_type,
         cast(null as bigint) as expected_calls,
         cast(null as numeric) as expected_value,
-        case when is_transferred then value_base else 0 end as moved_base
+        case when is_transferred then value_base when not is_transferred then 0 end as moved_base
     from {{ ref('int_calls_unioned') }}
-    where not is_synthetic and {{ in_changed_days('block_time') }}
+    where is_synthetic is not true and {{ in_changed_days('block_time') }}
 
 ),
 
@@ -51,7 +54,8 @@ transactions as (
         count(*) filter (where is_call) as found_calls,
         max(expected_calls) as expected_calls,
         max(expected_value) as expected_value,
-        coalesce(sum(moved_base), 0) as found_value
+        {{ complete_sum('moved_base', needed='is_call') | indent(8) }} as found_value,
+        bool_or(lacks_type) as lacks_type
     from parts
     group by chain, block_height, block_date, transaction_hash
 
@@ -66,11 +70,35 @@ compared as (
         transaction_hash,
         transaction_rows,
         found_calls,
-        {{ comparison([
-            ('call_count', 'expected_calls', 'found_calls'),
-            ('internal_value', 'expected_value', 'found_value'),
-        ]) | indent(8) }} as outcome
+        found_calls >= expected_calls as has_enough,
+        case
+            when transaction_hash is null then 'unverifiable: a transaction_hash is missing'
+            when lacks_type then 'unverifiable: type is missing'
+            when transaction_rows = 0 then 'failed: expected one transaction of this hash, found none'
+            else
+                {{ comparison([
+                    ('call_count', 'expected_calls', 'found_calls'),
+                    ('internal_value', 'expected_value', 'found_value'),
+                ]) | indent(16) }}
+        end as outcome
     from transactions
+
+),
+
+told as (
+
+    select
+        chain,
+        block_height,
+        block_date,
+        transaction_hash,
+        transaction_rows,
+        found_calls,
+        has_enough,
+        case when outcome like 'unverifiable%' then {{ check_reason('outcome') }} end as obstacle,
+        case when outcome like 'failed%' and transaction_rows = 0 then {{ check_reason('outcome') }} end as stray,
+        case when outcome like 'failed%' and transaction_rows > 0 then {{ check_reason('outcome') }} end as failure
+    from compared
 
 ),
 
@@ -82,16 +110,15 @@ blocks as (
         block_date,
         sum(transaction_rows) as transaction_rows,
         sum(found_calls) as found_calls,
-        count(*) filter (where transaction_rows = 0) as stray_count,
-        min(
-            'calls of ' || transaction_hash || ': expected one transaction of this hash, found none'
-        ) filter (where transaction_rows = 0) as stray,
-        count(*) filter (where transaction_rows > 0 and outcome like 'failed%') as failed_count,
-        min(
-            'calls of ' || transaction_hash || ': ' || {{ check_reason('outcome') }}
-        ) filter (where transaction_rows > 0 and outcome like 'failed%') as failure,
-        min({{ check_reason('outcome') }}) filter (where outcome like 'unverifiable%') as obstacle
-    from compared
+        bool_or(transaction_hash is null) as has_unnamed,
+        count(stray) as stray_count,
+        min('calls of ' || transaction_hash || ': ' || stray) as stray,
+        count(failure) as failed_count,
+        min('calls of ' || transaction_hash || ': ' || failure) as failure,
+        count(failure) filter (where has_enough) as proved_count,
+        min('calls of ' || transaction_hash || ': ' || failure) filter (where has_enough) as proved_failure,
+        min(obstacle) as obstacle
+    from told
     group by chain, block_height, block_date
 
 ),
@@ -117,10 +144,13 @@ assessed as (
         blocks.block_date,
         case
             when loaded_days.chain is null then 'unverifiable: no calls of this day are loaded'
-            when blocks.found_calls = 0 and not loaded_days.has_dump_rows then 'unverifiable: the block''s calls are not loaded yet'
+            when blocks.found_calls = 0 and loaded_days.has_dump_rows is not true then 'unverifiable: the block''s calls are not loaded yet'
             when blocks.transaction_rows = 0 then 'unverifiable: the block''s transactions are not loaded'
-            when blocks.stray_count > 0 then 'failed: ' || blocks.stray
-            when blocks.failed_count > 0 then 'failed: ' || blocks.failure || '; transactions that fail: ' || blocks.failed_count
+            when blocks.stray_count > 0 and not blocks.has_unnamed then 'failed: ' || blocks.stray
+            when blocks.failed_count > 0 and not blocks.has_unnamed
+                then 'failed: ' || blocks.failure || '; transactions that fail: ' || blocks.failed_count
+            when blocks.proved_count > 0
+                then 'failed: ' || blocks.proved_failure || '; transactions that fail: ' || blocks.proved_count
             when blocks.obstacle is not null then 'unverifiable: ' || blocks.obstacle
             else 'verified'
         end as transaction_calls

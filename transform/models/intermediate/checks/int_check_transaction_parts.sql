@@ -1,4 +1,5 @@
--- Each transaction against its outputs and inputs, told by block. Only Bitcoin and Dogecoin have them.
+-- Each transaction against its outputs and inputs, told by block. Only Bitcoin and Dogecoin have them. A row without a hash may
+-- be one that a transaction of its block lacks, so that none fails there for having too few.
 {{
     config(
         materialized='incremental',
@@ -29,7 +30,8 @@ parts as (
             cast(null as numeric) as input_total_base,
             cast(null as numeric) as output_total_base,
             cast(null as numeric) as coin_days_destroyed,
-            cast(null as text) as wrong_age
+            cast(null as text) as wrong_age,
+            false as lacks_age
         from {{ ref('stg_blockchair__' ~ chain ~ '_outputs') }}
         where {{ in_changed_days('block_time', chain=chain) }}
 
@@ -62,7 +64,9 @@ parts as (
                     and abs(coin_days_destroyed - value_base * lifespan_seconds / 8640000000000)
                     > 0.000001 + 0.0000000000001 * abs(coin_days_destroyed)
                     then 'cdd: expected ' || round(value_base * lifespan_seconds / 8640000000000, 9) || ', found ' || coin_days_destroyed
-            end as wrong_age
+            end as wrong_age,
+            lifespan_seconds is null or created_time is null or spending_time is null
+            or value_base is null or coin_days_destroyed is null or _channel is null as lacks_age
         from {{ ref('stg_blockchair__' ~ chain ~ '_inputs') }}
         where {{ in_changed_days('spending_time', chain=chain) }}
 
@@ -84,7 +88,8 @@ parts as (
             input_total_base,
             value_base as output_total_base,
             coin_days_destroyed,
-            cast(null as text) as wrong_age
+            cast(null as text) as wrong_age,
+            false as lacks_age
         from {{ ref('int_transactions_unioned') }}
         where chain = '{{ chain }}' and {{ in_changed_days('block_time', chain=chain) }}
         {% if not loop.last %}
@@ -110,6 +115,7 @@ transactions as (
         bool_or(channel = 'dumps') filter (where kind = 'output') as has_dump_outputs,
         bool_or(channel = 'dumps') filter (where kind = 'input') as has_dump_inputs,
         bool_or(is_coinbase) filter (where kind = 'transaction') as is_coinbase,
+        bool_or(is_coinbase is null) filter (where kind <> 'input') as lacks_coinbase_flag,
         bool_or(is_coinbase) filter (where kind = 'output') as has_coinbase_output,
         bool_and(is_coinbase) filter (where kind = 'output') as has_only_coinbase_outputs,
         min(part_time) filter (where kind <> 'input') as first_output_time,
@@ -120,16 +126,57 @@ transactions as (
         max(output_count) as output_count,
         max(input_total_base) as input_total_base,
         max(output_total_base) as output_total_base,
-        coalesce(sum(part_value) filter (where kind = 'output'), 0) as output_value,
-        coalesce(sum(part_value) filter (where kind = 'input'), 0) as input_value,
-        coalesce(sum(part_index) filter (where kind = 'output'), 0) as output_index_sum,
-        coalesce(sum(part_index) filter (where kind = 'input'), 0) as input_index_sum,
+        {{ complete_sum("case kind when 'output' then part_value end", needed="kind = 'output'") | indent(8) }} as output_value,
+        {{ complete_sum("case kind when 'input' then part_value end", needed="kind = 'input'") | indent(8) }} as input_value,
+        {{ complete_sum("case kind when 'output' then part_index end", needed="kind = 'output'") | indent(8) }} as output_index_sum,
+        {{ complete_sum("case kind when 'input' then part_index end", needed="kind = 'input'") | indent(8) }} as input_index_sum,
         max(coin_days_destroyed) filter (where kind = 'transaction') as transaction_coin_days,
-        coalesce(sum(coin_days_destroyed) filter (where kind = 'input'), 0) as input_coin_days,
+        {{ complete_sum("case kind when 'input' then coin_days_destroyed end", needed="kind = 'input'") | indent(8) }} as input_coin_days,
         bool_and(channel = 'dumps') as is_all_from_dumps,
-        min(wrong_age) as wrong_age
+        min(wrong_age) as wrong_age,
+        bool_or(lacks_age) as lacks_age
     from parts
     group by chain, block_height, block_date, transaction_hash
+
+),
+
+counted as (
+
+    select
+        chain,
+        block_height,
+        block_date,
+        transaction_hash,
+        transaction_rows,
+        output_rows,
+        input_rows,
+        has_dump_rows,
+        has_dump_outputs,
+        has_dump_inputs,
+        is_coinbase,
+        lacks_coinbase_flag,
+        has_coinbase_output,
+        has_only_coinbase_outputs,
+        first_output_time,
+        last_output_time,
+        first_input_time,
+        last_input_time,
+        input_count,
+        output_count,
+        input_total_base,
+        output_total_base,
+        output_value,
+        input_value,
+        output_index_sum,
+        input_index_sum,
+        transaction_coin_days,
+        input_coin_days,
+        is_all_from_dumps,
+        wrong_age,
+        lacks_age,
+        -- a coinbase states an input that is in no table
+        input_count - case when is_coinbase then 1 when not is_coinbase then 0 end as spending_count
+    from transactions
 
 ),
 
@@ -146,7 +193,12 @@ assessed_transactions as materialized (
         has_dump_rows,
         has_dump_outputs,
         has_dump_inputs,
+        transaction_hash is null and transaction_rows + output_rows > 0 as has_unnamed_outputs,
+        transaction_hash is null and transaction_rows + input_rows > 0 as has_unnamed_inputs,
+        transaction_rows > 0 and output_rows >= output_count as has_enough_outputs,
+        transaction_rows > 0 and input_rows >= spending_count as has_enough_inputs,
         case
+            when transaction_hash is null then null
             when transaction_rows = 0 and output_rows > 0 then 'transaction: expected one of this hash, found outputs only'
             when transaction_rows > 0
                 then
@@ -160,11 +212,12 @@ assessed_transactions as materialized (
                     ]) | indent(20) }}, '')
         end as wrong_outputs,
         case
+            when transaction_hash is null then null
             when transaction_rows = 0 and input_rows > 0 then 'transaction: expected one of this hash, found inputs only'
             when transaction_rows > 0
                 then
                     nullif({{ differences([
-                        ('input_count', 'input_count - case when is_coinbase then 1 else 0 end', 'input_rows'),
+                        ('input_count', 'spending_count', 'input_rows'),
                         ('input_total', 'input_total_base', 'input_value'),
                         ('sum of spending_index', 'input_rows * (input_rows - 1) / 2', 'input_index_sum'),
                         ('time of inputs', 'first_input_time', 'last_input_time'),
@@ -179,9 +232,19 @@ assessed_transactions as materialized (
                     then 'cdd_total: expected ' || input_coin_days || ' from the inputs, found ' || transaction_coin_days
             end
         ) as wrong_age,
-        output_count is null or output_total_base is null as lacks_output_figures,
-        input_count is null or input_total_base is null as lacks_input_figures
-    from transactions
+        transaction_rows > 0
+        and (
+            output_count is null or output_total_base is null or lacks_coinbase_flag
+            or output_value is null or output_index_sum is null
+        ) as lacks_output_figures,
+        transaction_rows > 0
+        and (
+            spending_count is null or input_total_base is null
+            or input_value is null or input_index_sum is null
+        ) as lacks_input_figures,
+        lacks_age or (input_rows > 0 and transaction_rows > 0 and transaction_coin_days is null) as lacks_age_figures,
+        transaction_rows > 0 and (input_rows = spending_count) is not true as lacks_inputs
+    from counted
 
 ),
 
@@ -196,12 +259,20 @@ block_parts as (
         sum(input_rows) as input_rows,
         count(wrong_outputs) as wrong_output_count,
         min(transaction_hash || ': ' || wrong_outputs) as wrong_outputs,
+        count(wrong_outputs) filter (where has_enough_outputs) as proved_output_count,
+        min(transaction_hash || ': ' || wrong_outputs) filter (where has_enough_outputs) as proved_outputs,
         count(wrong_inputs) as wrong_input_count,
         min(transaction_hash || ': ' || wrong_inputs) as wrong_inputs,
+        count(wrong_inputs) filter (where has_enough_inputs) as proved_input_count,
+        min(transaction_hash || ': ' || wrong_inputs) filter (where has_enough_inputs) as proved_inputs,
         count(wrong_age) as wrong_age_count,
-        min(transaction_hash || ': ' || wrong_age) as wrong_age,
+        min(coalesce(transaction_hash, 'one without a hash') || ': ' || wrong_age) as wrong_age,
+        bool_or(has_unnamed_outputs) as has_unnamed_outputs,
+        bool_or(has_unnamed_inputs) as has_unnamed_inputs,
         bool_or(lacks_output_figures) as lacks_output_figures,
-        bool_or(lacks_input_figures) as lacks_input_figures
+        bool_or(lacks_input_figures) as lacks_input_figures,
+        bool_or(lacks_age_figures) as lacks_age_figures,
+        bool_or(lacks_inputs) as lacks_inputs
     from assessed_transactions
     group by chain, block_height, block_date
 
@@ -246,12 +317,21 @@ measured as materialized (
         blocks.block_date,
         block_parts.wrong_output_count,
         block_parts.wrong_outputs,
+        block_parts.proved_output_count,
+        block_parts.proved_outputs,
         block_parts.wrong_input_count,
         block_parts.wrong_inputs,
+        block_parts.proved_input_count,
+        block_parts.proved_inputs,
         block_parts.wrong_age_count,
         block_parts.wrong_age,
+        block_parts.has_unnamed_outputs,
+        block_parts.has_unnamed_inputs,
         block_parts.lacks_output_figures,
         block_parts.lacks_input_figures,
+        block_parts.lacks_age_figures,
+        block_parts.lacks_inputs,
+        coalesce(block_parts.transaction_rows, 0) = 0 as has_no_transactions,
         case
             when not coalesce(loaded_days.has_transactions, false) then 'unverifiable: no transactions of this day are loaded'
             when coalesce(block_parts.transaction_rows, 0) = 0 and not loaded_days.has_dump_rows
@@ -261,13 +341,17 @@ measured as materialized (
             when not coalesce(loaded_days.has_outputs, false) then 'unverifiable: no outputs of this day are loaded'
             when coalesce(block_parts.output_rows, 0) = 0 and not loaded_days.has_dump_outputs
                 then 'unverifiable: the block''s outputs are not loaded yet'
+            when not blocks.is_settled and blocks.output_count is null
+                then 'unverifiable: the block is not settled, and output_count is missing'
             when not blocks.is_settled and coalesce(block_parts.output_rows, 0) <> blocks.output_count
                 then 'unverifiable: the block is not settled, and its outputs are not all loaded'
         end as output_obstacle,
         case
             when not coalesce(loaded_days.has_inputs, false) then 'unverifiable: no inputs of this day are loaded'
-            when coalesce(block_parts.input_rows, 0) = 0 and blocks.input_count > 1 and not loaded_days.has_dump_inputs
+            when coalesce(block_parts.input_rows, 0) = 0 and (blocks.input_count > 1) is not false and not loaded_days.has_dump_inputs
                 then 'unverifiable: the block''s inputs are not loaded yet'
+            when not blocks.is_settled and blocks.input_count is null
+                then 'unverifiable: the block is not settled, and input_count is missing'
             when not blocks.is_settled and coalesce(block_parts.input_rows, 0) <> blocks.input_count - 1
                 then 'unverifiable: the block is not settled, and its inputs are not all loaded'
         end as input_obstacle
@@ -294,9 +378,16 @@ assessed as materialized (
             obstacle,
             output_obstacle,
             case
-                when wrong_output_count > 0
+                when wrong_output_count > 0 and not has_unnamed_outputs
                     then 'failed: outputs of ' || wrong_output_count || ' transactions, of ' || wrong_outputs
-                when lacks_output_figures then 'unverifiable: output_count or output_total is missing'
+                when proved_output_count > 0
+                    then 'failed: outputs of ' || proved_output_count || ' transactions, of ' || proved_outputs
+                when has_no_transactions then 'unverifiable: the block has no transactions'
+                when has_unnamed_outputs then 'unverifiable: the hash of a transaction is missing, or an output''s transaction_hash'
+                when lacks_output_figures
+                    then
+                        'unverifiable: output_count, output_total or is_coinbase of a transaction is missing, or value, index or '
+                        || 'is_from_coinbase of an output'
                 else 'verified'
             end
         ) as transaction_outputs,
@@ -304,9 +395,17 @@ assessed as materialized (
             obstacle,
             input_obstacle,
             case
-                when wrong_input_count > 0
+                when wrong_input_count > 0 and not has_unnamed_inputs
                     then 'failed: inputs of ' || wrong_input_count || ' transactions, of ' || wrong_inputs
-                when lacks_input_figures then 'unverifiable: input_count or input_total is missing'
+                when proved_input_count > 0
+                    then 'failed: inputs of ' || proved_input_count || ' transactions, of ' || proved_inputs
+                when has_no_transactions then 'unverifiable: the block has no transactions'
+                when has_unnamed_inputs
+                    then 'unverifiable: the hash of a transaction is missing, or an input''s spending_transaction_hash'
+                when lacks_input_figures
+                    then
+                        'unverifiable: input_count, input_total or is_coinbase of a transaction is missing, or value or '
+                        || 'spending_index of an input'
                 else 'verified'
             end
         ) as transaction_inputs,
@@ -316,6 +415,12 @@ assessed as materialized (
             case
                 when wrong_age_count > 0
                     then 'failed: age of the inputs of ' || wrong_age_count || ' transactions, of ' || wrong_age
+                when has_no_transactions then 'unverifiable: the block has no transactions'
+                when lacks_age_figures
+                    then
+                        'unverifiable: lifespan, cdd, value, time or spending_time of an input is missing, or cdd_total of its '
+                        || 'transaction'
+                when lacks_inputs then 'unverifiable: a transaction has not as many inputs as it says'
                 else 'verified'
             end
         ) as transaction_input_age

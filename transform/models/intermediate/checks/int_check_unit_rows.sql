@@ -18,6 +18,7 @@ loads as (
         ledger.load_id,
         ledger.unit,
         ledger.rows_loaded,
+        ledger.rows_deleted,
         ledger.first_day,
         ledger.last_day,
         cast(substring(ledger.unit from '/(\d{4}-\d{2}-\d{2})$') as date) as block_date
@@ -72,7 +73,8 @@ measured as (
         units.block_date,
         units.rows_loaded,
         coalesce(sum(raw_rows.row_count) filter (where raw_rows.load_id = units.load_id), 0) as found_rows,
-        coalesce(sum(raw_rows.row_count) filter (where raw_rows.load_id is distinct from units.load_id), 0) as other_rows,
+        coalesce(sum(raw_rows.row_count) filter (where raw_rows.load_id <> units.load_id), 0) as other_rows,
+        coalesce(sum(raw_rows.row_count) filter (where raw_rows.load_id is null), 0) as unknown_rows,
         exists(
             select 1
             from loads
@@ -80,7 +82,17 @@ measured as (
                 loads.table_name = units.table_name
                 and loads.load_id > units.load_id
                 and units.block_date between loads.first_day and loads.last_day
-        ) as is_overlaid
+        ) as is_overlaid,
+        -- a load that does not say its days may have replaced rows of any
+        exists(
+            select 1
+            from loads
+            where
+                loads.table_name = units.table_name
+                and loads.load_id > units.load_id
+                and (loads.first_day is null or loads.last_day is null)
+                and loads.rows_loaded + loads.rows_deleted > 0
+        ) as may_be_overlaid
     from units
     left join raw_rows
         on
@@ -96,11 +108,15 @@ assessed as (
         chain,
         block_date,
         case
-            when found_rows = rows_loaded and other_rows = 0 then 'verified'
+            when rows_loaded is null then 'unverifiable: ' || table_name || ': the ledger does not say how many rows were loaded'
+            when found_rows = rows_loaded and other_rows + unknown_rows = 0 then 'verified'
             when is_overlaid then 'unverifiable: ' || table_name || ': a later load has replaced rows of this day'
+            when may_be_overlaid then 'unverifiable: ' || table_name || ': a later load does not say of which days it replaced rows'
+            when found_rows + unknown_rows = rows_loaded and other_rows = 0
+                then 'unverifiable: ' || table_name || ': _load_id of ' || unknown_rows || ' rows is missing'
             else
                 'failed: ' || table_name || ': expected ' || rows_loaded || ' rows of the last load, found ' || found_rows
-                || ' and ' || other_rows || ' others'
+                || ' and ' || other_rows + unknown_rows || ' others'
         end as outcome
     from measured
 

@@ -1,4 +1,5 @@
--- Where value was created and where it was spent, by a key that both have: what inputs of any day are looked up in.
+-- Where value was created and where it was spent, by a key that both have: what inputs of any day are looked up in. A key of
+-- which a part is missing is null, and meets none.
 {{
     config(
         materialized='incremental',
@@ -13,14 +14,14 @@
         '{{ chain }}' as chain,
         block_date,
         false as is_spend,
-        {{ surrogate_key(["'" ~ chain ~ "'", 'block_height', 'transaction_hash', 'output_index']) }} as outpoint_key,
+        {{ known_key(["'" ~ chain ~ "'", 'block_height', 'transaction_hash', 'output_index']) }} as outpoint_key,
         cast(null as bigint) as spend_key,
         block_height,
         block_height as created_block_height,
         block_date as created_date,
         transaction_hash,
         value_base,
-        {{ surrogate_key(['recipient', 'script_hex']) }} as recipient_key,
+        {{ known_key(['recipient', 'script_hex']) }} as recipient_key,
         coalesce(_channel = 'dumps', false) as is_from_dump
     from {{ ref('stg_blockchair__' ~ chain ~ '_outputs') }}
     where {{ in_changed_days('block_time', chain=chain) }}
@@ -31,15 +32,15 @@
         '{{ chain }}' as chain,
         {{ utc_date('spending_time') }} as block_date,
         true as is_spend,
-        {{ surrogate_key(["'" ~ chain ~ "'", 'created_block_height', 'created_transaction_hash', 'created_output_index']) }}
+        {{ known_key(["'" ~ chain ~ "'", 'created_block_height', 'created_transaction_hash', 'created_output_index']) }}
             as outpoint_key,
-        {{ surrogate_key(['spending_block_height', 'spending_transaction_hash', 'spending_input_index']) }} as spend_key,
+        {{ known_key(['spending_block_height', 'spending_transaction_hash', 'spending_input_index']) }} as spend_key,
         spending_block_height as block_height,
         created_block_height,
         {{ utc_date('created_time') }} as created_date,
         spending_transaction_hash as transaction_hash,
         value_base,
-        {{ surrogate_key(['recipient', 'script_hex']) }} as recipient_key,
+        {{ known_key(['recipient', 'script_hex']) }} as recipient_key,
         coalesce(_channel = 'dumps', false) as is_from_dump
     from {{ ref('stg_blockchair__' ~ chain ~ '_inputs') }}
     where {{ in_changed_days('spending_time', chain=chain) }}
