@@ -143,6 +143,7 @@ assessed as (
         blocks.block_height,
         blocks.block_date,
         case
+            when blocks.block_height is null then 'unverifiable: block_id is missing'
             when loaded_days.chain is null then 'unverifiable: no calls of this day are loaded'
             when blocks.found_calls = 0 and loaded_days.has_dump_rows is not true then 'unverifiable: the block''s calls are not loaded yet'
             when blocks.transaction_rows = 0 then 'unverifiable: the block''s transactions are not loaded'

@@ -300,7 +300,6 @@ blocks as (
         chain,
         block_height,
         block_date,
-        transaction_row_count,
         input_count,
         output_count,
         coalesce(is_settled, true) as is_settled
