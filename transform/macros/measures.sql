@@ -49,12 +49,6 @@
 {%- endmacro %}
 
 
-{# A sum over a group of rows, null where it is not known of each of them. #}
-{% macro whole_sum(amount) -%}
-    case when count({{ amount }}) = count(*) then sum({{ amount }}) end
-{%- endmacro %}
-
-
 {#
   Whether an output is of a coinbase that is not in the chain's set of unspent outputs: of the first block, which no node
   ever put there, or of one of Bitcoin's two that a later coinbase of the same hash replaced, in 91,842 and 91,880 (BIP 30).

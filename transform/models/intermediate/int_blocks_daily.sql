@@ -54,29 +54,29 @@ select
     coalesce(bool_and(blocks.channel = 'dumps'), false) as is_from_dump,
     -- a day of which one block does not tell a figure has none
     {%- for count in ['transaction', 'input', 'output'] %}
-        cast({{ whole_sum('blocks.' ~ count ~ '_count') }} as bigint) as {{ count }}_count,
+        cast({{ complete_sum('blocks.' ~ count ~ '_count') }} as bigint) as {{ count }}_count,
     {%- endfor %}
-    {{ whole_sum('blocks.fee_total_base') }} as fee_total_base,
+    {{ complete_sum('blocks.fee_total_base') }} as fee_total_base,
     -- on Ethereum with what their uncles were given
-    {{ whole_sum('blocks.generation_base + blocks.paid_to_uncles_base') }} as generation_base,
-    {{ whole_sum('blocks.reward_base + blocks.paid_to_uncles_base') }} as reward_base,
-    {{ whole_sum('blocks.uncle_generation_base') }} as uncle_generation_base,
+    {{ complete_sum('blocks.generation_base + blocks.paid_to_uncles_base') }} as generation_base,
+    {{ complete_sum('blocks.reward_base + blocks.paid_to_uncles_base') }} as reward_base,
+    {{ complete_sum('blocks.uncle_generation_base') }} as uncle_generation_base,
     -- what the blocks issued in all; since the merge Ethereum issues where no block says so
     case
-        when bool_and(blocks.chain <> 'ethereum') then {{ whole_sum('blocks.generation_base') }}
+        when bool_and(blocks.chain <> 'ethereum') then {{ complete_sum('blocks.generation_base') }}
         when bool_and(coalesce(blocks.difficulty > 0, false))
-            then {{ whole_sum('blocks.generation_base + blocks.paid_to_uncles_base - blocks.burned_base') }}
+            then {{ complete_sum('blocks.generation_base + blocks.paid_to_uncles_base - blocks.burned_base') }}
     end as net_issuance_base,
-    {{ whole_sum('blocks.burned_base') }} as burned_base,
-    {{ whole_sum('measures.block_work') }} as expected_hashes,
+    {{ complete_sum('blocks.burned_base') }} as burned_base,
+    {{ complete_sum('measures.block_work') }} as expected_hashes,
     -- of the blocks whose parent is loaded, so that the time they took is known, whatever part of the day that is
     sum(measures.block_work) filter (where measures.block_interval_seconds is not null) as timed_hashes,
     cast(sum(measures.block_interval_seconds) filter (where measures.block_work is not null) as bigint) as timed_seconds,
     {{ quotient('sum(blocks.difficulty)', 'count(blocks.difficulty)', 18) }} as mean_difficulty,
-    {{ whole_sum('blocks.size_bytes') }} as size_bytes,
-    {{ whole_sum('blocks.weight_wu') }} as weight_wu,
-    cast({{ whole_sum('blocks.gas_used') }} as bigint) as gas_used,
-    cast({{ whole_sum('blocks.gas_limit') }} as bigint) as gas_limit,
+    {{ complete_sum('blocks.size_bytes') }} as size_bytes,
+    {{ complete_sum('blocks.weight_wu') }} as weight_wu,
+    cast({{ complete_sum('blocks.gas_used') }} as bigint) as gas_used,
+    cast({{ complete_sum('blocks.gas_limit') }} as bigint) as gas_limit,
     -- those before London have no target
     cast(sum(measures.gas_target) as bigint) as gas_target,
     min(measures.base_fee_base) as base_fee_min_base,
