@@ -22,6 +22,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections import defaultdict
 from pathlib import Path
+from types import FrameType
 
 ROOT = Path(__file__).resolve().parents[1]
 DEV = ROOT / ".venv-dev/bin"
@@ -74,6 +75,11 @@ def processor_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def end_on_signal(number: int, _frame: FrameType | None) -> None:
+    """Leave by an exception, so that what runs is ended first."""
+    raise SystemExit(128 + number)
+
+
 def call(command: list[str], environ: dict[str, str]) -> int:
     """Run a command and wait for it, and for orphans that end meanwhile; returns its exit status."""
     child = subprocess.Popen(command, cwd=ROOT, env=environ)
@@ -82,6 +88,17 @@ def call(command: list[str], environ: dict[str, str]) -> int:
         if pid == child.pid:
             child.returncode = os.waitstatus_to_exitcode(status)
             return child.returncode
+
+
+def run_or_end(command: list[str], environ: dict[str, str], patience: float = 30) -> int:
+    """Run a command; when this process is told to end, end the command and all that it started."""
+    try:
+        return call(command, environ)
+    except (SystemExit, KeyboardInterrupt):
+        for pid in orphans():
+            os.kill(pid, signal.SIGTERM)
+        end_orphans(patience)
+        raise
 
 
 def orphans() -> dict[int, str]:
@@ -197,11 +214,12 @@ def main() -> int:
     REPORTS.mkdir(parents=True, exist_ok=True)
     for old in REPORTS.glob("*.xml"):
         old.unlink()
+    signal.signal(signal.SIGTERM, end_on_signal)
     counts_servers, environ = adopt_orphans(), environment()
     took, status, begun = [], 0, time.monotonic()
     for name, command in steps(part):
         started, used = time.monotonic(), processor_seconds()
-        status = call(command, environ)
+        status = run_or_end(command, environ)
         took.append((name, time.monotonic() - started, processor_seconds() - used))
         if status:
             print(f"failed: {name}", file=sys.stderr)

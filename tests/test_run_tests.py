@@ -1,10 +1,12 @@
 """What `make test` runs, counts and tells of itself."""
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 import run_tests
@@ -95,6 +97,28 @@ def test_what_that_leaves_in_turn_is_ended_too_and_what_ends_by_itself_is_not_na
         f"adopt_orphans()\ncall([sys.executable, '-c', {left!r}], dict(os.environ))\nprint(len(end_orphans(1)))"
     )
     assert said == "2"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
+def test_a_run_that_is_told_to_end_leaves_nothing(number: signal.Signals, status: int) -> None:
+    """Neither the command, which is asked first, nor what it has started, which does not hear of it."""
+    asked = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: (print('asked', flush=True), sys.exit()))"
+    starting = (
+        f"import subprocess; below = subprocess.Popen([sys.executable, '-c', {WAITING!r}], start_new_session=True)"
+    )
+    command = f"{asked}\n{starting}\nprint(below.pid, flush=True)\n{WAITING}"
+    script = (
+        f"import os, signal, sys\nsys.path.insert(0, {str(PROJECT / 'tests')!r})\nfrom run_tests import *\n"
+        "signal.signal(signal.SIGTERM, end_on_signal)\nadopt_orphans()\n"
+        f"run_or_end([sys.executable, '-c', {command!r}], dict(os.environ), 0.2)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        below = int(process.stdout.readline())
+        process.send_signal(number)
+        assert process.stdout.readline() == "asked\n"
+        assert process.wait(120) == status
+    assert not psutil.pid_exists(below)
 
 
 def test_the_exit_status_of_a_command_is_its_own() -> None:
