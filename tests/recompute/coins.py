@@ -1,0 +1,63 @@
+"""Coins of Bitcoin and Dogecoin: each output from the day of its creation to that of its spending."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+
+from recompute.days import Chain
+from recompute.raw import Raw
+
+
+@dataclass(frozen=True)
+class Coin:
+    """An output whose creation is loaded; `spent` is null while no loaded input spends it."""
+
+    value: int
+    created: date
+    spent: date | None
+    counts: bool
+
+
+@dataclass(frozen=True)
+class Lot:
+    """Coins alive of one day of creation."""
+
+    created: date
+    value: int
+    count: int
+
+
+class Coins:
+    """What is alive at the end of a day."""
+
+    def __init__(self, raw: Raw, chain: Chain) -> None:
+        spent = {(found.transaction, found.index): found.day for found in raw.inputs[chain.name]}
+        self.all = [
+            Coin(output.value, output.day, spent.get((output.transaction, output.index)), output.can_be_spent)
+            for output in raw.outputs[chain.name]
+        ]
+        self.closed_days = sorted(chain.closes)
+        self.closes = {day: close.price for day, close in chain.closes.items()}
+
+    def alive(self, day: date) -> list[Coin]:
+        """Coins created up to the end of the day and not spent by then, unspendable ones included."""
+        return [coin for coin in self.all if coin.created <= day and (coin.spent is None or coin.spent > day)]
+
+    def lots(self, day: date) -> list[Lot]:
+        """Those that count as alive, by their day of creation."""
+        found: dict[date, list[int]] = defaultdict(list)
+        for coin in self.alive(day):
+            if coin.counts:
+                found[coin.created].append(coin.value)
+        return [Lot(created, sum(values), len(values)) for created, values in sorted(found.items())]
+
+    def nearest_close(self, day: date) -> Fraction | None:
+        """The close of the day, else the last before it, else the first of all."""
+        if not self.closed_days:
+            return None
+        if day in self.closes:
+            return self.closes[day]
+        place = bisect_left(self.closed_days, day)
+        return self.closes[self.closed_days[max(place - 1, 0)]]
