@@ -105,6 +105,7 @@ transfers as (
         input_count,
         sender_count,
         recipient_count,
+        data_base,
         value_base - data_base - self_churn_base as net_value_base
     from {{ ref('int_transaction_transfers') }}
     where {{ in_changed_days('block_date') }}
@@ -124,7 +125,8 @@ measured as (
         candidates.base_unit_decimals,
         candidates.close_price_usd,
         candidates.is_final,
-        candidates.value_base as gross_value_base,
+        -- data outputs pay nobody, whatever they hold
+        candidates.value_base - coalesce(transfers.data_base, 0) as gross_value_base,
         -- the change is known where all inputs and outputs are loaded; an account's transaction has none
         case
             when candidates.chain = 'ethereum' then 'net'
