@@ -1,6 +1,8 @@
 {{ config(materialized='incremental', incremental_strategy='changed_days') }}
 -- Users' transactions only. Percentiles by rank are values that occur, exact where percentile_cont would make floats of them.
 {% set percentiles = [10, 25, 75, 90] %}
+{% set lower = 'filter (where rate_rank = (rate_count + 1) / 2)' %}
+{% set upper = 'filter (where rate_rank = (rate_count + 2) / 2)' %}
 with
 
 transactions as (
@@ -82,9 +84,12 @@ select
     {%- for percentile in percentiles %}
         min(fee_base) filter (where fee_rank >= fee_count * {{ percentile }} / 100.0) as fee_p{{ percentile }}_base,
     {%- endfor %}
-    round((
-        min(fee_rate) filter (where rate_rank = (rate_count + 1) / 2) + min(fee_rate) filter (where rate_rank = (rate_count + 2) / 2)
-    ) * 0.5, 9) as fee_rate_median,
+    -- of the exact rates, since the mean of two rounded ones would be rounded twice; in gwei on Ethereum
+    {{ quotient(
+        'min(fee_base) ' ~ lower ~ ' * min(charged_size) ' ~ upper ~ ' + min(fee_base) ' ~ upper ~ ' * min(charged_size) ' ~ lower,
+        '2.0 * min(charged_size) ' ~ lower ~ ' * min(charged_size) ' ~ upper ~ " * case when chain = 'ethereum' then 1000000000 else 1 end",
+        9
+    ) }} as fee_rate_median,
     {%- for percentile in percentiles %}
         min(fee_rate) filter (where rate_rank >= rate_count * {{ percentile }} / 100.0) as fee_rate_p{{ percentile }},
     {%- endfor %}
