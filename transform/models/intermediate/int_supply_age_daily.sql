@@ -145,8 +145,9 @@ valued as (
         sum(lived.output_count) as output_count,
         sum(lived.live_base) filter (where created_closes.close_price is not null) as priced_base,
         -- exact, and rounded where it is published: a sum of rounded bands is not the rounded sum
-        sum(lived.live_base * created_closes.close_price) * cast('1e-' || max(created_closes.base_unit_decimals) as numeric)
-            as realised_value_usd,
+        -- null where no coin of a day with a close is left
+        sum(lived.live_base * created_closes.close_price) filter (where lived.live_base <> 0)
+        * cast('1e-' || max(created_closes.base_unit_decimals) as numeric) as realised_value_usd,
         coalesce(sum(lived.live_base * created_closes.nearest_close_price) filter (where created_closes.close_price is null), 0)
         * cast('1e-' || max(created_closes.base_unit_decimals) as numeric) as unpriced_value_usd,
         sum(lived.live_base) filter (where day_closes.close_price > created_closes.close_price) as in_profit_base,
