@@ -12,7 +12,12 @@ from recompute.raw import Raw
 
 @dataclass(frozen=True)
 class Coin:
-    """An output whose creation is loaded; `spent` is null while no loaded input spends it."""
+    """An output whose creation is loaded; `spent` is null while no loaded input spends it.
+
+    Of a day that is loaded in part an input may spend an output that is missing. What is known of that day's coins is
+    then too little by the missing one and too much by nothing, so that its spending takes it off: it is a coin of a
+    negative value, alive from its spending on.
+    """
 
     value: int
     created: date
@@ -34,16 +39,25 @@ class Coins:
 
     def __init__(self, raw: Raw, chain: Chain) -> None:
         spent = {(found.transaction, found.index): found.day for found in raw.inputs[chain.name]}
+        outputs = raw.outputs[chain.name]
         self.all = [
             Coin(output.value, output.day, spent.get((output.transaction, output.index)), output.can_be_spent)
-            for output in raw.outputs[chain.name]
+            for output in outputs
         ]
+        loaded = {(output.transaction, output.index) for output in outputs}
+        self.debts = [
+            (found.created_day, found.day, found.value)
+            for found in raw.inputs[chain.name]
+            if (found.transaction, found.index) not in loaded and found.created_day in chain.outputs
+        ]
+        self.last_day = max((*chain.outputs, *chain.inputs))
         self.closed_days = sorted(chain.closes)
         self.closes = {day: close.price for day, close in chain.closes.items()}
 
     def alive(self, day: date) -> list[Coin]:
         """Coins created up to the end of the day and not spent by then, unspendable ones included."""
-        return [coin for coin in self.all if coin.created <= day and (coin.spent is None or coin.spent > day)]
+        found = [coin for coin in self.all if coin.created <= day and (coin.spent is None or coin.spent > day)]
+        return found + [Coin(-value, created, None, counts=True) for created, of, value in self.debts if of <= day]
 
     def lots(self, day: date) -> list[Lot]:
         """Those that count as alive, by their day of creation."""
@@ -51,7 +65,10 @@ class Coins:
         for coin in self.alive(day):
             if coin.counts:
                 found[coin.created].append(coin.value)
-        return [Lot(created, sum(values), len(values)) for created, values in sorted(found.items())]
+        return [
+            Lot(created, sum(values), sum(1 if value >= 0 else -1 for value in values))
+            for created, values in sorted(found.items())
+        ]
 
     def nearest_close(self, day: date) -> Fraction | None:
         """The close of the day, else the last before it, else the first of all."""

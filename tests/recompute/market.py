@@ -77,14 +77,12 @@ def risk(coin: str, closes: Closes, returns: Returns) -> Rows:
             window = window_of(day, days)
             told = [closes[found].price for found in window if found in closes]
             moved = [returns[found] for found in window if found in returns]
-            spread = None
-            if len(moved) == days:
-                spread = rounded(root(covariance(moved, moved) / (days - 1)), DIGITS)
+            spread = root(covariance(moved, moved) / (days - 1)) if len(moved) == days else None
             base = closes.get(day - timedelta(days=days))
             rows[coin, day, days] = {
                 "close_observation_count": len(told),
                 "return_observation_count": len(moved),
-                "volatility": spread,
+                "volatility": rounded(spread, DIGITS),
                 "volatility_annualised": None
                 if spread is None
                 else rounded(spread * root(Fraction(DAYS_OF_A_YEAR)), DIGITS),

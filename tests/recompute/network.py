@@ -15,12 +15,12 @@ WEIGHTED_PERCENTILES = (10, 25, 50, 75, 90)
 
 
 def work(block: Block) -> Fraction:
-    """Hashes that finding the block takes on average."""
+    """Hashes that finding the block takes on average, in whole ones, as nodes add them up in their chainwork."""
     if block.bits is None:
         return block.difficulty
     exponent, mantissa = block.bits >> 24, block.bits & 0x7FFFFF
     target = mantissa * 256 ** (exponent - 3) if exponent >= 3 else mantissa >> 8 * (3 - exponent)
-    return Fraction(2**256, target + 1)
+    return Fraction(2**256 // (target + 1))
 
 
 def burn(block: Block) -> int:
@@ -96,15 +96,17 @@ class Addresses:
 def _transfers(chain: Chain, day: date) -> dict[str, Fraction | int | None]:
     """Value moved, and adjusted by what came back."""
     users = chain.users(day)
-    if not users:
-        return {"transfer_value_base": None, "transfer_value_adj_v1_base": None, "internal_value_share": None}
     if not chain.is_utxo:
         arrived = [transaction for transaction in users if not transaction.is_failed]
         moved = sum(transaction.internal_value for transaction in arrived)
         share = ratio(moved - sum(transaction.value for transaction in arrived), moved)
-        return {"transfer_value_base": moved, "transfer_value_adj_v1_base": None, "internal_value_share": share}
-    hashes = {transaction.hash for transaction in users}
-    outputs = [output for output in chain.outputs.get(day, []) if output.transaction in hashes]
+        moved_or_unknown = moved if _is_told(chain, day) else None
+        return {
+            "transfer_value_base": moved_or_unknown,
+            "transfer_value_adj_v1_base": None,
+            "internal_value_share": share,
+        }
+    outputs = [output for output in chain.outputs.get(day, []) if not output.is_from_coinbase]
     data = sum(output.value for output in outputs if output.is_data)
     senders: dict[str, set[str]] = {}
     for spent in chain.inputs.get(day, []):
@@ -114,11 +116,18 @@ def _transfers(chain: Chain, day: date) -> dict[str, Fraction | int | None]:
         for output in outputs
         if not output.is_data and output.recipient not in senders.get(output.transaction, set())
     ]
+    moved = sum(transaction.output_total for transaction in users) - data
     return {
-        "transfer_value_base": sum(transaction.output_total for transaction in users) - data,
-        "transfer_value_adj_v1_base": sum(to_others) if outputs else None,
+        "transfer_value_base": moved if _is_told(chain, day) else None,
+        # coinbases alone move nothing; without outputs nothing is known
+        "transfer_value_adj_v1_base": sum(to_others) if chain.outputs.get(day) else None,
         "internal_value_share": None,
     }
+
+
+def _is_told(chain: Chain, day: date) -> bool:
+    """Whether users' transactions of the day are known: some are there, or it is known that there are none."""
+    return bool(chain.users(day)) or chain.has_all_transactions(day)
 
 
 def _fees(chain: Chain, day: date) -> dict[str, Fraction | int | None]:
@@ -128,7 +137,7 @@ def _fees(chain: Chain, day: date) -> dict[str, Fraction | int | None]:
     found: dict[str, Fraction | int | None] = {
         "fee_mean_base": rounded(mean(fees)),
         "fee_median_base": median(fees),
-        "zero_fee_count": sum(fee == 0 for fee in fees) if users else None,
+        "zero_fee_count": sum(fee == 0 for fee in fees) if _is_told(chain, day) else None,
     }
     rates = [(rate, t.charged) for t in users if (rate := fee_rate(chain, t)) is not None]
     alone = [rate for rate, _ in rates]
@@ -158,14 +167,15 @@ def _ethereum(chain: Chain, day: date, fees: dict[int, int]) -> dict[str, Fracti
     gas, limit = sum(block.gas_used or 0 for block in blocks), sum(block.gas_limit or 0 for block in blocks)
     target = sum((block.gas_limit or 0) // 2 for block in since) if since else None
     burned = sum(burn(block) for block in blocks)
-    failed = sum(transaction.is_failed for transaction in users) if users else None
+    is_told = _is_told(chain, day)
+    failed = sum(transaction.is_failed for transaction in users) if is_told else None
     since_gas = sum(block.gas_used or 0 for block in since)
     values: tuple[Fraction | int | None, ...] = (
         *(burned, sum(block.fee_total for block in blocks) - burned),
         *(total(block.uncle_generation for block in blocks), gas, limit, target, ratio(gas, target)),
         *(min(known, default=None), max(known, default=None), rounded(mean(known))),
         *(ratio(sum(burn(block) for block in since), since_gas), failed, ratio(failed, len(users))),
-        sum(transaction.is_creation for transaction in users) if users else None,
+        sum(transaction.is_creation for transaction in users) if is_told else None,
     )
     return dict(zip(names, values, strict=True))
 

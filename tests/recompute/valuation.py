@@ -36,8 +36,8 @@ def _known_enough(known: Fraction | None, missing: Fraction | None) -> tuple[Fra
     """The published coverage, and whether the exact one is within tolerance."""
     if known is None or missing is None or known + missing == 0:
         return None, False
-    share = known / (known + missing)
-    return rounded(share), share >= TOLERATED
+    coverage = ratio(known, known + missing)
+    return coverage, coverage is not None and coverage >= TOLERATED
 
 
 class Valuation:
@@ -99,8 +99,8 @@ class Valuation:
         value = sum(found.value for found in inputs)
         priced_value = sum(found.value for found in priced)
         known = self.gains(priced, close)
-        coverage = ratio(priced_value, value) if inputs else None
-        is_enough = value > 0 and Fraction(priced_value, value) >= TOLERATED
+        coverage = ratio(priced_value, value) if is_whole else None
+        is_enough = coverage is not None and coverage >= TOLERATED
         row: Row = {
             "spent_output_count": len(inputs) if is_whole else None,
             "spent_base": value if is_whole else None,
@@ -115,7 +115,7 @@ class Valuation:
             row[f"{name}_usd"] = figure if is_enough else None
         row["sopr"] = ratio(row["spent_value_usd"], row["spent_cost_usd"])
         row["sopr_known"] = ratio(row["spent_value_known_usd"], row["spent_cost_known_usd"])
-        return row | self.coin_days(inputs, day)
+        return row | self.coin_days(inputs if is_whole else None)
 
     def gains(self, priced: list[Input], close: Fraction | None) -> dict[str, Figure]:
         """Value now, cost then, and how much of the difference is profit and how much loss."""
@@ -130,10 +130,10 @@ class Valuation:
             profit, loss = profit + max(amount * (close - then), 0), loss + max(amount * (then - close), 0)
         return dict(zip(names, map(rounded, (value, cost, profit, loss)), strict=True))
 
-    def coin_days(self, inputs: list[Input], day: date) -> Row:
-        """Coins times days that ended."""
+    def coin_days(self, inputs: list[Input] | None) -> Row:
+        """Coins times days that ended; unknown unless all inputs of the day are there."""
         units = self.chain.base_units
-        if not inputs:
+        if inputs is None:
             return {"full_coin_days_destroyed": None, "coin_days_destroyed": None, "dormancy_days": None}
         full = sum(Fraction(found.value, units) * max(found.lifespan // 86_400, 0) for found in inputs)
         exact = sum(Fraction(found.value, units) * Fraction(found.lifespan, 86_400) for found in inputs)
@@ -160,7 +160,8 @@ class Valuation:
         coverage, is_enough = _known_enough(cost, missing)
         known = rounded(cost) if priced else None
         worth = chain.dollars(of_priced, day)
-        enough_coins = counted > 0 and Fraction(of_priced, counted) >= TOLERATED
+        priced_ratio = ratio(of_priced, counted)
+        enough_coins = priced_ratio is not None and priced_ratio >= TOLERATED and close is not None
         profit = None if close is None else sum(lot.value for lot in priced if chain.closes[lot.created].price < close)
         loss = None if close is None else sum(lot.value for lot in priced if chain.closes[lot.created].price > close)
         age = sum(lot.value * (day - lot.created).days for lot in lots)
@@ -170,7 +171,7 @@ class Valuation:
             "active_supply_1y_base": young,
             "active_supply_1y_share": ratio(young, counted),
             "priced_supply_base": of_priced,
-            "priced_ratio": ratio(of_priced, counted),
+            "priced_ratio": priced_ratio,
             "realised_cap_known_usd": known,
             "realised_cap_coverage_ratio": coverage,
             "realised_cap_usd": known if is_enough else None,
@@ -217,7 +218,8 @@ class Valuation:
             "has_all_outputs": chain.has_all_outputs(day),
             **self.thermo_cap(day),
         }
-        if self.coins is None:
+        if self.coins is None or day > self.coins.last_day:
+            # nobody knows what was created and spent since
             return row | {"known_supply_base": None, "coverage_ratio": None, "is_partial": True}
         known = sum(coin.value for coin in self.coins.alive(day))
         is_partial = source != "generation" or known != supply
@@ -249,7 +251,7 @@ def valuation(raw: Raw, chain: Chain) -> Rows:
 def supply_age(raw: Raw, chain: Chain, valued: Rows) -> Rows:
     """The rows of a chain in fct_supply_age_daily."""
     coins, rows = Coins(raw, chain), Rows()
-    for day in chain.days:
+    for day in (found for found in chain.days if found <= coins.last_day):
         lots, of_day, close = coins.lots(day), valued[chain.name, day], chain.price(day)
         everything = sum(lot.value for lot in lots)
         for order, (band, at_least, at_most) in enumerate(AGE_BANDS, 1):
@@ -258,8 +260,6 @@ def supply_age(raw: Raw, chain: Chain, valued: Rows) -> Rows:
                 for lot in lots
                 if at_least <= (day - lot.created).days and (at_most is None or (day - lot.created).days <= at_most)
             ]
-            if not of_band:
-                continue
             priced = [lot for lot in of_band if lot.created in chain.closes]
             cost = sum(Fraction(lot.value, chain.base_units) * chain.closes[lot.created].price for lot in priced)
             profit = [lot.value for lot in priced if close is not None and chain.closes[lot.created].price < close]
