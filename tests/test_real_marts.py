@@ -202,6 +202,9 @@ def test_the_network_day(loaded: Checkout) -> None:
         "reward_base": 14 * COINS_50,
         "is_settled": True,
         "fee_revenue_share": 0,
+        # nobody but miners had coins yet, and all transactions are there
+        "zero_fee_count": 0,
+        "transfer_value_base": 0,
         "transfer_value_adj_v1_base": 0,
         "active_address_count": 14,
         "paying_address_count": 0,

@@ -160,8 +160,11 @@ valued_days as (
         prices.close_price_usd,
         prices.coingecko_market_cap_usd,
         prices.volume_24h_usd,
-        -- data outputs are known where outputs are loaded
-        transaction_days.transfer_value_base - coalesce(transfer_days.data_base, 0) as transfer_value_base,
+        -- data outputs are known where outputs are loaded; a whole day without users' transactions moved nothing
+        case
+            when transaction_days.chain is null and day_marks.has_all_transactions then 0
+            else transaction_days.transfer_value_base - coalesce(transfer_days.data_base, 0)
+        end as transfer_value_base,
         transfer_days.transfer_value_adj_v1_base
     from block_days
     left join day_marks on block_days.chain = day_marks.chain and block_days.block_date = day_marks.marked_date
@@ -279,7 +282,8 @@ select
         {{ to_usd('transaction_days.fee_p' ~ percentile ~ '_base', 'year_days.base_unit_decimals', 'year_days.close_price_usd') }}
             as fee_p{{ percentile }}_usd,
     {%- endfor %}
-    transaction_days.zero_fee_count,
+    case when transaction_days.chain is null and year_days.has_all_transactions then 0 else transaction_days.zero_fee_count end
+        as zero_fee_count,
     transaction_days.fee_rate_median,
     {%- for percentile in percentiles %}
         transaction_days.fee_rate_p{{ percentile }},
@@ -341,12 +345,18 @@ select
     block_days.base_fee_max_base,
     block_days.base_fee_mean_base,
     block_days.base_fee_gas_mean_base,
-    case when block_days.chain = 'ethereum' then transaction_days.failed_transaction_count end as failed_transaction_count,
+    case
+        when block_days.chain = 'ethereum' and transaction_days.chain is null and year_days.has_all_transactions then 0
+        when block_days.chain = 'ethereum' then transaction_days.failed_transaction_count
+    end as failed_transaction_count,
     case
         when block_days.chain = 'ethereum'
             then {{ quotient('transaction_days.failed_transaction_count', 'transaction_days.transaction_count', 8) }}
     end as failed_transaction_share,
-    case when block_days.chain = 'ethereum' then transaction_days.contract_creation_count end as contract_creation_count,
+    case
+        when block_days.chain = 'ethereum' and transaction_days.chain is null and year_days.has_all_transactions then 0
+        when block_days.chain = 'ethereum' then transaction_days.contract_creation_count
+    end as contract_creation_count,
 
     -- coverage
     coalesce(year_days.is_complete, false) as is_final,
