@@ -52,6 +52,13 @@ def plain(cell: Cell) -> Cell:
     raise TypeError(f"{cell!r} is no cell that can be compared exactly")
 
 
+def figure(row: Mapping[str, Cell], column: str) -> int | Fraction | None:
+    """A number of a row."""
+    cell = row[column]
+    assert cell is None or (isinstance(cell, (int, Fraction)) and not isinstance(cell, bool)), (column, cell)
+    return cell
+
+
 def columns_of(rows: Rows) -> tuple[str, ...]:
     """The columns that are recomputed; each row has all of them."""
     first = next(iter(rows.values()))
@@ -77,7 +84,8 @@ def differences(table: Table, found: Mapping[Key, Mapping[str, Cell]]) -> list[D
 
 def query(table: Table) -> str:
     """The question for the rows of a mart: its keys, then the columns that are recomputed."""
-    return f"select {', '.join((*table.keys, *columns_of(table.expected)))} from analytics.{table.name} where {table.where}"  # noqa: S608
+    columns = ", ".join((*table.keys, *columns_of(table.expected)))
+    return f"select {columns} from analytics.{table.name} where {table.where}"  # noqa: S608
 
 
 def answered(table: Table, rows: Sequence[Sequence[Cell]]) -> Rows:

@@ -33,15 +33,19 @@ def _closed_day(point: Point) -> date:
 
 
 def closes_of(raw: Raw, coin: str) -> dict[date, Close]:
-    """The closes of a coin; of several points of a date the first counts, and the chart's before the other table's."""
-    first: dict[date, Point] = {}
+    """The closes of a coin.
+
+    Of several points of a date the first counts, of two dates that close the same day the later, and the chart's points
+    before the other table's.
+    """
+    told: dict[date, Point] = {}
     for points in (raw.points[coin], raw.tokens[coin]):
-        found: dict[date, Point] = {}
+        of_date: dict[date, Point] = {}
         for point in sorted(points, key=lambda point: point.stamp):
-            found.setdefault(_closed_day(point), point)
-        first = found | first
+            of_date.setdefault(day_of(point.stamp), point)
+        told = {_closed_day(point): point for point in of_date.values()} | told
     closes = {}
-    for day, point in first.items():
+    for day, point in told.items():
         price = rounded(point.price, PRICE_DIGITS)
         assert price is not None
         closes[day] = Close(price, rounded(point.market_cap, AMOUNT_DIGITS), rounded(point.volume, AMOUNT_DIGITS))
@@ -95,10 +99,7 @@ class Chain:
         if any(height - 1 not in self.heights for height in heights[1:]):
             return False
         first, last = heights[0], heights[-1]
-        if first == 0 or first - 1 in self.heights:
-            begins = True
-        else:
-            begins = is_dumped and day - DAY not in self.blocks
+        begins = first == 0 or first - 1 in self.heights or (is_dumped and day - DAY not in self.blocks)
         ends = last + 1 in self.heights or (is_dumped and day + DAY not in self.blocks)
         return begins and ends and day != self.days[-1]
 

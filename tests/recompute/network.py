@@ -3,10 +3,10 @@
 from datetime import date, timedelta
 from fractions import Fraction
 
-from recompute.compare import Rows
+from recompute.compare import Rows, figure
 from recompute.days import DAY, Chain
-from recompute.exact import mean, median, nearest_rank, product, ratio, rounded, total, weighted_rank
-from recompute.raw import Block, Raw, Transaction, day_of, seconds
+from recompute.exact import mean, median, nearest_rank, ratio, rounded, total, weighted_rank
+from recompute.raw import Block, Raw, Transaction, seconds
 
 LONDON = 12_965_000
 BITCOIN_WEIGHT = 4_000_000
@@ -218,16 +218,17 @@ def _issued(chain: Chain, day: date) -> dict[str, Fraction | int | None]:
 
 
 def _window(rows: Rows, chain: Chain, day: date, column: str, complete: str) -> Fraction | None:
-    """CoinGecko's capitalisation 90 times over, by the sum of 90 days of a column; null unless all of them are whole."""
+    """CoinGecko's capitalisation 90 times over, by the sum of 90 days of a column; null unless all are whole."""
     close = chain.closes.get(day)
     days = [rows.get((chain.name, day - timedelta(days=back))) for back in range(90)]
     if close is None or close.market_cap is None:
         return None
     moved = Fraction(0)
     for found in days:
-        if found is None or not found[complete] or found[column] is None:
+        of_day = figure(found, column) if found and found[complete] else None
+        if of_day is None:
             return None
-        moved += Fraction(str(found[column]))
+        moved += of_day
     return ratio(90 * close.market_cap, moved)
 
 
@@ -274,11 +275,11 @@ def network(raw: Raw, chain: Chain) -> Rows:
             "velocity_1y": None,
         }
         for name in ("fee_total", "reward", "generation", "burned", "tip", "net_issuance"):
-            row[f"{name}_usd"] = chain.dollars(row[f"{name}_base"], day)
+            row[f"{name}_usd"] = chain.dollars(figure(row, f"{name}_base"), day)
         for name in ("transfer_value", "transfer_value_adj_v1"):
-            row[f"{name}_usd"] = chain.dollars(row[f"{name}_base"], day)
+            row[f"{name}_usd"] = chain.dollars(figure(row, f"{name}_base"), day)
         rows[chain.name, day] = row
-        moved, adjusted = row["transfer_value_usd"], row["transfer_value_adj_v1_usd"]
+        moved, adjusted = figure(row, "transfer_value_usd"), figure(row, "transfer_value_adj_v1_usd")
         market_cap, volume = (close.market_cap, close.volume) if close else (None, None)
         row["nvt"] = ratio(market_cap, moved) if row["has_all_transactions"] else None
         row["nvt_adj_v1"] = ratio(market_cap, adjusted) if row["has_all_outputs"] else None

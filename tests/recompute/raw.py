@@ -185,8 +185,8 @@ def _utxo_blocks(ask: Ask, chain: str) -> Iterable[Block]:
         f" difficulty, bits, {weight}, input_count, output_count from raw_data.{chain}_blocks"
     ):
         yield Block(
-            *(whole(row[0]), _moment(row[1]), row[2] == "dumps", bool(row[3])),
-            whole(row[4]) - 1,  # the coinbase is no user's
+            # the coinbase is no user's
+            *(whole(row[0]), _moment(row[1]), row[2] == "dumps", bool(row[3]), whole(row[4]) - 1),
             *(whole(row[5]), whole(row[6]), whole(row[7]), _text(row[8]), fraction(row[9])),
             *(whole(row[10]), maybe_whole(row[11]), whole(row[12]), whole(row[13])),
         )
@@ -267,9 +267,7 @@ def _inputs(ask: Ask, chain: str) -> Iterable[Input]:
 
 def _balances(ask: Ask, chain: str) -> Iterable[Balance]:
     for row in ask(f"select observed_at, address, balance, rank, _channel from raw_data.{chain}_addresses"):  # noqa: S608
-        yield Balance(
-            _moment(row[0]), _text(row[1]), whole(row[2]), maybe_whole(row[3]), is_of_all=row[4] == "dumps"
-        )
+        yield Balance(_moment(row[0]), _text(row[1]), whole(row[2]), maybe_whole(row[3]), is_of_all=row[4] == "dumps")
 
 
 def read(ask: Ask) -> Raw:

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 from recompute.coins import Coins, Lot
-from recompute.compare import Rows
+from recompute.compare import Rows, figure
 from recompute.days import Chain
 from recompute.exact import ratio, rounded, total
 from recompute.raw import Input, Raw, day_of
@@ -27,6 +27,9 @@ AGE_BANDS = (
     ("7 to 10 years", 2555, 3649),
     ("10 years and more", 3650, None),
 )
+
+# What a band's row repeats of its day.
+OF_THE_DAY = ("price_status", "coverage_ratio", "is_partial", "is_final", "has_all_blocks", "has_all_outputs")
 
 Row = dict[str, object]
 Figure = Fraction | int | None
@@ -110,11 +113,11 @@ class Valuation:
             else None,
             "sopr_coverage_ratio": coverage,
         }
-        for name, figure in known.items():
-            row[f"{name}_known_usd"] = figure
-            row[f"{name}_usd"] = figure if is_enough else None
-        row["sopr"] = ratio(row["spent_value_usd"], row["spent_cost_usd"])
-        row["sopr_known"] = ratio(row["spent_value_known_usd"], row["spent_cost_known_usd"])
+        for name, sum_known in known.items():
+            row[f"{name}_known_usd"] = sum_known
+            row[f"{name}_usd"] = sum_known if is_enough else None
+        row["sopr"] = ratio(figure(row, "spent_value_usd"), figure(row, "spent_cost_usd"))
+        row["sopr_known"] = ratio(figure(row, "spent_value_known_usd"), figure(row, "spent_cost_known_usd"))
         return row | self.coin_days(inputs if is_whole else None)
 
     def gains(self, priced: list[Input], close: Fraction | None) -> dict[str, Figure]:
@@ -127,7 +130,8 @@ class Valuation:
             amount = Fraction(found.value, self.chain.base_units)
             then = self.chain.closes[found.created_day].price
             value, cost = value + amount * close, cost + amount * then
-            profit, loss = profit + max(amount * (close - then), 0), loss + max(amount * (then - close), 0)
+            gain = amount * (close - then)
+            profit, loss = profit + max(gain, Fraction(0)), loss - min(gain, Fraction(0))
         return dict(zip(names, map(rounded, (value, cost, profit, loss)), strict=True))
 
     def coin_days(self, inputs: list[Input] | None) -> Row:
@@ -233,11 +237,11 @@ class Valuation:
         }
         if is_partial:
             row["realised_cap_usd"] = None
-        realised = row["realised_cap_usd"]
+        realised = figure(row, "realised_cap_usd")
         row["mvrv"] = ratio(market_cap, realised)
         row["nupl"] = None if market_cap is None or realised is None else ratio(market_cap - realised, market_cap)
-        row["rctc"] = ratio(realised, row["thermo_cap_usd"])
-        row["rctc_known"] = ratio(row["realised_cap_known_usd"], row["thermo_cap_known_usd"])
+        row["rctc"] = ratio(realised, figure(row, "thermo_cap_usd"))
+        row["rctc_known"] = ratio(figure(row, "realised_cap_known_usd"), figure(row, "thermo_cap_known_usd"))
         return row
 
 
@@ -274,10 +278,6 @@ def supply_age(raw: Raw, chain: Chain, valued: Rows) -> Rows:
                 "realised_value_usd": rounded(cost) if priced else None,
                 "in_profit_base": None if close is None else sum(profit),
                 "in_loss_base": None if close is None else sum(loss),
-                **{
-                    column: of_day[column]
-                    for column in ("price_status", "coverage_ratio", "is_partial", "is_final")
-                    + ("has_all_blocks", "has_all_outputs")
-                },
+                **{column: of_day[column] for column in OF_THE_DAY},
             }
     return rows
