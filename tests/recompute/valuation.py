@@ -66,8 +66,8 @@ class Valuation:
         return None if uncles is None else sum(block.reward for block in blocks) + uncles
 
     def supply(self, day: date) -> tuple[int | None, str]:
-        """Coins issued up to the end of the day, and how that is known."""
-        if self.chain.is_whole_until(day):
+        """Coins issued up to the end of the day, and how that is known; Ethereum's began with coins of no block."""
+        if self.chain.is_utxo and self.chain.is_whole_until(day):
             issued = total(self.issued(found) for found in self.chain.days if found <= day)
             if issued is not None:
                 return issued, "generation"
