@@ -121,13 +121,21 @@ def test_every_close_of_the_export_is_on_its_day(loaded: Checkout, samples: Path
     export = next((samples / "coingecko/csv").glob("eth-usd-max.*.csv"))
     closes: dict[date, Decimal] = {}
     for row in csv.DictReader(export.read_text().splitlines()):
-        stamp = datetime.fromisoformat(row["snapped_at"].removesuffix(" UTC"))
-        # The point at midnight is what the day before closed at; the first point of a date counts as its midnight.
-        closes.setdefault(stamp.date() - timedelta(days=1), Decimal(row["price"]))
-    found = dict(
-        loaded.sql(
-            "select close_date, close_price_usd from analytics.fct_market_prices_daily where coingecko_id = 'ethereum'"
-        )
+        stamp = datetime.fromisoformat(row["snapped_at"].removesuffix(" UTC")).date()
+        # Up to 2018-01-29 a point is dated by the day that it closes, then by the one after. Both close 2018-01-29.
+        closes[stamp if stamp < date(2018, 1, 30) else stamp - timedelta(days=1)] = Decimal(row["price"])
+    rows = loaded.sql(
+        "select close_date, close_price_usd from analytics.fct_market_prices_daily"
+        " where coingecko_id = 'ethereum' and close_price_usd is not null order by 1"
     )
-    assert found == closes
+    assert rows == sorted(closes.items())
+    days = [date(2015, 8, 7) + timedelta(days=number) for number in range(3448)]
+    assert [day for day, _ in rows] == [day for day in days if day != date(2015, 8, 9)]  # which the export lacks
+    found = dict(rows)
+    assert found[date(2015, 8, 7)] == Decimal("2.83162")
+    assert found[date(2017, 12, 6)] == Decimal("448.328222164605")  # stamped 2017-12-06
+    assert found[date(2018, 1, 28)] == Decimal("1237.3241758467964")  # stamped 2018-01-28
+    assert found[date(2018, 1, 29)] == Decimal("1161.9086430994253")  # stamped 2018-01-30 00:05:11
+    assert found[date(2018, 1, 30)] == Decimal("1058.0960529662955")  # stamped 2018-01-31
+    assert found[date(2018, 2, 1)] == Decimal("1021.2693786534147")  # stamped 2018-02-02
     assert found[date(2025, 1, 13)] == Decimal("3134.5520394596483")

@@ -21,3 +21,16 @@
 {% macro date_key(expression) -%}
     coalesce(cast(to_char({{ expression }}, 'YYYYMMDD') as integer), -1)
 {%- endmacro %}
+
+
+{#
+  The UTC day that a daily point of CoinGecko closes, by the UTC date of its stamp. From 2018-01-30 on a point is the
+  price at its stamp, so it closes the day before. Up to 2018-01-29 CoinGecko dates a point by the day at whose end it
+  was taken. Measured on the published exports of Bitcoin, Ethereum and Dogecoin, against the price at each midnight
+  that Coin Metrics published in 2019: median differences of 0.3 to 1.6 % when read like this, of 1.2 to 4.3 % when read
+  a day apart. Ethereum's points of 2018-01-29 00:00:00 (1169.63) and of 2018-01-30 00:05:11 (1161.91) are the same
+  midnight.
+#}
+{% macro close_date(stamp_date) -%}
+    case when {{ stamp_date }} < date '2018-01-30' then {{ stamp_date }} else {{ stamp_date }} - 1 end
+{%- endmacro %}

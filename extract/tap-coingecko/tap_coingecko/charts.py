@@ -108,7 +108,7 @@ def fits(points: Sequence[Point], granularity: Granularity) -> bool:
 
 
 def first_of_each_date(points: Sequence[Point]) -> list[Point]:
-    """Choose the point that stands for a date: the first stamp counts as its midnight.
+    """Choose the point that stands for a date, whichever day it closes: the first stamp.
 
     Args:
         points: Daily points, oldest first.

@@ -71,7 +71,7 @@ CHART_SCHEMA = th.PropertiesList(
     th.Property(
         "stamp_date",
         th.DateType,
-        description="The stamp's own UTC date. A point at 00:00 of D is the close of the day before D.",
+        description="The stamp's own UTC date. A daily point of D is the close of D - 1, up to 2018-01-29 of D.",
     ),
     th.Property("price", th.NumberType),
     th.Property("market_cap", th.NumberType),
@@ -81,10 +81,10 @@ CHART_SCHEMA = th.PropertiesList(
 TOKEN_SCHEMA = th.PropertiesList(
     th.Property("coin_id", th.StringType, required=True, description="CoinGecko id of the coin."),
     # A text, as the Hub's tap has it: models written for it may cut it up.
-    th.Property("date", th.StringType, required=True, description="YYYY-MM-DD; the values are those at its 00:00 UTC."),
+    th.Property("date", th.StringType, required=True, description="YYYY-MM-DD, the date of the daily point."),
     th.Property("price_usd", th.NumberType),
     th.Property("market_cap_usd", th.NumberType),
-    th.Property("total_volume_usd", th.NumberType, description="Trading volume of the 24 hours before the date."),
+    th.Property("total_volume_usd", th.NumberType, description="Trading volume of the 24 hours before the price."),
     th.Property(
         "community_data",
         th.ObjectType(

@@ -1,7 +1,7 @@
 -- The close of each day, from CoinGecko's chart where that has the day, else from the rows that the Hub's tap knows.
 with
 
-charted as (
+points as (
 
     select
         coin_id,
@@ -12,13 +12,12 @@ charted as (
         market_cap,
         volume_24h,
         is_off_midnight,
-        stamps_in_date
+        stamps_in_date,
+        true as is_charted
     from {{ ref('stg_coingecko__market_chart') }}
     where granularity = 'daily'
 
-),
-
-told as (
+    union all
 
     select
         coin_id,
@@ -29,13 +28,15 @@ told as (
         market_cap,
         volume_24h,
         false as is_off_midnight,
-        cast(1 as bigint) as stamps_in_date
+        cast(1 as bigint) as stamps_in_date,
+        false as is_charted
     from {{ ref('stg_coingecko__token') }}
     where has_price
 
 )
 
-select
+-- the close of 2018-01-29 has points of two dates, of which the later one counts also where only the other is charted
+select distinct on (coin_id, vs_currency, close_date)
     coin_id,
     vs_currency,
     close_date,
@@ -45,24 +46,6 @@ select
     volume_24h,
     is_off_midnight,
     stamps_in_date
-from charted
-
-union all
-
-select
-    told.coin_id,
-    told.vs_currency,
-    told.close_date,
-    told.stamped_at,
-    told.close_price,
-    told.market_cap,
-    told.volume_24h,
-    told.is_off_midnight,
-    told.stamps_in_date
-from told
-left join charted
-    on
-        told.coin_id = charted.coin_id
-        and told.vs_currency = charted.vs_currency
-        and told.close_date = charted.close_date
-where charted.coin_id is null
+from points
+order by
+    coin_id asc, vs_currency asc, close_date asc, close_price is null asc, {{ utc_date('stamped_at') }} desc, is_charted desc

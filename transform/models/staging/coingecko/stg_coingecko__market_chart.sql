@@ -6,8 +6,6 @@ source as (
 
 ),
 
--- CoinGecko's daily point is taken at midnight. A few are stamped off midnight, some in place of the 00:00 point and
--- some beside it: the first stamp of a date counts as its midnight, and the later ones are only counted.
 dated as (
 
     select
@@ -18,12 +16,47 @@ dated as (
         {{ utc_date('stamp') }} as utc_stamp_date,
         price,
         market_cap,
-        total_volume,
-        granularity = 'daily' as is_daily,
-        row_number() over (same_date order by stamp) as place_in_date,
-        count(*) over same_date as stamps_in_date
+        total_volume
     from source
-    window same_date as (partition by coin_id, vs_currency, granularity, {{ utc_date('stamp') }})
+
+),
+
+-- a point within a day closes none
+closing as (
+
+    select
+        coin_id,
+        vs_currency,
+        granularity,
+        stamp,
+        utc_stamp_date,
+        price,
+        market_cap,
+        total_volume,
+        case when granularity = 'daily' then {{ close_date('utc_stamp_date') }} end as close_date
+    from dated
+
+),
+
+-- Of the points of one close one counts, the others are only counted. CoinGecko's daily point is taken at midnight; a few
+-- are stamped off midnight, some in place of the 00:00 point and some beside it: the first of a date counts. The close of
+-- 2018-01-29 has points of two dates: the later one counts. A point without a price does where there is no other.
+placed as (
+
+    select
+        coin_id,
+        vs_currency,
+        granularity,
+        stamp,
+        utc_stamp_date,
+        price,
+        market_cap,
+        total_volume,
+        close_date,
+        row_number() over (same_close order by price is null asc, utc_stamp_date desc, stamp asc) as place_in_date,
+        count(*) over same_close as stamps_in_date
+    from closing
+    window same_close as (partition by coin_id, vs_currency, granularity, coalesce(close_date, utc_stamp_date))
 
 ),
 
@@ -35,8 +68,8 @@ renamed as (
         vs_currency,
         granularity,
 
-        -- times: midnight at the start of a day closes the day before; a point within a day closes none
-        case when is_daily then utc_stamp_date - 1 end as close_date,
+        -- times
+        close_date,
         stamp as stamped_at,
 
         -- amounts
@@ -48,8 +81,8 @@ renamed as (
         stamp at time zone 'UTC' <> cast(utc_stamp_date as timestamp) as is_off_midnight,
         stamps_in_date
 
-    from dated
-    where not is_daily or place_in_date = 1
+    from placed
+    where close_date is null or place_in_date = 1
 
 )
 

@@ -13,8 +13,8 @@ renamed as (
         coalesce(coin_id, nullif('{{ var("coingecko_token_coin") }}', '')) as coin_id,
         'usd' as vs_currency,
 
-        -- times: midnight at the start of a day closes the day before
-        date - 1 as close_date,
+        -- times
+        {{ close_date('date') }} as close_date,
         cast(date as timestamp) at time zone 'UTC' as stamped_at,
 
         -- amounts
@@ -31,6 +31,30 @@ renamed as (
 
     from source
 
+),
+
+-- the close of 2018-01-29 has rows of two dates, of which the later one counts, or the one that has a price
+placed as (
+
+    select
+        *,
+        first_value(stamped_at) over (
+            partition by coin_id, close_date order by has_price desc, stamped_at desc
+        ) as counted_stamp
+    from renamed
+
 )
 
-select * from renamed
+select
+    coin_id,
+    vs_currency,
+    close_date,
+    stamped_at,
+    close_price,
+    market_cap,
+    volume_24h,
+    has_price,
+    community_data,
+    public_interest_stats
+from placed
+where stamped_at = counted_stamp
