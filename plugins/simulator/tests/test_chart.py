@@ -173,8 +173,95 @@ def test_instants_may_be_iso_dates_or_seconds(api: Any) -> None:
 def test_the_whole_history_begins_at_the_coins_first_day(api: Any, coin: str, first_day: str, currency: str) -> None:
     chart = api.read(f"/coins/{coin}/market_chart", vs_currency=currency, days="max", key=PRO)
     first = seconds(first_day) * 1000
-    midnights = (seconds("2025-01-15") * 1000 - first) // DAY + 1
-    assert stamps(chart)[:-1] == [first + day * DAY for day in range(midnights)]
+    days = (seconds("2025-01-15") * 1000 - first) // DAY + 1
+    off_midnight = (seconds("2018-01-30") * 1000, seconds("2018-01-30T00:05:11") * 1000)
+    expected = [first + day * DAY for day in range(days)]
+    expected[expected.index(off_midnight[0])] = off_midnight[1]
+    assert stamps(chart)[:-1] == expected
+
+
+@pytest.mark.parametrize("coin", ["bitcoin", "ethereum", "dogecoin", "chainlink"])
+def test_up_to_2018_01_29_a_daily_point_has_the_values_of_its_days_end(api: Any, tmp_path: Any, coin: str) -> None:
+    """Both points of the midnight between are there, the later one minutes off; a day closes at the later."""
+    chart = api.read(f"/coins/{coin}/market_chart", vs_currency="usd", days="max", key=PRO)
+    prices = dict(map(tuple, chart["prices"]))
+    book = PriceBook(Settings(state_dir=tmp_path))
+    for stamp, instant in (
+        ("2017-12-06", "2017-12-07"),
+        ("2018-01-28", "2018-01-29"),
+        ("2018-01-29", "2018-01-30"),
+        ("2018-01-30T00:05:11", "2018-01-30T00:05:11"),
+        ("2018-01-31", "2018-01-31"),
+        ("2018-02-01", "2018-02-01"),
+    ):
+        assert prices[seconds(stamp) * 1000] == book.spot(coin, datetime.fromisoformat(instant).replace(tzinfo=UTC))
+        answer = api.read(f"/coins/{coin}/history", date=stamp[:10], key=PRO)
+        assert answer["market_data"]["current_price"]["usd"] == prices[seconds(stamp) * 1000]
+    for day, stamp in (
+        ("2017-12-06", "2017-12-06"),
+        ("2018-01-28", "2018-01-28"),
+        ("2018-01-29", "2018-01-30T00:05:11"),
+        ("2018-01-30", "2018-01-31"),
+        ("2018-01-31", "2018-02-01"),
+    ):
+        assert book.close(coin, date.fromisoformat(day)) == prices[seconds(stamp) * 1000]
+    both = prices[seconds("2018-01-29") * 1000], prices[seconds("2018-01-30T00:05:11") * 1000]
+    assert both[0] != both[1]
+    assert abs(both[0] / both[1] - 1) < Decimal("0.02")
+    # A candle closes at the price of its stamp, whatever the daily points are dated by.
+    candles = {
+        row[0]: row[4]
+        for row in api.read(f"/coins/{coin}/ohlc", vs_currency="usd", days="max", precision="full", key=PRO)
+    }
+    for stamp in (seconds("2017-12-06") * 1000, seconds("2018-02-08") * 1000):
+        close = max(candle for candle in candles if candle <= stamp)
+        assert candles[close] == prices[close - DAY if stamp < seconds("2018-01-30") * 1000 else close]
+
+
+def test_a_span_holds_the_point_of_2018_01_30_by_its_stamp(api: Any) -> None:
+    for start, end, expected in (
+        ("2018-01-30T00:05", "2018-01-31", ["2018-01-30T00:05:11", "2018-01-31"]),
+        ("2018-01-29", "2018-01-30T00:05", ["2018-01-29"]),
+        ("2018-01-30T00:06", "2018-01-31", ["2018-01-31"]),
+    ):
+        found = ranged(api, "bitcoin", start, end, interval="daily", key=PRO)
+        assert stamps(found) == [seconds(stamp) * 1000 for stamp in expected]
+
+
+@pytest.mark.parametrize(
+    ("now", "newest"),
+    [
+        ("2016-06-02T00:34:59", "2016-05-31"),
+        ("2016-06-02T00:35", "2016-06-01"),
+        ("2018-01-30T00:34:59", "2018-01-28"),
+        ("2018-01-30T00:35", "2018-01-30T00:05:11"),
+        ("2018-01-31T00:34:59", "2018-01-30T00:05:11"),
+        ("2018-01-31T00:35", "2018-01-31"),
+    ],
+)
+def test_a_point_is_never_published_before_it_was_taken(make_api: Any, now: str, newest: str) -> None:
+    api = make_api(now, start=date.fromisoformat(now[:10]) - timedelta(days=20))
+    for chart in (
+        ranged(api, "bitcoin", seconds("2015-06-01"), seconds(now), key=PRO),
+        api.read("/coins/bitcoin/market_chart", vs_currency="usd", days=200),
+    ):
+        assert stamps(chart)[-2] == seconds(newest) * 1000
+    after = (date.fromisoformat(newest[:10]) + timedelta(days=1)).isoformat()
+    assert "market_data" in api.read("/coins/bitcoin/history", date=newest[:10])
+    assert "market_data" not in api.read("/coins/bitcoin/history", date=after)
+
+
+def test_the_highest_price_is_one_of_the_daily_points(make_api: Any) -> None:
+    """Also after a question about a time before, and never one that is yet to come."""
+    for now in ("2017-12-20T06:00", "2017-12-19T23:00", "2018-01-30T06:00", "2018-03-01T06:00"):
+        api = make_api(now, start=date(2017, 12, 1))
+        points = api.read("/coins/bitcoin/market_chart", vs_currency="usd", days="max", key=PRO)["prices"]
+        (row,) = api.read("/coins/markets", vs_currency="usd", ids="bitcoin", precision="full")
+        stamp, price = max(points, key=lambda point: point[1])
+        assert (row["ath"], row["ath_date"][:19]) == (
+            price,
+            datetime.fromtimestamp(stamp // 1000, tz=UTC).isoformat()[:19],
+        )
 
 
 @pytest.mark.parametrize("key", [None, DEMO])

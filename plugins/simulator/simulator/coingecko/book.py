@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from simulator.coingecko.coins import COINS, Coin
 from simulator.coingecko.currencies import QUOTED, RATES, Currency
 from simulator.coingecko.exports import read_exports
-from simulator.coingecko.numbers import DAY_MS, day_ms, to_ms
+from simulator.coingecko.numbers import day_ms, to_ms
 from simulator.coingecko.series import LogPath, Series, SimulatedSeries
+from simulator.coingecko.stamps import closed_day
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import date, datetime
 
     from simulator.settings import Settings
@@ -69,22 +70,24 @@ class PriceBook:
     def close(self, coin_id: str, day: date) -> Decimal:
         """The price in USD at the end of a UTC day, zero before the coin had one.
 
-        It is the daily point stamped 00:00 of the next day; an export's day without a row holds the row before.
+        It is that of the daily point that closes the day; an export's day without a row holds the row before.
         """
-        stamp = day_ms(day) + DAY_MS
-        series = self._valuing(coin_id, stamp)
-        return Decimal(series.closing(stamp).price) if stamp >= series.first else Decimal(0)
+        midnight = day_ms(day)
+        known = (one for one in self._valuing(coin_id) if closed_day(one.first) <= midnight)
+        return next((Decimal(series.closing(midnight).price) for series in known), Decimal(0))
 
     def spot(self, coin_id: str, at: datetime) -> Decimal:
         """The price in USD at an instant (aware), zero before the coin had one."""
         stamp = to_ms(at)
-        series = self._valuing(coin_id, stamp)
-        return Decimal(series.at(stamp).price) if stamp >= series.first else Decimal(0)
+        known = (one for one in self._valuing(coin_id) if one.first <= stamp)
+        return next((Decimal(series.at(stamp).price) for series in known), Decimal(0))
 
-    def _valuing(self, coin_id: str, stamp: int) -> Series:
+    def _valuing(self, coin_id: str) -> Iterator[Series]:
         # A chain's coin without an export keeps its simulated price: blocks are valued whatever CoinGecko serves.
-        series = self.series(coin_id, "usd")
-        return series if series is not None and stamp >= series.first else self._simulated(coin_id, "usd")
+        served = self.series(coin_id, "usd")
+        if served is not None:
+            yield served
+        yield self._simulated(coin_id, "usd")
 
     def _simulate(self, coin_id: str, code: str) -> SimulatedSeries:
         currency = RATES[code]

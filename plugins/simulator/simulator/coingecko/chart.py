@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from simulator.coingecko.numbers import DAY_MS, HOUR_MS, MINUTE_MS
+from simulator.coingecko.stamps import instant_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from simulator.coingecko.series import Point, Series
 
 DAILY_DELAY_MS: Final = 35 * MINUTE_MS
-"""A day's 00:00 point can be read from 00:35 of that day on."""
+"""A daily point can be read from 35 minutes after the midnight on at which it was taken."""
 _HOURLY_SPAN_MS: Final = 90 * DAY_MS
 _ENDS_NOW_MS: Final = HOUR_MS
 _LEFT_OUT_PERCENT: Final = 6
@@ -69,7 +70,7 @@ def chart(series: Series, span: Span, granularity: Granularity, delay: int = DAI
         series: Whose history.
         span: Which part of it.
         granularity: The distance between points.
-        delay: Milliseconds after its day's midnight at which a daily point can be read.
+        delay: Milliseconds after its midnight at which a daily point can be read.
 
     Returns:
         The points in ascending order; the last one is the live value if the span reaches now.
@@ -78,11 +79,7 @@ def chart(series: Series, span: Span, granularity: Granularity, delay: int = DAI
     live = live_stamp(now)
     if granularity is Granularity.DAILY:
         last = min(end, now)
-        points = [
-            point
-            for point in series.daily(start, last)
-            if now >= point.stamp // DAY_MS * DAY_MS + delay  # also for a point stamped off midnight
-        ]
+        points = [point for point in series.daily(start, last) if is_published(point, now, delay)]
     else:
         first = max(start, series.first, _FINE_SINCE_MS)
         stamps = _hourly if granularity is Granularity.HOURLY else _five_minutes
@@ -91,6 +88,11 @@ def chart(series: Series, span: Span, granularity: Granularity, delay: int = DAI
         points = [point for point in points if point.stamp < live]
         points.append(series.at(live))
     return points
+
+
+def is_published(point: Point, now: int, delay: int = DAILY_DELAY_MS) -> bool:
+    """Whether a daily point can be read; one off midnight like the midnight that it stands for."""
+    return now >= instant_of(point.stamp) // DAY_MS * DAY_MS + delay
 
 
 def _hourly(start: int, end: int) -> Iterator[int]:

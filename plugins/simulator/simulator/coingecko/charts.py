@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.coingecko.candles import BODIES, automatic_body, candles
 from simulator.coingecko.catalogue import LANGUAGES
-from simulator.coingecko.chart import DAILY_DELAY_MS, Granularity, Span, automatic, chart, live_stamp
+from simulator.coingecko.chart import DAILY_DELAY_MS, Granularity, Span, automatic, chart, is_published, live_stamp
 from simulator.coingecko.errors import application_error
 from simulator.coingecko.markets import IMAGE_HOST
 from simulator.coingecko.numbers import (
@@ -166,7 +166,7 @@ class Past:
 
     def _daily(self, coin: str, currency: str, series: Series, day: int, now: int) -> list[Point]:
         """The daily points of a date that can be read."""
-        published = [point for point in series.daily(day, day + DAY_MS - 1) if now >= day + DAILY_DELAY_MS]
+        published = [point for point in series.daily(day, day + DAY_MS - 1) if is_published(point, now)]
         return self._oddities.applied(coin, currency, published, now)
 
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from simulator.coingecko.numbers import DAY_MS, DOUBLE, EXACT, day_ms, wire
+from simulator.coingecko.stamps import closed_day, closing_date, daily_stamp, instant_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,10 +52,10 @@ class Series(Protocol):
         """The daily points with start <= stamp <= end (UNIX milliseconds), ascending."""
 
     def at(self, stamp: int) -> Point:
-        """The values at any instant from the first daily point on."""
+        """The values at any instant from the first daily point's date on."""
 
-    def closing(self, stamp: int) -> Point:
-        """The daily point that stands for a midnight (UNIX milliseconds)."""
+    def closing(self, day: int) -> Point:
+        """The daily point that closes a day, given by its midnight (UNIX milliseconds); of two the later."""
 
     def extremes(self, end: int) -> tuple[Point, Point]:
         """The daily points of the lowest and the highest price up to an instant; the first of equal ones."""
@@ -159,41 +160,48 @@ class SimulatedSeries:
         self._digits = Context(prec=coin.digits)
         self._midnights: dict[int, Point] = {}
         self.first = day_ms(coin.first_day)
-        begin = (self._log(self.first), self.first)
-        # The lowest and highest so far as (logarithm, stamp), and the midnight up to which they were looked for.
+        begin = (self._log(instant_of(self.first)), self.first)
+        # The lowest and highest so far as (logarithm, stamp), and the stamp up to which they were looked for.
         self._begin = self._found = (begin, begin, self.first)
 
     def daily(self, start: int, end: int) -> list[Point]:
-        """The points of the midnights within the span."""
-        first = -(-max(start, self.first) // DAY_MS) * DAY_MS
-        return [self._midnight(stamp) for stamp in range(first, end + 1, DAY_MS)]
+        """The points of the dates within the span."""
+        first = max(start // DAY_MS * DAY_MS, self.first)
+        stamps = (daily_stamp(day) for day in range(first, end + 1, DAY_MS))
+        return [self._daily(stamp) for stamp in stamps if start <= stamp <= end]
 
     def at(self, stamp: int) -> Point:
-        """The values at an instant; a midnight has those of its daily point."""
+        """The values at an instant; a midnight has those of the daily point that was taken then."""
         if stamp % DAY_MS == 0:
             return self._midnight(stamp)
         return self._make(stamp)
 
-    def closing(self, stamp: int) -> Point:
-        """The daily point of a midnight."""
-        return self._midnight(stamp)
+    def closing(self, day: int) -> Point:
+        """The daily point that closes a day."""
+        return self._daily(daily_stamp(closing_date(day)))
 
     def extremes(self, end: int) -> tuple[Point, Point]:
         """The daily points of the lowest and the highest price up to an instant.
 
         They are searched for by logarithms, which costs no decimals, and further from where the last search ended.
         """
-        lowest, highest, searched = self._begin if end < self._found[2] else self._found
-        for stamp in range(searched, end + 1, DAY_MS):
-            found = (self._log(stamp), stamp)
+        lowest, highest, searched = self._begin if end < instant_of(self._found[2]) else self._found
+        for stamp in map(daily_stamp, range(searched // DAY_MS * DAY_MS, end + 1, DAY_MS)):
+            if instant_of(stamp) > end:
+                break
+            searched = stamp
+            found = (self._log(instant_of(stamp)), stamp)
             lowest = found if found[0] < lowest[0] else lowest
             highest = found if found[0] > highest[0] else highest
-        self._found = (lowest, highest, max(end // DAY_MS * DAY_MS, searched))
-        return self._midnight(lowest[1]), self._midnight(highest[1])
+        self._found = (lowest, highest, searched)
+        return self._daily(lowest[1]), self._daily(highest[1])
 
     def supply(self, stamp: int) -> Decimal:
         """Circulating coins: linear between the coin's levels."""
         return _supply(self._coin.supply, stamp)
+
+    def _daily(self, stamp: int) -> Point:
+        return self.at(instant_of(stamp))._replace(stamp=stamp)
 
     def _midnight(self, stamp: int) -> Point:
         point = self._midnights.get(stamp)
@@ -221,7 +229,7 @@ def _supply(levels: Levels, stamp: int) -> Decimal:
 
 
 class ExportSeries:
-    """A series read from a price export: its rows are the daily points, and each holds until the next.
+    """A series read from a price export: its rows are the daily points, and the values of each hold until the next.
 
     Args:
         points: The rows in ascending order of their stamps; at least one.
@@ -230,6 +238,7 @@ class ExportSeries:
     def __init__(self, points: Sequence[Point]) -> None:
         self._points = points
         self._stamps = [point.stamp for point in points]
+        self._instants = [instant_of(stamp) for stamp in self._stamps]
         self.first = self._stamps[0]
 
     def daily(self, start: int, end: int) -> Sequence[Point]:
@@ -238,18 +247,19 @@ class ExportSeries:
         return self._points[low:high]
 
     def at(self, stamp: int) -> Point:
-        """The values of the latest row at or before an instant."""
-        place = max(bisect_right(self._stamps, stamp) - 1, 0)
+        """The values of the latest row that was taken at or before an instant."""
+        place = max(bisect_right(self._instants, stamp) - 1, 0)
         return self._points[place]._replace(stamp=stamp)
 
-    def closing(self, stamp: int) -> Point:
-        """The first row of the midnight's day, else the latest before it."""
-        rows = self.daily(stamp, stamp + DAY_MS - 1)
-        return rows[0] if rows else self.at(stamp)
+    def closing(self, day: int) -> Point:
+        """Of the rows that close a day the first of the latest date, else the latest row before the day's end."""
+        rows = [row for row in self.daily(day, day + 2 * DAY_MS - 1) if closed_day(row.stamp) == day]
+        latest = [row for row in rows if row.stamp // DAY_MS == rows[-1].stamp // DAY_MS]
+        return latest[0] if latest else self.at(day + DAY_MS)
 
     def extremes(self, end: int) -> tuple[Point, Point]:
         """The rows of the lowest and the highest price up to an instant."""
-        rows = self._points[: max(bisect_right(self._stamps, end), 1)]
+        rows = self._points[: max(bisect_right(self._instants, end), 1)]
         return min(rows, key=lambda row: Decimal(row.price)), max(rows, key=lambda row: Decimal(row.price))
 
     def supply(self, stamp: int) -> Decimal | None:
