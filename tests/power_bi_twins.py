@@ -91,8 +91,8 @@ TWINS = {
     "Correlation with Bitcoin 90d": told(
         "pairs", "return_correlation", "window_days = 90 and benchmark_coingecko_id = 'bitcoin'", day="close_date"
     ),
-    "Days with a Close": rows("market"),
-    "Days without a Close": rows("market", "is_imputed"),
+    "Days with a Close": rows("closes"),
+    "Days without a Close": rows("market", "close_price_usd is null"),
     # network
     "Blocks": of("network", "sum(block_count)"),
     "Transactions": of("network", "sum(transaction_count)"),
@@ -231,4 +231,5 @@ def twin(measure: str, schema: str, symbols: list[str], days: tuple[str, str], g
     if grouped:
         name, condition = grouped.split(" where ", 1)
         parts = [part[:-1] + f" and {condition})" if part.startswith(f"{name} as") else part for part in parts]
+    parts.append("closes as (select * from market where close_price_usd is not null)")
     return f"with {', '.join(parts)} select {TWINS[measure]}"

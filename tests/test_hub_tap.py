@@ -39,11 +39,11 @@ def records(name: str) -> list[dict[str, Any]]:
 
 
 def expected_closes(name: str) -> list[tuple[object, ...]]:
-    """What the mart holds of a recorded run: a date's values close the day before; one without data is no close."""
+    """What the mart holds of a recorded run: a date's values close the day before; of one without data nothing."""
+    amounts = ("price_usd", "market_cap_usd", "total_volume_usd")
     return [
-        (date.fromisoformat(row["date"]) - timedelta(days=1), row["price_usd"], row["market_cap_usd"], volume)
+        (date.fromisoformat(row["date"]) - timedelta(days=1), *(row.get(amount) for amount in amounts))
         for row in records(name)
-        if (volume := row.get("total_volume_usd")) is not None
     ]
 
 
@@ -126,7 +126,11 @@ def test_rows_that_name_their_coin_reach_the_marts(with_stand_in: Checkout) -> N
     assert closes(with_stand_in, "dogecoin") == expected_closes("dogecoin_named")
     raw = with_stand_in.sql("select date, price_usd, coin_id from raw_data.coingecko_token order by 1")
     assert raw == [(row["date"], row.get("price_usd"), "dogecoin") for row in records("dogecoin_named")]
-    assert len(raw) == len(closes(with_stand_in, "dogecoin")) + 1  # the date without data is kept, and closes nothing
+    # The date without data is kept, and closes nothing: its day says so.
+    missing = with_stand_in.sql(
+        "select close_date from analytics.fct_market_prices_daily where price_status = 'missing'"
+    )
+    assert missing == [(date(2026, 11, 19),)]
 
 
 def test_the_simulated_market_says_the_same_in_our_taps_words(with_stand_in: Checkout) -> None:

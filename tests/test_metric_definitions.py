@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from checkout import Checkout
-from worlds import MONTHS_END, World
+from worlds import MONTHS_END, World, lose_closes
 
 NETWORK, VALUATION, MARKET, MINERS = (
     f"fct_{name}_daily" for name in ("network", "valuation", "market_prices", "miner")
@@ -60,12 +60,13 @@ COLUMNS = {
     "mined_revenue_base": (MINERS, "reward_base", SUM),
     "mined_revenue_usd": (MINERS, "reward_usd", SUM),
 }
-CLOSED, OPENED = LAST.format("close_price_usd", "close_date"), FIRST.format("open_price_usd", "close_date")
+CLOSED = LAST.format("close_price_usd", "close_date")
+OPENED = FIRST.format("open_price_usd", "close_date")
 # Others: the mart, the column of a day or what it is made of, what several days are made of.
 FORMULAS = {
     "chain_days": (NETWORK, "count(*)", "count(*)"),
     "priced_chain_days": (NETWORK, "count(*) filter (where price_status = 'priced')", None),
-    "market_days": (MARKET, "count(*)", "count(*)"),
+    "market_days": (MARKET, "count(*) filter (where price_status = 'priced')", None),
     "fee_share_of_revenue": (
         NETWORK,
         "max(fee_revenue_share)",
@@ -85,7 +86,6 @@ TIPS = {
     " price_status = 'missing', close_price_usd = null",
     VALUATION: "has_all_blocks = false, supply_base = 1, market_cap_usd = 2, realised_cap_usd = 3, mvrv = null,"
     " nupl = null",
-    MARKET: "close_price_usd = null, coingecko_market_cap_usd = null, open_price_usd = null, return_ratio = null",
 }
 UNPRICED = (
     f"update analytics.{VALUATION} set realised_cap_usd = null, mvrv = null, nupl = null"  # noqa: S608
@@ -105,9 +105,11 @@ Answers = dict[tuple[str, ...], dict[str, Decimal | None]]
 def ready(filled: Callable[[World], Checkout]) -> Checkout:
     """A warehouse filled over the end of a month, so that a month is some days and not all; and what answers.
 
-    Its newest day is made a tip's, of some blocks and no price; Bitcoin's day before lacks closes.
+    Closes are missing: of each coin the first and the last, the last of a month, and two in a row of another. The
+    chains' newest day is made a tip's, of some blocks and no price; Bitcoin's day before lacks a realised one.
     """
     checkout = filled(MONTHS_END)
+    lose_closes(checkout)
     for mart, day in DAYS.items():
         if mart in TIPS:
             newest = f"(select max({day}) from analytics.{mart})"  # noqa: S608

@@ -19,7 +19,7 @@ from power_bi_twins import TWINS, twin
 from powerbi_project.contract import Contract, read_contract
 from powerbi_project.model import SemanticModel, read_model
 from powerbi_project.report import Field, read_report
-from worlds import MONTHS_END, World
+from worlds import LOST_CLOSES, MONTHS_END, World, lose_closes
 
 REPORT = PROJECT / "analyze/powerbi/Crypto.Report"
 FIXTURE_DAYS = ("2025-01-26", "2025-02-02")
@@ -36,6 +36,7 @@ CONTEXTS = {
     "a day without a price": (["BTC"], ("2025-02-01", "2025-02-01")),
     "the tip's day": (["BTC"], ("2025-02-02", "2025-02-02")),
     "a day without anything": (["BTC", "DOGE", "ETH"], ("2025-01-26", "2025-01-26")),
+    "a coin with a close and one without": (["BTC", "DOGE"], ("2025-01-31", "2025-01-31")),
 }
 # Worked out by hand from tests/data/power_bi_rows.sql.
 BY_HAND = {
@@ -47,7 +48,14 @@ BY_HAND = {
     # of 100,000 at the start of the 30th, since of the 29th no open is known
     ("one coin", "Return"): -0.025,
     ("one day", "Return"): 97500 / 101000.5 - 1,
-    ("one coin", "Last Close Day"): 20250201,
+    ("one coin", "Last Close Day"): 20250131,
+    ("one coin", "Days with a Close"): 3,
+    ("one coin", "Days without a Close"): 1,
+    ("one coin", "Market Cap USD"): 1.95e12,
+    ("a day without a price", "Close Price USD"): None,
+    ("a day without a price", "Days with a Close"): None,
+    ("a coin with a close and one without", "Close Price USD"): None,
+    ("a coin with a close and one without", "Market Cap USD"): 1.95e12,
     # the last complete day that has one, not the tip's, nor the day that lacks closes
     ("one coin", "MVRV"): 2.2442,
     ("one coin", "MVRV Known"): 2.5,
@@ -111,8 +119,9 @@ Ask = Any
 
 @pytest.fixture(scope="module")
 def ready(filled: Callable[[World], Checkout]) -> Checkout:
-    """A filled warehouse, with the rows made by hand beside it."""
+    """A filled warehouse in which closes are missing, with the rows made by hand beside it."""
     checkout = filled(MONTHS_END)
+    lose_closes(checkout)
     checkout.sql_do((PROJECT / "tests/data/power_bi_rows.sql").read_text(), role="admin")
     return checkout
 
@@ -229,6 +238,60 @@ def test_headlines_of_a_page_are_those_of_the_warehouse(ask: Ask, contract: Cont
             ((number,),) = ask(twin(name, "analytics", [symbol], (first, last)))
             assert agree(value, number), (symbol, name, value, number)
         assert any(value is not None for value in found.values())
+
+
+OF_CLOSES = (
+    "Days without a Close",
+    "Days with a Close",
+    "Close Price USD",
+    "Open Price USD",
+    "Return",
+    "Market Cap USD",
+)
+
+
+def test_closes_that_are_missing_are_told_by_the_rows_of_the_warehouse(ask: Ask, contract: Contract) -> None:
+    """A day between a coin's first close and its last has a row that says so: two in a row, and at a month's end."""
+    measures = Measures(contract, ask, "analytics")
+    missing = ask(
+        "select coingecko_id, close_date::text from analytics.fct_market_prices_daily"
+        " where price_status = 'missing' and close_price_usd is null and return_ratio is null order by 1, 2"
+    )
+    assert missing == [(coin, day) for coin, days in LOST_CLOSES.items() for day in days]
+    views = {"all": ask("select min(close_date)::text, max(close_date)::text from analytics.bi_market_daily")[0]} | {
+        "up to the gap": ("2025-01-29", "2025-02-01"),
+        "from the gap on": ("2025-01-31", "2025-02-04"),
+        "the gap": ("2025-01-31", "2025-01-31"),
+    }
+    found: dict[tuple[str, str], dict[str, float | None]] = {}
+    for view, days in views.items():
+        for symbol in ("BTC", "DOGE", "ETH"):
+            found[symbol, view] = {name: measures.evaluate(name, context([symbol], days)) for name in OF_CLOSES}
+            for name, value in found[symbol, view].items():
+                ((number,),) = ask(twin(name, "analytics", [symbol], days))
+                assert agree(value, number), (symbol, view, name, value, number)
+    assert {place: values["Days without a Close"] for place, values in found.items()} == {
+        ("BTC", "all"): 1,
+        ("DOGE", "all"): 2,
+        ("ETH", "all"): None,
+        ("BTC", "up to the gap"): 1,
+        ("DOGE", "up to the gap"): 1,
+        ("ETH", "up to the gap"): None,
+        ("BTC", "from the gap on"): 1,
+        ("DOGE", "from the gap on"): 2,
+        ("ETH", "from the gap on"): None,
+        ("BTC", "the gap"): 1,
+        ("DOGE", "the gap"): None,
+        ("ETH", "the gap"): None,
+    }
+    assert [found[symbol, "from the gap on"]["Days with a Close"] for symbol in ("BTC", "DOGE", "ETH")] == [4, 3, 5]
+    assert set(found["BTC", "the gap"].values()) == {1, None}
+    # The last close in view is that of the day before the gap.
+    ((closed,),) = ask(
+        "select close_price_usd from analytics.bi_market_daily as m join analytics.dim_asset using (asset_key)"
+        " where symbol = 'DOGE' and close_date = '2025-01-31'"
+    )
+    assert found["DOGE", "up to the gap"]["Close Price USD"] == closed
 
 
 def test_a_page_can_be_drawn_without_power_bi(ask: Ask, contract: Contract) -> None:

@@ -131,6 +131,8 @@ def test_every_close_of_the_export_is_on_its_day(loaded: Checkout, samples: Path
     assert rows == sorted(closes.items())
     days = [date(2015, 8, 7) + timedelta(days=number) for number in range(3448)]
     assert [day for day, _ in rows] == [day for day in days if day != date(2015, 8, 9)]  # which the export lacks
+    missing = loaded.sql("select close_date from analytics.fct_market_prices_daily where price_status = 'missing'")
+    assert missing == [(date(2015, 8, 9),)]
     found = dict(rows)
     assert found[date(2015, 8, 7)] == Decimal("2.83162")
     assert found[date(2017, 12, 6)] == Decimal("448.328222164605")  # stamped 2017-12-06

@@ -121,6 +121,31 @@ def _keep(checkout: Checkout, kept: Path) -> None:
     new.rename(kept)
 
 
+# What lose_closes takes back between a coin's first close and its last: one at a month's end, and two in a row.
+LOST_CLOSES = {"bitcoin": ["2025-01-31"], "dogecoin": ["2025-02-01", "2025-02-02"], "ethereum": []}
+
+
+def lose_closes(checkout: Checkout) -> None:
+    """Take closes back from raw, as if CoinGecko lacked them, and build the market's marts from what is left.
+
+    They are those of LOST_CLOSES, and each coin's first and last.
+    """
+    for table, dated, daily in (
+        ("coingecko_market_chart", "stamp_date", "granularity = 'daily'"),
+        ("coingecko_token", "cast(date as date)", "true"),
+    ):
+        for coin, days in LOST_CLOSES.items():
+            kept = f"from raw_data.{table} where coin_id = '{coin}' and {daily}"
+            lost = ", ".join(f"date '{day}' + 1" for day in days)
+            checkout.sql_do(
+                f"delete {kept} and {dated} in ((select min({dated}) {kept}), (select max({dated}) {kept})"
+                f"{', ' + lost if lost else ''})",
+                role="loader",
+            )
+    marts = ("fct_market_prices_daily", "fct_market_risk_daily", "bi_market_daily", "bi_market_risk_daily")
+    checkout.run("meltano", "invoke", "dbt-postgres", "run", "--select", *marts)
+
+
 def serve(checkout: Checkout, world: World) -> None:
     """Start the servers of a filled checkout."""
     checkout.run("warehouse", "start")

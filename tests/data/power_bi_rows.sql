@@ -14,17 +14,19 @@ values (1, 'bitcoin', 'Alpha', false), (2, 'bitcoin', 'Beta', false), (3, 'dogec
 
 create table fixture.bi_market_daily (like analytics.bi_market_daily);
 insert into fixture.bi_market_daily
-    (price_key, asset_key, date_key, close_date, day_start_at, open_price_usd, close_price_usd, coingecko_market_cap_usd, volume_24h_usd, is_imputed)
-select row_number() over (), asset_key, to_char(day, 'YYYYMMDD')::int, day, day, opened, closed, cap, volume, imputed
+    (price_key, asset_key, date_key, close_date, day_start_at, open_price_usd, close_price_usd, coingecko_market_cap_usd, volume_24h_usd, price_status)
+select row_number() over (), asset_key, to_char(day, 'YYYYMMDD')::int, day, day, opened, closed, cap, volume,
+    case when closed is null then 'missing' else 'priced' end
 from (values
-    ('BTC', date '2025-01-29', null, 100000, 1990000000000, 40000000000, false),
-    ('BTC', date '2025-01-30', 100000, 101000.5, 2000000000000.1234, 50000000000.0001, false),
-    ('BTC', date '2025-01-31', 101000.5, 97500, 1950000000000, 60000000000.0002, false),
-    ('BTC', date '2025-02-01', 97500, 97500, 1950000000000, 0, true),
-    ('ETH', date '2025-01-30', 3000, 3100.123456789, 370000000000, 20000000000, false),
-    ('ETH', date '2025-01-31', 3100.123456789, 3050, 365000000000, 21000000000, false),
-    ('DOGE', date '2025-01-30', 0.32, 0.3300000000000001, null, 1000000, false)
-) as given (symbol, day, opened, closed, cap, volume, imputed)
+    ('BTC', date '2025-01-29', null, 100000, 1990000000000, 40000000000),
+    ('BTC', date '2025-01-30', 100000, 101000.5, 2000000000000.1234, 50000000000.0001),
+    ('BTC', date '2025-01-31', 101000.5, 97500, 1950000000000, 60000000000.0002),
+    ('BTC', date '2025-02-01', null, null, null, null),
+    ('ETH', date '2025-01-30', 3000, 3100.123456789, 370000000000, 20000000000),
+    ('ETH', date '2025-01-31', 3100.123456789, 3050, 365000000000, 21000000000),
+    ('DOGE', date '2025-01-30', 0.32, 0.3300000000000001, null, 1000000),
+    ('DOGE', date '2025-01-31', null, null, null, null)
+) as given (symbol, day, opened, closed, cap, volume)
 join fixture.dim_asset using (symbol);
 
 create table fixture.bi_market_risk_daily (like analytics.bi_market_risk_daily);

@@ -11,5 +11,5 @@ select
     cast(volume_24h_usd as numeric(19, 4)) as volume_24h_usd,
     cast(return_ratio as double precision) as return_ratio,
     cast(log_return as double precision) as log_return,
-    is_imputed
+    price_status
 from {{ ref('fct_market_prices_daily') }}

@@ -15,6 +15,7 @@ prices as (
             partition by coingecko_id order by close_date rows between unbounded preceding and current row
         ) as highest_price_usd
     from {{ ref('fct_market_prices_daily') }}
+    where close_price_usd is not null
 
 ),
 
