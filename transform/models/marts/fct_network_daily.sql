@@ -302,7 +302,7 @@ select
     address_days.paid_address_count,
     not coalesce(year_days.has_all_outputs, false) as is_address_count_partial,
     -- a day of which no address is loaded has none that is known, not none
-    case when address_days.chain is not null then coalesce(new_address_days.new_address_count, 0) end as new_address_count,
+    coalesce(new_address_days.new_address_count, case when address_days.chain is not null then 0 end) as new_address_count,
     -- a supply is generated where all blocks are there, and never on Ethereum
     not year_days.had_all_outputs or coalesce(supplies.supply_source, 'unknown') <> 'generation' as is_new_address_count_partial,
     case
