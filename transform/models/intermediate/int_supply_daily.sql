@@ -9,7 +9,9 @@ block_days as (
         block_date,
         generation_base,
         sum(generation_base) over chain_days as generated_base,
-        sum(parentless_block_count) over chain_days = 0 and min(first_block_height) over chain_days = 0 as has_all_blocks
+        sum(parentless_block_count) over chain_days = 0
+        and min(first_block_height) over chain_days = 0
+        and count(generation_base) over chain_days = count(*) over chain_days as has_all_blocks
     from {{ ref('int_blocks_daily') }}
     window chain_days as (partition by chain order by block_date)
 

@@ -162,6 +162,7 @@ joined as (
         {{ to_usd('supplies.supply_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as market_cap_usd,
         {{ to_usd('live_days.priced_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as priced_value_usd,
         {{ to_usd('block_days.generation_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as issuance_usd,
+        block_days.reward_base,
         -- exact, since it is summed
         block_days.reward_base * prices.close_price_usd * assets.coins_per_base_unit as revenue_usd,
         case when prices.close_price_usd is null then block_days.reward_base * closes.nearest_close_price * assets.coins_per_base_unit else 0 end
@@ -220,7 +221,9 @@ summed as (
         revenue_usd,
         unpriced_revenue_usd,
         destroyed_coin_days_base,
-        round(sum(revenue_usd) over chain_days, 8) as revenue_to_date_usd,
+        -- not known from the first day on whose reward is not
+        case when count(reward_base) over chain_days = count(*) over chain_days then round(sum(revenue_usd) over chain_days, 8) end
+            as revenue_to_date_usd,
         round(sum(unpriced_revenue_usd) over chain_days, 8) as unpriced_revenue_to_date_usd,
         case when count(issuance_usd) filter (where has_all_blocks) over chain_year = 365 then sum(issuance_usd) over chain_year end
             as issuance_year_usd
@@ -272,12 +275,18 @@ covered as (
         issuance_usd,
         destroyed_coin_days_base,
         issuance_year_usd,
-        {{ quotient('coalesce(realised_cap_known_usd, 0)', 'coalesce(realised_cap_known_usd, 0) + unpriced_value_usd', 8) }}
-            as realised_cap_coverage_ratio,
+        -- of nothing all is known
+        coalesce(
+            {{ quotient('coalesce(realised_cap_known_usd, 0)', 'coalesce(realised_cap_known_usd, 0) + unpriced_value_usd', 8) }},
+            case when realised_cap_known_usd = 0 then 1.00000000 end
+        ) as realised_cap_coverage_ratio,
         case when supply_source = 'generation' then revenue_to_date_usd end as thermo_cap_known_usd,
         case
             when supply_source = 'generation'
-                then {{ quotient('coalesce(revenue_to_date_usd, 0)', 'coalesce(revenue_to_date_usd, 0) + unpriced_revenue_to_date_usd', 8) }}
+                then coalesce(
+                    {{ quotient('coalesce(revenue_to_date_usd, 0)', 'coalesce(revenue_to_date_usd, 0) + unpriced_revenue_to_date_usd', 8) }},
+                    case when revenue_to_date_usd = 0 then 1.00000000 end
+                )
         end as thermo_cap_coverage_ratio,
         {{ quotient('priced_base', 'live_base', 8) }} as priced_ratio,
         {{ quotient('priced_spent_base', 'spent_base', 8) }} as sopr_coverage_ratio
