@@ -1,7 +1,7 @@
 -- depends_on: {{ ref('int_integrity_failures') }}
 -- A figure that needs prices is told where what it needs is priced, up to `unpriced_value_tolerance` of its value; beside it
 -- stands the same over what is priced, named `_known`, and the part of the value that this is.
-{% set needed = 1 - var('unpriced_value_tolerance') %}
+{% set needed = '1 - ' ~ var('unpriced_value_tolerance') %}
 with
 
 supplies as (
@@ -165,8 +165,11 @@ joined as (
         block_days.reward_base,
         -- exact, since it is summed
         block_days.reward_base * prices.close_price_usd * assets.coins_per_base_unit as revenue_usd,
-        case when prices.close_price_usd is null then block_days.reward_base * closes.nearest_close_price * assets.coins_per_base_unit else 0 end
-            as unpriced_revenue_usd,
+        case
+            when prices.close_price_usd is null
+                then block_days.reward_base * closes.nearest_close_price * assets.coins_per_base_unit
+            else 0
+        end as unpriced_revenue_usd,
         sum(spent_days.calendar_coin_days_base) over chain_days as destroyed_coin_days_base
     from supplies
     left join block_days on supplies.chain = block_days.chain and supplies.block_date = block_days.block_date
@@ -284,7 +287,9 @@ covered as (
         case
             when supply_source = 'generation'
                 then coalesce(
-                    {{ quotient('coalesce(revenue_to_date_usd, 0)', 'coalesce(revenue_to_date_usd, 0) + unpriced_revenue_to_date_usd', 8) }},
+                    {{ quotient(
+                        'coalesce(revenue_to_date_usd, 0)', 'coalesce(revenue_to_date_usd, 0) + unpriced_revenue_to_date_usd', 8
+                    ) }},
                     case when revenue_to_date_usd = 0 then 1.00000000 end
                 )
         end as thermo_cap_coverage_ratio,
