@@ -34,17 +34,19 @@ def window_of(day: date, days: int) -> list[date]:
 
 
 def prices(coin: str, closes: Closes, returns: Returns) -> Rows:
-    """The rows of a coin in fct_market_prices_daily that have a close."""
+    """The rows of a coin in fct_market_prices_daily: each day from its first close to its last."""
     rows: Rows = {}
-    for day, close in closes.items():
-        before = closes.get(day - DAY)
+    for back in range((max(closes) - min(closes)).days + 1):
+        day = max(closes) - timedelta(days=back)
+        close, before = closes.get(day), closes.get(day - DAY)
         rows[coin, day] = {
-            "open_price_usd": before.price if before else None,
-            "close_price_usd": close.price,
-            "coingecko_market_cap_usd": close.market_cap,
-            "volume_24h_usd": close.volume,
-            "return_ratio": rounded(close.price / before.price - 1, DIGITS) if before else None,
+            "open_price_usd": before.price if close and before else None,
+            "close_price_usd": close.price if close else None,
+            "coingecko_market_cap_usd": close.market_cap if close else None,
+            "volume_24h_usd": close.volume if close else None,
+            "return_ratio": rounded(close.price / before.price - 1, DIGITS) if close and before else None,
             "log_return": returns.get(day),
+            "price_status": "priced" if close else "missing",
         }
     return rows
 
@@ -104,14 +106,16 @@ def pairs(returns: dict[str, Returns]) -> Rows:
             for day in common:
                 for days in PAIR_WINDOWS:
                     window = [found for found in common if day - timedelta(days=days) < found <= day]
-                    is_reached = common[0] <= day - timedelta(days=days - 1)
                     x, y = [own[found] for found in window], [bench[found] for found in window]
                     together, spread, market = covariance(x, y), covariance(x, x), covariance(y, y)
+                    correlation = together / root(spread * market) if spread and market else None
+                    told = {
+                        "return_correlation": rounded(correlation, PAIR_DIGITS),
+                        "return_beta": ratio(together, market, PAIR_DIGITS),
+                    }
                     rows[coin, other, day, days] = {
                         "observation_count": len(window),
-                        "return_correlation": rounded(together / root(spread * market), PAIR_DIGITS)
-                        if is_reached and spread and market
-                        else None,
-                        "return_beta": ratio(together, market, PAIR_DIGITS) if is_reached else None,
+                        **{name: value if len(window) == days else None for name, value in told.items()},
+                        **{f"{name}_known": value for name, value in told.items()},
                     }
     return rows

@@ -46,7 +46,7 @@ def tables(raw: Raw, assets: dict[str, int]) -> list[Table]:
         for name, rows in of_chain.items():
             found[name] |= rows
     found["fct_asset_pair_daily"] = pairs({chain.name: log_returns(chain.closes) for chain in chains})
-    return [Table(name, _KEYS[name], filled_up(rows), _WHERE.get(name, "true")) for name, rows in found.items()]
+    return [Table(name, _KEYS[name], filled_up(rows)) for name, rows in found.items()]
 
 
 _KEYS = {
@@ -62,5 +62,3 @@ _KEYS = {
     "fct_market_risk_daily": (*COIN_KEYS, "window_days"),
     "fct_asset_pair_daily": ("coingecko_id", "benchmark_coingecko_id", "close_date", "window_days"),
 }
-# A day without a close may have a row that says so.
-_WHERE = {"fct_market_prices_daily": "close_price_usd is not null"}
