@@ -21,7 +21,10 @@ OF_CHAIN = {
     *("fct_address_balances_snapshot", "fct_wealth_distribution_daily", "rpt_miner_concentration_daily"),
     *("fct_dq_results", "rpt_reconciliation"),
 }
-OF_OUTPUTS = {"fct_transaction_outputs", "fct_transaction_inputs", "fct_supply_age_daily"}
+OF_OUTPUTS = {
+    *("fct_transaction_outputs", "fct_transaction_inputs", "fct_supply_age_daily", "fct_spent_age_daily"),
+    "fct_holders_daily",
+}
 OF_PRICED_CHAIN = {"fct_whale_transfers"}
 FACTS = OF_MARKET | OF_CHAIN | OF_OUTPUTS | OF_PRICED_CHAIN
 

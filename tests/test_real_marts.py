@@ -279,6 +279,9 @@ def test_valuation_of_four_days(loaded: Checkout) -> None:
                 "counted_supply_base": known,
                 "active_supply_1y_base": known,
                 "active_supply_1y_share": 1,
+                "long_term_supply_base": 0,
+                "long_term_supply_share": 0,
+                "unspent_output_count": known // COINS_50,
                 "is_partial": True,
                 "priced_supply_base": 0,
                 "priced_ratio": 0,
@@ -291,11 +294,12 @@ def test_valuation_of_four_days(loaded: Checkout) -> None:
     expected[0] |= dict.fromkeys(
         (
             *("spent_output_count", "spent_base", "revived_supply_1y_base"),
+            *("revived_supply_2y_base", "revived_supply_5y_base", "adjusted_spent_base"),
             *("full_coin_days_destroyed", "coin_days_destroyed"),
         ),
         0,
     )
-    expected[3] |= {"priced_spent_base": 0}
+    expected[3] |= {"priced_spent_base": 0, "priced_adjusted_spent_base": 0}
     expect(rows(loaded, "fct_valuation_daily", "block_date"), expected)
 
 
@@ -409,6 +413,8 @@ def test_without_a_price_there_are_no_whales_and_without_snapshots_no_balances(l
         ("fct_network_daily", 1),
         ("fct_valuation_daily", 4),
         ("fct_supply_age_daily", 48),
+        ("fct_spent_age_daily", 48),
+        ("fct_holders_daily", 8),
         ("fct_miner_daily", 1),
         ("fct_dq_results", 24),
         ("rpt_reconciliation", 2),

@@ -24,7 +24,11 @@ from recompute.witness import GAPS, Witness
 from worlds import GAPPED, World
 
 # Of a year there is no window in this world, so these are null, and have to be.
-WITHOUT_A_YEAR = {("fct_network_daily", "velocity_1y"), ("fct_valuation_daily", "puell_multiple")}
+WITHOUT_A_YEAR = {
+    ("fct_network_daily", "velocity_1y"),
+    *(("fct_valuation_daily", column) for column in ("puell_multiple", "yearly_issuance_base")),
+    *(("fct_valuation_daily", column) for column in ("yearly_issuance_rate", "stock_to_flow")),
+}
 FLAGS = {"has_all_blocks", "has_all_transactions", "has_all_outputs", "is_final", "is_partial"}
 SHOWN = 200
 

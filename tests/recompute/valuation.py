@@ -6,12 +6,15 @@ from fractions import Fraction
 from recompute.coins import Coins, Lot
 from recompute.compare import Rows, figure
 from recompute.days import Chain
-from recompute.exact import ratio, rounded, total
+from recompute.exact import ratio, root, rounded, total
 from recompute.raw import Input, Raw, day_of
 
 # A figure under its plain name may lack prices for a hundredth of its value.
 TOLERATED = Fraction(99, 100)
 YEAR_DAYS = 365
+# Days by date from which on coins are a long-term holder's, and seconds from which on they are not young.
+LONG_TERM_DAYS = 155
+HOUR_SECONDS = 3600
 # Name, days since creation at least, and at most.
 AGE_BANDS = (
     ("under 1 day", 0, 0),
@@ -30,6 +33,9 @@ AGE_BANDS = (
 
 # What a band's row repeats of its day.
 OF_THE_DAY = ("price_status", "coverage_ratio", "is_partial", "is_final", "has_all_blocks", "has_all_outputs")
+
+# What needs a year of whole days, which this world does not have.
+OF_A_YEAR = ("yearly_issuance_base", "yearly_issuance_rate", "stock_to_flow")
 
 Row = dict[str, object]
 Figure = Fraction | int | None
@@ -105,6 +111,15 @@ class Valuation:
         coverage = ratio(priced_value, value) if is_whole else None
         is_enough = coverage is not None and coverage >= TOLERATED
         row: Row = {
+            **self.adjusted(inputs, priced, day),
+            **{
+                f"revived_supply_{years}y_base": sum(
+                    found.value for found in inputs if (day - found.created_day).days >= years * YEAR_DAYS
+                )
+                if is_whole
+                else None
+                for years in (2, 5)
+            },
             "spent_output_count": len(inputs) if is_whole else None,
             "spent_base": value if is_whole else None,
             "priced_spent_base": priced_value if inputs else None,
@@ -119,6 +134,27 @@ class Valuation:
         row["sopr"] = ratio(figure(row, "spent_value_usd"), figure(row, "spent_cost_usd"))
         row["sopr_known"] = ratio(figure(row, "spent_value_known_usd"), figure(row, "spent_cost_known_usd"))
         return row | self.coin_days(inputs if is_whole else None)
+
+    def adjusted(self, inputs: list[Input], priced: list[Input], day: date) -> Row:
+        """The same without outputs that were spent within an hour."""
+        old = [found for found in inputs if found.lifespan >= HOUR_SECONDS]
+        old_priced = [found for found in priced if found.lifespan >= HOUR_SECONDS]
+        value = sum(found.value for found in old) if self.chain.has_all_outputs(day) else None
+        priced_value = sum(found.value for found in old_priced)
+        known = self.gains(old_priced, self.chain.price(day))
+        coverage = ratio(priced_value, value)
+        is_enough = coverage is not None and coverage >= TOLERATED
+        row: Row = {
+            "adjusted_spent_base": value,
+            "priced_adjusted_spent_base": priced_value if inputs else None,
+            "adjusted_sopr_coverage_ratio": coverage,
+            "adjusted_sopr_known": ratio(known["spent_value"], known["spent_cost"]),
+            "adjusted_sopr": ratio(known["spent_value"], known["spent_cost"]) if is_enough else None,
+        }
+        for name in ("spent_value", "spent_cost"):
+            row[f"adjusted_{name}_known_usd"] = known[name]
+            row[f"adjusted_{name}_usd"] = known[name] if is_enough else None
+        return row
 
     def gains(self, priced: list[Input], close: Fraction | None) -> dict[str, Figure]:
         """Value now, cost then, and how much of the difference is profit and how much loss."""
@@ -170,8 +206,14 @@ class Valuation:
         loss = None if close is None else sum(lot.value for lot in priced if chain.closes[lot.created].price > close)
         age = sum(lot.value * (day - lot.created).days for lot in lots)
         young = sum(lot.value for lot in lots if (day - lot.created).days < YEAR_DAYS)
+        old = sum(lot.value for lot in lots if (day - lot.created).days >= LONG_TERM_DAYS)
         return {
             "counted_supply_base": counted,
+            "long_term_supply_base": old,
+            "long_term_supply_share": ratio(old, counted),
+            "unspent_output_count": sum(lot.count for lot in lots),
+            "realised_price_known_usd": ratio(known, Fraction(of_priced, units)),
+            "priced_value": worth,
             "active_supply_1y_base": young,
             "active_supply_1y_share": ratio(young, counted),
             "priced_supply_base": of_priced,
@@ -216,7 +258,7 @@ class Valuation:
             "supply_source": source,
             "market_cap_usd": market_cap,
             "issuance_usd": chain.dollars(self.issued(day), day),
-            "puell_multiple": None,
+            **dict.fromkeys(("puell_multiple", *OF_A_YEAR)),
             "is_final": chain.is_final(day),
             "has_all_blocks": chain.has_all_blocks(day),
             "has_all_outputs": chain.has_all_outputs(day),
@@ -239,6 +281,7 @@ class Valuation:
             row["realised_cap_usd"] = None
         realised = figure(row, "realised_cap_usd")
         row["mvrv"] = ratio(market_cap, realised)
+        row["realised_price_usd"] = ratio(realised, chain.native(figure(row, "counted_supply_base")))
         row["nupl"] = None if market_cap is None or realised is None else ratio(market_cap - realised, market_cap)
         row["rctc"] = ratio(realised, figure(row, "thermo_cap_usd"))
         row["rctc_known"] = ratio(figure(row, "realised_cap_known_usd"), figure(row, "thermo_cap_known_usd"))
@@ -249,7 +292,44 @@ def valuation(raw: Raw, chain: Chain) -> Rows:
     """The rows of a chain in fct_valuation_daily."""
     days = Valuation(raw, chain)
     assert chain.days[-1] - chain.days[0] < timedelta(days=YEAR_DAYS - 1), "puell_multiple would have its window"
-    return {(chain.name, day): days.row(day) for day in chain.days}
+    rows = {(chain.name, day): days.row(day) for day in chain.days}
+    for number, row in enumerate(rows.values(), 1):
+        row.update(z_scores(days, dict(zip(chain.days[:number], rows.values(), strict=False))))
+    for row in rows.values():
+        row.pop("priced_value", None)
+    return rows
+
+
+def z_scores(days: Valuation, so_far: dict[date, Row]) -> Row:
+    """Market value less realised value by the deviation of the market value up to the last of the days."""
+    row = so_far[max(so_far)]
+    caps = [figure(of, "market_cap_usd") for of in so_far.values()]
+    coverage, is_enough = None, False
+    if row["supply_source"] == "generation":
+        missing = Fraction(0)
+        for day, of in so_far.items():
+            nearest = None if days.coins is None else days.coins.nearest_close(day)
+            supply = days.chain.native(figure(of, "supply_base"))
+            if of["price_status"] == "missing" and nearest is not None and supply is not None:
+                missing += supply * nearest
+        known = sum((Fraction(cap) for cap in caps if cap is not None), Fraction(0))
+        coverage, is_enough = _known_enough(known, missing)
+    of_known = [figure(of, "priced_value") if "priced_value" in of else None for of in so_far.values()]
+    return {
+        "mvrv_z_score": _z_score(caps, row.get("realised_cap_usd")) if is_enough else None,
+        "mvrv_z_score_known": _z_score(of_known, row.get("realised_cap_known_usd")),
+        "mvrv_z_score_coverage_ratio": coverage,
+    }
+
+
+def _z_score(values: list[int | Fraction | None], cost: object) -> Fraction | None:
+    """The last value less its cost, by the sample standard deviation of those that are known."""
+    told, last = [Fraction(value) for value in values if value is not None], values[-1]
+    if last is None or not isinstance(cost, (int, Fraction)) or len(told) < 2:
+        return None
+    mean = sum(told) / len(told)
+    variance = sum((value - mean) ** 2 for value in told) / (len(told) - 1)
+    return rounded((last - cost) / root(variance)) if variance else None
 
 
 def supply_age(raw: Raw, chain: Chain, valued: Rows) -> Rows:

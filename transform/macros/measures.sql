@@ -15,6 +15,12 @@
 {%- endmacro %}
 
 
+{# From how many days on, by date, coins are a long-term holder's. #}
+{% macro long_term_days() -%}
+    155
+{%- endmacro %}
+
+
 {# The first block that burns a base fee. #}
 {% macro london_height() -%}
     12965000
@@ -46,6 +52,18 @@
         {{ 2 * 10 ** digits }} * cast({{ dividend }} as numeric) + sign(cast({{ dividend }} as numeric)) * ({{ divisor }}),
         2 * nullif(cast({{ divisor }} as numeric), 0)
     ) * cast('1e-{{ digits }}' as numeric)
+{%- endmacro %}
+
+
+{#
+  A difference by the sample standard deviation of so many figures, of which the sum and the sum of squares are exact.
+  Null where they do not differ. By squares, whose quotient has digits enough to be rounded once, behind the root.
+#}
+{% macro standardised(difference, figure_count, figure_sum, square_sum, digits) -%}
+    sign({{ difference }}) * round(sqrt({{ quotient(
+        '(' ~ difference ~ ') * (' ~ difference ~ ') * ' ~ figure_count ~ ' * (' ~ figure_count ~ ' - 1)',
+        figure_count ~ ' * ' ~ square_sum ~ ' - ' ~ figure_sum ~ ' * ' ~ figure_sum, 40
+    ) }}), {{ digits }})
 {%- endmacro %}
 
 

@@ -26,6 +26,8 @@ _SPANS = {
     "fct_market_prices_daily": "close_date",
     "fct_network_daily": "block_date",
     "fct_supply_age_daily": "block_date",
+    "fct_spent_age_daily": "block_date",
+    "fct_holders_daily": "block_date",
     "fct_valuation_daily": "block_date",
     "fct_address_balances_snapshot": "observed_date",
     "fct_wealth_distribution_daily": "observed_date",

@@ -11,6 +11,7 @@ created as (
         'created' as event_type,
         -- null is what Blockchair says of an output that it has no doubt about
         coalesce(is_spendable, true) as is_spendable,
+        false as is_young,
         value_base,
         cast(null as bigint) as lifespan_seconds
     from {{ ref('int_outputs_unioned') }}
@@ -27,6 +28,8 @@ spent as (
         least(created_date, block_date) as created_date,
         'spent' as event_type,
         coalesce(is_spendable, true) as is_spendable,
+        -- below an hour; the two times tell it where the source does not
+        coalesce(coalesce(lifespan_seconds, extract(epoch from block_time - created_time)) < 3600, false) as is_young,
         value_base,
         lifespan_seconds
     from {{ ref('int_inputs_unioned') }}
@@ -42,6 +45,7 @@ flows as (
         created_date,
         event_type,
         is_spendable,
+        is_young,
         value_base,
         lifespan_seconds
     from created
@@ -54,6 +58,7 @@ flows as (
         created_date,
         event_type,
         is_spendable,
+        is_young,
         value_base,
         lifespan_seconds
     from spent
@@ -66,10 +71,11 @@ select
     created_date,
     event_type,
     is_spendable,
+    is_young,
     count(*) as output_count,
     sum(value_base) as value_base,
     -- Coin Metrics counts full days, Blockchair fractions
     sum(value_base * (case when lifespan_seconds < 0 then 0 else lifespan_seconds end / 86400)) as full_coin_days_base,
     sum(value_base * lifespan_seconds) as coin_seconds_base
 from flows
-group by chain, block_date, created_date, event_type, is_spendable
+group by chain, block_date, created_date, event_type, is_spendable, is_young

@@ -8,6 +8,7 @@ flows as (
         chain,
         block_date,
         created_date,
+        is_young,
         output_count,
         value_base,
         full_coin_days_base,
@@ -35,6 +36,7 @@ valued as (
         flows.chain,
         flows.block_date,
         flows.created_date,
+        coalesce(flows.is_young, false) as is_young,
         flows.output_count,
         flows.value_base,
         flows.full_coin_days_base,
@@ -66,6 +68,16 @@ select
         as realised_loss_usd,
     sum(full_coin_days_base) as full_coin_days_base,
     sum(coin_seconds_base) as coin_seconds_base,
-    sum(value_base * (block_date - created_date)) as calendar_coin_days_base
+    sum(value_base * (block_date - created_date)) as calendar_coin_days_base,
+    coalesce(sum(value_base) filter (where block_date - created_date >= 730), 0) as revived_2y_base,
+    coalesce(sum(value_base) filter (where block_date - created_date >= 1825), 0) as revived_5y_base,
+    coalesce(sum(value_base) filter (where not is_young), 0) as adjusted_spent_base,
+    coalesce(sum(value_base) filter (where not is_young and spent_price is not null), 0) as priced_adjusted_spent_base,
+    round(
+        sum(value_base * spent_price) filter (where not is_young) * cast('1e-' || max(base_unit_decimals) as numeric), 8
+    ) as adjusted_spent_value_usd,
+    round(
+        sum(value_base * created_price) filter (where not is_young) * cast('1e-' || max(base_unit_decimals) as numeric), 8
+    ) as adjusted_spent_cost_usd
 from valued
 group by chain, block_date

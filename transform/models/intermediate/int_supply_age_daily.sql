@@ -2,6 +2,9 @@
 -- For each day the coins alive at its end, by age: what a day of creation made, less what was spent of it up to that day.
 -- Coins of days whose outputs are not loaded are not known and not here, nor is what was spent of them.
 {% set counted = "true" if var('count_unspendable_supply') else "is_spendable" %}
+{% set terms = [
+    ('long_term', 'lived.age_days >= ' ~ long_term_days()), ('short_term', 'lived.age_days < ' ~ long_term_days())
+] %}
 with
 
 spans as (
@@ -152,6 +155,15 @@ valued as (
         * cast('1e-' || max(created_closes.base_unit_decimals) as numeric) as unpriced_value_usd,
         sum(lived.live_base) filter (where day_closes.close_price > created_closes.close_price) as in_profit_base,
         sum(lived.live_base) filter (where day_closes.close_price < created_closes.close_price) as in_loss_base,
+        {%- for term, is_of_term in terms %}
+            sum(lived.live_base) filter (where {{ is_of_term }}) as {{ term }}_live_base,
+            sum(lived.output_count) filter (where {{ is_of_term }}) as {{ term }}_output_count,
+            sum(lived.live_base) filter (where {{ is_of_term }} and created_closes.close_price is not null) as {{ term }}_priced_base,
+            sum(lived.live_base * created_closes.close_price) filter (where {{ is_of_term }} and lived.live_base <> 0)
+            * cast('1e-' || max(created_closes.base_unit_decimals) as numeric) as {{ term }}_realised_value_usd,
+            sum(lived.live_base * created_closes.nearest_close_price) filter (where {{ is_of_term }} and created_closes.close_price is null)
+            * cast('1e-' || max(created_closes.base_unit_decimals) as numeric) as {{ term }}_unpriced_value_usd,
+        {%- endfor %}
         sum(lived.live_base * lived.age_days) as calendar_coin_days_base
     from lived
     inner join age_days on lived.age_days = age_days.age_days
@@ -188,6 +200,13 @@ select
     coalesce(valued.unpriced_value_usd, 0) as unpriced_value_usd,
     coalesce(valued.in_profit_base, 0) as in_profit_base,
     coalesce(valued.in_loss_base, 0) as in_loss_base,
+    {%- for term, is_of_term in terms %}
+        coalesce(valued.{{ term }}_live_base, 0) as {{ term }}_live_base,
+        cast(coalesce(valued.{{ term }}_output_count, 0) as bigint) as {{ term }}_output_count,
+        coalesce(valued.{{ term }}_priced_base, 0) as {{ term }}_priced_base,
+        valued.{{ term }}_realised_value_usd,
+        coalesce(valued.{{ term }}_unpriced_value_usd, 0) as {{ term }}_unpriced_value_usd,
+    {%- endfor %}
     coalesce(valued.calendar_coin_days_base, 0) as calendar_coin_days_base
 from day_bands
 left join valued

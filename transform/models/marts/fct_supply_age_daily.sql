@@ -65,6 +65,7 @@ select
     {{ surrogate_key(['ages.chain', 'ages.block_date', 'ages.age_band']) }} as supply_age_key,
     coalesce(assets.asset_key, -1) as asset_key,
     {{ date_key('ages.block_date') }} as date_key,
+    {{ surrogate_key(['ages.age_band']) }} as age_band_key,
     ages.chain,
     ages.block_date,
     ages.age_band,

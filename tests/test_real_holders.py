@@ -1,0 +1,68 @@
+"""The published day of 9 January 2009 in the marts of holders and of what they spend, worked out by hand."""
+
+from datetime import date
+
+from checkout import Checkout
+from real_day import AGE_BANDS, COINS_50, DAY, SPENT_DAY
+from test_real_input import loaded
+from test_real_marts import expect, rows
+
+# The module's warehouse is the one that the real input fills.
+__all__ = ["loaded"]
+
+# The first input spends a coin of three days before, the six others coins of the day itself.
+BANDS_SPENT = {1, 2}
+# Of a day of which nothing is spent, or of a part of what is.
+NOTHING_SPENT = dict.fromkeys(
+    (
+        *("spent_output_count", "spent_base", "priced_spent_base"),
+        *("spent_value_usd", "spent_value_known_usd", "spent_cost_usd", "spent_cost_known_usd"),
+    ),
+    0,
+) | {"spent_coverage_ratio": 1}
+
+
+def flags_of(day: date) -> dict[str, object]:
+    """Only the first day's blocks are loaded."""
+    return {"block_date": day, "is_final": day == DAY, "has_all_blocks": day == DAY, "has_all_outputs": day == DAY}
+
+
+def test_spent_outputs_by_age(loaded: Checkout) -> None:
+    """Nothing is spent on the first day; on the fourth coins of two ages, without a price."""
+    expected: list[dict[str, object]] = []
+    for age in range(4):
+        day = date(2009, 1, 9 + age)
+        for order, band in enumerate(AGE_BANDS, 1):
+            row = flags_of(day) | {"chain": "bitcoin", "age_band": band, "band_order": order}
+            if day == DAY:
+                row |= NOTHING_SPENT
+            elif day == SPENT_DAY and order in BANDS_SPENT:
+                row |= {"priced_spent_base": 0}
+            expected.append(row)
+    expect(rows(loaded, "fct_spent_age_daily", "block_date, band_order"), expected)
+
+
+def test_holders(loaded: Checkout) -> None:
+    expected: list[dict[str, object]] = []
+    for age in range(4):
+        day = date(2009, 1, 9 + age)
+        coins = 13 if day == SPENT_DAY else 14
+        for term in ("long-term", "short-term"):
+            held = coins if term == "short-term" else 0
+            row = flags_of(day) | {
+                "chain": "bitcoin",
+                "holder_term": term,
+                "counted_supply_base": held * COINS_50,
+                "supply_share": 1 if held else 0,
+                "output_count": held,
+                "priced_supply_base": 0,
+                "realised_cap_coverage_ratio": None if held else 1,
+                "price_status": "missing",
+                "is_partial": True,
+            }
+            if day == DAY:
+                row |= NOTHING_SPENT
+            elif day == SPENT_DAY and held:
+                row |= {"priced_spent_base": 0}
+            expected.append(row)
+    expect(rows(loaded, "fct_holders_daily", "block_date, holder_term"), expected)
