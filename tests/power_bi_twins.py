@@ -143,6 +143,8 @@ TWINS = {
     "Realised Cap Coverage": told("valuation", "realised_cap_coverage_ratio"),
     "MVRV": told("valuation", "mvrv"),
     "MVRV Known": told("valuation", "mvrv_known"),
+    "Realised Price USD": told("valuation", "realised_price_usd"),
+    "MVRV Z-Score": told("valuation", "mvrv_z_score"),
     "Valuation Day": lone(
         "valuation",
         last("valuation", "block_date", "max(date_key)", has=f"realised_cap_known_usd is not null and {COMPLETE}"),
@@ -157,7 +159,9 @@ TWINS = {
     "Supply by Age Share": ratio(lone("age", BANDS), lone("every_age", BANDS.replace("from age", "from every_age"))),
     "Supply in Profit Share": told("valuation", "in_profit_ratio"),
     "Active Supply 1Y Share": told("valuation", "active_supply_1y_share"),
+    "Long-Term Holder Supply Share": told("valuation", "long_term_supply_share"),
     "Puell Multiple": told("valuation", "puell_multiple"),
+    "Stock-to-Flow": told("valuation", "stock_to_flow"),
     "Partial Days": rows("valuation", "is_partial"),
     "Coverage": of("valuation", "min(coverage_ratio)"),
     # mining

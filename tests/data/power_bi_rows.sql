@@ -116,11 +116,20 @@ join fixture.dim_asset using (symbol);
 update fixture.bi_valuation_daily set
     has_all_blocks = true, realised_cap_known_usd = coalesce(realised_cap_usd, 1e10), realised_cap_coverage_ratio = case when mvrv is null then 0.4 else 1 end,
     mvrv_known = coalesce(mvrv, 4.5);
+-- each figure on another last day
+update fixture.bi_valuation_daily as held set
+    long_term_supply_share = given.held_long, realised_price_usd = given.price, mvrv_z_score = given.score, stock_to_flow = given.flow
+from (values
+    ('BTC', date '2025-01-30', 0.7, 43000.25, 1.5, 119.5), ('BTC', date '2025-01-31', 0.71, 43500.75, null, 119.75),
+    ('DOGE', date '2025-01-30', 0.3, null, null, 29.4)
+) as given (symbol, day, held_long, price, score, flow)
+join fixture.dim_asset using (symbol)
+where held.asset_key = dim_asset.asset_key and held.block_date = given.day;
 insert into fixture.bi_valuation_daily (
     valuation_day_key, asset_key, date_key, block_date, day_start_at, supply_native, realised_cap_known_usd, realised_cap_coverage_ratio, mvrv_known,
-    coverage_ratio, is_partial, has_all_blocks
+    coverage_ratio, is_partial, has_all_blocks, long_term_supply_share, stock_to_flow
 )
-select key, asset_key, to_char(day, 'YYYYMMDD')::int, day, day, supply, realised, covered, known, covered, partial, whole
+select key, asset_key, to_char(day, 'YYYYMMDD')::int, day, day, supply, realised, covered, known, covered, partial, whole, known / 4, known * 9
 from (values
     (98, 'BTC', date '2025-02-01', 19800460.5, 7e11, 0.8, 2.5, false, true), (99, 'BTC', date '2025-02-02', 19800500.5, 7.1e11, 0.7, 2.6, true, false)
 ) as given (key, symbol, day, supply, realised, covered, known, partial, whole)
