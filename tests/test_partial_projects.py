@@ -23,7 +23,7 @@ OF_CHAIN = {
 }
 OF_OUTPUTS = {
     *("fct_transaction_outputs", "fct_transaction_inputs", "fct_supply_age_daily", "fct_spent_age_daily"),
-    "fct_holders_daily",
+    *("fct_holders_daily", "fct_realised_price_distribution"),
 }
 OF_PRICED_CHAIN = {"fct_whale_transfers"}
 FACTS = OF_MARKET | OF_CHAIN | OF_OUTPUTS | OF_PRICED_CHAIN

@@ -66,3 +66,17 @@ def test_holders(loaded: Checkout) -> None:
                 row |= {"priced_spent_base": 0}
             expected.append(row)
     expect(rows(loaded, "fct_holders_daily", "block_date, holder_term"), expected)
+
+
+def test_coins_without_a_price_are_in_no_band_of_prices(loaded: Checkout) -> None:
+    """Of the days the first alone is whole."""
+    expected = flags_of(DAY) | {
+        "chain": "bitcoin",
+        "price_band": "unknown",
+        "band_order": 1,
+        "counted_supply_base": 14 * COINS_50,
+        "supply_share": 1,
+        "output_count": 14,
+        "is_partial": True,
+    }
+    expect(rows(loaded, "fct_realised_price_distribution", "band_order"), [expected])

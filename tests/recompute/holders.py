@@ -1,4 +1,4 @@
-"""fct_spent_age_daily and fct_holders_daily, from the definitions in `_metrics_holders.md` and `_flags.md`."""
+"""Marts of holders, of what they spend and of what coins cost, from the definitions in `_metrics_holders.md`."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -110,6 +110,42 @@ def holders(raw: Raw, chain: Chain, valued: Rows) -> Rows:
             share = ratio(sum(lot.value for lot in of_term), everything) if is_known else None
             flags = {column: of_day[column] for column in OF_THE_DAY}
             rows[chain.name, day, term] = row | alive | flags | {"supply_share": share}
+    return rows
+
+
+def _band(price: Fraction) -> tuple[Fraction, Fraction]:
+    """From the price's first digit with zeros behind it up to the next digit."""
+    step = Fraction(1)
+    while price >= step * 10:
+        step *= 10
+    while price < step:
+        step /= 10
+    return price // step * step, (price // step + 1) * step
+
+
+def price_distribution(raw: Raw, chain: Chain, valued: Rows) -> Rows:
+    """The rows of a chain in fct_realised_price_distribution."""
+    coins = Coins(raw, chain)
+    day = max(day for day in chain.days if chain.is_final(day) and chain.has_all_outputs(day))
+    bands: dict[tuple[Fraction, Fraction] | None, list[Lot]] = {}
+    lots = [lot for lot in coins.lots(day) if lot.value]
+    for lot in lots:
+        band = _band(chain.closes[lot.created].price) if lot.created in chain.closes else None
+        bands.setdefault(band, []).append(lot)
+    rows = Rows()
+    for order, band in enumerate(sorted(bands, key=lambda band: band or (Fraction(0), Fraction(0))), 1):
+        value = sum(lot.value for lot in bands[band])
+        cost = sum(Fraction(lot.value, chain.base_units) * coins.closes.get(lot.created, 0) for lot in bands[band])
+        rows[chain.name, day, order] = {
+            "min_price_usd": band[0] if band else None,
+            "max_price_usd": band[1] if band else None,
+            "close_price_usd": chain.price(day),
+            "counted_supply_base": value,
+            "supply_share": ratio(value, sum(lot.value for lot in lots)),
+            "output_count": sum(lot.count for lot in bands[band]),
+            "realised_value_usd": rounded(cost) if band else None,
+            **{column: valued[chain.name, day][column] for column in OF_THE_DAY if column != "price_status"},
+        }
     return rows
 
 

@@ -2,7 +2,7 @@
 
 from recompute.compare import Rows, Table
 from recompute.days import Chain
-from recompute.holders import holders, spent_ages
+from recompute.holders import holders, price_distribution, spent_ages
 from recompute.market import log_returns, pairs, prices, risk
 from recompute.miners import concentration, miners
 from recompute.network import network
@@ -36,6 +36,7 @@ def tables(raw: Raw, assets: dict[str, int]) -> list[Table]:
             "fct_supply_age_daily": supply_age(raw, chain, valued) if chain.is_utxo else {},
             "fct_spent_age_daily": spent_ages(chain, valued) if chain.is_utxo else {},
             "fct_holders_daily": holders(raw, chain, valued) if chain.is_utxo else {},
+            "fct_realised_price_distribution": price_distribution(raw, chain, valued) if chain.is_utxo else {},
             "fct_miner_daily": miners(chain),
             "rpt_miner_concentration_daily": concentration(chain),
             "fct_whale_transfers": whales(raw, chain),
@@ -57,6 +58,7 @@ _KEYS = {
     "fct_supply_age_daily": (*DAY_KEYS, "age_band"),
     "fct_spent_age_daily": (*DAY_KEYS, "age_band"),
     "fct_holders_daily": (*DAY_KEYS, "holder_term"),
+    "fct_realised_price_distribution": (*DAY_KEYS, "band_order"),
     "fct_miner_daily": (*DAY_KEYS, "miner"),
     "fct_whale_transfers": ("chain", "block_height", "transaction_reference"),
     "fct_wealth_daily": ("chain", "observed_date"),
