@@ -26,7 +26,8 @@ OF_OUTPUTS = {
     *("fct_holders_daily", "fct_realised_price_distribution"),
 }
 OF_PRICED_CHAIN = {"fct_whale_transfers"}
-FACTS = OF_MARKET | OF_CHAIN | OF_OUTPUTS | OF_PRICED_CHAIN
+OF_ETHEREUM = {"fct_contract_gas_daily"}
+FACTS = OF_MARKET | OF_CHAIN | OF_OUTPUTS | OF_PRICED_CHAIN | OF_ETHEREUM
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def with_sources(checkout: Checkout) -> Checkout:
     ("chain", "loads", "expected"),
     [
         ("bitcoin", (*PRICES, *CHAINS), OF_MARKET | OF_CHAIN | OF_OUTPUTS | OF_PRICED_CHAIN),
-        ("ethereum", CHAINS, OF_CHAIN),
+        ("ethereum", CHAINS, OF_CHAIN | OF_ETHEREUM),
         (None, PRICES, OF_MARKET),
         (None, (), set()),
     ],

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import TypeVar
 
@@ -30,6 +30,12 @@ class Close:
 def _closed_day(point: Point) -> date:
     stamped = day_of(point.stamp)
     return stamped if stamped < FIRST_STAMP_OF_NEXT_DAY else stamped - DAY
+
+
+def minute_of(moment: datetime) -> int:
+    """The key of a moment's UTC minute: its hour and minute, read as a number."""
+    there = moment.astimezone(UTC)
+    return 100 * there.hour + there.minute
 
 
 def closes_of(raw: Raw, coin: str) -> dict[date, Close]:

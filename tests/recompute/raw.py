@@ -77,6 +77,9 @@ class Transaction:
     internal_value: int = 0
     is_failed: bool = False
     is_creation: bool = False
+    input: str | None = None
+    place: str | None = None
+    """What tells a synthetic row, which has no hash, from the next."""
 
     @cached_property
     def day(self) -> date:
@@ -158,6 +161,8 @@ class Raw:
     outputs: dict[str, list[Output]] = field(default_factory=dict)
     inputs: dict[str, list[Input]] = field(default_factory=dict)
     calls: list[tuple[date, str | None, str | None]] = field(default_factory=list)
+    created: dict[tuple[int, str], str] = field(default_factory=dict)
+    """What transactions' own calls created, by height and hash."""
     points: dict[str, list[Point]] = field(default_factory=lambda: defaultdict(list))
     tokens: dict[str, list[Point]] = field(default_factory=lambda: defaultdict(list))
     balances: dict[str, list[Balance]] = field(default_factory=dict)
@@ -225,7 +230,8 @@ def _utxo_transactions(ask: Ask, chain: str) -> Iterable[Transaction]:
 
 def _ethereum_transactions(ask: Ask) -> Iterable[Transaction]:
     for row in ask(
-        "select block_id, hash, time, type, fee, gas_used, sender, recipient, value, internal_value, failed"
+        "select block_id, hash, time, type, fee, gas_used, sender, recipient, value, internal_value, failed, input_hex,"
+        " _unit, _line"
         " from raw_data.ethereum_transactions"
     ):
         yield Transaction(
@@ -237,6 +243,8 @@ def _ethereum_transactions(ask: Ask) -> Iterable[Transaction]:
             internal_value=whole(row[9]),
             is_failed=bool(row[10]),
             is_creation=row[3] in ("create", "create_tree"),
+            input=_maybe_text(row[11]),
+            place=f"{row[12]}#{row[13]}",
         )
 
 
@@ -290,6 +298,11 @@ def read(ask: Ask) -> Raw:
         (day_of(_moment(row[0])), _maybe_text(row[1]), _maybe_text(row[2]))
         for row in ask("select time, sender, recipient from raw_data.ethereum_calls")
     ]
+    for height, name, index, kind, has_failed, recipient in ask(
+        "select block_id, transaction_hash, index, type, failed, recipient from raw_data.ethereum_calls"
+    ):
+        if kind == "create" and index == "0" and not has_failed:
+            raw.created[whole(height), _text(name)] = _text(recipient)
     for coin, stamp, price, market_cap, volume in ask(
         "select coin_id, stamp, price, market_cap, total_volume from raw_data.coingecko_market_chart"
         " where vs_currency = 'usd' and granularity = 'daily' and price is not null"

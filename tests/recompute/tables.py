@@ -2,6 +2,7 @@
 
 from recompute.compare import Rows, Table
 from recompute.days import Chain
+from recompute.ethereum import contract_gas, transactions
 from recompute.holders import holders, price_distribution, spent_ages
 from recompute.market import log_returns, pairs, prices, risk
 from recompute.miners import concentration, miners
@@ -40,6 +41,8 @@ def tables(raw: Raw, assets: dict[str, int]) -> list[Table]:
             "fct_miner_daily": miners(chain),
             "rpt_miner_concentration_daily": concentration(chain),
             "fct_whale_transfers": whales(raw, chain),
+            "fct_transactions": transactions(raw, chain),
+            "fct_contract_gas_daily": {} if chain.is_utxo else contract_gas(chain),
             "fct_wealth_daily": wealth.daily(),
             "fct_wealth_distribution_daily": wealth.distribution(),
             "fct_address_balances_snapshot": addresses,
@@ -60,7 +63,8 @@ _KEYS = {
     "fct_holders_daily": (*DAY_KEYS, "holder_term"),
     "fct_realised_price_distribution": (*DAY_KEYS, "band_order"),
     "fct_miner_daily": (*DAY_KEYS, "miner"),
-    "fct_whale_transfers": ("chain", "block_height", "transaction_reference"),
+    **dict.fromkeys(("fct_whale_transfers", "fct_transactions"), ("chain", "block_height", "transaction_reference")),
+    "fct_contract_gas_daily": (*DAY_KEYS, "contract_label"),
     "fct_wealth_daily": ("chain", "observed_date"),
     "fct_wealth_distribution_daily": ("chain", "observed_date", "band"),
     "fct_address_balances_snapshot": ("chain", "observed_at", "address"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from recompute.compare import Rows
-from recompute.days import Chain
+from recompute.days import Chain, minute_of
 from recompute.raw import Input, Output, Raw, Transaction
 
 THRESHOLDS_USD = (100_000, 1_000_000, 10_000_000, 100_000_000)
@@ -65,6 +65,7 @@ def whales(raw: Raw, chain: Chain) -> Rows:
         rows[chain.name, transaction.height, name] = {
             "block_time": transaction.time,
             "block_date": transaction.day,
+            "time_key": minute_of(transaction.time),
             "value_base": moved.net,
             "gross_value_base": moved.gross,
             "value_basis": moved.basis,

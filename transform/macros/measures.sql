@@ -74,3 +74,12 @@
 {% macro is_replaced_coinbase(chain) -%}
     is_from_coinbase and block_height in ({{ '0, 91722, 91812' if chain == 'bitcoin' else '0' }})
 {%- endmacro %}
+
+
+{#
+  The method that a transaction of Ethereum calls: the first four bytes of its input, of which `input_start` has the first
+  eight digits. A creation's input is code and names none.
+#}
+{% macro method_id(transaction_type, input_start) -%}
+    case when {{ transaction_type }} not in ('create', 'create_tree') and length({{ input_start }}) = 8 then '0x' || {{ input_start }} end
+{%- endmacro %}

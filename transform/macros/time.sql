@@ -23,6 +23,12 @@
 {%- endmacro %}
 
 
+{# The UTC minute of a timestamptz as hhmm, the key of dim_time; null where there is no time. #}
+{% macro time_key(expression) -%}
+    cast(to_char({{ expression }} at time zone 'UTC', 'HH24MI') as integer)
+{%- endmacro %}
+
+
 {#
   The UTC day that a daily point of CoinGecko closes, by the UTC date of its stamp. From 2018-01-30 on a point is the
   price at its stamp, so it closes the day before. Up to 2018-01-29 CoinGecko dates a point by the day at whose end it

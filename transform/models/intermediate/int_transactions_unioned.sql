@@ -25,6 +25,9 @@ select
     has_witness,
     cast(null as bigint) as call_count,
     false as is_to_itself,
+    cast(null as text) as sender_address,
+    cast(null as text) as recipient_address,
+    cast(null as text) as input_start,
     _channel as channel,
     _load_id as load_id
 from {{ ref('stg_blockchair__bitcoin_transactions') }}
@@ -58,6 +61,9 @@ select
     cast(null as boolean) as has_witness,
     cast(null as bigint) as call_count,
     false as is_to_itself,
+    cast(null as text) as sender_address,
+    cast(null as text) as recipient_address,
+    cast(null as text) as input_start,
     _channel as channel,
     _load_id as load_id
 from {{ ref('stg_blockchair__dogecoin_transactions') }}
@@ -92,6 +98,10 @@ select
     cast(null as boolean) as has_witness,
     call_count,
     coalesce(sender_address = recipient_address, false) as is_to_itself,
+    sender_address,
+    recipient_address,
+    -- the method's four bytes; of the rest, up to hundreds of kilobytes, nothing is read
+    left(input_hex, 8) as input_start,
     _channel as channel,
     _load_id as load_id
 from {{ ref('stg_blockchair__ethereum_transactions') }}

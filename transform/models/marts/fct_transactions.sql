@@ -52,7 +52,10 @@ transactions as (
         value_base,
         internal_value_base,
         fee_base,
-        coin_days_destroyed
+        coin_days_destroyed,
+        sender_address,
+        recipient_address,
+        {{ method_id('transaction_type', 'input_start') }} as method_id
     from {{ ref('int_transactions_unioned') }}
     where {{ in_changed_days('block_time') }}
 
@@ -82,6 +85,19 @@ transfers as (
         self_churn_base
     from {{ ref('int_transaction_transfers') }}
     where {{ in_changed_days('block_date') }}
+
+),
+
+-- a transaction's own call is the top of its tree; a creation that failed has made nothing
+created_contracts as (
+
+    select
+        chain,
+        block_height,
+        transaction_hash,
+        recipient_address
+    from {{ ref('int_calls_unioned') }}
+    where call_type = 'create' and call_index = '0' and not is_failed and {{ in_changed_days('block_time') }}
 
 ),
 
@@ -144,6 +160,10 @@ priced as (
         transactions.internal_value_base,
         transactions.fee_base,
         transactions.coin_days_destroyed,
+        transactions.sender_address,
+        transactions.recipient_address,
+        transactions.method_id,
+        case when not transactions.is_failed then created_contracts.recipient_address end as created_contract_address,
         assets.asset_key,
         assets.base_unit_decimals,
         prices.close_price_usd,
@@ -164,6 +184,11 @@ priced as (
             transactions.chain = transfers.chain
             and transactions.block_height = transfers.block_height
             and transactions.transaction_hash = transfers.transaction_hash
+    left join created_contracts
+        on
+            transactions.chain = created_contracts.chain
+            and transactions.block_height = created_contracts.block_height
+            and transactions.transaction_hash = created_contracts.transaction_hash
     left join assets on transactions.chain = assets.chain
     left join prices
         on
@@ -215,7 +240,12 @@ select
     {{ to_usd('(priced.fee_base - priced.burned_base)', 'priced.base_unit_decimals', 'priced.close_price_usd') }} as tip_usd,
     coalesce(value_bands.value_band_key, -1) as value_band_key,
     priced.self_churn_base,
-    priced.is_final
+    priced.is_final,
+    {{ time_key('priced.block_time') }} as time_key,
+    priced.sender_address,
+    priced.recipient_address,
+    priced.method_id,
+    priced.created_contract_address
 from priced
 left join value_bands
     on

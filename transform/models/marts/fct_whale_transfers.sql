@@ -222,7 +222,8 @@ select
     priced.sender_count,
     priced.recipient_count,
     coalesce(value_bands.value_band_key, -1) as value_band_key,
-    priced.is_final
+    priced.is_final,
+    {{ time_key('priced.block_time') }} as time_key
 from priced
 left join value_bands
     on
