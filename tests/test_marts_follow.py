@@ -38,16 +38,18 @@ FACTS = {
     "fct_transaction_outputs": ("outputs", "transaction_hash", "transaction_hash"),
     "fct_transaction_inputs": ("inputs", "spending_transaction_hash", "transaction_hash"),
     "fct_eth_calls": ("calls", "transaction_hash", "transaction_hash"),
+    "fct_token_transfers": ("erc20_transactions", "transaction_hash", "transaction_hash"),
 }
 PARTITIONED = """
     select relname, oid::bigint from pg_class
     where relnamespace = 'analytics'::regnamespace and relkind = 'p' order by 1
 """
+UNPRICED_FACTS = ("fct_eth_calls", "fct_token_transfers")
 UTXO_FACTS = ("fct_blocks", "fct_transactions", "fct_transaction_outputs", "fct_transaction_inputs")
 FACTS_OF = {
     "bitcoin": UTXO_FACTS,
     "dogecoin": UTXO_FACTS,
-    "ethereum": ("fct_blocks", "fct_transactions", "fct_eth_calls"),
+    "ethereum": ("fct_blocks", "fct_transactions", *UNPRICED_FACTS),
 }
 Named = dict[tuple[str, str], set[object]]
 
@@ -142,7 +144,7 @@ def orphans_leave(checkout: Checkout, *places: tuple[str, str]) -> Iterator[None
 
 def closes(checkout: Checkout, chain: str, day: str) -> set[object]:
     """How a chain's rows of a day are priced, in each fact with amounts in USD and in the day's own row."""
-    facts = (*(fact for fact in FACTS_OF[chain] if fact != "fct_eth_calls"), "fct_network_daily")
+    facts = (*(fact for fact in FACTS_OF[chain] if fact not in UNPRICED_FACTS), "fct_network_daily")
     query = " union ".join(
         f"select price_status from analytics.{fact} where chain = '{chain}' and block_date = '{day}'"  # noqa: S608
         for fact in facts
@@ -228,7 +230,7 @@ class TestWhatHappensToAWarehouse:
     def test_a_full_refresh_fills_the_partitioned_tables_and_replaces_none(self, first: Checkout) -> None:
         """Which is a rebuild too: the replaced days above equal it, and what stands there wrongly goes."""
         before, partitioned = first.tables(), first.sql(PARTITIONED)
-        assert {"fct_transactions", "fct_transaction_outputs", "fct_transaction_inputs", "fct_eth_calls"} <= {
+        assert {"fct_transactions", "fct_transaction_outputs", "fct_transaction_inputs", *UNPRICED_FACTS} <= {
             str(name) for name, _ in partitioned
         }
         first.sql_do("update analytics.fct_transactions set fee_usd = 1")

@@ -26,7 +26,7 @@ OF_OUTPUTS = {
     *("fct_holders_daily", "fct_realised_price_distribution"),
 }
 OF_PRICED_CHAIN = {"fct_whale_transfers"}
-OF_ETHEREUM = {"fct_contract_gas_daily"}
+OF_ETHEREUM = {"fct_contract_gas_daily", "fct_token_transfers", "fct_token_daily"}
 FACTS = OF_MARKET | OF_CHAIN | OF_OUTPUTS | OF_PRICED_CHAIN | OF_ETHEREUM
 
 

@@ -103,6 +103,20 @@ _DATA_WITH_VALUE = """
     from pairs as p
     where p.transaction_hash = o.transaction_hash and o.index in (p.data_index, p.paid_index);
 """
+# One token becomes a stablecoin that tells neither symbol nor decimals, another one that tells both; others are made,
+# destroyed, or tell different decimals within a day.
+_TOKENS = """
+    update raw_data.ethereum_erc20_transactions
+    set token_address = 'dac17f958d2ee523a2206206994597c13d831ec7', token_symbol = '', token_decimals = null
+    where token_symbol = 'HUSD';
+    update raw_data.ethereum_erc20_transactions
+    set token_address = '6b175474e89094c44da98b954eedeac495271d0f' where token_symbol = 'B&W';
+    update raw_data.ethereum_erc20_transactions
+    set sender = '0000000000000000000000000000000000000000' where token_symbol = '' and block_id % 3 = 0;
+    update raw_data.ethereum_erc20_transactions
+    set recipient = '0000000000000000000000000000000000000000' where token_symbol = '' and block_id % 3 = 1;
+    update raw_data.ethereum_erc20_transactions set token_decimals = 3 where token_decimals = 18 and block_id % 4 = 1;
+"""
 _AFTER_THE_MERGE = "update raw_data.ethereum_blocks set difficulty = 0 where id >= {merge};"
 # A block whose uncles' reward is not told.
 _UNKNOWN_UNCLES = "update raw_data.ethereum_blocks set uncle_generation = null where id = 13000290;"
@@ -157,6 +171,7 @@ def statements() -> list[str]:
         (_BLOCK + _COINS_OF_BLOCK).format(chain="bitcoin", height=BITCOIN_MISSING),
         *((_BLOCK + _CALLS_OF_BLOCK).format(chain="ethereum", height=height) for height in ETHEREUM_MISSING),
         _LOST_ROWS,
+        _TOKENS,
         _AFTER_THE_MERGE.format(merge=MERGE),
         _UNKNOWN_UNCLES,
         *(

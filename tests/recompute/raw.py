@@ -132,6 +132,28 @@ class Input:
 
 
 @dataclass(frozen=True)
+class TokenTransfer:
+    """A transfer of ERC-20 tokens."""
+
+    height: int
+    line: int
+    time: datetime
+    transaction: str
+    token: str
+    name: str | None
+    symbol: str | None
+    decimals: int | None
+    sender: str
+    recipient: str
+    value: int
+
+    @cached_property
+    def day(self) -> date:
+        """The UTC day on which it counts."""
+        return day_of(self.time)
+
+
+@dataclass(frozen=True)
 class Point:
     """A daily point of CoinGecko's."""
 
@@ -163,6 +185,7 @@ class Raw:
     calls: list[tuple[date, str | None, str | None]] = field(default_factory=list)
     created: dict[tuple[int, str], str] = field(default_factory=dict)
     """What transactions' own calls created, by height and hash."""
+    token_transfers: list[TokenTransfer] = field(default_factory=list)
     points: dict[str, list[Point]] = field(default_factory=lambda: defaultdict(list))
     tokens: dict[str, list[Point]] = field(default_factory=lambda: defaultdict(list))
     balances: dict[str, list[Balance]] = field(default_factory=dict)
@@ -273,6 +296,19 @@ def _inputs(ask: Ask, chain: str) -> Iterable[Input]:
         )
 
 
+def _token_transfers(ask: Ask) -> Iterable[TokenTransfer]:
+    for row in ask(
+        "select block_id, _line, time, transaction_hash, token_address, token_name, token_symbol, token_decimals,"
+        " sender, recipient, value from raw_data.ethereum_erc20_transactions"
+    ):
+        yield TokenTransfer(
+            *(whole(row[0]), whole(row[1]), _moment(row[2]), _text(row[3]), _text(row[4])),
+            # an empty text tells nothing
+            *(_maybe_text(row[5]) or None, _maybe_text(row[6]) or None, maybe_whole(row[7])),
+            *(_text(row[8]), _text(row[9]), whole(row[10])),
+        )
+
+
 def _balances(ask: Ask, chain: str) -> Iterable[Balance]:
     for row in ask(f"select observed_at, address, balance, rank, _channel from raw_data.{chain}_addresses"):  # noqa: S608
         yield Balance(_moment(row[0]), _text(row[1]), whole(row[2]), maybe_whole(row[3]), is_of_all=row[4] == "dumps")
@@ -298,6 +334,7 @@ def read(ask: Ask) -> Raw:
         (day_of(_moment(row[0])), _maybe_text(row[1]), _maybe_text(row[2]))
         for row in ask("select time, sender, recipient from raw_data.ethereum_calls")
     ]
+    raw.token_transfers = list(_token_transfers(ask))
     for height, name, index, kind, has_failed, recipient in ask(
         "select block_id, transaction_hash, index, type, failed, recipient from raw_data.ethereum_calls"
     ):

@@ -8,6 +8,7 @@ from recompute.market import log_returns, pairs, prices, risk
 from recompute.miners import concentration, miners
 from recompute.network import network
 from recompute.raw import CHAINS, Raw
+from recompute.tokens import token_days, token_transfers
 from recompute.valuation import supply_age, valuation
 from recompute.wealth import Wealth, reported
 from recompute.whales import whales
@@ -50,6 +51,11 @@ def tables(raw: Raw, assets: dict[str, int]) -> list[Table]:
             "fct_market_prices_daily": prices(chain.name, chain.closes, returns),
             "fct_market_risk_daily": risk(chain.name, chain.closes, returns),
         }
+        if not chain.is_utxo:
+            of_chain |= {
+                "fct_token_transfers": token_transfers(raw, chain),
+                "fct_token_daily": token_days(raw, chain),
+            }
         for name, rows in of_chain.items():
             found[name] |= rows
     found["fct_asset_pair_daily"] = pairs({chain.name: log_returns(chain.closes) for chain in chains})
@@ -65,6 +71,8 @@ _KEYS = {
     "fct_miner_daily": (*DAY_KEYS, "miner"),
     **dict.fromkeys(("fct_whale_transfers", "fct_transactions"), ("chain", "block_height", "transaction_reference")),
     "fct_contract_gas_daily": (*DAY_KEYS, "contract_label"),
+    "fct_token_transfers": ("chain", "block_height", "transfer_index"),
+    "fct_token_daily": (*DAY_KEYS, "token_address"),
     "fct_wealth_daily": ("chain", "observed_date"),
     "fct_wealth_distribution_daily": ("chain", "observed_date", "band"),
     "fct_address_balances_snapshot": ("chain", "observed_at", "address"),

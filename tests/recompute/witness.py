@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from recompute.days import DAY, Chain, closes_of
 from recompute.network import LONDON
 from recompute.raw import CHAINS, UTXO, Raw, day_of
+from recompute.tokens import NOBODY, STABLECOINS
 
 ETHER = 10**18
 
@@ -156,6 +157,20 @@ class Witness:
                 if (spent.transaction, spent.index) not in loaded:
                     kinds.add(spent.created_day in chain.outputs)
         return kinds == {True, False}
+
+    def tokens_that_tell_less(self) -> bool:
+        """Stablecoins with decimals and without, tokens made and destroyed, and two sorts of decimals in a day."""
+        found = self.raw.token_transfers
+        told = {row.decimals is None for row in found if row.token in STABLECOINS}
+        decimals: dict[tuple[date, str], set[int | None]] = defaultdict(set)
+        for row in found:
+            decimals[row.day, row.token].add(row.decimals)
+        return (
+            told == {True, False}
+            and any(row.sender == NOBODY for row in found)
+            and any(row.recipient == NOBODY for row in found)
+            and any(len(sorts) > 1 for sorts in decimals.values())
+        )
 
     def odd_points(self) -> bool:
         """Two points of a date, one off midnight, a close of the second table alone, no capitalisation, no trade."""

@@ -74,7 +74,7 @@ blocks as (
 
 ),
 
-transfers as (
+transaction_parts as (
 
     select
         chain,
@@ -82,22 +82,10 @@ transfers as (
         transaction_hash,
         output_count,
         input_count,
-        self_churn_base
-    from {{ ref('int_transaction_transfers') }}
+        self_churn_base,
+        created_contract_address
+    from {{ ref('int_transaction_parts_unioned') }}
     where {{ in_changed_days('block_date') }}
-
-),
-
--- a transaction's own call is the top of its tree; a creation that failed has made nothing
-created_contracts as (
-
-    select
-        chain,
-        block_height,
-        transaction_hash,
-        recipient_address
-    from {{ ref('int_calls_unioned') }}
-    where call_type = 'create' and call_index = '0' and not is_failed and {{ in_changed_days('block_time') }}
 
 ),
 
@@ -163,15 +151,15 @@ priced as (
         transactions.sender_address,
         transactions.recipient_address,
         transactions.method_id,
-        case when not transactions.is_failed then created_contracts.recipient_address end as created_contract_address,
+        case when not transactions.is_failed then transaction_parts.created_contract_address end as created_contract_address,
         assets.asset_key,
         assets.base_unit_decimals,
         prices.close_price_usd,
         coalesce(blocks.is_final, false) as is_final,
         -- known where all of its inputs and outputs are loaded; a coinbase has none of the first
         case
-            when transactions.input_count = transfers.input_count and transactions.output_count = transfers.output_count
-                then transfers.self_churn_base
+            when transactions.input_count = transaction_parts.input_count and transactions.output_count = transaction_parts.output_count
+                then transaction_parts.self_churn_base
         end as self_churn_base,
         case when not transactions.is_synthetic then transactions.gas_used * blocks.base_fee_base end as burned_base,
         {{ charged_size('transactions.chain', 'transactions.weight_wu', 'transactions.size_bytes', 'transactions.gas_used') | indent(4) }}
@@ -179,16 +167,11 @@ priced as (
         {{ to_usd('transactions.value_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as value_usd
     from transactions
     left join blocks on transactions.chain = blocks.chain and transactions.block_height = blocks.block_height
-    left join transfers
+    left join transaction_parts
         on
-            transactions.chain = transfers.chain
-            and transactions.block_height = transfers.block_height
-            and transactions.transaction_hash = transfers.transaction_hash
-    left join created_contracts
-        on
-            transactions.chain = created_contracts.chain
-            and transactions.block_height = created_contracts.block_height
-            and transactions.transaction_hash = created_contracts.transaction_hash
+            transactions.chain = transaction_parts.chain
+            and transactions.block_height = transaction_parts.block_height
+            and transactions.transaction_hash = transaction_parts.transaction_hash
     left join assets on transactions.chain = assets.chain
     left join prices
         on
