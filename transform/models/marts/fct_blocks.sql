@@ -75,6 +75,16 @@ header_checks as (
 
 ),
 
+reward_epochs as (
+
+    select
+        chain,
+        first_height,
+        lead(first_height) over (partition by chain order by first_height) as next_first_height
+    from {{ ref('subsidies') }}
+
+),
+
 assets as (
 
     select
@@ -141,13 +151,27 @@ select
     {{ to_usd('blocks.burned_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as burned_usd,
     {{ to_usd('(blocks.fee_total_base - blocks.burned_base)', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as tip_usd,
     coalesce(measures.is_final, false) as is_final,
-    blocks.uncle_generation_base
+    blocks.uncle_generation_base,
+    case
+        when reward_epochs.chain is null then -1
+        else {{ surrogate_key(['blocks.chain', "'reward'", 'reward_epochs.first_height']) }}
+    end as reward_epoch_key,
+    -- Bitcoin's difficulty is set every 2,016 blocks, on the other chains at each one
+    case
+        when blocks.chain = 'bitcoin' then {{ surrogate_key(['blocks.chain', "'difficulty'", '(blocks.block_height / 2016 * 2016)']) }}
+        else -1
+    end as difficulty_epoch_key
 from blocks
 left join measures on blocks.chain = measures.chain and blocks.block_height = measures.block_height
 left join header_checks
     on
         blocks.chain = header_checks.chain
         and blocks.block_height = header_checks.block_height
+left join reward_epochs
+    on
+        blocks.chain = reward_epochs.chain
+        and blocks.block_height >= reward_epochs.first_height
+        and (blocks.block_height < reward_epochs.next_first_height or reward_epochs.next_first_height is null)
 left join assets on blocks.chain = assets.chain
 left join prices
     on
