@@ -83,3 +83,16 @@
 {% macro method_id(transaction_type, input_start) -%}
     case when {{ transaction_type }} not in ('create', 'create_tree') and length({{ input_start }}) = 8 then '0x' || {{ input_start }} end
 {%- endmacro %}
+
+
+{#
+  From which part of its value on a figure that lacks some prices is told under its plain name: 1 less the variable
+  `unpriced_value_tolerance`, which is a hundredth at most.
+#}
+{% macro priced_part_needed() -%}
+    {%- set tolerance = var('unpriced_value_tolerance') | float -%}
+    {%- if not 0 <= tolerance <= 0.01 -%}
+        {{ exceptions.raise_compiler_error("unpriced_value_tolerance is " ~ tolerance ~ "; it has to be from 0 to 0.01, a hundredth.") }}
+    {%- endif -%}
+    1 - {{ var('unpriced_value_tolerance') }}
+{%- endmacro %}

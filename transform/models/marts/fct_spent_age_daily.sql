@@ -1,5 +1,5 @@
 -- depends_on: {{ ref('int_integrity_failures') }}
-{% set needed = '1 - ' ~ var('unpriced_value_tolerance') %}
+{% set needed = priced_part_needed() %}
 with
 
 days as (

@@ -1,7 +1,7 @@
 -- depends_on: {{ ref('int_integrity_failures') }}
 -- A figure that needs prices is told where what it needs is priced, up to `unpriced_value_tolerance` of its value; beside it
 -- stands the same over what is priced, named `_known`, and the part of the value that this is.
-{% set needed = '1 - ' ~ var('unpriced_value_tolerance') %}
+{% set needed = priced_part_needed() %}
 {#- what each step below takes over from the one before as it is -#}
 {% set told_of_a_day = [
     'asset_key', 'coins_per_base_unit', 'chain', 'block_date',
