@@ -139,12 +139,11 @@ def price_distribution(raw: Raw, chain: Chain, valued: Rows) -> Rows:
         rows[chain.name, day, order] = {
             "min_price_usd": band[0] if band else None,
             "max_price_usd": band[1] if band else None,
-            "close_price_usd": chain.price(day),
             "counted_supply_base": value,
             "supply_share": ratio(value, sum(lot.value for lot in lots)),
             "output_count": sum(lot.count for lot in bands[band]),
             "realised_value_usd": rounded(cost) if band else None,
-            **{column: valued[chain.name, day][column] for column in OF_THE_DAY if column != "price_status"},
+            **{column: valued[chain.name, day][column] for column in (*FLAGS, "is_partial")},
         }
     return rows
 
