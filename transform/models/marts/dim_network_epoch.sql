@@ -85,24 +85,63 @@ dated_blocks as (
         difficulty
     from {{ ref('fct_blocks') }}
 
+),
+
+dated_spans as (
+
+    select
+        spans.chain,
+        spans.epoch_kind,
+        spans.epoch_name,
+        spans.epoch_number,
+        spans.start_height,
+        spans.end_height,
+        first_blocks.block_date as start_date,
+        last_blocks.block_date as end_date,
+        spans.max_subsidy_base,
+        spans.epoch_source,
+        case when spans.epoch_kind = 'difficulty' then first_blocks.difficulty end as difficulty
+    from spans
+    left join dated_blocks as first_blocks on first_blocks.block_key = {{ surrogate_key(['spans.chain', 'spans.start_height']) }}
+    left join dated_blocks as last_blocks on last_blocks.block_key = {{ surrogate_key(['spans.chain', 'spans.end_height']) }}
+
+),
+
+-- no epoch is left out between two that are there
+compared_spans as (
+
+    select
+        chain,
+        epoch_kind,
+        epoch_name,
+        epoch_number,
+        start_height,
+        end_height,
+        start_date,
+        end_date,
+        max_subsidy_base,
+        epoch_source,
+        difficulty,
+        lag(difficulty) over (partition by chain, epoch_kind order by start_height) as difficulty_before
+    from dated_spans
+
 )
 
 select
-    {{ surrogate_key(['spans.chain', 'spans.epoch_kind', 'spans.start_height']) }} as network_epoch_key,
-    spans.chain,
-    spans.epoch_kind,
-    spans.epoch_name,
-    spans.epoch_number,
-    spans.start_height,
-    spans.end_height,
-    first_blocks.block_date as start_date,
-    last_blocks.block_date as end_date,
-    spans.max_subsidy_base,
-    spans.epoch_source,
-    case when spans.epoch_kind = 'difficulty' then first_blocks.difficulty end as difficulty
-from spans
-left join dated_blocks as first_blocks on first_blocks.block_key = {{ surrogate_key(['spans.chain', 'spans.start_height']) }}
-left join dated_blocks as last_blocks on last_blocks.block_key = {{ surrogate_key(['spans.chain', 'spans.end_height']) }}
+    {{ surrogate_key(['chain', 'epoch_kind', 'start_height']) }} as network_epoch_key,
+    chain,
+    epoch_kind,
+    epoch_name,
+    epoch_number,
+    start_height,
+    end_height,
+    start_date,
+    end_date,
+    max_subsidy_base,
+    epoch_source,
+    difficulty,
+    {{ quotient('difficulty - difficulty_before', 'difficulty_before', 18) }} as difficulty_change_ratio
+from compared_spans
 
 union all
 
@@ -118,4 +157,5 @@ select
     null as end_date,
     null as max_subsidy_base,
     'unknown' as epoch_source,
-    null as difficulty
+    null as difficulty,
+    null as difficulty_change_ratio
