@@ -6,7 +6,9 @@
   says `recheck` add each chain's newest days, as many as the variable `recheck_days` says, or all with the variable
   `recheck`. One whose meta says `onward` takes all days from a chain's first changed one on, as a sum over all that came
   before must. One whose meta says `day_before` takes the day before each changed one too, since only the blocks of the
-  next day tell whether a day is whole.
+  next day tell whether a day is whole. One whose meta says `days_after` takes so many days after each of these too, whose
+  windows look back at it. One whose meta says `periods` has a row for each ISO week and month, dated by its first day, and
+  takes the weeks and months of these days.
 
   The log is read once for a model. What was read, the newest change and the days, stands in the SQL as a comment, by
   which rows are deleted and the watermark is written: what another run logs meanwhile is left for the next one.
@@ -47,7 +49,7 @@
         {{ return({'everything': true, 'ranges': [], 'note': changes_note(known[1], 'true')}) }}
     {%- endif -%}
     {%- set again = days_to_recheck(rechecks) if rechecks or meta.get('recheck', false) else none -%}
-    {%- set ranges = changed_ranges(log, since, known[1], meta.get('onward', false), again, meta.get('day_before', false)) -%}
+    {%- set ranges = changed_ranges(log, since, known[1], meta, again) -%}
     {{ return({'everything': false, 'ranges': ranges, 'note': changes_note(known[1], days_condition(ranges, 'block_date'))}) }}
 {% endmacro %}
 
@@ -70,8 +72,9 @@
 {% endmacro %}
 
 
-{# The days that the log names after one change and up to another, and those of another query, as ranges. #}
-{% macro changed_ranges(log, since, up_to, onward=false, others=none, day_before=false) %}
+{# The days that the log names after one change and up to another, and those of another query, as a model's meta takes them, as ranges. #}
+{% macro changed_ranges(log, since, up_to, meta, others=none) %}
+    {%- set onward = meta.get('onward', false) -%}
     {%- set query -%}
         with
 
@@ -79,7 +82,7 @@
 
             select chain, block_date from {{ log }} where change_id > {{ since }} and change_id <= {{ up_to }}
             {% if others %}union {{ others }}{% endif %}
-            {% if day_before %}
+            {% if meta.get('day_before', false) %}
             union
             select chain, block_date - 1 from {{ log }} where change_id > {{ since }} and change_id <= {{ up_to }}
             {% endif %}
@@ -88,7 +91,14 @@
 
         days as (
 
-            select distinct chain, block_date from changed
+            {% if meta.get('periods', false) %}
+            select chain, cast(date_trunc('week', block_date) as date) as block_date from changed
+            union
+            select chain, cast(date_trunc('month', block_date) as date) from changed
+            {% else %}
+            select distinct chain, block_date + days_after as block_date
+            from changed cross join generate_series(0, {{ meta.get('days_after', 0) }}) as days_after
+            {% endif %}
 
         ),
 
@@ -129,29 +139,32 @@
 
 
 {#
-  The condition that a row is of a day that has to be rebuilt. `column` is a timestamptz, or a date where its name ends
-  in `_date`; without `chain` the rows have a column of that name.
+  The condition that a row is of a day that has to be rebuilt, or one of so many days before or after such a one.
+  `column` is a timestamptz, or a date where its name ends in `_date`; without `chain` the rows have a column of that name.
 #}
-{% macro in_changed_days(column, chain=none) -%}
+{% macro in_changed_days(column, chain=none, before=0, after=0) -%}
     {%- set changed = changes() -%}
     {{ changed.note }}
     {%- if changed.everything -%}
     true
     {%- else -%}
-    {{ days_condition(changed.ranges, column, chain) }}
+    {{ days_condition(changed.ranges, column, chain, before, after) }}
     {%- endif -%}
 {%- endmacro %}
 
 
-{# The condition that a row is of a day in one of the ranges. #}
-{% macro days_condition(ranges, column, chain=none) -%}
+{# The condition that a row is of a day in one of the ranges, or of so many days before or after it. #}
+{% macro days_condition(ranges, column, chain=none, before=0, after=0) -%}
     {%- set zone = '' if column.endswith('_date') else ' 00:00:00+00' -%}
     {%- set conditions = [] -%}
     {%- set prefix = column.split('.')[0] ~ '.' if '.' in column else '' -%}
     {%- for span in ranges if chain is none or chain == span.chain -%}
         {%- set of_chain = prefix ~ "chain = '" ~ span.chain ~ "' and " if chain is none else "" -%}
+        {#- a range that is open has no day after it -#}
+        {%- set first_day = span.first_day - modules.datetime.timedelta(days=before) -%}
+        {%- set stop_day = span.stop_day + modules.datetime.timedelta(days=after) if span.stop_day.year < 9999 else span.stop_day -%}
         {%- do conditions.append(
-            "(" ~ of_chain ~ column ~ " >= '" ~ span.first_day ~ zone ~ "' and " ~ column ~ " < '" ~ span.stop_day ~ zone ~ "')"
+            "(" ~ of_chain ~ column ~ " >= '" ~ first_day ~ zone ~ "' and " ~ column ~ " < '" ~ stop_day ~ zone ~ "')"
         ) -%}
     {%- endfor -%}
     {{ return("(" ~ (conditions | join(" or ") or "false") ~ ")") }}

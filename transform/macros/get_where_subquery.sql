@@ -41,7 +41,7 @@
         {{ return('true') }}
     {%- endif -%}
     {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.alias == model_name -%}
-        {%- set ranges = changed_ranges(log, taken[0][0], taken[0][1], node.config.meta.get('onward', false)) -%}
+        {%- set ranges = changed_ranges(log, taken[0][0], taken[0][1], node.config.meta) -%}
         {{ return(days_condition(ranges, column)) }}
     {%- endfor -%}
 {%- endmacro %}
