@@ -22,7 +22,8 @@ period_marks as (
         has_all_transactions,
         has_all_outputs,
         is_complete,
-        has_all_addresses
+        has_all_addresses,
+        has_whole_history
     from {{ ref('int_period_marks') }}
     where {{ in_changed_days('period_start_date') }}
 
@@ -156,16 +157,6 @@ counted_periods as (
 
 ),
 
-network_days as (
-
-    select
-        chain,
-        block_date,
-        is_new_address_count_partial
-    from {{ ref('fct_network_daily') }}
-
-),
-
 assets as (
 
     select
@@ -190,7 +181,7 @@ select
     counted_periods.new_active_address_count,
     counted_periods.active_address_count - counted_periods.new_active_address_count as returning_address_count,
     not period_marks.has_all_outputs as is_address_count_partial,
-    not period_marks.has_all_outputs or coalesce(network_days.is_new_address_count_partial, true) as is_new_address_count_partial,
+    not period_marks.has_whole_history as is_new_address_count_partial,
     period_marks.is_complete as is_final,
     period_marks.has_all_blocks,
     period_marks.has_all_transactions,
@@ -201,6 +192,4 @@ inner join counted_periods
         period_marks.chain = counted_periods.chain
         and period_marks.period_kind = counted_periods.period_kind
         and period_marks.period_start_date = counted_periods.period_start_date
-left join network_days
-    on period_marks.chain = network_days.chain and period_marks.period_end_date = network_days.block_date
 left join assets on period_marks.chain = assets.chain
