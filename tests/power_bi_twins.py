@@ -5,11 +5,13 @@ Each is an expression over the tables below, which a context has cut to its coin
 
 TABLES = {
     "market": "bi_market_daily",
+    "trend": "bi_market_trend_daily",
     "risk": "bi_market_risk_daily",
     "pairs": "bi_asset_pairs_daily",
     "network": "bi_network_daily",
     "valuation": "bi_valuation_daily",
     "age": "bi_supply_age_daily",
+    "hashes": "bi_mining_daily",
     "mining": "bi_miner_daily",
     "concentration": "bi_miner_concentration_daily",
     "wealth": "bi_wealth_daily",
@@ -83,6 +85,8 @@ TWINS = {
     "Open Price USD": OPEN,
     "Return": f"({CLOSE} - {OPEN}) / nullif({OPEN}, 0)",
     "Last Close Day": lone("market", last("market", "close_date", "max(date_key)", has="close_price_usd is not null")),
+    "Mayer Multiple": told("trend", "mayer_multiple", day="close_date"),
+    "All-Time High USD": told("trend", "all_time_high_usd", day="close_date"),
     "Market Cap USD": summed_last("market", "coingecko_market_cap_usd", "close_date"),
     "Trading Volume USD": of("market", "sum(volume_24h_usd)"),
     "Volatility 30d Annualised": told("risk", "volatility_annualised", "window_days = 30", day="close_date"),
@@ -105,6 +109,7 @@ TWINS = {
     "NVT": told("network", "nvt"),
     "Hash Rate": lone("network", of("network", "avg(hash_rate)")),
     "Tip Hash Rate": lone("network", last("network", "block_date", "max(hash_rate_known)")),
+    "Hash Price USD": told("hashes", "hash_price_usd"),
     "Failed Share": ratio(
         of("network", "sum(failed_transaction_count)"),
         of("network", "sum(loaded_transaction_count)", "failed_transaction_count is not null"),

@@ -142,7 +142,14 @@ def lose_closes(checkout: Checkout) -> None:
                 f"{', ' + lost if lost else ''})",
                 role="loader",
             )
-    marts = ("fct_market_prices_daily", "fct_market_risk_daily", "bi_market_daily", "bi_market_risk_daily")
+    marts = (
+        "fct_market_prices_daily",
+        "fct_market_trend_daily",
+        "fct_market_risk_daily",
+        "bi_market_daily",
+        "bi_market_trend_daily",
+        "bi_market_risk_daily",
+    )
     checkout.run("meltano", "invoke", "dbt-postgres", "run", "--select", *marts)
 
 

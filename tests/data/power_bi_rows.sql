@@ -29,6 +29,17 @@ from (values
 ) as given (symbol, day, opened, closed, cap, volume)
 join fixture.dim_asset using (symbol);
 
+-- 200 closes are there up to the 30th; the high of the 30th is still the highest on the day without a close
+create table fixture.bi_market_trend_daily (like analytics.bi_market_trend_daily);
+insert into fixture.bi_market_trend_daily (trend_key, asset_key, date_key, close_date, day_start_at, mayer_multiple, all_time_high_usd)
+select row_number() over (), asset_key, to_char(day, 'YYYYMMDD')::int, day, day, multiple, high
+from (values
+    ('BTC', date '2025-01-29', 1.2, 100000), ('BTC', date '2025-01-30', 1.15, 101000.5), ('BTC', date '2025-01-31', null, 101000.5),
+    ('BTC', date '2025-02-01', null, 101000.5), ('ETH', date '2025-01-30', null, 4000), ('ETH', date '2025-01-31', 0.9, 4000),
+    ('DOGE', date '2025-01-30', null, 0.7)
+) as given (symbol, day, multiple, high)
+join fixture.dim_asset using (symbol);
+
 create table fixture.bi_market_risk_daily (like analytics.bi_market_risk_daily);
 insert into fixture.bi_market_risk_daily
     (risk_key, asset_key, date_key, close_date, day_start_at, window_days, volatility_annualised, drawdown_ratio, max_drawdown_ratio)
@@ -150,6 +161,15 @@ insert into fixture.bi_supply_age_daily (supply_age_key, asset_key, date_key, ag
 select 99, asset_key, 20250202, age_band_key, day, day, 5.5, false
 from (values ('BTC', date '2025-02-02', 1)) as given (symbol, day, band_order)
 join fixture.dim_asset using (symbol) join fixture.dim_age_band using (band_order);
+
+create table fixture.bi_mining_daily (like analytics.bi_mining_daily);
+insert into fixture.bi_mining_daily (mining_day_key, asset_key, date_key, block_date, day_start_at, hash_price_usd, has_all_blocks)
+select row_number() over (), asset_key, to_char(day, 'YYYYMMDD')::int, day, day, price, whole
+from (values
+    ('BTC', date '2025-01-30', 0.0625, true), ('BTC', date '2025-01-31', 0.055, true), ('BTC', date '2025-02-01', null, true),
+    ('BTC', date '2025-02-02', null, false), ('ETH', date '2025-01-30', null, true), ('DOGE', date '2025-01-30', 1250.5, true)
+) as given (symbol, day, price, whole)
+join fixture.dim_asset using (symbol);
 
 create table fixture.bi_miner_daily (like analytics.bi_miner_daily);
 insert into fixture.bi_miner_daily (
