@@ -15,10 +15,14 @@ WORLD = {
 PRICES = ("tap-coingecko", "target-postgres")
 CHAINS = ("tap-blockchair", "target-postgres")
 # Marts by what they are made of; dimensions have rows in any case.
-OF_MARKET = {"fct_asset_pair_daily", "fct_market_candles", "fct_market_prices_daily", "fct_market_risk_daily"}
+OF_MARKET = {
+    *("fct_asset_pair_daily", "fct_market_candles", "fct_market_prices_daily", "fct_market_risk_daily"),
+    "fct_market_trend_daily",
+}
 OF_CHAIN = {
     *("fct_blocks", "fct_transactions", "fct_network_daily", "fct_valuation_daily", "fct_miner_daily"),
     *("fct_address_balances_snapshot", "fct_wealth_distribution_daily", "rpt_miner_concentration_daily"),
+    *("rpt_miner_concentration_pooled", "fct_mining_daily", "fct_active_addresses_periodic"),
     *("fct_dq_results", "rpt_reconciliation"),
 }
 OF_OUTPUTS = {

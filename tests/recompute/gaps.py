@@ -61,6 +61,18 @@ _ODD_PRICES = """
     from raw_data.coingecko_market_chart
     where coin_id = 'bitcoin' and (stamp at time zone 'UTC')::date = '2025-02-15';
 """
+# A history of one coin that is long enough for an average of 200 days: its first 100 days at other prices once more.
+_OLDER_CLOSES = """
+    insert into raw_data.coingecko_market_chart
+        (coin_id, vs_currency, granularity, stamp, stamp_date, price, market_cap, total_volume, _load_id)
+    select coin_id, vs_currency, granularity, stamp - interval '100 days', stamp_date - 100, price * 1.0000000000000007,
+        market_cap, total_volume, _load_id
+    from raw_data.coingecko_market_chart
+    where coin_id = 'ethereum' and granularity = 'daily' and stamp < (
+        select min(stamp) + interval '100 days' from raw_data.coingecko_market_chart
+        where coin_id = 'ethereum' and granularity = 'daily'
+    );
+"""
 # Rows that a file lacks though the blocks count them.
 _LOST_ROWS = """
     delete from raw_data.bitcoin_inputs where (spending_transaction_hash, spending_index) = (
@@ -166,6 +178,7 @@ def statements() -> list[str]:
         *(_CLOSES.format(coin=coin, first=first, last=last) for coin, first, last in UNPRICED),
         _SMALL_PRICES,
         _ODD_PRICES,
+        _OLDER_CLOSES,
         _SELF_TRANSFERS,
         _DATA_WITH_VALUE,
         (_BLOCK + _COINS_OF_BLOCK).format(chain="bitcoin", height=BITCOIN_MISSING),

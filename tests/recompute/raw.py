@@ -164,6 +164,17 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Snapshot:
+    """What CoinGecko says of a coin's supply at a moment."""
+
+    observed_at: datetime
+    circulating: Fraction | None
+    total: Fraction | None
+    most: Fraction | None
+    fully_diluted: Fraction | None
+
+
+@dataclass(frozen=True)
 class Balance:
     """An address in a snapshot."""
 
@@ -188,6 +199,7 @@ class Raw:
     token_transfers: list[TokenTransfer] = field(default_factory=list)
     points: dict[str, list[Point]] = field(default_factory=lambda: defaultdict(list))
     tokens: dict[str, list[Point]] = field(default_factory=lambda: defaultdict(list))
+    snapshots: dict[str, list[Snapshot]] = field(default_factory=lambda: defaultdict(list))
     balances: dict[str, list[Balance]] = field(default_factory=dict)
     supplies: dict[str, list[tuple[datetime, int]]] = field(default_factory=dict)
 
@@ -353,4 +365,9 @@ def read(ask: Ask) -> Raw:
         midnight = datetime.fromisoformat(f"{str(told)[:10]}T00:00:00+00:00")
         point = Point(midnight, fraction(price), maybe_fraction(market_cap), maybe_fraction(volume))
         raw.tokens[_text(coin)].append(point)
+    for coin, observed_at, *supplies in ask(
+        "select id, observed_at, circulating_supply, total_supply, max_supply, fully_diluted_valuation"
+        " from raw_data.coingecko_coins_markets where vs_currency = 'usd'"
+    ):
+        raw.snapshots[_text(coin)].append(Snapshot(_moment(observed_at), *map(maybe_fraction, supplies)))
     return raw

@@ -6,9 +6,12 @@ from recompute.ethereum import contract_gas, transactions
 from recompute.holders import holders, price_distribution, spent_ages
 from recompute.market import log_returns, pairs, prices, risk
 from recompute.miners import concentration, miners
+from recompute.mining import mining, pooled
 from recompute.network import network
+from recompute.periods import periodic
 from recompute.raw import CHAINS, Raw
 from recompute.tokens import token_days, token_transfers
+from recompute.trend import trend
 from recompute.valuation import supply_age, valuation
 from recompute.wealth import Wealth, reported
 from recompute.whales import whales
@@ -28,12 +31,16 @@ def tables(raw: Raw, assets: dict[str, int]) -> list[Table]:
     chains = [Chain(raw, name) for name in CHAINS]
     found: dict[str, Rows] = {name: {} for name in _KEYS}
     for chain in chains:
-        valued = valuation(raw, chain)
+        valued, networked = valuation(raw, chain), network(raw, chain)
         wealth = Wealth(raw, chain, valued)
         addresses = wealth.addresses()
         returns = log_returns(chain.closes)
         of_chain = {
-            "fct_network_daily": network(raw, chain),
+            "fct_network_daily": networked,
+            "fct_active_addresses_periodic": periodic(raw, chain, networked),
+            "fct_mining_daily": mining(chain),
+            "rpt_miner_concentration_pooled": pooled(chain),
+            "fct_market_trend_daily": trend(chain.name, chain.closes, raw.snapshots[chain.name]),
             "fct_valuation_daily": valued,
             "fct_supply_age_daily": supply_age(raw, chain, valued) if chain.is_utxo else {},
             "fct_spent_age_daily": spent_ages(chain, valued) if chain.is_utxo else {},
@@ -64,6 +71,10 @@ def tables(raw: Raw, assets: dict[str, int]) -> list[Table]:
 
 _KEYS = {
     **dict.fromkeys(("fct_network_daily", "fct_valuation_daily", "rpt_miner_concentration_daily"), DAY_KEYS),
+    "fct_mining_daily": DAY_KEYS,
+    "rpt_miner_concentration_pooled": (*DAY_KEYS, "window_days"),
+    "fct_active_addresses_periodic": ("chain", "period_kind", "period_start_date"),
+    "fct_market_trend_daily": COIN_KEYS,
     "fct_supply_age_daily": (*DAY_KEYS, "age_band"),
     "fct_spent_age_daily": (*DAY_KEYS, "age_band"),
     "fct_holders_daily": (*DAY_KEYS, "holder_term"),
