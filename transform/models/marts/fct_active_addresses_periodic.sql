@@ -181,7 +181,8 @@ select
     counted_periods.new_active_address_count,
     counted_periods.active_address_count - counted_periods.new_active_address_count as returning_address_count,
     not period_marks.has_all_outputs as is_address_count_partial,
-    not period_marks.has_whole_history as is_new_address_count_partial,
+    -- a chain's first week or month may begin before its first block
+    not period_marks.has_all_outputs or not period_marks.has_whole_history as is_new_address_count_partial,
     period_marks.is_complete as is_final,
     period_marks.has_all_blocks,
     period_marks.has_all_transactions,
