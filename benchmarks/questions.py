@@ -159,10 +159,11 @@ PAGES = (
     Question(
         "supply by age and what it cost, on one day",
         "select band_order, counted_supply_base, realised_value_usd from analytics.fct_supply_age_daily"
-        " where chain = 'bitcoin' and block_date = '{day}' and supply_base > 0",
+        " where chain = 'bitcoin' and block_date = '{day}' and counted_supply_base > 0",
         """with {prices}, flows as (
             select {made_on} as day, value from raw_data.bitcoin_outputs
-            where time < timestamptz '{day}Z' + interval '1 day' and coalesce(is_spendable, 1) <> 0
+            where
+                time < timestamptz '{day}Z' + interval '1 day' and coalesce(is_spendable, 1) <> 0 and block_id > 0
             union all
             select least({made_on}, {spent_on}), -value from raw_data.bitcoin_inputs
             where spending_time < timestamptz '{day}Z' + interval '1 day' and coalesce(is_spendable, 1) <> 0

@@ -28,7 +28,10 @@ case "$*" in
   *) cp "$2" "$HUB_TAP_CONFIG"; cat "$HUB_TAP/$HUB_TAP_MESSAGES.singer" ;;
 esac
 """
-CLOSES = "select close_date, close_price_usd, market_cap_usd, volume_24h_usd from analytics.fct_market_prices_daily"
+CLOSES = (
+    "select close_date, close_price_usd, coingecko_market_cap_usd, volume_24h_usd"
+    " from analytics.fct_market_prices_daily"
+)
 
 
 def records(name: str) -> list[dict[str, Any]]:

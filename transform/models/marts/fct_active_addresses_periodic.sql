@@ -169,7 +169,8 @@ assets as (
 select
     {{ surrogate_key(['period_marks.chain', 'period_marks.period_kind', 'period_marks.period_start_date']) }} as active_addresses_key,
     coalesce(assets.asset_key, -1) as asset_key,
-    {{ date_key('period_marks.period_start_date') }} as date_key,
+    -- the calendar begins with Bitcoin's first block, within its week and month
+    {{ date_key("greatest(period_marks.period_start_date, date '2009-01-03')") }} as date_key,
     period_marks.chain,
     period_marks.period_kind,
     period_marks.period_start_date,
