@@ -1,5 +1,6 @@
 """What a model has taken in: all that it read, nothing that came after, and its tests read just that."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,3 +109,30 @@ def test_a_load_that_came_before_its_heights_are_known_waits(built: Checkout) ->
     dbt(built, "run", "--select", "int_chain_days", "int_changed_days")
     assert built.sql(logged.format(start, "load")) == [(1,)]
     assert built.sql(logged.format(start, "reach")) != [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("meta", "ranges"),
+    [
+        ("{}", "2025-01-31..2025-02-01"),
+        ("{'days_beside': true}", "2025-01-30..2025-02-02"),
+        ("{'days_after': 29}", "2025-01-31..2025-03-02"),
+        # the windows that look back at the day after, too
+        ("{'days_beside': true, 'days_after': 29}", "2025-01-30..2025-03-03"),
+        ("{'onward': true, 'days_beside': true}", "2025-01-30..9999-12-31"),
+        ("{'periods': true}", "2025-01-01..2025-01-02 2025-01-27..2025-01-28"),
+        # the day after is of another month
+        (
+            "{'periods': true, 'days_beside': true}",
+            "2025-01-01..2025-01-02 2025-01-27..2025-01-28 2025-02-01..2025-02-02",
+        ),
+    ],
+)
+def test_a_models_meta_says_which_days_a_changed_one_brings_along(built: Checkout, meta: str, ranges: str) -> None:
+    log = "(values (1, 'bitcoin', date '2025-01-31')) as log (change_id, chain, block_date)"
+    asked = (
+        f'{{% if execute %}}{{% for span in changed_ranges("{log}", 0, 1, {meta}) %}}'
+        "[{{ span.first_day }}..{{ span.stop_day }}]{% endfor %}{% endif %}"
+    )
+    said = built.run("meltano", "invoke", "dbt-postgres", "--quiet", "compile", "--inline", asked).stdout
+    assert " ".join(re.findall(r"\[(\d.*?)\]", said)) == ranges

@@ -5,9 +5,9 @@
   plans. A model whose meta says `recheck_failed` adds the days on which it holds a failure; both it and one whose meta
   says `recheck` add each chain's newest days, as many as the variable `recheck_days` says, or all with the variable
   `recheck`. One whose meta says `onward` takes all days from a chain's first changed one on, as a sum over all that came
-  before must. One whose meta says `day_before` takes the day before each changed one too, since only the blocks of the
-  next day tell whether a day is whole. One whose meta says `days_after` takes so many days after each of these too, whose
-  windows look back at it. One whose meta says `periods` has a row for each ISO week and month, dated by its first day, and
+  before must. One whose meta says `days_beside` takes the days before and after each changed one too, since blocks beside a
+  day tell whether it is whole. One whose meta says `days_after` takes so many days after each of these too, whose windows
+  look back at it. One whose meta says `periods` has a row for each ISO week and month, dated by its first day, and
   takes the weeks and months of these days.
 
   The log is read once for a model. What was read, the newest change and the days, stands in the SQL as a comment, by
@@ -82,22 +82,28 @@
 
             select chain, block_date from {{ log }} where change_id > {{ since }} and change_id <= {{ up_to }}
             {% if others %}union {{ others }}{% endif %}
-            {% if meta.get('day_before', false) %}
-            union
-            select chain, block_date - 1 from {{ log }} where change_id > {{ since }} and change_id <= {{ up_to }}
-            {% endif %}
+
+        ),
+
+        -- what a row says of its day may follow from the days beside it, and a window's from all that it looks back at
+        reached as (
+
+            select distinct chain, block_date + days_after as block_date
+            from changed
+            cross join generate_series(
+                {{ -1 if meta.get('days_beside', false) else 0 }}, {{ meta.get('days_after', 0) + (1 if meta.get('days_beside', false) else 0) }}
+            ) as days_after
 
         ),
 
         days as (
 
             {% if meta.get('periods', false) %}
-            select chain, cast(date_trunc('week', block_date) as date) as block_date from changed
+            select chain, cast(date_trunc('week', block_date) as date) as block_date from reached
             union
-            select chain, cast(date_trunc('month', block_date) as date) from changed
+            select chain, cast(date_trunc('month', block_date) as date) from reached
             {% else %}
-            select distinct chain, block_date + days_after as block_date
-            from changed cross join generate_series(0, {{ meta.get('days_after', 0) }}) as days_after
+            select chain, block_date from reached
             {% endif %}
 
         ),

@@ -2,7 +2,7 @@
     config(
         materialized='incremental',
         incremental_strategy='changed_days',
-        meta={'day_before': true, 'days_after': 1, 'periods': true, 'day_column': 'period_start_date'},
+        meta={'days_beside': true, 'periods': true, 'day_column': 'period_start_date'},
     )
 }}
 -- Addresses that paid or were paid in a week or month, each once. Only where each of its days has them all: so a period

@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy='changed_days',
         on_schema_change='append_new_columns',
-        meta={'onward': true, 'day_before': true, 'periods': true, 'day_column': 'period_start_date'},
+        meta={'onward': true, 'days_beside': true, 'periods': true, 'day_column': 'period_start_date'},
     )
 }}
 -- depends_on: {{ ref('int_integrity_failures') }}

@@ -4,7 +4,7 @@
         materialized='incremental',
         incremental_strategy='changed_days',
         on_schema_change='append_new_columns',
-        meta={'day_before': true, 'days_after': 1},
+        meta={'days_beside': true},
         indexes=[
             {'columns': ['chain', 'block_date']},
             {'columns': ['contract_address_key']},

@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy='changed_days',
         on_schema_change='append_new_columns',
-        meta={'day_before': true, 'days_after': 1},
+        meta={'days_beside': true},
     )
 }}
 -- depends_on: {{ ref('int_integrity_failures') }}

@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy='changed_days',
         on_schema_change='append_new_columns',
-        meta={'onward': true, 'day_before': true},
+        meta={'onward': true, 'days_beside': true},
         indexes=[{'columns': ['chain', 'block_date']}],
     )
 }}
