@@ -136,3 +136,24 @@ def test_a_models_meta_says_which_days_a_changed_one_brings_along(built: Checkou
     )
     said = built.run("meltano", "invoke", "dbt-postgres", "--quiet", "compile", "--inline", asked).stdout
     assert " ".join(re.findall(r"\[(\d.*?)\]", said)) == ranges
+
+
+# What a thread finds that asks while dbt enters the tables of a schema that is none of the project's into its cache.
+HALF_CACHED = (
+    "{% do adapter.cache_added(api.Relation.create("
+    "database=target.dbname, schema='raw_data', identifier='bitcoin_blocks', type='table')) %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("{{ raw_table('blockchair', 'bitcoin_inputs') }}", 'from "crypto"."raw_data"."bitcoin_inputs"'),
+        ("{{ '_load_id' in raw_columns('blockchair', 'bitcoin_inputs') }}", "True"),
+        ("{{ last_changed(source('blockchair', 'bitcoin_inputs')) }}", 'from "crypto"."raw_data"."load_ledger"'),
+    ],
+)
+def test_a_raw_table_is_there_though_dbts_cache_does_not_have_it_yet(built: Checkout, asked: str, said: str) -> None:
+    """Else it would be built as an empty relation, and nothing of it would be missed."""
+    compiled = built.run("meltano", "invoke", "dbt-postgres", "--quiet", "compile", "--inline", HALF_CACHED + asked)
+    assert said in compiled.stdout

@@ -7,8 +7,9 @@
   other tables of its source: by the day of its newest rows, or where its loads name no day, by the time of its last load.
 #}
 {% macro last_changed(relation, chains=none) %}
-    {%- set ledger = adapter.get_relation(relation.database, relation.schema, 'load_ledger') -%}
-    {%- if ledger is none or relation.identifier in var('unwatched_tables', []) -%}
+    {%- set ledger = relation.incorporate(path={'identifier': 'load_ledger'}) -%}
+    {#- not by adapter.get_relation(), as in raw_table() -#}
+    {%- if not (execute and adapter.get_columns_in_relation(ledger)) or relation.identifier in var('unwatched_tables', []) -%}
     select now() as loaded_at
     {%- elif env_var('DBT_FRESHNESS_CLOCK', 'now') != 'source' -%}
     select coalesce(max(loaded_at), now()) as loaded_at from {{ ledger }}

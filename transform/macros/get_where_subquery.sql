@@ -75,8 +75,9 @@
 {# The columns that a raw table has in the database. #}
 {% macro raw_columns(source_name, table_name) %}
     {%- for node in graph.sources.values() if node.source_name == source_name and node.name == table_name -%}
-        {%- set relation = adapter.get_relation(node.database, node.schema, node.identifier) -%}
-        {{ return(adapter.get_columns_in_relation(relation) | map(attribute='name') | list if relation is not none else []) }}
+        {#- not by adapter.get_relation(), as in raw_table() -#}
+        {%- set relation = api.Relation.create(database=node.database, schema=node.schema, identifier=node.identifier) -%}
+        {{ return(adapter.get_columns_in_relation(relation) | map(attribute='name') | list) }}
     {%- endfor -%}
     {{ return([]) }}
 {% endmacro %}

@@ -4,6 +4,9 @@
   A table that does not exist yet becomes a typed, empty relation, and a missing column a typed null, so that a
   project with one chain, with market data only, or with nothing at all builds. source() is called in every case:
   the lineage is the same whether the table exists or not.
+
+  Whether it exists the database says, by its columns, and not adapter.get_relation(): dbt fills its cache of a schema
+  that is not the project's table by table, and a thread that asks meanwhile is told that a table is not there.
 #}
 {% macro raw_table(source_name, table_name) -%}
     {%- set relation = source(source_name, table_name) -%}
@@ -11,13 +14,10 @@
     {#- parsing, or a unit test, whose fixture is typed already -#}
     select * from {{ relation }}
     {%- else -%}
-    {%- set existing = adapter.get_relation(relation.database, relation.schema, relation.identifier) -%}
     {%- set raw_types = {} -%}
-    {%- if existing is not none -%}
-        {%- for column in adapter.get_columns_in_relation(existing) -%}
-            {%- do raw_types.update({column.name: column.dtype}) -%}
-        {%- endfor -%}
-    {%- endif -%}
+    {%- for column in adapter.get_columns_in_relation(relation) -%}
+        {%- do raw_types.update({column.name: column.dtype}) -%}
+    {%- endfor -%}
     select
     {%- for column in declared_columns(source_name, table_name) %}
         {%- set quoted = adapter.quote(column.name) %}
@@ -30,7 +30,7 @@
         {%- endif %} as {{ quoted }}
         {{- "," if not loop.last }}
     {%- endfor %}
-    {% if existing is not none -%}
+    {% if raw_types -%}
     from {{ relation }}
     {%- else -%}
     where false
