@@ -1,6 +1,5 @@
 """A project that is only a manifest, and an AIRFLOW_HOME that no test shares."""
 
-import atexit
 import json
 import os
 import shutil
@@ -15,11 +14,16 @@ import pytest
 
 # Airflow reads them when it is imported, and would else make its files in the home folder.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-home-")
-atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 
 Write = Callable[..., dict[str, str]]
+
+
+def pytest_unconfigure() -> None:
+    """Not atexit: a worker of pytest-xdist ends without it."""
+    shutil.rmtree(os.environ["AIRFLOW_HOME"], ignore_errors=True)
+
 
 PLUGINS: dict[str, list[dict[str, Any]]] = {
     "extractors": [
