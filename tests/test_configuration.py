@@ -1,6 +1,8 @@
 """What is configured where: one list of variables, one definition per plugin, nothing fetched from a hub."""
 
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -33,6 +35,35 @@ def test_every_variable_of_the_pipeline_is_in_the_example_with_a_sentence() -> N
     for variable, number in named.items():
         explained = re.search(r"[a-z]{3}", lines[number].split(variable, 1)[1]) or lines[number - 1].startswith("# ")
         assert explained, f"{variable} has no sentence"
+
+
+def test_clean_deletes_what_was_installed_and_loaded_and_nothing_else(tmp_path: Path) -> None:
+    shutil.copy(PROJECT / "Makefile", tmp_path)
+    gone = [".venv", ".venv-dev", ".meltano", ".state", ".tox", "transform/target"]
+    kept = [".git", "transform/models", "downloads"]
+    for folder in gone + kept:
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "file").touch()
+    (tmp_path / ".env").touch()
+    subprocess.run(["make", "--silent", "clean"], cwd=tmp_path, check=True, timeout=60)
+    assert [folder for folder in gone if (tmp_path / folder).exists()] == []
+    assert [name for name in [*kept, ".env"] if not (tmp_path / name).exists()] == []
+
+
+def test_the_embedded_servers_settings_are_those_of_the_docs() -> None:
+    said = {}
+    text = (PROJECT / "docs/marts-speed.md").read_text().split("| setting | embedded |")[1]
+    for names, values in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| ([^|]+) \|", text, re.MULTILINE):
+        said |= zip(re.findall(r"\w+", names), values.replace("`", "").replace(" ", "").split(","), strict=True)
+    source = (PROJECT / "plugins/warehouse/warehouse/cluster.py").read_text()
+    written = dict(re.findall(r'^    "(\w+)": "(.+?)",', source, re.MULTILINE))
+    assert said.items() <= written.items()
+    assert written.keys() - said.keys() == {
+        "max_connections",
+        "log_timezone",
+        "password_encryption",
+        "max_wal_senders",
+    }
 
 
 def test_local_reads_no_live_name() -> None:

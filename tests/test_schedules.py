@@ -16,10 +16,28 @@ def project() -> dict[str, Any]:
     return found
 
 
+def in_words(interval: str) -> str:
+    """A schedule's five fields as the page says them; what it has no words for is returned as it is."""
+    minute, hour, *days = interval.split()
+    match hour, days:
+        case "*", ["*", "*", "*"]:
+            return f"every hour, at :{int(minute):02}"
+        case _, ["*", "*", "*"]:
+            return f"{int(hour):02}:{int(minute):02}"
+        case _, ["*", "*", "0"]:
+            return f"Sunday, {int(hour):02}:{int(minute):02}"
+    return interval
+
+
 def test_the_schedules_are_those_of_the_docs() -> None:
     rows = re.findall(r"^\| `([a-z]+-[a-z]+)` \| `([a-z-]+)` \| ", TEXT, re.MULTILINE)
     assert rows == [(schedule["name"], schedule["job"]) for schedule in project()["schedules"]]
     assert len(rows) == 5
+
+
+def test_the_times_are_those_of_the_docs() -> None:
+    said = dict(re.findall(r"^\| `([a-z]+-[a-z]+)` \| `[a-z-]+` \| ([^|]+) \| ", TEXT, re.MULTILINE))
+    assert {schedule["name"]: in_words(schedule["interval"]) for schedule in project()["schedules"]} == said
 
 
 def test_every_schedule_has_a_job_and_only_a_person_runs_the_rest() -> None:

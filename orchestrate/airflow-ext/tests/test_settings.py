@@ -47,6 +47,8 @@ def test_options_of_airflow_pass_and_secrets_are_ours() -> None:
     assert "AIRFLOW__CELERY__BROKER_URL" not in made
     assert made["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False"
     assert made["AIRFLOW_CONFIG"] == "/dev/null", "no file of a former release's defaults"
+    named = environ | {"AIRFLOW_CONFIG": "/etc/airflow.cfg"}
+    assert airflow_environ(read_settings(named), named, SECRETS)["AIRFLOW_CONFIG"] == "/etc/airflow.cfg"
 
 
 def test_meltano_is_the_projects_own(tmp_path: Path) -> None:
