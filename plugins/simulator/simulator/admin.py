@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 from datetime import date, timedelta
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -145,6 +147,9 @@ def _endpoint(handler: Handler, usage: str) -> Callable[[Request], Any]:
     """What runs a handler on a request's JSON, and answers its refusals with 400 and a sentence."""
 
     async def answer(request: Request) -> JSONResponse:
+        refusal = _refuse_page(request.headers.get("host", ""), request.headers.get("origin"))
+        if refusal is not None:
+            return JSONResponse({"error": refusal}, 403)
         content = await request.body()
         try:
             return JSONResponse(await run_in_threadpool(handler, json.loads(content) if usage else None))
@@ -155,3 +160,25 @@ def _endpoint(handler: Handler, usage: str) -> Callable[[Request], Any]:
             return JSONResponse({"error": str(error) if own else usage}, 400)
 
     return answer
+
+
+def _refuse_page(host: str, origin: str | None) -> str | None:
+    """Why a request is not obeyed that a web page made a browser send; None for any other.
+
+    A browser names the page that asks in `Origin`. A page whose own name was made to resolve to the loopback address
+    comes with that name in `Host`; a name with a dot is none that this server goes by.
+    """
+    name = urlsplit(f"//{host}").hostname or ""
+    if "." in name and not _is_address(name):
+        return f"The simulator obeys no request for the host {name}; use 127.0.0.1 or localhost."
+    if origin is not None and urlsplit(origin).netloc != host:
+        return f"The simulator obeys no page of {origin}."
+    return None
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+import re2
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,11 +65,23 @@ class Action:
 
 @dataclass
 class Rule:
-    """An action and when it happens; `seen` and `done` count the requests let through and acted upon."""
+    """An action and when it happens.
+
+    Attributes:
+        given: The rule as JSON gave it.
+        path: Whether a path matches: not None.
+        query: Whether a decoded query string matches: not None.
+        method: Such as GET; None for any.
+        after: Requests that are let through first.
+        times: Requests that are acted upon after them; None for all.
+        action: What becomes of their answers.
+        seen: Requests let through.
+        done: Requests acted upon.
+    """
 
     given: dict[str, Any]
-    path: re.Pattern[str]
-    query: re.Pattern[str]
+    path: Callable[[str], object]
+    query: Callable[[str], object]
     method: str | None
     after: int
     times: int | None
@@ -78,11 +91,7 @@ class Rule:
 
     def matches(self, method: str, path: str, query: str) -> bool:
         """Whether the rule looks at a request."""
-        return (
-            self.method in (None, method)
-            and self.path.search(path) is not None
-            and self.query.search(query) is not None
-        )
+        return self.method in (None, method) and self.path(path) is not None and self.query(query) is not None
 
 
 class Faults:
@@ -141,19 +150,25 @@ def _rule(given: object) -> Rule:
     if unknown:
         raise FaultError(f"A rule has no {', '.join(sorted(unknown))}; it knows {', '.join(sorted(_RULE_KEYS))}.")
     times = given.get("times", 1)
-    try:
-        path, query = re.compile(given["match"]), re.compile(str(given.get("query", "")))
-    except re.error as error:
-        raise FaultError(f"{given['match']!r} is no regular expression: {error}.") from None
     return Rule(
         given=given,
-        path=path,
-        query=query,
+        path=_search(given["match"]),
+        query=_search(str(given.get("query", ""))),
         method=given.get("method"),
         after=int(_number("after", given.get("after", 0))),
         times=None if times is None else int(_number("times", times)),
         action=_action(given.get("action")),
     )
+
+
+def _search(pattern: str) -> Callable[[str], object]:
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        compiled: Callable[[str], object] = re2.compile(pattern, options).search
+    except re2.error as error:
+        raise FaultError(f"{pattern!r} is no regular expression: {error.args[0].decode()}.") from None
+    return compiled
 
 
 def _action(given: object) -> Action:

@@ -66,3 +66,29 @@ def test_no_query_string_is_logged(api: Any, caplog: pytest.LogCaptureFixture) -
         api.get("/ping", x_cg_demo_api_key="CG-hidden")
     assert "GET /coingecko/api/v3/ping 200" in caplog.text
     assert not any("CG-hidden" in record.getMessage() for record in caplog.records if record.name.startswith("simul"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({"Origin": "http://evil.example"}, "The simulator obeys no page of http://evil.example."),
+        ({"Origin": "null"}, "The simulator obeys no page of null."),
+        ({"Origin": "http://127.0.0.1:8001", "Host": "127.0.0.1:8000"}, "no page of http://127.0.0.1:8001."),
+        # a page whose name was made to resolve to this address
+        ({"Origin": "http://evil.example:80", "Host": "evil.example:80"}, "no request for the host evil.example; use"),
+        ({"Host": "evil.example"}, "no request for the host evil.example; use"),
+    ],
+)
+def test_a_web_page_is_not_obeyed(api: Any, headers: dict[str, str], said: str) -> None:
+    answer = api.client.post(
+        "/_simulator/faults", content='[{"match": "x", "action": {"status": 402}}]', headers=headers
+    )
+    assert (answer.status_code, answer.headers["x-data-origin"]) == (403, "simulator")
+    assert said in answer.json()["error"]
+    assert api.client.get("/_simulator/faults").json() == {"faults": []}
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1:8000", "[::1]:8000", "10.0.0.5", "simulator:8000"])
+def test_a_program_is_obeyed_by_each_name_of_the_machine(api: Any, host: str) -> None:
+    for headers in ({"Host": host}, {"Host": host, "Origin": f"http://{host}"}):
+        assert api.client.post("/_simulator/advance", json={"days": 1}, headers=headers).status_code == 200

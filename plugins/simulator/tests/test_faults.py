@@ -215,6 +215,7 @@ def test_a_slow_body_comes_whole_and_a_stall_only_waits(server: Server) -> None:
     [
         {},
         [{"match": "(", "action": {"status": 402}}],
+        [{"match": r"(a)\1", "action": {"status": 402}}],  # takes a search that tries everything
         [{"match": "x"}],
         [{"match": "x", "action": {}}],
         [{"match": "x", "action": {"burn": 1}}],
@@ -264,3 +265,11 @@ def test_a_stall_keeps_an_answer_waiting(server: Server) -> None:
     response, content = server.ask(FILE)
     assert time.monotonic() - before >= 0.5
     assert (response.status, content[:2]) == (200, b"\x1f\x8b")
+
+
+def test_no_pattern_takes_longer_than_its_path_is_long(server: Server) -> None:
+    """One that tries every way to cut thirty letters takes minutes, and holds all other answers up."""
+    rule = {"match": "^/dumps/(a+)+$", "action": {"status": 402}}
+    assert server.ask("/_simulator/faults", "POST", [rule])[0].status == 200
+    response, _ = server.ask(f"/dumps/{'a' * 30}!")
+    assert response.status == 404
