@@ -147,6 +147,13 @@ def make(name, say):
     say("installed the environment %s in %.0f s" % (name, time.time() - started))
 
 
+def close_to_others(name):
+    """Make a folder in which passwords will lie, closed to other users from the start."""
+    folder = os.path.join(ROOT, name)
+    if not os.path.isdir(folder):
+        os.mkdir(folder, 0o700)
+
+
 def main(arguments):
     """Make the environments that `arguments` name."""
     unknown = [word for word in arguments if word != "--dev"]
@@ -154,6 +161,7 @@ def main(arguments):
         fail("unknown argument %s; usage: bootstrap.py [--dev]" % unknown[0])
     use_suitable_interpreter()
     leave_own_environment()
+    close_to_others(".meltano")
     for name in ENVIRONMENTS if "--dev" in arguments else [".venv"]:
         make(name, lambda text: print(text, flush=True))
 

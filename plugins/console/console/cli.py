@@ -10,6 +10,7 @@ from rich.markup import escape
 from console import doctor as checks
 from console.envfile import write_env
 from console.errors import ConsoleError
+from console.leftovers import sweep
 from console.ownership import end_recorded_run, exclusive_run
 from console.pipeline import Meltano
 from console.project import Project, local_environ
@@ -40,6 +41,7 @@ def run() -> None:
             f"[yellow]note:[/yellow] a local run does not read {', '.join(ignored)}; see .env.example for dev and prod"
         )
     with exclusive_run(project.run_state) as current:
+        sweep(project)
         meltano = Meltano(project, environ, current.run_id)
         with step("installing plugins", "plugins installed") as doing:
             doing.outcome = "" if meltano.install_plugins() else "already there"
@@ -82,6 +84,7 @@ def doctor(environment: str) -> None:
 def env() -> None:
     """Write .env from .env.example, with generated passwords; what is there already stays."""
     project = Project.find()
+    sweep(project)
     added = write_env(project)
     out.print(f".env: added {', '.join(added)}" if added else ".env has every variable already")
 

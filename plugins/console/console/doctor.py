@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import psycopg
 from dotenv import dotenv_values
 
+from console.leftovers import leftovers, readable_by_others
 from console.project import Project, local_environ
 from console.services import status
 
@@ -44,6 +45,7 @@ def examine(project: Project, environment: str) -> Iterator[Finding]:
     yield _disk(project)
     yield _programs(project)
     yield _env_permissions(project)
+    yield from _passwords_in_files(project)
     if environment == "local":
         environ, ignored = local_environ(project, os.environ)
         if ignored:
@@ -89,6 +91,22 @@ def _env_permissions(project: Project) -> Finding:
     if mode & 0o077:
         return Finding("wrong", f".env is readable by others (mode {mode:o}): run `chmod 600 .env`")
     return Finding("ok", ".env is readable by you alone")
+
+
+def _passwords_in_files(project: Project) -> Iterator[Finding]:
+    """Meltano writes each plugin's settings to a file for the time of a run."""
+    if names := readable_by_others(project):
+        yield Finding(
+            "wrong", f"{', '.join(names)} can be read by others: run `chmod go-rwx {' '.join(names)}`, or `make env`"
+        )
+    else:
+        yield Finding("ok", ".meltano and .state are readable by you alone")
+    if files := leftovers(project):
+        yield Finding(
+            "note",
+            f"a killed run left {len(files)} file(s) with passwords in .meltano/run: "
+            f"`rm {' '.join(str(path.relative_to(project.root)) for path in files)}`; `make run` deletes them too",
+        )
 
 
 def _package_index(project: Project) -> Finding:

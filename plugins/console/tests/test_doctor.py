@@ -1,5 +1,6 @@
 """What the doctor says of a machine."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,24 @@ def test_a_world_readable_env_is_wrong_and_says_what_to_do(project: Project) -> 
     project.env_file.chmod(0o644)
     assert found(project, ".env") == doctor.Finding(
         "wrong", ".env is readable by others (mode 644): run `chmod 600 .env`"
+    )
+
+
+def test_passwords_that_others_can_read_and_what_a_killed_run_left(project: Project) -> None:
+    folder = project.root / ".meltano/run/target-postgres"
+    folder.mkdir(parents=True)
+    (project.root / ".meltano").chmod(0o700)
+    assert found(project, ".meltano").state == "ok"
+    (project.root / ".meltano").chmod(0o750)
+    assert found(project, ".meltano") == doctor.Finding(
+        "wrong", ".meltano can be read by others: run `chmod go-rwx .meltano`, or `make env`"
+    )
+    (folder / "target.1.config.json").touch()
+    os.utime(folder / "target.1.config.json", (0, 0))
+    assert found(project, "killed run") == doctor.Finding(
+        "note",
+        "a killed run left 1 file(s) with passwords in .meltano/run: "
+        "`rm .meltano/run/target-postgres/target.1.config.json`; `make run` deletes them too",
     )
 
 
