@@ -120,6 +120,33 @@ def test_a_limit_of_connections_that_someone_chose_stays(initialised: Live, run:
     assert execute(superuser, limit) == [(40,)]
 
 
+def test_what_the_reader_has_set_for_itself_is_undone(initialised: Live, run: Run) -> None:
+    _, project, superuser = initialised
+    login = ("bi_reader", "reader-secret")
+    for statement in (
+        "alter role bi_reader set work_mem = '8GB'",
+        "alter role bi_reader set statement_timeout = 0",
+        "alter role bi_reader in database crypto set default_transaction_read_only = off",
+    ):
+        execute(superuser, f"begin read write; {statement}; commit", login=login)
+    said = run(project, "init", DEV).stderr
+    assert "undone, since they were set for bi_reader by hand: default_transaction_read_only, work_mem" in said
+    assert execute(superuser, "show work_mem", login=login) == execute(superuser, "show work_mem")
+    assert execute(superuser, "show default_transaction_read_only", login=login) == [("on",)]
+    assert execute(superuser, "show statement_timeout", login=login) == [("15min",)]
+    assert "undone" not in run(project, "init", DEV).stderr
+
+
+def test_what_takes_a_superuser_is_said_until_it_is_done(initialised: Live, run: Run) -> None:
+    _, project, superuser = initialised
+    said = run(project, "init", DEV).stderr
+    assert "a superuser may: alter role bi_reader set temp_file_limit = '10GB'" in said
+    assert "not closed: every login may make large objects; a superuser may revoke lo" in said
+    execute(superuser, "alter role bi_reader set temp_file_limit = '10GB'")
+    assert "temp_file_limit" not in run(project, "init", DEV).stderr
+    assert execute(superuser, "show temp_file_limit", login=("bi_reader", "reader-secret")) == [("10GB",)]
+
+
 def test_meltano_has_a_database_of_its_own(initialised: Live) -> None:
     _, _, superuser = initialised
     login = ("meltano", "meltano-secret")

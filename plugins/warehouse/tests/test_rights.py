@@ -61,6 +61,9 @@ DENIED = [
     ("bi_reader", "set transaction read write; create table analytics.x (n int)"),
     ("bi_reader", "set transaction read write; create temporary table x (n int)"),
     ("bi_reader", "set transaction read write; create table public.x (n int)"),
+    ("bi_reader", "set transaction read write; select lo_from_bytea(0, 'x')"),
+    ("bi_reader", "set transaction read write; select lo_create(7)"),
+    ("bi_reader", "set temp_file_limit to -1"),
     ("bi_reader", "set role transformer"),
     ("bi_reader", "select pg_read_file('postgresql.conf')"),
 ]
@@ -114,6 +117,7 @@ def test_reader_is_read_only_in_its_schema_and_bounded(urls: dict[str, str]) -> 
                 "statement_timeout",
                 "idle_in_transaction_session_timeout",
                 "idle_session_timeout",
+                "temp_file_limit",
             )
         }
     assert shown == {
@@ -123,6 +127,7 @@ def test_reader_is_read_only_in_its_schema_and_bounded(urls: dict[str, str]) -> 
         "statement_timeout": ("15min",),
         "idle_in_transaction_session_timeout": ("5min",),
         "idle_session_timeout": ("12h",),
+        "temp_file_limit": ("10GB",),
     }
     with pytest.raises(errors.ReadOnlySqlTransaction):
         attempt(urls["bi_reader"], "create table analytics.x (n int)")

@@ -10,6 +10,7 @@ from psycopg import errors, sql
 from warehouse.errors import WarehouseError
 from warehouse.rights import BUILT, PUBLIC, RAW, SCHEMAS, Right, apply_rights, warehouse_rights
 from warehouse.server import ADMIN, ROLES, TENANTS, Server, connect
+from warehouse.sessions import limit_sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,22 +19,6 @@ _OLDEST = 150000
 _NEEDS_SET_OPTION = 160000  # from 16 on a membership says apart whether it inherits and whether it may SET ROLE
 _LOCK = 7251623018446001  # any number, the same for every `init`
 
-_ROLE_SETTINGS = {
-    "loader": {"timezone": "UTC"},
-    "transformer": {"timezone": "UTC"},
-    "bi_reader": {
-        "timezone": "UTC",
-        "search_path": "analytics",
-        "default_transaction_read_only": "on",
-        "statement_timeout": "15min",  # a full import of a large fact table fits; a forgotten cross join ends
-        "idle_in_transaction_session_timeout": "5min",  # an open snapshot keeps vacuum from cleaning up
-        "idle_session_timeout": "12h",
-    },
-}
-_DATABASE_SETTINGS = {"timezone": "UTC"}
-# Connections that a report leaves open take none from the pipeline; of all logins PostgreSQL accepts 100 by default.
-_CONNECTION_LIMITS = {"bi_reader": 40}
-_UNLIMITED = -1
 _TOO_POWERFUL = ("rolsuper", "rolcreaterole", "rolcreatedb", "rolreplication", "rolbypassrls")
 
 
@@ -69,7 +54,7 @@ def _initialise(server: Server, say: Callable[[str], None]) -> None:
     for name in _missing_databases(server, (server.database, *tenants)):
         say(f"made database {name}")
     with connect(server, ADMIN) as connection:
-        changes = _prepare_warehouse(connection, server)
+        changes = _prepare_warehouse(connection, server, say)
     say(
         f"schemas {', '.join(SCHEMAS)} and roles {', '.join(ROLES)} are right"
         + (f" ({changes} changes)" if changes else "")
@@ -112,16 +97,13 @@ def _check_version(connection: psycopg.Connection, server: Server) -> None:
         )
 
 
-def _prepare_warehouse(connection: psycopg.Connection, server: Server) -> int:
+def _prepare_warehouse(connection: psycopg.Connection, server: Server, say: Callable[[str], None]) -> int:
     connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise WarehouseError(f"The database {server.database} has the encoding {encoding}; make one with UTF8.")
     changes = sum(_ensure_role(connection, server, role) for role in ROLES)
-    for role, settings in _ROLE_SETTINGS.items():
-        changes += _ensure_settings(connection, "role", role, settings)
-    changes += sum(_ensure_limit(connection, role, limit) for role, limit in _CONNECTION_LIMITS.items())
-    changes += _ensure_settings(connection, "database", server.database, _DATABASE_SETTINGS)
+    changes += limit_sessions(connection, server.database, say)
     borrowed = _borrow_memberships(connection)
     changes += _ensure_schemas(connection)
     changes += apply_rights(
@@ -158,38 +140,6 @@ def _ensure_role(connection: psycopg.Connection, server: Server, role: str) -> i
         )
     connection.execute(sql.SQL("alter role {} login password {}").format(name, password))
     return 0 if can_login else 1
-
-
-def _ensure_settings(connection: psycopg.Connection, kind: str, name: str, wanted: dict[str, str]) -> int:
-    """Set a role's or a database's own parameters; returns the number of changes."""
-    row = connection.execute(
-        """
-        select s.setconfig from pg_db_role_setting s
-        where (%(kind)s = 'role' and s.setdatabase = 0
-               and s.setrole = (select oid from pg_roles where rolname = %(name)s))
-           or (%(kind)s = 'database' and s.setrole = 0
-               and s.setdatabase = (select oid from pg_database where datname = %(name)s))
-        """,
-        {"kind": kind, "name": name},
-    ).fetchone()
-    # The server writes a parameter's name in its own case (TimeZone).
-    pairs = (item.split("=", 1) for item in row[0]) if row else ()
-    present = {setting.lower(): value for setting, value in pairs}
-    missing = {setting: value for setting, value in wanted.items() if present.get(setting) != value}
-    for setting, value in missing.items():
-        head = sql.SQL("alter role {}" if kind == "role" else "alter database {}").format(sql.Identifier(name))
-        connection.execute(sql.SQL("{} set {} = {}").format(head, sql.Identifier(setting), sql.Literal(value)))
-    return len(missing)
-
-
-def _ensure_limit(connection: psycopg.Connection, role: str, limit: int) -> int:
-    """Limit a login's connections, unless an administrator has; returns the number of changes."""
-    found = connection.execute("select rolconnlimit from pg_roles where rolname = %s", (role,)).fetchone()
-    if found != (_UNLIMITED,):
-        return 0
-    statement = sql.SQL("alter role {} connection limit {}").format(sql.Identifier(role), sql.Literal(limit))
-    connection.execute(statement)
-    return 1
 
 
 def _borrow_memberships(connection: psycopg.Connection) -> list[str]:
