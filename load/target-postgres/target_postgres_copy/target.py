@@ -60,6 +60,17 @@ _OWN_SETTINGS = th.PropertiesList(
         ),
     ),
     th.Property(
+        "check_state",
+        th.BooleanType,
+        default=False,
+        title="Check state",
+        description=(
+            "Note the last load in each state, and stop where a state counts loads that the warehouse does not have: "
+            "it was restored, made anew, or is another one. The state is cut to what the ledger holds, so that the "
+            "next run reads the rest again."
+        ),
+    ),
+    th.Property(
         "run_id",
         th.StringType,
         title="Run",
@@ -111,6 +122,7 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as the parent's, whatever that takes
         self._sound_state: dict[str, Any] | None = None
         self._written_state: dict[str, Any] | None = None
+        self._state_is_checked = False
         try:
             super().__init__(*args, **kwargs)
         except AssertionError as error:  # how the stock loader refuses settings that do not go together
@@ -162,6 +174,8 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
 
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
+        if self.config.get("check_state") and not self._state_is_checked:
+            self._check_state(message_dict["value"])
         super()._process_state_message(message_dict)
         for sink in self._open_sinks:
             if sink.is_complete:
@@ -170,6 +184,14 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
             self._sound_state = self._latest_state
             if any(sink.unit is not None for sink in self._sinks_active.values()):
                 self.drain_all()  # a unit has ended: what the state says of it need not wait
+
+    def _check_state(self, state: dict[str, Any]) -> None:
+        """Stop where the tap counts loads that the warehouse does not have; the state that is right goes out before."""
+        self._state_is_checked = True
+        if found := self.warehouse.check(state):
+            right, error = found
+            super()._write_state_message(right)
+            raise error
 
     @override
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
@@ -198,7 +220,8 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
         """Write the latest state whose rows are all committed, once; a state that came while a unit was open waits."""
         sound = self._sound_state
         if sound is not None and sound != self._written_state:
-            super()._write_state_message(copy.deepcopy(sound))
+            marked = self.warehouse.mark(sound) if self.config.get("check_state") else copy.deepcopy(sound)
+            super()._write_state_message(marked)
             self._written_state = copy.deepcopy(sound)
 
     @override

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import sqlalchemy as sa
 from psycopg import sql
 
-from target_postgres_copy import origin
+from target_postgres_copy import bookmarks, origin
 from target_postgres_copy.ledger import LOAD_ID, Ledger
 from target_postgres_copy.partitions import PartitionedTable
 from target_postgres_copy.run import Run
@@ -86,6 +86,16 @@ class Warehouse:
     def cursor(self) -> Cursor[Any]:
         """A cursor of the connection that loads use, in autocommit."""
         return cast("psycopg.Connection[Any]", self._connection().connection.driver_connection).cursor()
+
+    def mark(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Note in a state the last loads of the schemas that this process has loaded into."""
+        return bookmarks.mark(self.cursor, state, self._runs)
+
+    def check(self, state: Mapping[str, Any]) -> tuple[dict[str, Any], bookmarks.OtherWarehouseError] | None:
+        """Compare the loads that a state counts with those that are committed: see `bookmarks.check`."""
+        with self._connector._connect() as connection, connection.begin():  # noqa: SLF001 - as the stock sink does
+            driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+            return bookmarks.check(driver.cursor(), state)
 
     def renew_statistics(self) -> None:
         """Tell the planner what came.

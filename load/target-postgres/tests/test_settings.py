@@ -35,7 +35,7 @@ def test_a_wrong_setting_is_one_sentence(changes: dict[str, Any], expected: str)
 def test_stock_settings_stay_and_the_stock_loader_is_untouched() -> None:
     ours, stock = documented_settings(TargetPostgresCopy), documented_settings(TargetPostgres)
 
-    assert ours == stock | {"backfill", "data_origin", "run_id"}
+    assert ours == stock | {"backfill", "check_state", "data_origin", "run_id"}
     assert "data_origin" not in stock
 
 

@@ -1,0 +1,141 @@
+"""Whether a bookmark and the warehouse count the same loads: one may be restored or moved without the other."""
+
+from __future__ import annotations
+
+import copy
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from singer_sdk.exceptions import FatalSyncError
+
+from target_postgres_copy.ledger import TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from psycopg import Cursor
+
+MARK = "_last_loads"
+"""Where in a state's bookmarks the last load of each schema stands: as if of a stream, since taps keep nothing else."""
+
+_LOADED = "loaded"
+_FILES = "files"
+_DAY = timedelta(days=1)
+
+_LAST = """
+    select load_id, cast(loaded_at at time zone 'UTC' as text) from {ledger} order by load_id desc limit 1
+"""
+_HAS = """
+    select exists (select from {ledger} where load_id = %s and cast(loaded_at at time zone 'UTC' as text) = %s)
+"""
+# Days that were loaded whole from a file, whatever zone their bounds are written in.
+_DAYS = """
+    select table_name, cast(left(range_from, 10) as date) from {ledger}
+    where sha256 is not null and range_from ~ '^\\d{{4}}-\\d\\d-\\d\\d' and range_to ~ '^\\d{{4}}-\\d\\d-\\d\\d'
+        and cast(left(range_to, 10) as date) - cast(left(range_from, 10) as date) = 1
+"""
+
+
+class OtherWarehouseError(FatalSyncError):
+    """A bookmark counts loads that the warehouse does not have."""
+
+
+def mark(cursor: Cursor[Any], state: Mapping[str, Any], schemas: Iterable[str]) -> dict[str, Any]:
+    """Say in a state which loads it counts.
+
+    Args:
+        cursor: Of the warehouse, with no transaction open.
+        state: The state.
+        schemas: The schemas that this process has loaded into.
+
+    Returns:
+        The state, with the number and the time of each schema's last load among its bookmarks.
+    """
+    marked = copy.deepcopy(dict(state))
+    last = {schema: _row(cursor, schema, _LAST) for schema in schemas}
+    if isinstance(marked.get("bookmarks"), dict) and any(last.values()):
+        before = marked["bookmarks"].get(MARK) or {}
+        marked["bookmarks"][MARK] = before | {schema: list(load) for schema, load in last.items() if load}
+    return marked
+
+
+def check(cursor: Cursor[Any], state: Mapping[str, Any]) -> tuple[dict[str, Any], OtherWarehouseError] | None:
+    """Compare the loads that a state counts with the ledger.
+
+    Args:
+        cursor: Of the warehouse, with no transaction open.
+        state: The first state that a tap sends: what it was started with, and what it has sent since.
+
+    Returns:
+        None where the ledger has the loads, or the state names none. Else a state that counts only what the ledger has,
+        and what to fail with.
+    """
+    marks: Mapping[str, Any] = (state.get("bookmarks") or {}).get(MARK) or {}
+    missing = [(schema, *last) for schema, last in marks.items() if not _has(cursor, schema, last)]
+    if not missing:
+        return None
+    days: dict[str, set[date]] = {}
+    for schema in marks:
+        for table, day in _rows(cursor, schema, _DAYS):
+            days.setdefault(table, set()).add(day)
+    kept = _cut(state, days)
+    schema, load_id, loaded_at = missing[0]
+    again = sorted(set(state["bookmarks"]) - {MARK, *_same(state["bookmarks"], kept["bookmarks"])})
+    return kept, OtherWarehouseError(
+        f"The bookmark counts load {load_id} of {loaded_at} UTC, which {schema}.{TABLE} of this warehouse does not "
+        "have: the warehouse was restored from an older copy, made anew, or is another one. The bookmark was cut to "
+        f"what the ledger holds, so that the rest is read again ({', '.join(again) or 'nothing'}): run the same "
+        "command again."
+    )
+
+
+def _cut(state: Mapping[str, Any], days: Mapping[str, set[date]]) -> dict[str, Any]:
+    """A state that counts only days which were loaded whole; what else a bookmark counts is read again."""
+    kept = {**copy.deepcopy(dict(state)), "bookmarks": {}}
+    for stream, bookmark in state["bookmarks"].items():
+        table = stream.rsplit("-", 1)[-1]
+        ranges = [(date.fromisoformat(first), date.fromisoformat(last)) for first, last in bookmark.get(_LOADED) or ()]
+        held = sorted(day for day in days.get(table, ()) if any(first <= day <= last for first, last in ranges))
+        if held:
+            kept["bookmarks"][stream] = {
+                "replication_key": bookmark["replication_key"],
+                "replication_key_value": held[-1].isoformat(),
+                _LOADED: _ranges(held),
+                _FILES: [file for file in bookmark.get(_FILES, ()) if date.fromisoformat(file["day"]) in held],
+            }
+    return kept
+
+
+def _same(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    return [stream for stream, bookmark in after.items() if before[stream] == bookmark]
+
+
+def _ranges(days: list[date]) -> list[list[str]]:
+    """Ascending days as closed ranges."""
+    ranges: list[list[date]] = []
+    for day in days:
+        if ranges and day == ranges[-1][1] + _DAY:
+            ranges[-1][1] = day
+        else:
+            ranges.append([day, day])
+    return [[first.isoformat(), last.isoformat()] for first, last in ranges]
+
+
+def _has(cursor: Cursor[Any], schema: str, last: list[Any]) -> bool:
+    row = _row(cursor, schema, _HAS, last)
+    return bool(row and row[0])
+
+
+def _row(cursor: Cursor[Any], schema: str, query: str, parameters: list[Any] | None = None) -> tuple[Any, ...] | None:
+    return next(iter(_rows(cursor, schema, query, parameters)), None)
+
+
+def _rows(cursor: Cursor[Any], schema: str, query: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
+    """What a query finds in a schema's ledger; nothing where there is none."""
+    ledger = sql.Identifier(schema, TABLE)
+    cursor.execute("select to_regclass(%s) is not null", [ledger.as_string(cursor)])
+    if cursor.fetchone() != (True,):
+        return []
+    cursor.execute(sql.SQL(query).format(ledger=ledger), parameters)
+    return cursor.fetchall()

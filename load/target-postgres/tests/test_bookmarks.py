@@ -1,0 +1,148 @@
+"""A bookmark and its warehouse may be restored, deleted or moved without each other: no day is lost by that."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from target_postgres_copy.bookmarks import OtherWarehouseError
+from target_postgres_copy.target import TargetPostgresCopy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+DAYS = ("2024-01-09", "2024-01-10", "2024-01-12", "2024-01-13")
+
+
+def lines_of(day: str) -> list[list[str]]:
+    return [["1", "a", f"{day} 10:00:00", "5", "0", ""]]
+
+
+def bookmark(*days: str) -> dict[str, Any]:
+    """What tap-blockchair keeps of a table after these days, each a range of its own."""
+    return {
+        "replication_key": "_dump_day",
+        "replication_key_value": days[-1],
+        "loaded": [[day, day] for day in days],
+        "files": [{"day": day, "etag": "e", "length": 1, "sha256": "f"} for day in days[-2:]],
+    }
+
+
+def state(trades: dict[str, Any], marks: dict[str, Any] | None = None, **others: Any) -> dict[str, Any]:  # noqa: ANN401
+    bookmarks = {"trades": trades, **others} | ({"_last_loads": marks} if marks else {})
+    return {"type": "STATE", "value": {"bookmarks": bookmarks, "points": 7}}
+
+
+def written(said: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in said.splitlines()]
+
+
+@pytest.fixture
+def loaded(feed: Callable[..., str], trades: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The state after four days, with a gap between them, were loaded."""
+
+    def messages() -> Iterable[dict[str, Any]]:
+        yield trades.schema()
+        for number, day in enumerate(DAYS):
+            yield from trades.loaded(day, lines_of(day), sha256=f"f{number}")
+            yield trades.schema()
+            yield state(bookmark(*DAYS[: number + 1]))
+
+    return written(feed(messages(), check_state=True))[-1]
+
+
+def test_a_state_names_the_last_load(loaded: dict[str, Any], database: Any) -> None:  # noqa: ANN401
+    last = database.query("select load_id, (loaded_at at time zone 'UTC')::text from raw_data.load_ledger order by 1")[
+        -1
+    ]
+    assert loaded == state(bookmark(*DAYS), {"raw_data": list(last)})["value"]
+
+
+def test_the_same_warehouse_goes_on(loaded: dict[str, Any], feed: Callable[..., str], trades: Any) -> None:  # noqa: ANN401
+    said = written(feed([trades.schema(), {"type": "STATE", "value": loaded}], check_state=True))
+    assert said == [loaded]
+
+
+def refused(database: Any, messages: list[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:  # noqa: ANN401
+    """What the loader said when it stopped, and the states it wrote before."""
+    target = TargetPostgresCopy(config=database.config(check_state=True))
+    with redirect_stdout(io.StringIO()) as out, pytest.raises(OtherWarehouseError) as caught:
+        target.listen(json.dumps(message) for message in messages)  # type: ignore[arg-type]
+    target.warehouse.close()
+    return str(caught.value), written(out.getvalue())
+
+
+def test_a_warehouse_restored_from_the_day_before(
+    loaded: dict[str, Any],
+    trades: Any,  # noqa: ANN401
+    database: Any,  # noqa: ANN401
+) -> None:
+    database.query("delete from raw_data.load_ledger where unit like '%/2024-01-13'")
+    database.query("delete from raw_data.trades where _unit like '%/2024-01-13'")
+    load_id, loaded_at = loaded["bookmarks"]["_last_loads"]["raw_data"]
+    prices = {"replication_key": "at", "replication_key_value": "2024-01-13"}
+    before = {**loaded, "bookmarks": loaded["bookmarks"] | {"prices": prices}}
+    said, states = refused(database, [trades.schema(), {"type": "STATE", "value": before}])
+    assert f"counts load {load_id} of {loaded_at} UTC, which raw_data.load_ledger of this warehouse does not" in said
+    assert "(prices, trades): run the same command again." in said
+    right = bookmark(*DAYS[:3])
+    right["loaded"] = [["2024-01-09", "2024-01-10"], ["2024-01-12", "2024-01-12"]]
+    right["files"] = right["files"][1:]
+    assert states == [{"bookmarks": {"trades": right}, "points": 7}]
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        ("drop table raw_data.load_ledger, raw_data.trades", False),
+        ("drop table raw_data.load_ledger", False),
+        # another one, which has come as far
+        ("update raw_data.load_ledger set loaded_at = loaded_at + interval '1 microsecond'", True),
+    ],
+)
+def test_a_warehouse_made_anew_or_another_one(
+    loaded: dict[str, Any],
+    trades: Any,  # noqa: ANN401
+    database: Any,  # noqa: ANN401
+    change: str,
+    kept: bool,  # noqa: FBT001
+) -> None:
+    database.query(change)
+    _, states = refused(database, [trades.schema(), {"type": "STATE", "value": loaded}])
+    assert [sorted(one["bookmarks"]) for one in states] == [["trades"] if kept else []]
+
+
+def test_what_was_loaded_before_the_state_came_counts(
+    loaded: dict[str, Any],
+    trades: Any,  # noqa: ANN401
+    database: Any,  # noqa: ANN401
+) -> None:
+    """A tap's first state may come with its first unit: that is loaded, and stays."""
+    database.query("drop table raw_data.load_ledger, raw_data.trades")
+    day = "2024-01-14"
+    messages = [trades.schema(), *trades.loaded(day, lines_of(day), sha256="f9"), trades.schema()]
+    later = {**loaded, "bookmarks": loaded["bookmarks"] | {"trades": bookmark(*DAYS, day)}}
+    _, states = refused(database, [*messages, {"type": "STATE", "value": later}])
+    assert [one["bookmarks"]["trades"]["loaded"] for one in states] == [[[day, day]]]
+    assert database.query("select count(*) from raw_data.trades") == [(1,)]
+
+
+def test_a_state_without_a_mark_is_taken_as_it_is(feed: Callable[..., str], trades: Any) -> None:  # noqa: ANN401
+    """One of an older release, or of another loader."""
+    said = written(feed([trades.schema(), state(bookmark(*DAYS))], check_state=True))
+    assert said == [state(bookmark(*DAYS))["value"]]
+
+
+def test_unless_asked_for_a_state_is_passed_on_as_it_came(
+    loaded: dict[str, Any],
+    feed: Callable[..., str],
+    trades: Any,  # noqa: ANN401
+    database: Any,  # noqa: ANN401
+) -> None:
+    database.query("drop table raw_data.load_ledger, raw_data.trades")
+    plain = state(bookmark(*DAYS), loaded["bookmarks"]["_last_loads"])
+    assert written(feed([trades.schema(), plain])) == [plain["value"]]
