@@ -209,3 +209,32 @@ def test_a_chain_that_stays_behind_stops_the_daily_job_and_another_table_warns(
 def test_a_table_that_is_not_loaded_is_not_old(first: Checkout, ledger: Callable[[str, str], None]) -> None:
     ledger("table_name = 'x_' || table_name", "^(dogecoin_blocks|coingecko_market_chart)$")
     assert freshness(first) == (0, set())
+
+
+def test_days_that_are_gone_are_found_and_loaded_again_by_the_command_that_is_named(first: Checkout) -> None:
+    """A day whose rows were deleted, and a day of which the ledger knows nothing either."""
+    held = "select chain, block_date, count(*) from intermediate.int_blocks_unioned group by 1, 2 order by 1, 2"
+    before = first.sql(held)
+    first.sql_do(
+        "delete from raw_data.ethereum_blocks where _dump_day = '2025-01-31';"
+        "delete from raw_data.dogecoin_blocks where _dump_day = '2025-02-02';"
+        "delete from raw_data.load_ledger where table_name = 'dogecoin_blocks' and unit like '%/2025-02-02'",
+        role="loader",
+    )
+    # as a warehouse that never had the day
+    first.sql_do("delete from intermediate.int_blocks_daily where chain = 'dogecoin' and block_date = '2025-02-02'")
+    told = first.run("meltano", "invoke", "dbt-postgres:audit", check=False)
+    assert told.returncode == 1
+    lines = [line for line in told.stdout.splitlines() if line.startswith(("proof failed", "to load"))]
+    ((lowest,),) = first.sql("select min(id) from raw_data.dogecoin_blocks where _dump_day = '2025-02-03'")
+    assert lines[0].startswith(
+        f"proof failed: dogecoin block {lowest} of 2025-02-03, chain_days: no block is loaded of 2025-02-02, "
+    )
+    assert lines[1].startswith("proof failed: ethereum 2025-01-31, unit_rows: ethereum_blocks: expected ")
+    assert lines[1].endswith(" rows of the last load, found 0 and 0 others")
+    start, stop, command = lines[2].removeprefix("to load these days again: ").split(" ", 2)
+    assert (start, stop) == ("TAP_BLOCKCHAIR_START_DATE=2025-01-31", "TAP_BLOCKCHAIR_END_DATE=2025-02-02")
+    first.run(*command.split(), **dict(pair.split("=") for pair in (start, stop)))
+    assert first.sql(held) == before
+    first.run("meltano", "run", "dbt-postgres:proof")
+    first.run("meltano", "invoke", "dbt-postgres:audit")

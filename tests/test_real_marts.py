@@ -25,6 +25,9 @@ from real_day import (
 )
 from test_real_input import DUMPS, loaded
 
+# What is said of the day before the first.
+FIRST_DAY = "no day below is loaded"
+
 # The module's warehouse is the one that the real input fills.
 __all__ = ["loaded"]
 
@@ -373,6 +376,10 @@ def test_every_check_of_the_day(loaded: Checkout) -> None:
         heights: dict[str, object] = {"unverifiable_heights": [], "failed_heights": []}
         about = {"check_name": "unit_rows", "severity": "integrity", "chain": "bitcoin", "block_date": day}
         expected.append(about | counts | heights)
+    about = {"check_name": "chain_days", "severity": "integrity", "chain": "bitcoin", "block_date": DAY}
+    counts = {"verified_count": 0, "unverifiable_count": 1, "failed_count": 0}
+    expected.append(about | counts | {"unverifiable_heights": [1], "failed_heights": [], "reasons": FIRST_DAY})
+    expected.sort(key=lambda row: (str(row["check_name"]), str(row["block_date"])))
     expect(rows(loaded, "fct_dq_results", 'check_name collate "C", block_date'), expected)
 
 
@@ -389,8 +396,14 @@ def test_reconciliation(loaded: Checkout) -> None:
         "outputs_inputs_verified_count": 14,
         "outputs_inputs_unverifiable_count": 5 * 14,
         "loading_verified_count": 3,
+        "loading_unverifiable_count": 1,
         "failed_heights": [],
-        "reasons": "; ".join(f"{name}: {reason}" for name, (_, reason) in sorted(UNPROVED.items())),
+        "reasons": "; ".join(
+            f"{name}: {reason}"
+            for name, reason in sorted(
+                [("chain_days", FIRST_DAY), *((name, reason) for name, (_, reason) in UNPROVED.items())]
+            )
+        ),
     }
     found = rows(loaded, "rpt_reconciliation", "block_date")
     zeros = {name: 0 for name in found[0] if name.endswith("_count")}
@@ -417,7 +430,7 @@ def test_without_a_price_there_are_no_whales_and_without_snapshots_no_balances(l
         ("fct_holders_daily", 8),
         ("fct_realised_price_distribution", 1),
         ("fct_miner_daily", 1),
-        ("fct_dq_results", 24),
+        ("fct_dq_results", 25),
         ("rpt_reconciliation", 2),
     ],
 )
@@ -450,7 +463,7 @@ def test_rows_find_each_other_by_their_keys(loaded: Checkout) -> None:
     ) == [("Unknown",)]
     assert loaded.sql(
         "select count(*) from analytics.fct_dq_results join analytics.dim_dq_check using (dq_check_key)"
-    ) == [(24,)]
+    ) == [(25,)]
 
 
 def test_addresses(loaded: Checkout) -> None:

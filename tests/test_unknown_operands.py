@@ -336,7 +336,8 @@ def test_no_check_verifies_what_it_does_not_know(loaded: Checkout) -> None:
 
 
 def test_every_check_of_the_catalogue_has_its_operands() -> None:
-    assert {operands.check for operands in OPERANDS} == set(catalogue())
+    days = {"chain_days"}  # reads which days there are, and no row
+    assert {operands.check for operands in OPERANDS} == set(catalogue()) - days
     columns = declared()
     for operands in OPERANDS:
         for chain in operands.chains:

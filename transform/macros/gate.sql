@@ -6,20 +6,35 @@
     {%- if execute and results | selectattr('node.name', 'equalto', 'assert_no_integrity_failures') | selectattr('status', 'equalto', 'fail') | list -%}
         {%- set query -%}
             select
-                chain,
-                block_height,
-                min(block_date) as block_date,
+                chain || coalesce(' block ' || block_height || ' of', '') || ' ' || block_date as place,
                 left(string_agg(check_name || ': ' || reason, '; ' order by check_name), 500) as reasons
             from {{ existing('int_integrity_failures') }}
-            group by chain, block_height
-            order by chain, block_height
+            group by chain, block_height, block_date
+            order by chain, block_height, block_date
         {%- endset -%}
-        {%- set blocks = run_query(query).rows -%}
-        {%- for block in blocks[:most] -%}
-            {%- do print('proof failed: ' ~ block[0] ~ ' block ' ~ block[1] ~ ' of ' ~ block[2] ~ ', ' ~ block[3]) -%}
+        {%- set places = run_query(query).rows -%}
+        {%- for place in places[:most] -%}
+            {%- do print('proof failed: ' ~ place[0] ~ ', ' ~ place[1]) -%}
         {%- endfor -%}
-        {%- if blocks | length > most -%}
-            {%- do print('proof failed: ' ~ (blocks | length - most) ~ ' more blocks; all of them are in intermediate.int_integrity_failures') -%}
+        {%- if places | length > most -%}
+            {%- do print('proof failed: ' ~ (places | length - most) ~ ' more blocks; all of them are in intermediate.int_integrity_failures') -%}
+        {%- endif -%}
+        {%- set days = run_query(days_to_load_again()).rows[0] -%}
+        {%- if days[0] -%}
+            {%- do print(
+                'to load these days again: TAP_BLOCKCHAIR_START_DATE=' ~ days[0] ~ ' TAP_BLOCKCHAIR_END_DATE=' ~ days[1] ~ ' meltano --environment='
+                ~ target.name ~ ' run --full-refresh --state-id-suffix=again tap-blockchair--dumps target-postgres'
+            ) -%}
         {%- endif -%}
     {%- endif -%}
+{% endmacro %}
+
+
+{# The first and the last of the days of which rows are missing, or too many. #}
+{% macro days_to_load_again() %}
+    select
+        min(case when check_name = 'chain_days' then cast(substring(reason from '\d{4}-\d{2}-\d{2}') as date) else block_date end) as first_day,
+        max(case when check_name = 'chain_days' then block_date - 1 else block_date end) as last_day
+    from {{ existing('int_integrity_failures') }}
+    where check_name in ('chain_days', 'unit_rows')
 {% endmacro %}

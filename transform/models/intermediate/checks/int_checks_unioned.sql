@@ -8,6 +8,7 @@
     'int_check_transaction_parts',
     'int_check_transaction_calls',
     'int_check_unit_rows',
+    'int_check_chain_days',
     'int_check_outpoints',
 ] %}
 {% for model in models %}
