@@ -27,7 +27,7 @@ OF_CHAIN = {
 }
 OF_OUTPUTS = {
     *("fct_transaction_outputs", "fct_transaction_inputs", "fct_supply_age_daily", "fct_spent_age_daily"),
-    *("fct_holders_daily", "fct_realised_price_distribution"),
+    *("fct_holders_daily", "fct_realised_price_distribution", "fct_unspent_outputs_daily"),
 }
 OF_PRICED_CHAIN = {"fct_whale_transfers"}
 OF_ETHEREUM = {"fct_contract_gas_daily", "fct_token_transfers", "fct_token_daily"}

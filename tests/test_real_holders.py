@@ -68,6 +68,27 @@ def test_holders(loaded: Checkout) -> None:
     expect(rows(loaded, "fct_holders_daily", "block_date, holder_term"), expected)
 
 
+def test_unspent_outputs_by_script_type_and_size(loaded: Checkout) -> None:
+    """All are of one kind, whose dust limit is not known; of the seven that are spent one is of a loaded day."""
+    expected: list[dict[str, object]] = []
+    for age in range(4):
+        day = date(2009, 1, 9 + age)
+        count = 13 if day == SPENT_DAY else 14
+        expected.append(
+            flags_of(day)
+            | {
+                "chain": "bitcoin",
+                "script_type": "pubkey",
+                "output_size_band": "10 to 100 coins",
+                "band_order": 8,
+                "output_count": count,
+                "counted_supply_base": count * COINS_50,
+                "is_partial": True,
+            }
+        )
+    expect(rows(loaded, "fct_unspent_outputs_daily", "block_date"), expected)
+
+
 def test_coins_without_a_price_are_in_no_band_of_prices(loaded: Checkout) -> None:
     """Of the days the first alone is whole."""
     expected = flags_of(DAY) | {

@@ -429,6 +429,7 @@ def test_without_a_price_there_are_no_whales_and_without_snapshots_no_balances(l
         ("fct_spent_age_daily", 48),
         ("fct_holders_daily", 8),
         ("fct_realised_price_distribution", 1),
+        ("fct_unspent_outputs_daily", 4),
         ("fct_miner_daily", 1),
         ("fct_dq_results", 25),
         ("rpt_reconciliation", 2),

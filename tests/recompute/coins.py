@@ -23,6 +23,7 @@ class Coin:
     created: date
     spent: date | None
     counts: bool
+    script: str
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,15 @@ class Coins:
         spent = {(found.transaction, found.index): found.day for found in raw.inputs[chain.name]}
         outputs = raw.outputs[chain.name]
         self.all = [
-            Coin(output.value, output.day, spent.get((output.transaction, output.index)), output.can_be_spent)
+            Coin(
+                *(output.value, output.day, spent.get((output.transaction, output.index))),
+                *(output.can_be_spent, output.script),
+            )
             for output in outputs
         ]
         loaded = {(output.transaction, output.index) for output in outputs}
         self.debts = [
-            (found.created_day, found.day, found.value)
+            (found.day, Coin(-found.value, found.created_day, None, counts=True, script=found.script))
             for found in raw.inputs[chain.name]
             if (found.transaction, found.index) not in loaded and found.created_day in chain.outputs
         ]
@@ -57,7 +61,7 @@ class Coins:
     def alive(self, day: date) -> list[Coin]:
         """Coins created up to the end of the day and not spent by then, unspendable ones included."""
         found = [coin for coin in self.all if coin.created <= day and (coin.spent is None or coin.spent > day)]
-        return found + [Coin(-value, created, None, counts=True) for created, of, value in self.debts if of <= day]
+        return found + [debt for of, debt in self.debts if of <= day]
 
     def lots(self, day: date) -> list[Lot]:
         """Those that count as alive, by their day of creation."""

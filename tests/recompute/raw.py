@@ -97,9 +97,14 @@ class Output:
     time: datetime
     value: int
     recipient: str
-    is_data: bool
+    script: str
     is_from_coinbase: bool
     can_be_spent: bool
+
+    @property
+    def is_data(self) -> bool:
+        """Whether it only carries data."""
+        return self.script == "nulldata"
 
     @cached_property
     def day(self) -> date:
@@ -119,6 +124,7 @@ class Input:
     value: int
     lifespan: int
     recipient: str
+    script: str
 
     @cached_property
     def day(self) -> date:
@@ -293,18 +299,18 @@ def _outputs(ask: Ask, chain: str) -> Iterable[Output]:
         is_first = chain == "bitcoin" and height == 0 and is_from_coinbase
         yield Output(
             *(height, _text(row[1]), whole(row[2]), _moment(row[3]), whole(row[4]), _text(row[5])),
-            *(row[6] == "nulldata", is_from_coinbase, maybe_whole(row[8]) != 0 and not is_first),
+            *(_text(row[6]), is_from_coinbase, maybe_whole(row[8]) != 0 and not is_first),
         )
 
 
 def _inputs(ask: Ask, chain: str) -> Iterable[Input]:
     for row in ask(
-        "select transaction_hash, index, time, spending_transaction_hash, spending_time, value, lifespan, recipient"  # noqa: S608
-        f" from raw_data.{chain}_inputs"
+        "select transaction_hash, index, time, spending_transaction_hash, spending_time, value, lifespan, recipient,"  # noqa: S608
+        f" type from raw_data.{chain}_inputs"
     ):
         yield Input(
             *(_text(row[0]), whole(row[1]), _moment(row[2]), _text(row[3]), _moment(row[4])),
-            *(whole(row[5]), whole(row[6]), _text(row[7])),
+            *(whole(row[5]), whole(row[6]), _text(row[7]), _text(row[8])),
         )
 
 

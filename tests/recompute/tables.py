@@ -12,6 +12,7 @@ from recompute.periods import periodic
 from recompute.raw import CHAINS, Raw
 from recompute.tokens import token_days, token_transfers
 from recompute.trend import trend
+from recompute.unspent import unspent_outputs
 from recompute.valuation import supply_age, valuation
 from recompute.wealth import Wealth, reported
 from recompute.whales import whales
@@ -46,6 +47,7 @@ def tables(raw: Raw, assets: dict[str, int]) -> list[Table]:
             "fct_spent_age_daily": spent_ages(chain, valued) if chain.is_utxo else {},
             "fct_holders_daily": holders(raw, chain, valued) if chain.is_utxo else {},
             "fct_realised_price_distribution": price_distribution(raw, chain, valued) if chain.is_utxo else {},
+            "fct_unspent_outputs_daily": unspent_outputs(raw, chain, valued) if chain.is_utxo else {},
             "fct_miner_daily": miners(chain),
             "rpt_miner_concentration_daily": concentration(chain),
             "fct_whale_transfers": whales(raw, chain),
@@ -79,6 +81,7 @@ _KEYS = {
     "fct_spent_age_daily": (*DAY_KEYS, "age_band"),
     "fct_holders_daily": (*DAY_KEYS, "holder_term"),
     "fct_realised_price_distribution": (*DAY_KEYS, "band_order"),
+    "fct_unspent_outputs_daily": (*DAY_KEYS, "script_type", "output_size_band"),
     "fct_miner_daily": (*DAY_KEYS, "miner"),
     **dict.fromkeys(("fct_whale_transfers", "fct_transactions"), ("chain", "block_height", "transaction_reference")),
     "fct_contract_gas_daily": (*DAY_KEYS, "contract_label"),

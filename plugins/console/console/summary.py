@@ -29,6 +29,7 @@ _SPANS = {
     "fct_spent_age_daily": "block_date",
     "fct_holders_daily": "block_date",
     "fct_realised_price_distribution": "block_date",
+    "fct_unspent_outputs_daily": "block_date",
     "fct_valuation_daily": "block_date",
     "fct_address_balances_snapshot": "observed_date",
     "fct_wealth_distribution_daily": "observed_date",
