@@ -8,7 +8,6 @@ flows as (
         chain,
         block_date,
         created_date,
-        block_date - created_date as age_days,
         output_count,
         value_base
     from {{ ref('int_coin_age_flows') }}
@@ -40,23 +39,24 @@ age_days as (
 
 valued as (
 
+    {{ priced_flows(['chain', 'block_date', 'created_date', 'output_count', 'value_base']) }}
+
+),
+
+aged as (
+
     select
-        flows.chain,
-        flows.block_date,
+        valued.chain,
+        valued.block_date,
         age_days.age_band,
-        flows.age_days >= {{ long_term_days() }} as is_long_term,
-        flows.output_count,
-        flows.value_base,
-        spent_closes.base_unit_decimals,
-        -- both or neither: a sum of values beside a sum of costs has to be over the same coins
-        case when created_closes.close_price is not null then spent_closes.close_price end as spent_price,
-        case when spent_closes.close_price is not null then created_closes.close_price end as created_price
-    from flows
-    inner join age_days on flows.age_days = age_days.age_days
-    left join closes as spent_closes
-        on flows.chain = spent_closes.chain and flows.block_date = spent_closes.close_date
-    left join closes as created_closes
-        on flows.chain = created_closes.chain and flows.created_date = created_closes.close_date
+        age_days.age_days >= {{ long_term_days() }} as is_long_term,
+        valued.output_count,
+        valued.value_base,
+        valued.base_unit_decimals,
+        valued.spent_price,
+        valued.created_price
+    from valued
+    inner join age_days on valued.block_date - valued.created_date = age_days.age_days
 
 )
 
@@ -71,5 +71,5 @@ select
     -- exact, and rounded where it is published
     sum(value_base * spent_price) * cast('1e-' || max(base_unit_decimals) as numeric) as spent_value_usd,
     sum(value_base * created_price) * cast('1e-' || max(base_unit_decimals) as numeric) as spent_cost_usd
-from valued
+from aged
 group by chain, block_date, age_band, is_long_term

@@ -8,7 +8,7 @@ flows as (
         chain,
         block_date,
         created_date,
-        is_young,
+        coalesce(is_young, false) as is_young,
         output_count,
         value_base,
         full_coin_days_base,
@@ -32,24 +32,9 @@ closes as (
 
 valued as (
 
-    select
-        flows.chain,
-        flows.block_date,
-        flows.created_date,
-        coalesce(flows.is_young, false) as is_young,
-        flows.output_count,
-        flows.value_base,
-        flows.full_coin_days_base,
-        flows.coin_seconds_base,
-        spent_closes.base_unit_decimals,
-        -- both or neither: a sum of values beside a sum of costs has to be over the same coins
-        case when created_closes.close_price is not null then spent_closes.close_price end as spent_price,
-        case when spent_closes.close_price is not null then created_closes.close_price end as created_price
-    from flows
-    left join closes as spent_closes
-        on flows.chain = spent_closes.chain and flows.block_date = spent_closes.close_date
-    left join closes as created_closes
-        on flows.chain = created_closes.chain and flows.created_date = created_closes.close_date
+    {{ priced_flows([
+        'chain', 'block_date', 'created_date', 'is_young', 'output_count', 'value_base', 'full_coin_days_base', 'coin_seconds_base'
+    ]) }}
 
 )
 

@@ -116,12 +116,7 @@ joined as (
         coalesce(day_marks.is_complete, false) as is_complete,
         coalesce(day_marks.has_all_blocks, false) as has_all_blocks,
         coalesce(day_marks.has_all_outputs, false) as has_all_outputs,
-        -- nothing was spent only where all that was is loaded
-        case when day_marks.has_all_inputs then coalesce(spent_terms.spent_output_count, 0) end as spent_output_count,
-        case when day_marks.has_all_inputs then coalesce(spent_terms.spent_base, 0) end as spent_base,
-        coalesce(spent_terms.priced_spent_base, case when day_marks.has_all_inputs then 0 end) as priced_spent_base,
-        spent_terms.spent_value_usd,
-        spent_terms.spent_cost_usd
+        {{ spent_sums('spent_terms') }}
     from days
     cross join terms
     left join live_terms
@@ -165,10 +160,7 @@ covered as (
         spent_output_count,
         spent_base,
         priced_spent_base,
-        -- of nothing all is known
-        case when spent_base = 0 then 0.00000000 else spent_value_usd end as spent_value_usd,
-        case when spent_base = 0 then 0.00000000 else spent_cost_usd end as spent_cost_usd,
-        case when spent_base = 0 then 1.00000000 else {{ quotient('priced_spent_base', 'spent_base', 8) }} end as spent_coverage_ratio
+        {{ spent_coverage() }}
     from joined
 
 )
@@ -192,10 +184,7 @@ select
     cast(spent_output_count as bigint) as spent_output_count,
     spent_base,
     priced_spent_base,
-    case when spent_coverage_ratio >= {{ needed }} then spent_value_usd end as spent_value_usd,
-    spent_value_usd as spent_value_known_usd,
-    case when spent_coverage_ratio >= {{ needed }} then spent_cost_usd end as spent_cost_usd,
-    spent_cost_usd as spent_cost_known_usd,
+    {{ spent_in_usd() }},
     case when spent_coverage_ratio >= {{ needed }} then {{ quotient('spent_value_usd', 'spent_cost_usd', 8) }} end as sopr,
     {{ quotient('spent_value_usd', 'spent_cost_usd', 8) }} as sopr_known,
     spent_coverage_ratio,

@@ -1,5 +1,4 @@
 -- depends_on: {{ ref('int_integrity_failures') }}
-{% set needed = priced_part_needed() %}
 with
 
 days as (
@@ -59,7 +58,6 @@ assets as (
 
 ),
 
--- nothing was spent only where all that was is loaded
 joined as (
 
     select
@@ -71,11 +69,7 @@ joined as (
         coalesce(day_marks.is_complete, false) as is_complete,
         coalesce(day_marks.has_all_blocks, false) as has_all_blocks,
         coalesce(day_marks.has_all_outputs, false) as has_all_outputs,
-        case when day_marks.has_all_inputs then coalesce(spent_bands.spent_output_count, 0) end as spent_output_count,
-        case when day_marks.has_all_inputs then coalesce(spent_bands.spent_base, 0) end as spent_base,
-        coalesce(spent_bands.priced_spent_base, case when day_marks.has_all_inputs then 0 end) as priced_spent_base,
-        spent_bands.spent_value_usd,
-        spent_bands.spent_cost_usd
+        {{ spent_sums('spent_bands') }}
     from days
     cross join bands
     left join spent_bands
@@ -103,10 +97,7 @@ covered as (
         spent_base,
         sum(spent_base) over (partition by chain, block_date) as spent_total_base,
         priced_spent_base,
-        -- of nothing all is known
-        case when spent_base = 0 then 0.00000000 else spent_value_usd end as spent_value_usd,
-        case when spent_base = 0 then 0.00000000 else spent_cost_usd end as spent_cost_usd,
-        case when spent_base = 0 then 1.00000000 else {{ quotient('priced_spent_base', 'spent_base', 8) }} end as spent_coverage_ratio
+        {{ spent_coverage() }}
     from joined
 
 )
@@ -124,10 +115,7 @@ select
     spent_base,
     {{ quotient('spent_base', 'spent_total_base', 8) }} as spent_share,
     priced_spent_base,
-    case when spent_coverage_ratio >= {{ needed }} then spent_value_usd end as spent_value_usd,
-    spent_value_usd as spent_value_known_usd,
-    case when spent_coverage_ratio >= {{ needed }} then spent_cost_usd end as spent_cost_usd,
-    spent_cost_usd as spent_cost_known_usd,
+    {{ spent_in_usd() }},
     spent_coverage_ratio,
     is_complete as is_final,
     has_all_blocks,
