@@ -43,3 +43,59 @@
 {% macro target_from_bits(bits) -%}
     lpad(rpad(lpad(to_hex({{ bits }} & 16777215), 6, '0'), cast(2 * ({{ bits }} >> 24) as integer), '0'), 64, '0')
 {%- endmacro %}
+
+
+{#
+  Two CTEs, of a `with recursive`: `roots`, the root of each block's merkle tree, from the relation `leaves_of` with the
+  columns chain, block_height, block_date and leaves, the transactions' hashes one behind the other in their order, each of
+  32 bytes, where `condition` holds; and `tree`, its levels. A level is the hashes of the level below in pairs, an odd last
+  one paired with itself.
+#}
+{% macro merkle_roots(leaves_of, condition) -%}
+tree as (
+
+    select
+        chain,
+        block_height,
+        block_date,
+        leaves as nodes,
+        length(leaves) / 32 as node_count
+    from {{ leaves_of }}
+    where {{ condition }}
+
+    union all
+
+    select
+        padded.chain,
+        padded.block_height,
+        padded.block_date,
+        (
+            select string_agg(sha256(sha256(substr(padded.nodes, 64 * pair + 1, 64))), '' order by pair)
+            from generate_series(0, (padded.node_count - 1) / 2) as pair
+        ) as nodes,
+        (padded.node_count + 1) / 2 as node_count
+    from (
+        select
+            chain,
+            block_height,
+            block_date,
+            node_count,
+            nodes || case when node_count % 2 = 1 then substr(nodes, length(nodes) - 31) else '' end as nodes
+        from tree
+        where node_count > 1
+    ) as padded
+
+),
+
+roots as materialized (
+
+    select
+        chain,
+        block_height,
+        block_date,
+        nodes
+    from tree
+    where node_count = 1
+
+)
+{%- endmacro %}

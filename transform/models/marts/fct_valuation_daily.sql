@@ -56,25 +56,6 @@ day_marks as (
 
 ),
 
-closes as (
-
-    select
-        chain,
-        close_date,
-        nearest_close_price
-    from {{ ref('int_chain_closes') }}
-
-),
-
-age_bands as (
-
-    select
-        age_band,
-        max_days
-    from {{ ref('age_bands') }}
-
-),
-
 live_days as (
 
     select
@@ -91,7 +72,7 @@ live_days as (
         sum(ages.in_loss_base) as in_loss_base,
         sum(ages.calendar_coin_days_base) as calendar_coin_days_base
     from {{ ref('int_supply_age_daily') }} as ages
-    left join age_bands on ages.age_band = age_bands.age_band
+    left join {{ ref('age_bands') }} as age_bands on ages.age_band = age_bands.age_band
     group by ages.chain, ages.block_date
 
 ),
@@ -213,7 +194,7 @@ joined as (
     left join spent_days on supplies.chain = spent_days.chain and supplies.block_date = spent_days.block_date
     left join assets on supplies.chain = assets.chain
     left join prices on assets.asset_key = prices.asset_key and supplies.block_date = prices.close_date
-    left join closes on supplies.chain = closes.chain and supplies.block_date = closes.close_date
+    left join {{ ref('int_chain_closes') }} as closes on supplies.chain = closes.chain and supplies.block_date = closes.close_date
     window chain_days as (partition by supplies.chain order by supplies.block_date)
 
 ),

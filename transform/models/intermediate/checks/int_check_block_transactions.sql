@@ -96,53 +96,7 @@ block_transactions as materialized (
 
 ),
 
--- Each level of the merkle tree is the hashes of the level below in pairs, an odd last one paired with itself.
-tree as (
-
-    select
-        chain,
-        block_height,
-        block_date,
-        leaves as nodes,
-        length(leaves) / 32 as node_count
-    from block_transactions
-    where chain <> 'ethereum' and unplaced_count = 0 and unhashed_count = 0
-
-    union all
-
-    select
-        padded.chain,
-        padded.block_height,
-        padded.block_date,
-        (
-            select string_agg(sha256(sha256(substr(padded.nodes, 64 * pair + 1, 64))), '' order by pair)
-            from generate_series(0, (padded.node_count - 1) / 2) as pair
-        ) as nodes,
-        (padded.node_count + 1) / 2 as node_count
-    from (
-        select
-            chain,
-            block_height,
-            block_date,
-            node_count,
-            nodes || case when node_count % 2 = 1 then substr(nodes, length(nodes) - 31) else '' end as nodes
-        from tree
-        where node_count > 1
-    ) as padded
-
-),
-
-roots as materialized (
-
-    select
-        chain,
-        block_height,
-        block_date,
-        nodes
-    from tree
-    where node_count = 1
-
-),
+{{ merkle_roots('block_transactions', "chain <> 'ethereum' and unplaced_count = 0 and unhashed_count = 0") }},
 
 loaded_days as (
 

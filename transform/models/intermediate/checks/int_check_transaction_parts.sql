@@ -123,6 +123,9 @@ transactions as (
         min(part_time) filter (where kind <> 'output') as first_input_time,
         max(part_time) filter (where kind <> 'output') as last_input_time,
         max(input_count) as input_count,
+        -- a coinbase states an input that is in no table
+        max(input_count)
+        - case bool_or(is_coinbase) filter (where kind = 'transaction') when true then 1 when false then 0 end as spending_count,
         max(output_count) as output_count,
         max(input_total_base) as input_total_base,
         max(output_total_base) as output_total_base,
@@ -137,46 +140,6 @@ transactions as (
         bool_or(lacks_age) as lacks_age
     from parts
     group by chain, block_height, block_date, transaction_hash
-
-),
-
-counted as (
-
-    select
-        chain,
-        block_height,
-        block_date,
-        transaction_hash,
-        transaction_rows,
-        output_rows,
-        input_rows,
-        has_dump_rows,
-        has_dump_outputs,
-        has_dump_inputs,
-        is_coinbase,
-        lacks_coinbase_flag,
-        has_coinbase_output,
-        has_only_coinbase_outputs,
-        first_output_time,
-        last_output_time,
-        first_input_time,
-        last_input_time,
-        input_count,
-        output_count,
-        input_total_base,
-        output_total_base,
-        output_value,
-        input_value,
-        output_index_sum,
-        input_index_sum,
-        transaction_coin_days,
-        input_coin_days,
-        is_all_from_dumps,
-        wrong_age,
-        lacks_age,
-        -- a coinbase states an input that is in no table
-        input_count - case when is_coinbase then 1 when not is_coinbase then 0 end as spending_count
-    from transactions
 
 ),
 
@@ -244,7 +207,7 @@ assessed_transactions as materialized (
         ) as lacks_input_figures,
         lacks_age or (input_rows > 0 and transaction_rows > 0 and transaction_coin_days is null) as lacks_age_figures,
         transaction_rows > 0 and (input_rows = spending_count) is not true as lacks_inputs
-    from counted
+    from transactions
 
 ),
 
