@@ -115,6 +115,29 @@ _DATA_WITH_VALUE = """
     from pairs as p
     where p.transaction_hash = o.transaction_hash and o.index in (p.data_index, p.paid_index);
 """
+# Of two unspent outputs of a transaction the first keeps 300 base units and the other takes the rest, so that all sums
+# stay what they were. That is dust, but of a witness's key hash on Bitcoin.
+_DUST = """
+    with pairs as (
+        select o.transaction_hash, min(o.index) as dust_index, max(o.index) as other_index
+        from raw_data.{chain}_outputs as o
+        where o.type <> 'nulldata' and not o.is_from_coinbase and o.value > 300 and o.block_id % 3 = 1 and not exists (
+            select from raw_data.{chain}_inputs as i
+            where i.transaction_hash = o.transaction_hash and i.index = o.index
+        )
+        group by o.transaction_hash
+        having count(*) = 2
+    ),
+    moved as (
+        select p.transaction_hash, p.dust_index, p.other_index, o.value - 300 as value
+        from pairs as p
+        join raw_data.{chain}_outputs as o on o.transaction_hash = p.transaction_hash and o.index = p.dust_index
+    )
+    update raw_data.{chain}_outputs as o
+    set value = o.value + case when o.index = m.dust_index then -m.value else m.value end
+    from moved as m
+    where m.transaction_hash = o.transaction_hash and o.index in (m.dust_index, m.other_index);
+"""
 # One token becomes a stablecoin that tells neither symbol nor decimals, another one that tells both; others are made,
 # destroyed, or tell different decimals within a day.
 _TOKENS = """
@@ -181,6 +204,7 @@ def statements() -> list[str]:
         _OLDER_CLOSES,
         _SELF_TRANSFERS,
         _DATA_WITH_VALUE,
+        *(_DUST.format(chain=chain) for chain in ("bitcoin", "dogecoin")),
         (_BLOCK + _COINS_OF_BLOCK).format(chain="bitcoin", height=BITCOIN_MISSING),
         *((_BLOCK + _CALLS_OF_BLOCK).format(chain="ethereum", height=height) for height in ETHEREUM_MISSING),
         _LOST_ROWS,

@@ -8,8 +8,11 @@ from recompute.days import DAY, Chain, closes_of
 from recompute.network import LONDON
 from recompute.raw import CHAINS, UTXO, Raw, day_of
 from recompute.tokens import NOBODY, STABLECOINS
+from recompute.unspent import dust_limit
 
 ETHER = 10**18
+# Base units that are dust of nearly every kind of script.
+SMALL = 300
 
 
 class Witness:
@@ -139,6 +142,18 @@ class Witness:
     def data_outputs_with_a_value(self) -> bool:
         """Outputs that only carry data and hold coins all the same."""
         return any(output.is_data and output.value for output in self.raw.outputs["bitcoin"])
+
+    def dust(self) -> bool:
+        """On both chains outputs below their limit; on Bitcoin also one of the same value just above it."""
+        sides = {
+            name: {
+                output.value < (dust_limit(name, output.script) or 0)
+                for output in self.raw.outputs[name]
+                if 0 < output.value <= SMALL
+            }
+            for name in UTXO
+        }
+        return sides == {"bitcoin": {True, False}, "dogecoin": {True}}
 
     def lost_rows(self) -> bool:
         """A day whose blocks are all there, without one of its inputs; and one without a transaction."""
