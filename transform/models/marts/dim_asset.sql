@@ -34,7 +34,7 @@ first_closes as (
         coin_id,
         min(close_date) as first_price_date
     from {{ ref('int_market_closes') }}
-    where vs_currency = 'usd'
+    where vs_currency = 'usd' and close_price is not null
     group by coin_id
 
 ),
