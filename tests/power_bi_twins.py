@@ -133,8 +133,8 @@ TWINS = {
     "Tips USD": of("network", "sum(tip_usd)"),
     "Burned Share of Fees": ratio(BURNED, of("network", "sum(fee_total_usd)", "burned_usd is not null")),
     "Fee Share of Revenue": ratio(
-        f"(case when {FEES} is not null or {BURNED} is not null then coalesce({FEES}, 0) - coalesce({BURNED}, 0) end)",
-        of("network", "sum(reward_usd)"),
+        of("network", "sum(fee_total_usd - coalesce(burned_usd, 0))", "reward_usd is not null"),
+        of("network", "sum(reward_usd)", "fee_total_usd is not null"),
     ),
     "Zero-Fee Share": ratio(
         of("network", "sum(zero_fee_count)"),

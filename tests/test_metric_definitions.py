@@ -62,6 +62,7 @@ COLUMNS = {
 }
 CLOSED = LAST.format("close_price_usd", "close_date")
 OPENED = FIRST.format("open_price_usd", "close_date")
+KEPT_FEES = "case when reward_base is not null then fee_total_base - coalesce(burned_base, 0) end"
 # Others: the mart, the column of a day or what it is made of, what several days are made of.
 FORMULAS = {
     "chain_days": (NETWORK, "count(*)", "count(*)"),
@@ -70,7 +71,7 @@ FORMULAS = {
     "fee_share_of_revenue": (
         NETWORK,
         "max(fee_revenue_share)",
-        "round((sum(fee_total_base) - coalesce(sum(burned_base), 0)) / sum(reward_base), 8)",
+        f"round(sum({KEPT_FEES}) / sum(reward_base), 8)",
     ),
     "sopr": (VALUATION, "max(sopr)", "round(sum(spent_value_usd) / sum(spent_cost_usd), 8)"),
     "return_ratio": (
@@ -91,6 +92,11 @@ UNPRICED = (
     f"update analytics.{VALUATION} set realised_cap_usd = null, mvrv = null, nupl = null"  # noqa: S608
     f" where chain = 'bitcoin' and block_date = (select max(block_date) - 1 from analytics.{VALUATION})"
 )
+# As if one of its blocks did not tell what uncles were given.
+UNREWARDED = (
+    f"update analytics.{NETWORK} set reward_base = null, reward_usd = null, fee_revenue_share = null"  # noqa: S608
+    f" where chain = 'ethereum' and block_date = (select max(block_date) - 2 from analytics.{NETWORK})"
+)
 # The sum of the assets' is of no unit, or of no meaning.
 OF_ONE_ASSET = {name for name in METRICS if name.endswith("_base") or (name in COLUMNS and COLUMNS[name][2] != SUM)} | {
     "coin_days_destroyed",
@@ -106,7 +112,8 @@ def ready(filled: Callable[[World], Checkout]) -> Checkout:
     """A warehouse filled over the end of a month, so that a month is some days and not all; and what answers.
 
     Closes are missing: of each coin the first and the last, the last of a month, and two in a row of another. The
-    chains' newest day is made a tip's, of some blocks and no price; Bitcoin's day before lacks a realised one.
+    chains' newest day is made a tip's, of some blocks and no price; Bitcoin's day before lacks a realised one, and one
+    of Ethereum's a revenue.
     """
     checkout = filled(MONTHS_END)
     lose_closes(checkout)
@@ -114,7 +121,8 @@ def ready(filled: Callable[[World], Checkout]) -> Checkout:
         if mart in TIPS:
             newest = f"(select max({day}) from analytics.{mart})"  # noqa: S608
             checkout.sql_do(f"update analytics.{mart} set {TIPS[mart]} where {day} = {newest}")  # noqa: S608
-    checkout.sql_do(UNPRICED)
+    for missing in (UNPRICED, UNREWARDED):
+        checkout.sql_do(missing)
     checkout.run("meltano", "install", "utility", "metricflow", "catalogue")
     return checkout
 

@@ -75,6 +75,9 @@ BY_HAND = {
     ("one coin", "Concentration HHI"): (103**2 + 44**2) / 147**2,
     ("one coin", "Unknown Share"): 0,
     ("a coin with a truncated history", "Unknown Share"): 1,
+    # of days of which both are known: not Bitcoin's without a price, nor Ethereum's without a revenue
+    ("one coin", "Fee Share of Revenue"): 0.3 / 89000000.3,
+    ("another coin", "Fee Share of Revenue"): 1,
     # by those that are loaded
     ("one coin", "Zero-Fee Share"): 7 / 810000,
     ("another coin", "Failed Share"): 44000 / 1795000,
