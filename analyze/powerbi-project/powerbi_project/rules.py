@@ -40,7 +40,7 @@ _CREDIT = "CoinGecko"
 # What a measure may be over several days, and over several coins.
 _OVER_DAYS = "sum|mean|least|largest|first|last|last complete|last over first|pooled ratio"
 _OVER_COINS = "sum|least|largest|earliest|pooled ratio|blank"
-_ADDS_UP = re.compile(rf"Over days: ({_OVER_DAYS}); over coins: ({_OVER_COINS})\.$")
+_ADDS_UP = re.compile(rf"Over days and months: ({_OVER_DAYS}); over coins: ({_OVER_COINS})\.$")
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def unsaid_totals(project: Project) -> Iterable[str]:
     """A measure's description ends by saying what it is over several days, and over several coins."""
     for measure in project.model.measures:
         if not _ADDS_UP.search(measure.description or ""):
-            yield f"[{measure.name}] does not end with `Over days: ...; over coins: ...`"
+            yield f"[{measure.name}] does not end with `Over days and months: ...; over coins: ...`"
 
 
 def unformatted(project: Project) -> Iterable[str]:

@@ -28,9 +28,9 @@ PERCENT = "\t\tformatString: 0.00%\n\t\tdisplayFolder: EIP-1559\n"
 TEXT = "column 'Fee Total Base Text'\n\t\tdataType: string"
 BURNED = (
     "\t/// Burned over all fees, in USD, of the chains that burn.\n"
-    "\t/// Over days: pooled ratio; over coins: pooled ratio.\n"
+    "\t/// Over days and months: pooled ratio; over coins: pooled ratio.\n"
 )
-UNSAID = "does not end with `Over days: ...; over coins: ...`"
+UNSAID = "does not end with `Over days and months: ...; over coins: ...`"
 SPAN = "Span = Table.SelectRows(Rows, each [day_start_at] >= RangeStart and [day_start_at] < RangeEnd)"
 NO_SPAN = "the span has to come right after the navigation, [x] >= RangeStart and [x] < RangeEnd"
 FEW_DAYS = "a refresh has to read 10 days again, for blocks and prices that change"
@@ -95,7 +95,7 @@ DAMAGES: list[tuple[str, str, str, str, list[str]]] = [
         *(
             "unsaid_totals",
             FEES,
-            "in USD of each day; Ethereum.\n\t/// Over days: sum; over coins: sum.\n\tmeasure 'Tips USD'",
+            "in USD of each day; Ethereum.\n\t/// Over days and months: sum; over coins: sum.\n\tmeasure 'Tips USD'",
         ),
         *("in USD of each day; Ethereum.\n\tmeasure 'Tips USD'", [f"[Tips USD] {UNSAID}"]),
     ),
@@ -103,15 +103,15 @@ DAMAGES: list[tuple[str, str, str, str, list[str]]] = [
         (
             "unsaid_totals",
             FEES,
-            "chains that burn.\n\t/// Over days: pooled ratio; over coins: pooled ratio.",
+            "chains that burn.\n\t/// Over days and months: pooled ratio; over coins: pooled ratio.",
             f"chains that burn.\n\t/// {said}",
             [f"[Burned Share of Fees] {UNSAID}"] if is_wrong else [],
         )
         for said, is_wrong in (
-            ("Over days: some; over coins: sum.", True),
-            ("Over days: sum; over coins: some.", True),
-            ("Over days: sum; over coins: sum. Or so.", True),
-            ("Over days: last over first; over coins: blank.", False),
+            ("Over days and months: some; over coins: sum.", True),
+            ("Over days and months: sum; over coins: some.", True),
+            ("Over days and months: sum; over coins: sum. Or so.", True),
+            ("Over days and months: last over first; over coins: blank.", False),
         )
     ),
     (

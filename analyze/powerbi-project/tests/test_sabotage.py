@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from powerbi_project.check import Layout, find
+from powerbi_project.model import read_model
+from powerbi_project.report import read_report
+from powerbi_project.rules import RULES
 
+PAGE = Path(__file__).resolve().parents[3] / "docs/power-bi.md"
 TABLES = "Crypto.SemanticModel/definition/tables"
 PAGES = "Crypto.Report/definition/pages"
 FEES = f"{TABLES}/Fee Measures.tmdl"
@@ -100,14 +105,14 @@ SABOTAGES = {
     ),
     "a measure without a description": (
         FEES,
-        "\t/// Fees that users paid, in USD of each day.\n\t/// Over days: sum; over coins: sum.\n",
+        "\t/// Fees that users paid, in USD of each day.\n\t/// Over days and months: sum; over coins: sum.\n",
         "",
         "undescribed",
         "[Fees USD]",
     ),
     "a measure that does not say how it adds up": (
         FEES,
-        "in USD of each day.\n\t/// Over days: sum; over coins: sum.\n\tmeasure 'Fees USD'",
+        "in USD of each day.\n\t/// Over days and months: sum; over coins: sum.\n\tmeasure 'Fees USD'",
         "in USD of each day.\n\tmeasure 'Fees USD'",
         "unsaid totals",
         "[Fees USD]",
@@ -236,3 +241,28 @@ def test_a_part_that_is_no_json_is_named(project: Path, schemas: Path) -> None:
     (project / CHART).write_text("{", encoding="utf-8")
     with pytest.raises(Exception, match=r"burn_by_day/visual\.json is no JSON"):
         list(find(Layout(project, None, schemas)))
+
+
+def test_the_page_counts_and_names_what_there_is(project: Path) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    model = read_model(project / "Crypto.SemanticModel/definition")
+    assert re.findall(r"(\d+) rules:", text) == [str(len(RULES))]
+    assert re.findall(r"(\d+) sabotaged copies", text) == [str(len(SABOTAGES))]
+    assert re.findall(r"each of the (\d+) measures", text) == [str(len(model.measures))]
+    pages = text.split("\n## The pages\n")[1].split("\nSketches of two")[0]
+    shown = [page.display_name for page in read_report(project / "Crypto.Report")]
+    assert re.findall(r"^\| ([^|]+) \| ", pages, re.MULTILINE)[2:] == shown
+    tables = text.split("| table of the model |")[1].split("\n\n")[0]
+    named = [name for names in re.findall(r"^\| ([A-Z][^|]+) \| `", tables, re.MULTILINE) for name in names.split(", ")]
+    assert sorted(named) == sorted(table.name for table in model.tables if not table.name.endswith(" Measures"))
+
+
+def test_the_page_explains_each_word_of_what_a_measure_is_over_days_and_coins(project: Path) -> None:
+    said = [measure.description for measure in read_model(project / "Crypto.SemanticModel/definition").measures]
+    words = {
+        word for text in said for word in re.findall(r"(?:over days and months|over coins): ([a-z ]+)", text.lower())
+    }
+    explained = PAGE.read_text(encoding="utf-8").split("**What a measure is over")[1].split("\n\n")[0]
+    assert words == {
+        word for line in re.findall(r"^- (.+?):", explained, re.MULTILINE) for word in re.findall(r"\*(.+?)\*", line)
+    }
