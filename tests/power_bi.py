@@ -33,6 +33,24 @@ def cell(value: object) -> object:
     return value
 
 
+def days_between(first: str, last: str) -> list[dt.datetime]:
+    """Each day from the first to the last."""
+    start, end = dt.datetime.fromisoformat(first), dt.datetime.fromisoformat(last)
+    return [start + dt.timedelta(days=number) for number in range((end - start).days + 1)]
+
+
+def context(symbols: list[str], days: tuple[str, str]) -> dict[str, list[Any]]:
+    """The filters of coins and days in view."""
+    return {"Asset.Symbol": list(symbols), "Date.Date": days_between(*days)}
+
+
+def agree(found: float | None, number: object) -> bool:
+    """Whether a measure and a number of SQL are the same, as far as floats go; blank is null."""
+    if found is None or number is None:
+        return found is None and number is None
+    return math.isclose(found, float(number), rel_tol=1e-12, abs_tol=1e-12)  # type: ignore[arg-type]
+
+
 class Measures:
     """The measures of the project's model over the rows of one schema."""
 

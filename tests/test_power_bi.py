@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 import power_bi_preview
 from checkout import PROJECT, Checkout
-from power_bi import DEFINITION, Measures, Rows
+from power_bi import DEFINITION, Measures, Rows, agree, context, days_between
 from power_bi_queries import VISUALS, refreshes
 from power_bi_twins import TWINS, twin
 from powerbi_project.contract import Contract, read_contract
@@ -163,21 +162,6 @@ def ask(ready: Checkout) -> Iterator[Ask]:
 def by_hand(ask: Ask, contract: Contract) -> Measures:
     """The measures over the rows made by hand."""
     return Measures(contract, ask, "fixture")
-
-
-def days_between(first: str, last: str) -> list[dt.datetime]:
-    start, end = dt.datetime.fromisoformat(first), dt.datetime.fromisoformat(last)
-    return [start + dt.timedelta(days=number) for number in range((end - start).days + 1)]
-
-
-def context(symbols: list[str], days: tuple[str, str]) -> dict[str, list[Any]]:
-    return {"Asset.Symbol": list(symbols), "Date.Date": days_between(*days)}
-
-
-def agree(found: float | None, number: object) -> bool:
-    if found is None or number is None:
-        return found is None and number is None
-    return math.isclose(found, float(number), rel_tol=1e-12, abs_tol=1e-12)  # type: ignore[arg-type]
 
 
 def test_the_model_is_what_the_marts_promise(ready: Checkout) -> None:

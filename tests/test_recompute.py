@@ -1,13 +1,14 @@
 """Every figure of the marts equals a second computation, from raw rows and by other code, to its last digit.
 
-The world has the gaps of real data (`recompute.gaps`); what is expected comes from the definitions (`recompute`).
+The world has the gaps of real data (`recompute.gaps`); what is expected comes from the definitions (`recompute`). Power
+BI's measures are tried over the same marts: each equals its SQL, and adds up as its description says.
 """
 
 import ast
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +16,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+import power_bi_totals as totals
 from checkout import Checkout
+from power_bi import Measures, agree, context
+from power_bi_gaps import CONTEXTS, NEVER_KNOWN, OF_ONE_PART, PARTS, is_what_it_says
+from power_bi_twins import TWINS, twin
+from powerbi_project.contract import read_contract
 from recompute import exact
 from recompute.compare import Cell, Key, Rows, Table, answered, columns_of, differences, query
 from recompute.raw import Raw, read
@@ -202,3 +208,50 @@ def test_ranks_and_middles() -> None:
     assert [exact.weighted_rank(weighted, percent) for percent in (10, 50, 90, 91)] == [1, 7, 7, 9]
     assert exact.rounded(exact.root(Fraction(2)), 18) == Fraction("1.414213562373095049")
     assert exact.rounded(exact.logarithm(Fraction(2)), 18) == Fraction("0.693147180559945309")
+
+
+@pytest.fixture(scope="module")
+def ask(gapped: Checkout) -> Iterator[totals.Ask]:
+    """Ask the marts."""
+    with psycopg.connect(gapped.url("transformer"), autocommit=True) as connection:
+        yield lambda question: connection.execute(question.encode()).fetchall()
+
+
+@pytest.fixture(scope="module")
+def measures(gapped: Checkout, ask: totals.Ask) -> Measures:
+    """Power BI's measures over the marts."""
+    return Measures(read_contract(gapped.root / "transform/target/manifest.json"), ask, "analytics")
+
+
+@pytest.mark.parametrize("name", CONTEXTS)
+def test_the_raw_rows_have_what_a_context_is_named_for(raw: Raw, name: str) -> None:
+    assert is_what_it_says(name, Witness(raw))
+
+
+def test_every_measure_equals_its_sql_in_each_context(measures: Measures, ask: totals.Ask) -> None:
+    odd, known = {}, set()
+    for name, (symbols, span) in CONTEXTS.items():
+        for measure in measures.definitions:
+            found = measures.evaluate(measure, context(symbols, span))
+            ((number,),) = ask(twin(measure, "analytics", symbols, span))
+            if not agree(found, number):
+                odd[name, measure] = (found, number)
+            if found is not None:
+                known.add(measure)
+    assert odd == {}
+    assert TWINS.keys() - known == NEVER_KNOWN
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_every_measure_adds_up_as_its_description_says(measures: Measures, ask: totals.Ask, kind: str) -> None:
+    said, odd, tried = totals.said(measures), {}, set()
+    for whole, views in PARTS[kind]:
+        for measure, words in said.items():
+            found = measures.evaluate(measure, context(*whole))
+            parts = [(view, measures.evaluate(measure, context(*view))) for view in views]
+            if not totals.adds_up(ask, measure, words[kind == "coins"], found, parts):
+                odd[measure, str(whole)] = (words, found, [value for _, value in parts])
+            if sum(value is not None for _, value in parts) > 1:
+                tried.add(measure)
+    assert odd == {}
+    assert said.keys() - tried == NEVER_KNOWN | OF_ONE_PART[kind]
