@@ -347,3 +347,21 @@ def test_what_is_changed_and_what_the_docs_call_uncovered_are_all_columns() -> N
     assert len(changed) == len(CELLS)
     assert not changed & uncovered
     assert changed | uncovered == declared
+
+
+def test_the_table_of_checks_is_that_of_the_warehouse(loaded: Checkout) -> None:
+    """Each check with its severity, and with the chains of which it has results."""
+    said = (PROJECT / "docs/proof.md").read_text().split("\n## The checks\n")[1].split("\n### ")[0]
+    letters = dict(re.findall(r"([A-Z]) (Bitcoin|Dogecoin|Ethereum)\b", said))
+    told = {
+        name: ({letters[letter].lower() for letter in chains.split()}, severity)
+        for name, chains, severity in re.findall(r"^\| `(\w+)` \| ([A-Z ]+) \| (\w+) \|", said, re.MULTILINE)
+    }
+    assert told == {
+        name: (set(chains), severity)
+        for name, chains, severity in loaded.sql(
+            "select check_name, array_agg(distinct chain), severity from analytics.dim_dq_check"
+            " left join analytics.fct_dq_results using (dq_check_key, check_name, severity) where dq_check_key <> -1"
+            " group by check_name, severity"
+        )
+    }
