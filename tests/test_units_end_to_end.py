@@ -244,6 +244,30 @@ def test_days_and_the_tip_above_them(pipeline: Pipeline, *, batch: bool) -> None
     follow()
 
 
+def test_the_days_and_the_tip_by_two_pipelines_in_any_order(pipeline: Pipeline) -> None:
+    """Into empty tables, and twice when a day is published of which a reorganisation has replaced what the tip had."""
+    settings = {"days": {"channel": "dumps"}, "tip": {"tip": "only"}}
+
+    def follow(*order: str) -> None:
+        for name in order:
+            pipeline.run(name, **settings[name])
+        check(pipeline, with_api=False, with_dumps=True)
+
+    def publish() -> None:
+        """Go on from 20:00 to 02:00, over the end of a day, of which the last ten hours are others then."""
+        pipeline.happen("advance", hours=6)
+        pipeline.reorganise(**dict.fromkeys(CHAINS, 12))
+
+    pipeline.happen("advance", hours=14)
+    follow("tip", "days")
+    publish()
+    follow("tip", "days")
+    pipeline.happen("advance", hours=18)
+    pipeline.run("tip", **settings["tip"])
+    publish()
+    follow("days", "tip")
+
+
 def test_every_table_of_the_api_and_then_its_days(pipeline: Pipeline) -> None:
     """Reorganisations of tables that come from the API, and the dumps' days in the place of its rows."""
 
