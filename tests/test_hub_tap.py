@@ -118,7 +118,7 @@ def test_the_two_lines_need_no_hub(switched: Checkout) -> None:
 
 
 def test_rows_that_name_their_coin_reach_the_marts(with_stand_in: Checkout) -> None:
-    run(with_stand_in, "dogecoin_named", "dbt-postgres:seed", "dbt-postgres:run")
+    run(with_stand_in, "dogecoin_named", "dbt-postgres:build")
     given = json.loads((with_stand_in.root / "hub.json").read_text())
     assert given["token"] == "bitcoin"  # of the README's line, whatever the messages are of
     assert given["api_url"] == f"{with_stand_in.simulator()['url']}/coingecko/api/v3"
@@ -144,7 +144,7 @@ def test_the_simulated_market_says_the_same_in_our_taps_words(with_stand_in: Che
         "TAP_COINGECKO_START_DATE": "2026-11-18",
         "TAP_COINGECKO__SELECT": '["coingecko_token.*"]',
     }
-    with_stand_in.run("meltano", "run", "tap-coingecko", "target-postgres", "dbt-postgres:run", **settings)
+    with_stand_in.run("meltano", "run", "tap-coingecko", "target-postgres", "dbt-postgres:build", **settings)
     rows = with_stand_in.sql(
         "select coin_id, date, price_usd, market_cap_usd, total_volume_usd from raw_data.coingecko_token order by 1, 2"
     )
@@ -167,7 +167,7 @@ def test_rows_by_date_alone_need_to_be_told_their_coin(with_stand_in: Checkout) 
     text = project.read_text()
     assert text.count('coingecko_token_coin: ""') == 1
     project.write_text(text.replace('coingecko_token_coin: ""', "coingecko_token_coin: bitcoin"))
-    with_stand_in.run("meltano", "run", "dbt-postgres:run")
+    with_stand_in.run("meltano", "run", "dbt-postgres:build")
     assert closes(with_stand_in, "bitcoin") == expected_closes("bitcoin")
     assert closes(with_stand_in, "dogecoin") == []
 
