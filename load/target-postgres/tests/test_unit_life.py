@@ -106,6 +106,17 @@ def test_a_height_range_replaces_itself(feed: Any, database: Any, stream: Any, a
     assert hours == [("at 1",), ("at 1",), *[("at 2",)] * len(again)]
 
 
+def test_a_row_without_a_value_lies_in_no_range(feed: Any, database: Any, stream: Any) -> None:
+    """Not even in one without bounds, which replaces every other row."""
+    rows = [stream.record(number, f"{DAY}T12:00:00Z", flag=flag) for number, flag in ((1, None), (2, 1))]
+    feed([stream.schema(), *rows])
+    everything = {"id": "all", "column": "flag", "from": None, "to": None, "constants": {"_channel": "api"}}
+
+    feed([stream.schema(everything), stream.record(3, f"{DAY}T12:00:00Z", flag=0), stream.schema()])
+
+    assert heights(database, stream.stream) == [1, 3]
+
+
 def test_a_day_that_became_empty(feed: Any, database: Any, stream: Any) -> None:
     feed([*stream.loaded(DAY, [line(1)]), *stream.loaded(NEXT, [line(2, f"{NEXT} 00:00:00")]), stream.schema()])
     feed([stream.schema(stream.day(DAY, 0)), stream.schema()])
