@@ -48,7 +48,7 @@ def stock(checkout: Checkout, ours: Rows) -> Rows:
     checkout.run("warehouse", "start")
     far = "alter role loader set timezone = 'Asia/Tokyo'"  # what the plugin's own zone is to win over
     checkout.run("warehouse", "psql", "--role", "admin", "-c", far)
-    blocks = ("tap-coingecko", STOCK, "tap-blockchair--records", STOCK, "dbt-postgres:seed", "dbt-postgres:run")
+    blocks = ("tap-coingecko", STOCK, "tap-blockchair--records", STOCK, "dbt-postgres:build")
     checkout.run("meltano", "run", *blocks, **MONTHS_END.loaded)
     return marts(checkout)
 
