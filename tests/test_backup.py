@@ -14,7 +14,7 @@ from worlds import README, World
 
 RESTORED = "restored"
 PAGE = (PROJECT / "docs/deploy.md").read_text()
-BLOCKS = ("tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres", "dbt-postgres:run")
+BLOCKS = ("tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres", "dbt-postgres:build")
 
 
 @dataclass
