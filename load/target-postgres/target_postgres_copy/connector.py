@@ -1,19 +1,17 @@
-"""Connections in UTC, date-times with their zone, and tables that only ever gain columns."""
+"""Connections whose settings are known, date-times with their zone, and tables that only ever gain columns."""
 
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from target_postgres.connector import PostgresConnector  # type: ignore[import-untyped]
 
-from target_postgres_copy import schema_change
+from target_postgres_copy import schema_change, session
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -23,23 +21,35 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import psycopg
     from singer_sdk.sql.connector import FullyQualifiedName, JSONSchemaToSQL
     from sqlalchemy import Connection, Engine, Table
 
 
 class UtcConnector(PostgresConnector):  # type: ignore[misc]
-    """The stock connector, with every session in UTC.
+    """The stock connector, with sessions that inherit no setting which changes what is stored (`session.py`).
 
     A column without a zone, of an older release or the stock loader, keeps its type and holds the wall time of the
-    session's zone, which is why that is set. It is set by a statement once connected, because that alone wins over
-    the zone of the server, the database, the role, the variable PGTZ and the options of a connection URL.
+    session's zone, which is UTC therefore.
     """
 
     @override
     def create_engine(self) -> Engine:
         engine: Engine = super().create_engine()
-        event.listen(engine, "connect", _use_utc)
+        # Before SQLAlchemy's own first look at the server, which keeps what it finds.
+        event.listen(engine, "connect", self._prepare_session, insert=True)
         return engine
+
+    def _prepare_session(self, connection: psycopg.Connection[Any], _record: object) -> None:
+        try:
+            session.prepare(connection, self._timeouts())
+        except BaseException:
+            connection.close()
+            raise
+
+    def _timeouts(self) -> dict[str, str]:
+        waits, runs = self.config.get("lock_timeout"), self.config.get("statement_timeout")
+        return {"lock_timeout": f"{3600 if waits is None else waits}s", "statement_timeout": f"{runs or 0}s"}
 
     @override
     def get_sqlalchemy_url(self, config: Mapping[str, Any]) -> str:
@@ -110,17 +120,3 @@ class UtcConnector(PostgresConnector):  # type: ignore[misc]
         with driver.cursor() as cursor:
             schema_change.adapt(cursor, where, table_name, self.sql_types(schema))
         return sa.Table(table_name, metadata, autoload_with=connection)
-
-
-def _use_utc(connection: Any, _record: object) -> None:  # noqa: ANN401 - any driver's connection
-    autocommit = connection.autocommit
-    # Set outside a transaction: the end of one in which it was set might take it back.
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute("set time zone 'UTC'")
-        # So that a server at work, or waiting for a lock, gives up soon after its loader was killed.
-        with suppress(psycopg.errors.InvalidParameterValue):  # on systems that cannot look
-            cursor.execute(
-                "select set_config(name, '1s', false) from pg_settings where name = 'client_connection_check_interval'"
-            )
-    connection.autocommit = autocommit

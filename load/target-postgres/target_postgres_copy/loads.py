@@ -130,7 +130,9 @@ class Load:
 
     def _is_unchanged(self, unit: Unit) -> bool:
         """Whether the very file was loaded and all its rows are still there, and no others."""
-        known = self._run.ledger.last(self._cursor, self._table.name, unit.id) if unit.sha256 else None
+        if self._run.reload or not unit.sha256:
+            return False
+        known = self._run.ledger.last(self._cursor, self._table.name, unit.id)
         if known is None or known.sha256 != unit.sha256 or known.rows != unit.rows:
             return False
         self._cursor.execute(

@@ -27,6 +27,7 @@ class Run:
         ledger: Where loads are entered.
         sync_started_at: When the process began, in milliseconds since 1970.
         backfill: Whether months that are new are kept apart until they are complete.
+        reload: Whether a file that the ledger knows is loaded again.
         apart: Months that this run filled and that are still apart: table and first instant.
     """
 
@@ -34,6 +35,7 @@ class Run:
     ledger: Ledger
     sync_started_at: int
     backfill: bool = False
+    reload: bool = False
     apart: set[tuple[str, datetime]] = field(default_factory=set)
 
     def tell(self, unit: Unit, since: float, *, loaded: int, deleted: int) -> None:

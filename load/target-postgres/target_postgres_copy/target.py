@@ -71,6 +71,30 @@ _OWN_SETTINGS = th.PropertiesList(
         ),
     ),
     th.Property(
+        "reload",
+        th.BooleanType,
+        default=False,
+        title="Reload",
+        description=(
+            "Load a dump file also where the ledger says that this very file was loaded: for rows that somebody "
+            "changed, or that a release with a fault stored."
+        ),
+    ),
+    th.Property(
+        "lock_timeout",
+        th.IntegerType(minimum=0),
+        default=3600,
+        title="Longest wait for a lock",
+        description="Seconds that a statement waits for somebody else's lock before the load ends; 0: without end.",
+    ),
+    th.Property(
+        "statement_timeout",
+        th.IntegerType(minimum=0),
+        default=0,
+        title="Longest statement",
+        description="Seconds that a statement may run, COPY of a whole file included; 0: without end.",
+    ),
+    th.Property(
         "run_id",
         th.StringType,
         title="Run",

@@ -18,6 +18,7 @@ GOOD = {"host": "127.0.0.1", "port": 5432, "user": "loader", "password": "secret
     [
         ({"data_origin": "test"}, "'test' is not one of ['simulator', 'live']"),
         ({"host": None}, "host"),
+        ({"lock_timeout": -1}, "-1 is less than the minimum of 0"),
         ({"ssl_enable": True, "ssl_mode": "maybe"}, "ssl_mode"),
     ],
 )
@@ -35,7 +36,8 @@ def test_a_wrong_setting_is_one_sentence(changes: dict[str, Any], expected: str)
 def test_stock_settings_stay_and_the_stock_loader_is_untouched() -> None:
     ours, stock = documented_settings(TargetPostgresCopy), documented_settings(TargetPostgres)
 
-    assert ours == stock | {"backfill", "check_state", "data_origin", "run_id"}
+    own = {"backfill", "check_state", "data_origin", "lock_timeout", "reload", "run_id", "statement_timeout"}
+    assert ours == stock | own
     assert "data_origin" not in stock
 
 
