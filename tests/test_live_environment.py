@@ -5,12 +5,28 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import psycopg
 import pytest
 
-from checkout import Checkout
+from checkout import RUN_TIME_COLUMNS, Checkout
 from worlds import MONTHS_END, World
 
 LIVE_DATABASE = "elsewhere"
+MODEL = "stg_blockchair__bitcoin_blocks"
+# What a database of one's own may say, and what would change what is stored or built if it were inherited.
+SETTINGS = {
+    "array_nulls": "off",
+    "bytea_output": "escape",
+    "client_encoding": "LATIN1",
+    "DateStyle": "SQL, DMY",
+    "default_transaction_read_only": "on",
+    "extra_float_digits": "-15",
+    "IntervalStyle": "iso_8601",
+    "quote_all_identifiers": "on",
+    "standard_conforming_strings": "off",
+    "TimeZone": "America/New_York",
+    "transform_null_equals": "on",
+}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +60,25 @@ def live(checkout: Checkout, messages: Path) -> Checkout:
         named[f"WAREHOUSE_{role}_PASSWORD"] = local[f"LOCAL_{role}_PASSWORD"]
     env_file.write_text("\n".join([*lines, *(f"{name}={value}" for name, value in named.items())]) + "\n")
     checkout.run("warehouse", "init", "--environment=prod")
+    with psycopg.connect(checkout.url("admin")) as connection:
+        for role in ("loader", "transformer"):
+            for name, value in SETTINGS.items():
+                connection.execute(f"alter role {role} in database {LIVE_DATABASE} set {name} to '{value}'")
     return checkout
+
+
+def of_blocks(url: str) -> list[tuple[object, ...]]:
+    """Rows and digests of blocks, as loaded and as the models read them, load times left out."""
+    settings = "-c TimeZone=UTC -c DateStyle=ISO,MDY -c extra_float_digits=1 -c client_encoding=UTF8"
+    with psycopg.connect(url, options=settings, client_encoding="UTF8") as connection:
+        return [
+            connection.execute(
+                "select count(*), md5(string_agg(line, '' order by line collate \"C\")) from ("  # noqa: S608
+                f"select (to_jsonb(held) - %s::text[])::text as line from {table} as held) as lines",
+                (list(RUN_TIME_COLUMNS),),
+            ).fetchall()[0]
+            for table in ("raw_data.bitcoin_blocks", "raw_data.ethereum_blocks", f"staging.{MODEL}")
+        ]
 
 
 def load(checkout: Checkout, messages: Path) -> "subprocess.CompletedProcess[str]":
@@ -62,6 +96,20 @@ def test_prod_loads_and_models_where_env_says(live: Checkout, messages: Path) ->
     psql = ("warehouse", "psql", "--environment=prod", "--role", "transformer", "-Atc", asked)
     assert live.run(*psql).stdout.strip() == f"live|{3 * 9 * 24}"
     assert live.tables() == before, "the local warehouse was touched"
+    local = live.url("transformer")
+    assert of_blocks(local.replace("/crypto", f"/{LIVE_DATABASE}")) == of_blocks(local)
+
+
+def test_dbt_by_itself_refuses_the_database_s_settings(live: Checkout) -> None:
+    admin = urlsplit(live.url("transformer"))
+    connection = {"HOST": admin.hostname, "PORT": admin.port, "USER": admin.username, "DBNAME": LIVE_DATABASE}
+    variables = {f"DBT_{name}": str(value) for name, value in connection.items()}
+    dbt = str(live.root / ".meltano/utilities/dbt-postgres/venv/bin/dbt")
+    run = (dbt, "run", "--project-dir", "transform", "--profiles-dir", "transform", "--select", MODEL)
+    done = live.run(*run, check=False, DBT_PASSWORD=unquote(str(admin.password)), **variables)
+    assert done.returncode != 0
+    assert "array_nulls is off, not on" in done.stdout
+    assert "TimeZone is America/New_York, not UTC" in done.stdout
 
 
 def test_prod_asks_for_what_a_first_live_run_should_take(live: Checkout) -> None:

@@ -51,6 +51,7 @@ def connect(environ: Mapping[str, str]) -> psycopg.Connection:
             password=str(url.password or ""),
             connect_timeout=_CONNECT_SECONDS,
             autocommit=True,
+            client_encoding="UTF8",
             application_name="airflow-ext",
         )
     except psycopg.OperationalError as error:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _PAGE_ROWS = 200
 _CONNECT_SECONDS = 5
 _STATEMENT_MILLISECONDS = 10_000
+# What role, database and environment might say otherwise of what is shown.
+_SESSION = "-c DateStyle=ISO,MDY -c TimeZone=UTC -c extra_float_digits=1 -c search_path=public -c bytea_output=hex"
 _UNAUTHENTICATED = 401
 # Prefix of the columns, and what a person calls it.
 GROUPS = {
@@ -130,7 +132,8 @@ def _connect(login: Mapping[str, str]) -> psycopg.Connection[DictRow]:
         sslmode=login["sslmode"] or "prefer",
         connect_timeout=_CONNECT_SECONDS,
         application_name="airflow-reconciliation",
-        options=f"-c statement_timeout={_STATEMENT_MILLISECONDS}",
+        client_encoding="UTF8",
+        options=f"-c statement_timeout={_STATEMENT_MILLISECONDS} {_SESSION}",
         row_factory=dict_row,
     )
 

@@ -169,6 +169,19 @@ def test_days_come_newest_first_and_chains_by_name(marts: Marts) -> None:
     ]
 
 
+def test_the_role_s_settings_change_nothing(marts: Marts, monkeypatch: pytest.MonkeyPatch) -> None:
+    marts.admin.execute("update analytics.rpt_reconciliation set reasons = 'Überweisung 漢字'")
+    before = read_report(marts.environ, None, None, None)
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    for name, value in {"client_encoding": "LATIN1", "DateStyle": "SQL, DMY", "TimeZone": "Asia/Tokyo"}.items():
+        marts.admin.execute(f"alter role bi_reader in database crypto set {name} to '{value}'")  # type: ignore[arg-type]
+    try:
+        assert read_report(marts.environ, None, None, None) == before
+    finally:
+        marts.admin.execute("alter role bi_reader in database crypto reset all")
+    assert before.days[0]["reasons"] == "Überweisung 漢字"
+
+
 def test_until_is_the_last_day_that_is_shown(marts: Marts) -> None:
     assert marts.days(until=DAY) == marts.days()
     assert marts.days(until=DAY - timedelta(days=1)) == [("bitcoin", MIDDLE), ("dogecoin", MIDDLE), ("bitcoin", OLDEST)]

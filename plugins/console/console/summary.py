@@ -64,6 +64,9 @@ order by a.symbol != 'DOGE', n.block_date desc
 limit 1
 """
 
+# What role, database and environment might say otherwise of how dates and numbers are written.
+_SESSION = "-c DateStyle=ISO,MDY -c TimeZone=UTC -c extra_float_digits=1 -c row_security=off -c search_path=public"
+
 
 @dataclass(frozen=True)
 class Contents:
@@ -82,7 +85,7 @@ def print_summary(project: Project, environ: Mapping[str, str]) -> None:
     """
     url = command(project, environ, "warehouse", ["url", "--role", "transformer"]).strip()
     try:
-        with psycopg.connect(url, connect_timeout=5) as connection:
+        with psycopg.connect(url, connect_timeout=5, client_encoding="UTF8", options=_SESSION) as connection:
             raw = _contents(connection, "raw_data")
             marts = _contents(connection, "analytics")
             if not marts:

@@ -11,6 +11,10 @@ import psycopg
 import pytest
 from psycopg import errors
 
+from warehouse.local import running_server
+from warehouse.project import Project
+from warehouse.server import connect
+
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
@@ -185,3 +189,32 @@ def test_url_without_password(served: Path, run: Run) -> None:
     assert url.startswith("postgresql://bi_reader@127.0.0.1:")
     assert url.endswith("/crypto")
     assert os.linesep not in url
+
+
+def test_a_session_inherits_no_setting(served: Path, sql: Sql) -> None:
+    settings = {
+        "array_nulls": "off",
+        "DateStyle": "SQL, DMY",
+        "default_transaction_isolation": "serializable",
+        "default_transaction_read_only": "on",
+        "extra_float_digits": "-15",
+        "quote_all_identifiers": "on",
+        "search_path": "pg_catalog",
+        "standard_conforming_strings": "off",
+        "TimeZone": "Asia/Tokyo",
+    }
+    query = "select name, setting from pg_settings where lower(name) = any(%s) order by 1"
+    names = [name.lower() for name in settings]
+    server = running_server(Project(served))
+    with connect(server, "loader") as before:
+        usual = before.execute(query, [names]).fetchall()
+    for name, value in settings.items():
+        sql(served, "admin", f"alter role loader in database crypto set {name} to '{value}'")
+    try:
+        with psycopg.connect(server.url("loader")) as bare:
+            assert {tuple(row) for row in bare.execute(query, [names])} & set(usual) == set()
+        with connect(server, "loader") as pinned:
+            assert pinned.execute(query, [names]).fetchall() == usual
+    finally:
+        sql(served, "admin", "alter role loader in database crypto reset all")
+    assert len(usual) == len(settings)

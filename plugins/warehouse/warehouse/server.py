@@ -22,6 +22,25 @@ AIRFLOW = "airflow"
 # Roles with a database of the same name, which is theirs alone.
 TENANTS = (MELTANO, AIRFLOW)
 _CONNECT_SECONDS = 10
+# What changes the meaning of a statement or a value, so that role, database and server have no say in it.
+_SESSION = {
+    "array_nulls": "on",
+    "bytea_output": "hex",
+    "DateStyle": "ISO, MDY",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "exit_on_error": "off",
+    "extra_float_digits": "1",
+    "IntervalStyle": "postgres",
+    "quote_all_identifiers": "off",
+    "row_security": "off",
+    "search_path": '"$user", public',
+    "standard_conforming_strings": "on",
+    "TimeZone": "UTC",
+    "timezone_abbreviations": "Default",
+    "transform_null_equals": "off",
+    "xmloption": "content",
+}
 
 # Variables by which libpq would quietly point a connection elsewhere. Certificates (PGSSLROOTCERT and the like) stay.
 _LIBPQ_VARIABLES = (
@@ -183,7 +202,7 @@ def connect(
             client_encoding="UTF8",
             application_name="warehouse",
             connect_timeout=_CONNECT_SECONDS,
-            autocommit=autocommit,
+            autocommit=True,
         )
     except psycopg.OperationalError as error:
         reason = next(iter(str(error).splitlines()), "no reason given")
@@ -191,4 +210,13 @@ def connect(
             f"Cannot connect to database {name} at {server.host}:{server.port} as {login.user}: {reason}"
         ) from None
     with connection:
+        _pin(connection)
+        connection.autocommit = autocommit
         yield connection
+
+
+def _pin(connection: psycopg.Connection) -> None:
+    connection.execute(
+        "select set_config(name, value, false) from unnest(%s::text[], %s::text[]) as wanted (name, value)",
+        [list(_SESSION), list(_SESSION.values())],
+    )
