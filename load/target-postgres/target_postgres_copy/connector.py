@@ -25,13 +25,20 @@ if TYPE_CHECKING:
     from singer_sdk.sql.connector import FullyQualifiedName, JSONSchemaToSQL
     from sqlalchemy import Connection, Engine, Table
 
+    from target_postgres_copy.waits import LockWatch
+
 
 class UtcConnector(PostgresConnector):  # type: ignore[misc]
     """The stock connector, with sessions that inherit no setting which changes what is stored (`session.py`).
 
     A column without a zone, of an older release or the stock loader, keeps its type and holds the wall time of the
     session's zone, which is UTC therefore.
+
+    Attributes:
+        watch: Looks after the sessions; None where nobody does.
     """
+
+    watch: LockWatch | None = None
 
     @override
     def create_engine(self) -> Engine:
@@ -42,14 +49,21 @@ class UtcConnector(PostgresConnector):  # type: ignore[misc]
 
     def _prepare_session(self, connection: psycopg.Connection[Any], _record: object) -> None:
         try:
-            session.prepare(connection, self._timeouts())
+            runs = self.config.get("statement_timeout") or 0
+            pid = session.prepare(
+                connection, {"lock_timeout": f"{self.lock_timeout}s", "statement_timeout": f"{runs}s"}
+            )
         except BaseException:
             connection.close()
             raise
+        if self.watch is not None:
+            self.watch.add(pid, connection)
 
-    def _timeouts(self) -> dict[str, str]:
-        waits, runs = self.config.get("lock_timeout"), self.config.get("statement_timeout")
-        return {"lock_timeout": f"{3600 if waits is None else waits}s", "statement_timeout": f"{runs or 0}s"}
+    @property
+    def lock_timeout(self) -> int:
+        """The longest wait for a lock in seconds, 0 for none."""
+        stated = self.config.get("lock_timeout")
+        return 3600 if stated is None else int(stated)
 
     @override
     def get_sqlalchemy_url(self, config: Mapping[str, Any]) -> str:

@@ -60,21 +60,26 @@ _PIN = """
     select set_config(name, value, false) from unnest(%s::text[], %s::text[]) as wanted (name, value)
     where current_setting(name, true) is distinct from value and current_setting(name, true) is not null
 """
+_LOOKS = 3  # a pooler hands out the session that was given back last, unless somebody else was faster
 
 
 class SessionError(FatalSyncError):
     """A session on which nothing may be loaded: it would store other values than were sent."""
 
 
-def prepare(connection: psycopg.Connection[Any], more: Mapping[str, str]) -> None:
+def prepare(connection: psycopg.Connection[Any], more: Mapping[str, str]) -> int:
     """Set a new session's settings.
 
     Args:
         connection: One that was just opened.
         more: Settings beside `PINNED`.
 
+    Returns:
+        Number of the server's process for it.
+
     Raises:
-        SessionError: If the database is not in UTF8, or a setting cannot be set.
+        SessionError: If the database is not in UTF8, a setting cannot be set, or the session is no session: a pooler
+            that gives each transaction another one.
     """
     info = connection.info
     if (encoding := info.parameter_status("server_encoding")) != "UTF8":
@@ -88,6 +93,15 @@ def prepare(connection: psycopg.Connection[Any], more: Mapping[str, str]) -> Non
     connection.autocommit = True
     wanted = {**PINNED, **more}
     with connection.cursor() as cursor:
+        pid = _pid(connection)
+        # A pooler names a process of its own invention when a connection is made.
+        if pid != connection.pgconn.backend_pid and _changes_sessions(connection, pid):
+            raise SessionError(
+                f"{info.host}:{info.port} is a connection pooler that gives each transaction another session "
+                "(pgbouncer's pool_mode transaction or statement), so that settings, locks and temporary tables get "
+                "lost or become another client's: nothing was loaded; let host and port name PostgreSQL itself, or a "
+                "pool with pool_mode session"
+            )
         try:
             cursor.execute(_PIN, [list(wanted), list(wanted.values())])
         except psycopg.errors.InsufficientPrivilege as error:
@@ -102,3 +116,24 @@ def prepare(connection: psycopg.Connection[Any], more: Mapping[str, str]) -> Non
         with suppress(psycopg.errors.InvalidParameterValue):  # on systems that cannot look
             cursor.execute(_LOOK_AFTER_CLIENT)
     connection.autocommit = autocommit
+    return pid
+
+
+def another(connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+    """Open one more connection to the same place, in autocommit."""
+    info = connection.info
+    return psycopg.connect(
+        info.dsn, password=info.password, autocommit=True, client_encoding="UTF8", application_name="target-postgres"
+    )
+
+
+def _changes_sessions(connection: psycopg.Connection[Any], pid: int) -> bool:
+    """Whether two connections that are open at once are given the same session by turns."""
+    with another(connection) as other:
+        return any(_pid(other) == pid or _pid(connection) != pid for _ in range(_LOOKS))
+
+
+def _pid(connection: psycopg.Connection[Any]) -> int:
+    row = connection.execute("select pg_backend_pid()").fetchone()
+    assert row is not None  # noqa: S101 - a select of one value
+    return int(row[0])

@@ -11,7 +11,7 @@ import threading
 import uuid
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import psycopg
 from singer_sdk import typing as th
@@ -161,6 +161,23 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
         """The database that this process loads into."""
         run_id = self.config.get("run_id") or os.environ.get("MELTANO_RUN_ID") or str(uuid.uuid4())
         return Warehouse(self.target_connector, self.config, run_id)
+
+    @override
+    def listen(self, file_input: IO[str] | None = None) -> None:
+        """Read all messages.
+
+        Args:
+            file_input: Where from; None for the standard input.
+
+        Raises:
+            LockTimeoutError: If somebody else held a lock for longer than the setting `lock_timeout` says.
+        """
+        try:
+            super().listen(file_input)
+        except (psycopg.errors.LockNotAvailable, DBAPIError) as error:
+            if not isinstance(getattr(error, "orig", error), psycopg.errors.LockNotAvailable):
+                raise
+            raise self.warehouse.watch.timeout() from error
 
     @property
     def _open_sinks(self) -> list[CopySink]:

@@ -14,6 +14,7 @@ from target_postgres_copy.partitions import PartitionedTable
 from target_postgres_copy.run import Run
 from target_postgres_copy.tables import RawTable, columns_of, locked
 from target_postgres_copy.units import Partitioning
+from target_postgres_copy.waits import LockWatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +48,7 @@ class Warehouse:
 
     def __init__(self, connector: UtcConnector, config: Mapping[str, Any], run_id: str) -> None:
         self._connector = connector
+        self.watch = connector.watch = LockWatch(connector.lock_timeout)
         self._config = config
         self._run_id = run_id
         self._started_at = round(time.time() * 1000)
@@ -115,6 +117,7 @@ class Warehouse:
 
     def close(self) -> None:
         """Close all connections; what was not committed is gone."""
+        self.watch.close()
         if self._session is not None:
             self._session.invalidate()
             self._session.close()

@@ -1,0 +1,165 @@
+"""A load that waits for a lock says for whom, and does not wait for ever; poolers that change sessions are refused."""
+
+# ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
+
+from __future__ import annotations
+
+import os
+import queue
+import select
+import socket
+import struct
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from target_postgres_copy.session import SessionError
+from target_postgres_copy.waits import LockTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DAY = "2024-01-09"
+HELD = {
+    "select pg_advisory_lock(hashtext('raw_data'), hashtext('trades_p2024_01'))": "another loader's work on the same",
+    "begin; lock table raw_data.trades_p2024_01 in exclusive mode": "table raw_data.trades_p2024_01",
+    "begin; update raw_data.trades set amount = 7": "rows that another transaction writes",
+}
+
+
+def rows(trades: Any, height: int) -> list[dict[str, Any]]:
+    unit = trades.schema(trades.heights(1, None))
+    return [unit, trades.record(height, f"{DAY}T12:00:00Z"), trades.schema()]
+
+
+@pytest.mark.parametrize("statement", HELD)
+def test_a_wait_ends_and_names_the_holder(feed: Any, database: Any, trades: Any, statement: str) -> None:
+    feed(rows(trades, 1))
+    with database.server.connect(database.name) as other:
+        other.execute("set application_name to 'nightly report'")
+        other.execute(statement)
+
+        with pytest.raises(LockTimeoutError) as caught:
+            feed(rows(trades, 2), lock_timeout=4)
+
+        told = str(caught.value)
+        assert told.startswith("waited 4 s (the setting lock_timeout) for ")
+        assert HELD[statement] in told
+        assert f"held by pid {other.info.backend_pid} (role postgres, application nightly report," in told
+    assert database.query("select height from raw_data.trades") == [(1,)]
+
+
+def test_a_wait_is_told_while_it_lasts(feed: Any, database: Any, trades: Any, caplog: pytest.LogCaptureFixture) -> None:
+    feed(rows(trades, 1))
+    with database.server.connect(database.name) as other:
+        other.execute("begin; lock table raw_data.trades_p2024_01 in exclusive mode")
+        loading = threading.Thread(target=feed, args=[rows(trades, 2)], kwargs={"lock_timeout": 60})
+        loading.start()
+        deadline = time.monotonic() + 60
+        while f"held by pid {other.info.backend_pid} " not in caplog.text:
+            assert time.monotonic() < deadline, caplog.text
+            time.sleep(0.05)
+        other.execute("rollback")
+        loading.join(60)
+    assert database.query("select height from raw_data.trades") == [(2,)]
+    assert caplog.text.count("Waiting for table raw_data.trades_p2024_01") == 1
+
+
+@contextmanager
+def pooler(database: Any, *, keeps: bool) -> Iterator[int]:
+    """What pgbouncer does: sessions that are logged in already are lent to clients, for good or for a transaction.
+
+    A client is told the number of no process of the server.
+    """
+    with ExitStack() as opened:
+        done = threading.Event()
+        free: queue.LifoQueue[socket.socket] = queue.LifoQueue()
+        for _ in range(4):
+            session = database.server.connect(database.name, user="loader")
+            opened.callback(session.close)
+            free.put(opened.enter_context(socket.socket(fileno=os.dup(session.fileno()))))
+        listener = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+        threads: list[threading.Thread] = []
+
+        def serve() -> None:
+            while not done.is_set():
+                if select.select([listener], [], [], 0.05)[0]:
+                    threads.append(threading.Thread(target=lend, args=[listener.accept()[0], free, done, keeps]))
+                    threads[-1].start()
+
+        threads.append(threading.Thread(target=serve))
+        threads[0].start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join(60)
+
+
+def lend(client: socket.socket, free: queue.Queue[socket.socket], done: threading.Event, keeps: bool) -> None:  # noqa: FBT001
+    """Serve one client by PostgreSQL's protocol, version 3."""
+    with client:
+        while (start := exactly(client, 8))[4:] != struct.pack("!i", 196_608):  # it asks for encryption first
+            client.sendall(b"N")
+        exactly(client, struct.unpack("!i", start[:4])[0] - 8)
+        client.sendall(message(b"R", struct.pack("!i", 0)))
+        for name, value in {"server_encoding": "UTF8", "client_encoding": "UTF8", "server_version": "15.0"}.items():
+            client.sendall(message(b"S", f"{name}\0{value}\0".encode()))
+        client.sendall(message(b"K", struct.pack("!ii", 999_999_999, 1)) + message(b"Z", b"I"))
+        server: socket.socket | None = None
+        while not done.is_set():
+            ready = select.select([client, *([server] if server else [])], [], [], 0.05)[0]
+            if client in ready:
+                sent = whole(client)
+                if sent[:1] in (b"X", b""):
+                    break
+                server = server or free.get(timeout=60)
+                server.sendall(sent)
+            elif server in ready:
+                assert server is not None
+                told = whole(server)
+                client.sendall(told)
+                if told == message(b"Z", b"I") and not keeps:
+                    free.put(server)
+                    server = None
+        if server is not None:
+            free.put(server)
+
+
+def message(kind: bytes, content: bytes) -> bytes:
+    return kind + struct.pack("!i", len(content) + 4) + content
+
+
+def whole(sender: socket.socket) -> bytes:
+    """Read one message; nothing where the sender has gone."""
+    head = exactly(sender, 5)
+    return head + exactly(sender, struct.unpack("!i", head[1:])[0] - 4) if head else b""
+
+
+def exactly(sender: socket.socket, size: int) -> bytes:
+    found = b""
+    while len(found) < size:
+        part = sender.recv(size - len(found))
+        if not part:
+            return b""
+        found += part
+    return found
+
+
+def test_a_pooler_that_changes_sessions_is_refused(feed: Any, database: Any, trades: Any) -> None:
+    with (
+        pooler(database, keeps=False) as port,
+        pytest.raises(SessionError, match=rf"127\.0\.0\.1:{port} is a connection pooler .*pool_mode session"),
+    ):
+        feed(rows(trades, 1), port=port)
+    assert database.tables() == []
+
+
+def test_a_pooler_that_keeps_sessions_is_not(feed: Any, database: Any, trades: Any) -> None:
+    with pooler(database, keeps=True) as port:
+        feed([*rows(trades, 1), *trades.loaded(DAY, [["2", "n", f"{DAY} 12:00:00", "1", "1", "0"]])], port=port)
+    assert database.query("select height from raw_data.trades") == [(2,)]
