@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
-from singer_sdk.exceptions import FatalSyncError
 
 from target_postgres_copy.lineage import LINE
 from target_postgres_copy.tables import columns_of, locked, not_null_columns
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from psycopg import Cursor
 
 _NAME = re.compile(r"_p(\d{4,})_(\d\d)$")
-_LONGEST = 63 - len("_p2024_01_line_seq")
+LONGEST_SUFFIX = "_p2024_01_line_seq"  # of what a table's name begins
 _BRIN_PAGES = 32
 _CHECK = "rows_of_the_month"
 
@@ -73,12 +72,6 @@ class PartitionedTable:
             cursor: In a transaction.
             columns: SQL types by name.
         """
-        if len(self.name) > _LONGEST:
-            msg = (
-                f"stream {self.name}: a partitioned table's name may have {_LONGEST} characters at most; rename the "
-                "stream with a stream map"
-            )
-            raise FatalSyncError(msg)
         defined = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in columns.items()]
         fill: dict[str, Any] = {"table": self.identifier, "columns": sql.SQL(", ").join(defined)}
         fill |= {"by": sql.Identifier(self.column), "pages": sql.Literal(_BRIN_PAGES)}

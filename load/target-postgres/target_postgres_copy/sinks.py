@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from target_postgres.sinks import PostgresSink  # type: ignore[import-untyped]
 
+from target_postgres_copy import names
 from target_postgres_copy.connector import UtcConnector
 from target_postgres_copy.dumpfile import DumpFile
 from target_postgres_copy.loads import Load
+from target_postgres_copy.partitions import LONGEST_SUFFIX
 from target_postgres_copy.records import RecordPlan
-from target_postgres_copy.units import Unit
+from target_postgres_copy.units import PARTITION, Unit
 from target_postgres_copy.validation import CompiledValidator
 
 if sys.version_info >= (3, 12):
@@ -60,6 +62,7 @@ class CopySink(PostgresSink):  # type: ignore[misc]
     @override
     def setup(self) -> None:
         self.append_only = not self.key_properties
+        self._check_names()
         warehouse = self._target.warehouse
         self._run = warehouse.run_of(self)
         self._table = warehouse.table_of(self)
@@ -78,6 +81,16 @@ class CopySink(PostgresSink):  # type: ignore[misc]
         )
         if self.unit is not None:
             self._load = Load(self._run, self._table, self.unit)
+
+    def _check_names(self) -> None:
+        names.check(
+            self.stream_name,
+            self.table_name,
+            self.schema_name,
+            self.schema["properties"],
+            self.key_properties,
+            longest_suffix=LONGEST_SUFFIX if PARTITION in self.original_schema else "",
+        )
 
     def take(self, message: dict[str, Any]) -> None:
         """Take a RECORD message in, as the tap sent it: what the SDK does in six steps, by a plan made once.
