@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from target_postgres_copy import lineage
+from target_postgres_copy import lineage, precision
 from target_postgres_copy.tables import comma
 from target_postgres_copy.units import UnitError
 
@@ -50,16 +50,19 @@ def copy_file(
         UnitError: If a row is not as the table wants it, naming file, line and column.
     """
     wanted = [name for name in file.columns if name in table.columns]
+    checks = {name: check for name in wanted if (check := precision.check_of(table.columns[name])) is not None}
+    times = [name for name in wanted if table.columns[name].startswith("timestamp")]
     numbers = [name for name in wanted if table.columns[name] not in _TEXT]
     connection = cursor.connection
-    if len(wanted) == len(file.columns):
+    if len(wanted) == len(file.columns) and not checks:
         try:
             with connection.transaction():
-                return _stream(cursor, target, file, wanted, file.chunks(), lines)
+                return _stream(cursor, target, file, wanted, file.chunks(times), lines)
         except _EmptyFieldError:
             pass  # a dump's second way to say null, which COPY does not know
+    data = file.chosen(wanted, numbers, times=times, checks=checks)
     with connection.transaction():
-        return _stream(cursor, target, file, wanted, file.chosen(wanted, numbers), lines)
+        return _stream(cursor, target, file, wanted, data, lines)
 
 
 def _stream(  # noqa: PLR0913, PLR0917 - what a COPY is made of

@@ -11,10 +11,11 @@ from urllib.parse import unquote, urlparse
 
 from isal import igzip, isal_zlib
 
+from target_postgres_copy.precision import FinerError, has_finer_time
 from target_postgres_copy.units import UnitError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
 _CHUNK = 1 << 20
 _DAMAGE: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error, cast("type[Exception]", isal_zlib.error))
@@ -59,45 +60,85 @@ class DumpFile:
             raise self._unreadable("it has no header")
         return header.decode().rstrip("\n").split("\t")
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self, times: Collection[str] = ()) -> Iterator[bytes]:
         """Read all rows as they stand, escaped as COPY's text format wants them.
+
+        Args:
+            times: Columns of date-times, whose digits below the microsecond PostgreSQL would round off.
 
         Yields:
             Whole lines, about a megabyte at a time.
 
         Raises:
-            UnitError: If the file is damaged.
+            UnitError: If the file is damaged, or a date-time is finer than a microsecond.
         """
         try:
             with self._open() as file:
                 file.readline()
                 while chunk := file.read(_CHUNK) + file.readline():
+                    if times and has_finer_time(chunk):
+                        self._ask_times(chunk, times)
                     yield self._escaped(chunk)
         except _DAMAGE as error:
             raise self._unreadable(error) from error
 
-    def chosen(self, wanted: Collection[str], nullable: Collection[str]) -> Iterator[bytes]:
+    def chosen(
+        self,
+        wanted: Collection[str],
+        nullable: Collection[str],
+        *,
+        times: Collection[str] = (),
+        checks: Mapping[str, Callable[[str], None]] | None = None,
+    ) -> Iterator[bytes]:
         """Read all rows with some columns only, and with empty fields made null: slower, every row is looked at.
 
         Args:
             wanted: The columns to keep; others are left out.
             nullable: Columns in which an empty field is null; in others it is empty text.
+            times: Columns of date-times.
+            checks: Raise FinerError for a value that a column would change; by column.
 
         Yields:
             Whole lines, about a megabyte at a time.
 
         Raises:
-            UnitError: If the file is damaged.
+            UnitError: If the file is damaged, or a value is finer than its column.
         """
+        asked = [(place, name, checks[name]) for place, name in enumerate(self.columns) if checks and name in checks]
+        number = 1
         places = [(place, name in nullable) for place, name in enumerate(self.columns) if name in wanted]
-        for chunk in self.chunks():
+        for chunk in self.chunks(times):
             lines = []
             for line in chunk.removesuffix(b"\n").split(b"\n"):
                 fields = line.split(b"\t")
+                number += 1
+                for place, name, check in asked:
+                    if place < len(fields) and (value := fields[place]) not in (b"", b"\\N"):
+                        self._ask(check, value.decode(errors="replace"), number, name)
                 # A line that is too short is left as it is: COPY names it.
                 cut = [fields[place] or (b"\\N" if null else b"") for place, null in places if place < len(fields)]
                 lines.append(b"\t".join(cut if len(fields) == len(self.columns) else fields))
             yield b"\n".join(lines) + b"\n"
+
+    def _ask(self, check: Callable[[str], None], value: str, number: int, column: str) -> None:
+        try:
+            check(value)
+        except FinerError as error:
+            raise self._refused(f", line {number}, column {column}: {value!r} {error}") from None
+
+    def _ask_times(self, chunk: bytes, times: Collection[str]) -> None:
+        """Look closer at rows of which some text, perhaps no time, looks like a fine one."""
+        places = [(place, name) for place, name in enumerate(self.columns) if name in times]
+        for line in chunk.split(b"\n"):
+            fields = line.split(b"\t")
+            for place, name in places:
+                if place < len(fields) and has_finer_time(fields[place]):
+                    value = fields[place].decode(errors="replace")
+                    raise self._refused(f", column {name}: {value!r} is finer than a microsecond")
+
+    def _refused(self, why: str) -> UnitError:
+        kept = "nothing of this file was loaded, and what the table held is kept"
+        return UnitError(f"dump file {self.path}{why}; {kept}")
 
     def _open(self) -> BinaryIO:
         return cast("BinaryIO", igzip.open(self.path, "rb"))  # type: ignore[no-untyped-call]

@@ -19,6 +19,7 @@ from singer_sdk.exceptions import InvalidRecord, MissingKeyPropertiesError
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
+from target_postgres_copy.precision import FinerError
 from target_postgres_copy.values import converter
 
 if sys.version_info >= (3, 12):
@@ -145,7 +146,14 @@ class RecordPlan:
         self._converters: list[tuple[int, Callable[[Any], Any]]] = []
         self._null_converters: list[tuple[int, Callable[[Any], Any]]] = []
         for place, (name, part) in enumerate(properties.items()):
-            conversion = converter(part, to_sql_type(part), stored[name], dialect, sanitize_nul=sanitize_nul)
+            conversion = converter(
+                part,
+                to_sql_type(part),
+                stored[name],
+                dialect,
+                sanitize_nul=sanitize_nul,
+                may_be_cut=name in _METADATA,  # when a tap extracted a record is no data of it
+            )
             if conversion is not None:
                 (self._null_converters if conversion.of_null else self._converters).append((place, conversion.convert))
 
@@ -214,9 +222,11 @@ class RecordPlan:
             for place, convert in self._null_converters:
                 row[place] = convert(row[place])
         except (ValueError, TypeError) as error:
+            value = repr(str(row[place])[:_SHOWN])
+            why = f"{value} {error}" if isinstance(error, FinerError) else f"could not read {value} ({error})"
             raise InvalidRecord(
-                f"a record of stream {self._stream} is refused: column {self.columns[place]}: "
-                f"could not read {str(row[place])[:_SHOWN]!r} ({error}){self._which(record)}",
+                f"a record of stream {self._stream} is refused: column {self.columns[place]}: {why}"
+                f"{self._which(record)}",
                 dict(record),
             ) from None
         return row

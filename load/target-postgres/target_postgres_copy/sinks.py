@@ -108,6 +108,10 @@ class CopySink(PostgresSink):  # type: ignore[misc]
         self.record_counter_metric.increment()
 
     @override
+    def _parse_timestamps_in_record(self, *_: Any, **__: Any) -> None:
+        """Leave dates and times as they are: the SDK would cut digits off, and the plan reads them."""
+
+    @override
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
         self._rows_of(context).append(self._plan.values(record))
 

@@ -16,6 +16,8 @@ import sqlalchemy as sa
 from singer_sdk.helpers._typing import get_datelike_property_type
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from target_postgres_copy import precision
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -40,13 +42,14 @@ class Conversion(NamedTuple):
     of_null: bool = False
 
 
-def converter(
+def converter(  # noqa: PLR0913 - what a conversion depends on
     schema: dict[str, Any],
     declared: TypeEngine[Any],
     stored: str,
     dialect: Dialect,
     *,
     sanitize_nul: bool = False,
+    may_be_cut: bool = False,
 ) -> Conversion | None:
     """Find what has to be done to a column's values.
 
@@ -56,16 +59,22 @@ def converter(
         stored: The SQL type that the column has, as PostgreSQL writes it; an older, wider one may differ.
         dialect: The engine's dialect.
         sanitize_nul: Whether NUL characters in texts become U+FFFD.
+        may_be_cut: Whether digits of a time below the microsecond may be lost.
 
     Returns:
-        The conversion; None where psycopg's own is right. It raises ValueError or TypeError for what cannot be read.
+        The conversion; None where psycopg's own is right. It raises ValueError or TypeError for what cannot be read,
+        and FinerError for what the column does not hold in full.
     """
     steps: list[Callable[[Any], Any]] = []
+    check = precision.check_of(stored)
     if (datelike := get_datelike_property_type(schema)) is not None:
         # Into a column of texts goes the source's text, as long as it can be read.
-        steps.append((_checker if stored in _TEXTS else _reader)(_READERS[datelike]))
+        read = _READERS[datelike]
+        steps.append(_checker(read) if stored in _TEXTS else _reader(read, may_be_cut=may_be_cut))
     elif sanitize_nul:
         steps.append(without_nul)
+    if check is not None:
+        steps.append(_asked(check))
     # The type for this dialect, not the generic one, whose processor of numbers makes floats.
     processor = declared.dialect_impl(dialect).bind_processor(dialect)
     if processor is not None and not _is_boolean(schema):
@@ -124,9 +133,21 @@ _READERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def _reader(read: Callable[[str], Any]) -> Callable[[Any], Any]:
+def _reader(read: Callable[[str], Any], *, may_be_cut: bool) -> Callable[[Any], Any]:
     def convert(value: Any) -> Any:  # noqa: ANN401
-        return read(value) if not isinstance(value, dt.date | dt.time) else value
+        if type(value) is str:
+            if not may_be_cut:
+                precision.refuse_finer_time(value)
+            return read(value)
+        return value if isinstance(value, dt.date | dt.time) else read(value)
+
+    return convert
+
+
+def _asked(check: Callable[[Any], None]) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:  # noqa: ANN401
+        check(value)
+        return value
 
     return convert
 
