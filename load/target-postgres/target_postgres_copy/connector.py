@@ -69,6 +69,9 @@ class UtcConnector(PostgresConnector):  # type: ignore[misc]
     def get_sqlalchemy_url(self, config: Mapping[str, Any]) -> str:
         """Give the connection's URL, by psycopg 3 whatever driver a setting names: COPY is written with it."""
         url = sa.make_url(super().get_sqlalchemy_url(config))
+        if url.host is not None and url.host.startswith(("/", "@")):  # a Unix socket: no part of a URL
+            place = {"host": url.host, "port": str(url.port or 5432)}
+            url = url.set(host=None).update_query_dict(place)._replace(port=None)
         return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
     @cached_property

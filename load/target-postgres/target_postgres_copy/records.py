@@ -73,6 +73,13 @@ class ExactReader(MsgSpecReader):
             raise InvalidInputLine(self._complaint(line, "not an object"))
         return message
 
+    @override
+    def _process_unknown_message(self, message_dict: dict[str, Any]) -> None:
+        raise InvalidInputLine(
+            f"line {self._line} of the input has the type {message_dict.get('type')!r}, which is none of Singer's. "
+            "What was committed before is kept; put the tap right and run again."
+        )
+
     def _complaint(self, line: str, reason: str) -> str:
         reason = reason.removeprefix("JSON is malformed: ").splitlines()[0]
         text = line.strip()
@@ -203,6 +210,18 @@ class RecordPlan:
                     f"a record of stream {self._stream} lacks its key property {key!r}; it has {', '.join(record)}"
                 )
         return self.values(record)
+
+    def validate(self, record: dict[str, Any]) -> None:
+        """Hold a record against the schema, for the SDK's own path.
+
+        Raises:
+            InvalidRecord: If it does not conform.
+        """
+        if self._validate is not None:
+            try:
+                self._validate(record)
+            except InvalidRecord as error:
+                raise self._refusal(error, record) from None
 
     def values(self, record: Mapping[str, Any]) -> list[Any]:
         """Give the row of a record that was checked before, as the SDK's own path leaves it.

@@ -108,8 +108,10 @@ class CopySink(PostgresSink):  # type: ignore[misc]
         self.record_counter_metric.increment()
 
     @override
-    def _parse_timestamps_in_record(self, *_: Any, **__: Any) -> None:
-        """Leave dates and times as they are: the SDK would cut digits off, and the plan reads them."""
+    def _validate_and_parse(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Validate alone: the SDK would cut digits off dates and times, and the plan reads them."""
+        self._plan.validate(record)
+        return record
 
     @override
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:

@@ -20,6 +20,8 @@ from singer_sdk.singerlib.exceptions import InvalidInputLine
 from sqlalchemy.exc import DBAPIError
 from target_postgres.target import TargetPostgres  # type: ignore[import-untyped]
 
+from target_postgres_copy import flattening, refusals
+from target_postgres_copy.names import NameRefusedError
 from target_postgres_copy.origin import ORIGINS
 from target_postgres_copy.records import ExactReader, passes_unchanged
 from target_postgres_copy.sinks import CopySink
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 _PATIENCE = 3  # seconds from a signal to the end, if nobody answers
 _QUIET = 0.5  # seconds without input after which no more is waited for
 
+_COLLISION = "Duplicate column name produced in schema: "
 _OF_SCHEMAS = ("Schema has changed for stream", "Schema or key properties for", "Key properties have changed")
 
 _OWN_SETTINGS = th.PropertiesList(
@@ -202,6 +205,35 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
         return found
 
     @override
+    def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
+        if self.config.get("flattening_enabled") and isinstance(message_dict.get("schema"), dict):
+            message_dict["schema"] = flattening.with_types(message_dict["schema"])
+        try:
+            super()._process_schema_message(message_dict)
+        except ValueError as error:
+            if not str(error).startswith(_COLLISION):
+                raise
+            name = str(error).removeprefix(_COLLISION)
+            raise NameRefusedError(
+                f"stream {message_dict['stream']}: flattening makes the column {name} twice, from a property of "
+                "that name and from a nested one, so nothing of it was loaded: deselect one of the two in the tap, or "
+                "set flattening_max_depth to less"
+            ) from None
+
+    @override
+    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
+        self._require(message_dict, "version")
+        super()._process_activate_version_message(message_dict)
+
+    def _require(self, message: dict[str, Any], *fields: str) -> None:
+        """Make sure that a message which is no record has its fields, and follows its stream's schema."""
+        kind = message["type"]
+        if lost := [field for field in ("stream", *fields) if field not in message]:
+            raise InvalidInputLine(f"a {kind} message lacks {', '.join(lost)}: {str(message)[:200]}; put the tap right")
+        if message["stream"] not in self.mapper.stream_maps:
+            raise InvalidInputLine(f"a {kind} message came before the schema of its stream {message['stream']}")
+
+    @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         stream_maps = self.mapper.stream_maps.get(message_dict.get("stream", ""), [])
         if not passes_unchanged(stream_maps):  # stream maps, flattening, or a stream that has no schema
@@ -236,6 +268,7 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
 
     @override
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
+        self._require(message_dict, "encoding", "manifest")
         # Records that came before stand for older rows than the file's.
         for stream_map in self.mapper.stream_maps[message_dict["stream"]]:
             self.drain_one(self.get_sink(stream_map.stream_alias))
@@ -292,9 +325,5 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
             cls.logger.error("%s", error)  # noqa: TRY400
             sys.exit(1)
         except (DBAPIError, psycopg.Error) as error:
-            cls.logger.error(  # noqa: TRY400
-                "PostgreSQL refused: %s. What was committed before is kept; put that right (is the server up, are "
-                "host, port, user and password as they should be?) and run again.",
-                " ".join(str(getattr(error, "orig", error)).split()),
-            )
+            cls.logger.error("%s", refusals.told(error))  # noqa: TRY400
             sys.exit(1)

@@ -1,0 +1,37 @@
+"""What PostgreSQL refuses, in one sentence with what to do about it."""
+
+from __future__ import annotations
+
+# By SQLSTATE, or its class of two letters: https://www.postgresql.org/docs/current/errcodes-appendix.html
+_HINTS = {
+    "": "is the server up, are host, port, user and password as they should be?",
+    "08": "is the server up, are host, port, user and password as they should be?",
+    "28": "are user and password as they should be, and does pg_hba.conf let this user in?",
+    "3D": "does the database of that name exist?",
+    "22": "the value does not fit its column: docs/raw-tables.md says how a column is changed",
+    "23": "a constraint of the table forbids the row: take the constraint away, or mend the rows",
+    "25006": "this server takes no writes: name the primary, not a standby",
+    "42501": "give the loader's role the right, or let it own the schema and its tables",
+    "42P07": "something else has that name: move it, or rename the stream by a stream map",
+    "40": "another transaction was in the way: run again",
+    "53": "the server has no room or no connection left: make some",
+    "57014": "was it the setting statement_timeout, or somebody's cancel?",
+    "57": "the server was stopped or is starting: wait for it",
+}
+
+
+def told(error: BaseException) -> str:
+    """Tell of a refusal.
+
+    Args:
+        error: psycopg's error, or SQLAlchemy's around it.
+
+    Returns:
+        One sentence, with a hint where its kind has one.
+    """
+    cause = getattr(error, "orig", None) or error
+    state = getattr(cause, "sqlstate", None) or ""
+    hint = _HINTS.get(state) or _HINTS.get(state[:2])
+    mended = f"put that right ({hint})" if hint else "put that right"
+    why = " ".join(str(cause).split())
+    return f"PostgreSQL refused: {why}. What was committed before is kept; {mended} and run again."

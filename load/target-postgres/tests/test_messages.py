@@ -1,0 +1,75 @@
+"""What is no Singer message, or none that a loader can follow, ends in one sentence that says what is wrong."""
+
+# ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from singer_sdk.singerlib.exceptions import InvalidInputLine
+
+from target_postgres_copy import refusals
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMA = {
+    "type": "SCHEMA",
+    "stream": "things",
+    "key_properties": ["id"],
+    "schema": {"properties": {"id": {"type": "integer"}}},
+}
+RECORD = {"type": "RECORD", "stream": "things", "record": {"id": 1}}
+ENCODING = {"format": "tsv", "compression": "gzip"}
+
+
+@pytest.mark.parametrize(
+    ("message", "sentence"),
+    [
+        ({"type": "FOO"}, "line 2 of the input has the type 'FOO', which is none of Singer's"),
+        ({"type": 1}, "line 2 of the input has the type 1, which is none of Singer's"),
+        ({"type": "BATCH", "stream": "other", "encoding": ENCODING, "manifest": []}, "a BATCH message came before the"),
+        ({"type": "BATCH", "stream": "things"}, "a BATCH message lacks encoding, manifest"),
+        ({"type": "ACTIVATE_VERSION", "stream": "other", "version": 1}, "an? ACTIVATE_VERSION message came before the"),
+        ({"type": "ACTIVATE_VERSION", "stream": "things"}, "an? ACTIVATE_VERSION message lacks version"),
+    ],
+)
+def test_a_message_that_cannot_be_followed(feed: Any, message: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InvalidInputLine, match=sentence):
+        feed([SCHEMA, message])
+
+
+CONNECTION = "is the server up, are host, port, user and password"
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        ("alter schema raw_data owner to postgres", "give the loader's role"),
+        ("create table raw_data.things (id bigint primary key)", "give the loader's role"),
+        ("set role loader; create table raw_data.things (id bigint check (id > 1))", "a constraint of the table"),
+    ],
+)
+def test_a_refusal_of_postgresql_has_the_hint_of_its_kind(feed: Any, database: Any, change: str, hint: str) -> None:
+    database.query(change)
+
+    with pytest.raises((psycopg.Error, sa.exc.DBAPIError)) as caught:
+        feed([SCHEMA, RECORD])
+
+    told = refusals.told(caught.value)
+    assert CONNECTION not in told
+    assert hint in told
+
+
+def test_a_server_out_of_reach_has_that_of_connections(feed: Any) -> None:
+    with pytest.raises(sa.exc.DBAPIError) as caught:
+        feed([SCHEMA], port=9)
+    assert CONNECTION in refusals.told(caught.value)
+
+
+def test_a_host_may_be_the_folder_of_a_socket(feed: Any, tmp_path: Path) -> None:
+    with pytest.raises(sa.exc.DBAPIError, match=rf'socket "{tmp_path}/.s.PGSQL.7654"'):
+        feed([SCHEMA], host=str(tmp_path), port=7654)
