@@ -12,6 +12,13 @@ _NODE = re.compile(r"(\d+) of (\d+) (?:OK|PASS|WARN|FAIL|ERROR|SKIP|NO-OP)")
 _DBT_FAILURE = re.compile(
     r"(?:Failure|Error) in \w+ \w+|(?:Runtime|Database|Parsing|Compilation|Env var) Error|^error:", re.IGNORECASE
 )
+_MOST_LINES = 12
+# What dbt says where a release has changed the columns of a model that it only adds to, and what to do about it here.
+_OUT_OF_SYNC = "The source and target schemas on this incremental model are out of sync"
+_REFRESH = (
+    "This release has other columns in that model than its table: run `meltano invoke dbt-postgres:build "
+    "--full-refresh` once, as CHANGELOG.md says under Migrate."
+)
 # What plugins say of themselves while they work; never why they stopped.
 _CHATTER = re.compile(
     r"METRIC:|Skipping parse|Meltano SDK v|Config validation failed|completed processing|Inserting with SQL"
@@ -74,15 +81,29 @@ def reason(lines: Sequence[LogLine]) -> str:
         lines: The whole log, in order.
     """
     failed = _who_failed(lines)
+    if failed == "dbt" and (told := _dbt_failure(lines)):
+        return told
     words = [line for line in lines if line.who != "meltano" and (line.who.startswith(failed) or not line.who)]
     words = [line for line in words if not _CHATTER.search(line.text)]
-    if failed == "dbt":
-        for number, line in enumerate(words):
-            if _DBT_FAILURE.search(line.text):
-                return " ".join(_without_clock(found.text) for found in words[number : number + 2])
     loud = [line for line in words if line.level in {"error", "critical"}]
     chosen = (loud or words or [line for line in lines if line.level == "error"])[-1:]
     return chosen[0].text.strip() if chosen else "it gave no reason"
+
+
+def _dbt_failure(lines: Sequence[LogLine]) -> str:
+    """The first failure that dbt's log ends with, all lines of it: what follows the first one is set in."""
+    words = [_without_clock(line.text) for line in lines if line.who.startswith("dbt") or not line.who]
+    begin = next((number for number, text in enumerate(words) if _DBT_FAILURE.search(text)), None)
+    if begin is None:
+        return ""
+    told = words[begin : begin + 1]
+    for text in words[begin + 1 : begin + _MOST_LINES]:
+        if not text or text.startswith((">", "compiled code", "Done.")):
+            break
+        told.append(text)
+    if any(_OUT_OF_SYNC in text for text in told):
+        told = [*told[:2], _REFRESH]
+    return " ".join(told)
 
 
 def _who_failed(lines: Sequence[LogLine]) -> str:

@@ -81,6 +81,40 @@ FAILURES = {
         ],
         "Failure in test assert_no_integrity_failures (tests/a.sql) Got 1 result, configured to fail if != 0",
     ),
+    "a model that PostgreSQL refuses, in several lines": (
+        [
+            said("dbt-postgres", "\x1b[0m09:50:39  \x1b[31mFailure in model dim_date (models/a.sql)\x1b[0m"),
+            said("dbt-postgres", "\x1b[0m09:50:39    Database Error in model dim_date (models/a.sql)"),
+            said("dbt-postgres", "  division by zero"),
+            said("dbt-postgres", '  CONTEXT:  SQL function "weight" statement 1'),
+            said("dbt-postgres", "  compiled code at target/compiled/crypto/models/a.sql"),
+            said("dbt-postgres", "\x1b[0m09:50:39"),
+            said("dbt-postgres", "\x1b[0m09:50:39  Done. PASS=60 WARN=0 ERROR=1 SKIP=14 NO-OP=0 TOTAL=75"),
+            said("meltano", "Block run completed", "error"),
+        ],
+        (
+            "Failure in model dim_date (models/a.sql) Database Error in model dim_date (models/a.sql) "
+            'division by zero CONTEXT:  SQL function "weight" statement 1'
+        ),
+    ),
+    "a table of an older release": (
+        [
+            said("dbt-postgres", "09:50:39  Failure in model int_blocks_daily (models/a.sql)"),
+            said("dbt-postgres", "09:50:39    Compilation Error in model int_blocks_daily (models/a.sql)"),
+            said(
+                "dbt-postgres",
+                "                The source and target schemas on this incremental model are out of sync!",
+            ),
+            said("dbt-postgres", "                They can be reconciled in several ways:"),
+            said("meltano", "Block run completed", "error"),
+        ],
+        (
+            "Failure in model int_blocks_daily (models/a.sql) "
+            "Compilation Error in model int_blocks_daily (models/a.sql) "
+            "This release has other columns in that model than its table: run `meltano invoke dbt-postgres:build "
+            "--full-refresh` once, as CHANGELOG.md says under Migrate."
+        ),
+    ),
 }
 
 
