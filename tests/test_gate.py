@@ -237,4 +237,3 @@ def test_days_that_are_gone_are_found_and_loaded_again_by_the_command_that_is_na
     first.run(*command.split(), **dict(pair.split("=") for pair in (start, stop)))
     assert first.sql(held) == before
     first.run("meltano", "run", "dbt-postgres:proof")
-    first.run("meltano", "invoke", "dbt-postgres:audit")

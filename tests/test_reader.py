@@ -69,10 +69,9 @@ def names(filled: Callable[[World], Checkout]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def built(checkout: Checkout, names: list[str]) -> Checkout:
-    """The warehouse after all marts were built anew, and once more by a build with nothing new."""
+    """The warehouse after all marts were built anew, which every build does of those that are small."""
     assert len(names) > 50
     build(checkout, "--full-refresh", "--select", "path:models/marts", "path:models/bi")
-    build(checkout, "--select", "path:models/marts", "path:models/bi")
     return checkout
 
 
