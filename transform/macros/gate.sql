@@ -7,7 +7,8 @@
         {%- set query -%}
             select
                 chain || coalesce(' block ' || block_height || ' of', '') || ' ' || block_date as place,
-                left(string_agg(check_name || ': ' || reason, '; ' order by check_name), 500) as reasons
+                -- values of a source are quoted in it, and the log may be read on a terminal
+                left(regexp_replace(string_agg(check_name || ': ' || reason, '; ' order by check_name), '[[:cntrl:]]', '?', 'g'), 500) as reasons
             from {{ existing('int_integrity_failures') }}
             group by chain, block_height, block_date
             order by chain, block_height, block_date
