@@ -127,7 +127,7 @@ class Checkout:
         return found
 
     def bookmarks(self) -> dict[str, object]:
-        """The bookmarks of every state id; what else a tap keeps beside them, such as points spent, is left out."""
+        """The bookmarks of every state id, without what is kept beside them, such as the warehouse's last load."""
         ids = [
             line.strip().removeprefix("local:")
             for line in self.run("meltano", "state", "list").stdout.splitlines()
@@ -137,6 +137,7 @@ class Checkout:
         for name in ids:
             said = self.run("meltano", "state", "get", f"local:{name}").stdout.strip().splitlines()[-1]
             found[name] = json.loads(said)["singer_state"]["bookmarks"]
+            found[name].pop("_last_loads", None)
         return found
 
 

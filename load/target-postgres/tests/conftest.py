@@ -209,7 +209,7 @@ def database(server: Server) -> Database:
 
 
 @pytest.fixture(autouse=True)
-def _engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Engine]]:
     """Close the connections that a test's connectors keep: collected later, they would fail another test."""
     made: list[Engine] = []
     create = PostgresConnector.create_engine
@@ -219,7 +219,7 @@ def _engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return made[-1]
 
     monkeypatch.setattr(PostgresConnector, "create_engine", note)
-    yield
+    yield made
     for engine in made:
         engine.dispose()
 
