@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk import typing as th
 
+from tap_blockchair import amounts
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -51,11 +53,15 @@ class Column:
         name: Blockchair's name.
         kind: The type of its values.
         required: False for a column that the schema announces although a source may lack it (its values are then null).
+        sign: `+` for a whole number that is not negative, `~` for a whole number, empty for any number of its kind.
+        most: The greatest amount, in base units; None where 64 bits are the bound, or none is known.
     """
 
     name: str
     kind: Kind
     required: bool = True
+    sign: str = ""
+    most: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ class Table:
 
 def _columns(text: str, *, required: bool = True) -> tuple[Column, ...]:
     pairs = (word.split(":") for word in text.split())
-    return tuple(Column(name, Kind(kind), required) for name, kind in pairs)
+    return tuple(Column(name, Kind(kind[0]), required, sign=kind[1:]) for name, kind in pairs)
 
 
 _SEGWIT_CHAINS = frozenset({"bitcoin", "litecoin", "groestlcoin"})
@@ -98,29 +104,30 @@ _SEGWIT_COLUMNS = frozenset(
     },
 )
 
+# A letter is a kind; `+` behind it means whole and not negative, `~` whole.
 _OUTPUT = """
-    block_id:i transaction_hash:s index:i time:t value:n value_usd:n recipient:s type:s script_hex:s
+    block_id:i+ transaction_hash:s index:i+ time:t value:n+ value_usd:n recipient:s type:s script_hex:s
     is_from_coinbase:b is_spendable:p
 """
 
 _UTXO = {
     "blocks": _columns("""
-        id:i hash:s time:t median_time:t size:i stripped_size:i weight:i version:i version_hex:s version_bits:s
-        merkle_root:s nonce:i bits:i difficulty:n chainwork:s coinbase_data_hex:s transaction_count:i witness_count:i
-        input_count:i output_count:i input_total:n input_total_usd:n output_total:n output_total_usd:n fee_total:n
-        fee_total_usd:n fee_per_kb:n fee_per_kb_usd:n fee_per_kwu:n fee_per_kwu_usd:n cdd_total:n generation:n
-        generation_usd:n reward:n reward_usd:n guessed_miner:s
+        id:i+ hash:s time:t median_time:t size:i+ stripped_size:i+ weight:i+ version:i version_hex:s version_bits:s
+        merkle_root:s nonce:i bits:i difficulty:n chainwork:s coinbase_data_hex:s transaction_count:i+ witness_count:i+
+        input_count:i+ output_count:i+ input_total:n+ input_total_usd:n output_total:n+ output_total_usd:n fee_total:n+
+        fee_total_usd:n fee_per_kb:n fee_per_kb_usd:n fee_per_kwu:n fee_per_kwu_usd:n cdd_total:n generation:n~
+        generation_usd:n reward:n+ reward_usd:n guessed_miner:s
     """),
     "transactions": _columns("""
-        block_id:i hash:s time:t size:i weight:i version:i lock_time:i is_coinbase:b has_witness:b input_count:i
-        output_count:i input_total:n input_total_usd:n output_total:n output_total_usd:n fee:n fee_usd:n fee_per_kb:n
-        fee_per_kb_usd:n fee_per_kwu:n fee_per_kwu_usd:n cdd_total:n
+        block_id:i+ hash:s time:t size:i+ weight:i+ version:i lock_time:i is_coinbase:b has_witness:b input_count:i+
+        output_count:i+ input_total:n+ input_total_usd:n output_total:n+ output_total_usd:n fee:n+ fee_usd:n
+        fee_per_kb:n fee_per_kb_usd:n fee_per_kwu:n fee_per_kwu_usd:n cdd_total:n
     """),
     "outputs": _columns(_OUTPUT),
     "inputs": _columns(
         _OUTPUT
         + """
-        spending_block_id:i spending_transaction_hash:s spending_index:i spending_time:t spending_value_usd:n
+        spending_block_id:i+ spending_transaction_hash:s spending_index:i+ spending_time:t spending_value_usd:n
         spending_sequence:i spending_signature_hex:s spending_witness:s lifespan:i cdd:n
     """,
     ),
@@ -128,35 +135,35 @@ _UTXO = {
 
 _EVM = {
     "blocks": _columns("""
-        id:i hash:s time:t size:i miner:s extra_data_hex:s difficulty:n gas_used:i gas_limit:i logs_bloom:s mix_hash:s
-        nonce:n receipts_root:s sha3_uncles:s state_root:s total_difficulty:n transactions_root:s uncle_count:i
-        transaction_count:i synthetic_transaction_count:i call_count:i synthetic_call_count:i value_total:n
-        value_total_usd:n internal_value_total:n internal_value_total_usd:n generation:n generation_usd:n
-        uncle_generation:n uncle_generation_usd:n fee_total:n fee_total_usd:n reward:n reward_usd:n
+        id:i+ hash:s time:t size:i+ miner:s extra_data_hex:s difficulty:n+ gas_used:i+ gas_limit:i+ logs_bloom:s
+        mix_hash:s nonce:n+ receipts_root:s sha3_uncles:s state_root:s total_difficulty:n+ transactions_root:s
+        uncle_count:i+ transaction_count:i+ synthetic_transaction_count:i+ call_count:i+ synthetic_call_count:i+
+        value_total:n+ value_total_usd:n internal_value_total:n+ internal_value_total_usd:n generation:n+
+        generation_usd:n uncle_generation:n+ uncle_generation_usd:n fee_total:n+ fee_total_usd:n reward:n+ reward_usd:n
     """),
     "transactions": _columns("""
-        block_id:i index:i hash:s time:t failed:b type:s sender:s recipient:s call_count:i value:n value_usd:n
-        internal_value:n internal_value_usd:n fee:n fee_usd:n gas_used:i gas_limit:i gas_price:n input_hex:s nonce:i
-        v:s r:s s:s
+        block_id:i+ index:i+ hash:s time:t failed:b type:s sender:s recipient:s call_count:i+ value:n+ value_usd:n
+        internal_value:n+ internal_value_usd:n fee:n+ fee_usd:n gas_used:i+ gas_limit:i+ gas_price:n+ input_hex:s
+        nonce:i+ v:s r:s s:s
     """),
     "uncles": _columns("""
-        parent_block_id:i index:i id:i hash:s time:t size:i miner:s extra_data_hex:s difficulty:n gas_used:i gas_limit:i
-        logs_bloom:s mix_hash:s nonce:n receipts_root:s sha3_uncles:s state_root:s transactions_root:s generation:n
-        generation_usd:n
+        parent_block_id:i+ index:i+ id:i+ hash:s time:t size:i+ miner:s extra_data_hex:s difficulty:n+ gas_used:i+
+        gas_limit:i+ logs_bloom:s mix_hash:s nonce:n+ receipts_root:s sha3_uncles:s state_root:s transactions_root:s
+        generation:n+ generation_usd:n
     """),
     "calls": _columns("""
-        block_id:i transaction_hash:s index:s depth:i time:t failed:b fail_reason:s type:s sender:s recipient:s
-        child_call_count:i value:n value_usd:n transferred:b input_hex:s output_hex:s
+        block_id:i+ transaction_hash:s index:s depth:i+ time:t failed:b fail_reason:s type:s sender:s recipient:s
+        child_call_count:i+ value:n+ value_usd:n transferred:b input_hex:s output_hex:s
     """),
     "erc20_transactions": _columns("""
-        block_id:i transaction_hash:s time:t token_address:s token_name:s token_symbol:s token_decimals:i sender:s
-        recipient:s value:n
+        block_id:i+ transaction_hash:s time:t token_address:s token_name:s token_symbol:s token_decimals:i+ sender:s
+        recipient:s value:n+
     """),
 }
 
 # No header of this dump is on record, only that the address stands in it.
 _ERC20_TOKENS = _columns("address:s") + _columns(
-    "id:i time:t name:s symbol:s decimals:i creating_block_id:i creating_transaction_hash:s",
+    "id:i+ time:t name:s symbol:s decimals:i+ creating_block_id:i+ creating_transaction_hash:s",
     required=False,
 )
 
@@ -166,12 +173,12 @@ _MORE = {
     ("dash", "blocks"): _columns("cbtx:s", required=False),
     ("dash", "transactions"): _columns("type:s is_instant_lock:b is_special:b special_json:s", required=False),
     ("zcash", "blocks"): _columns(
-        "final_sapling_root:s solution:s anchor:s shielded_value_delta_total:n",
+        "final_sapling_root:s solution:s anchor:s shielded_value_delta_total:n~",
         required=False,
     ),
     ("zcash", "transactions"): _columns(
         """
-        shielded_value_delta:n version_group_id:s is_overwintered:b expiry_height:i join_split_raw:s
+        shielded_value_delta:n~ version_group_id:s is_overwintered:b expiry_height:i join_split_raw:s
         shielded_input_raw:s shielded_output_raw:s binding_signature:s
         """,
         required=False,
@@ -180,15 +187,15 @@ _MORE = {
 
 # Added with the London upgrade; the API has them, the dumps do not by default.
 _LONDON = {
-    "blocks": _columns("base_fee_per_gas:n burned_total:n", required=False),
+    "blocks": _columns("base_fee_per_gas:n+ burned_total:n+", required=False),
     "transactions": _columns(
         """
-        version:i effective_gas_price:n max_fee_per_gas:n max_priority_fee_per_gas:n base_fee_per_gas:n burned:n
-        type_2718:i
+        version:i effective_gas_price:n+ max_fee_per_gas:n+ max_priority_fee_per_gas:n+ base_fee_per_gas:n+ burned:n+
+        type_2718:i+
         """,
         required=False,
     ),
-    "uncles": _columns("base_fee_per_gas:n", required=False),
+    "uncles": _columns("base_fee_per_gas:n+", required=False),
 }
 
 _MARKET_STATS = """
@@ -227,10 +234,10 @@ _EVM_STATS = _columns(
     required=False,
 )
 
-_ADDRESSES = _columns("address:s balance:n")
-_EVM_ADDRESSES = _columns("nonce:i is_contract:b", required=False)
+_ADDRESSES = _columns("address:s balance:n+")
+_EVM_ADDRESSES = _columns("nonce:i+ is_contract:b", required=False)
 _SNAPSHOT = _columns("observed_at:t")
-_RANK = _columns("rank:i")
+_RANK = _columns("rank:i+")
 
 # Where a row came from: on every stream, after Blockchair's own columns.
 _PROVENANCE = _columns("_channel:s _unit:s _line:i _dump_day:d")
@@ -246,6 +253,20 @@ _KEYS = {
 # Synthetic transactions and calls have no hash, and a transaction may repeat a token transfer to the letter: only the
 # place in the file identifies a row.
 _KEYED_BY_PLACE = frozenset({"transactions", "calls", "erc20_transactions"})
+
+
+def _bounded(chain: str, table: str, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """State how great the amounts of a chain's table can be."""
+    return tuple(
+        replace(
+            column,
+            most=amounts.most(chain, table, column.name),
+            sign="~" if amounts.may_be_negative(chain, column.name) else column.sign,
+        )
+        if column.kind is Kind.NUMBER and column.sign
+        else column
+        for column in columns
+    )
 
 
 def dump_tables(chain: str) -> tuple[str, ...]:
@@ -272,13 +293,14 @@ def chain_table(chain: str, name: str) -> Table:
     """
     if chain in EVM_CHAINS:
         keys = ("_unit", "_line") if name in _KEYED_BY_PLACE else _KEYS[name]
-        return Table(_EVM[name], keys, known=_LONDON.get(name, ()), bare_hex=True)
+        known = _bounded(chain, name, _LONDON.get(name, ()))
+        return Table(_bounded(chain, name, _EVM[name]), keys, known=known, bare_hex=True)
     columns = _UTXO[name]
     absent: tuple[Column, ...] = ()
     if chain not in _SEGWIT_CHAINS:
         absent = tuple(column for column in columns if column.name in _SEGWIT_COLUMNS)
         columns = tuple(column for column in columns if column.name not in _SEGWIT_COLUMNS)
-    return Table(columns + _MORE.get((chain, name), ()), _KEYS[name], known=absent)
+    return Table(_bounded(chain, name, columns + _MORE.get((chain, name), ())), _KEYS[name], known=absent)
 
 
 def latest_tables(chain: str, *, addresses: bool) -> tuple[str, ...]:
@@ -307,7 +329,8 @@ def latest_table(chain: str, name: str) -> Table:
     if name == "erc20_tokens":
         return Table(_ERC20_TOKENS, ("address",), bare_hex=True)
     table = addresses_table(chain)
-    return replace(table, columns=tuple(replace(c, required=c in _ADDRESSES) for c in table.columns))
+    names = {column.name for column in _ADDRESSES}
+    return replace(table, columns=tuple(replace(c, required=c.name in names) for c in table.columns))
 
 
 def api_table(chain: str, name: str) -> Table:
@@ -352,7 +375,7 @@ def addresses_table(chain: str) -> Table:
     """
     evm = chain in EVM_CHAINS
     columns = (*_SNAPSHOT, *_ADDRESSES, *_RANK, *(_EVM_ADDRESSES if evm else ()))
-    return Table(columns, ("observed_at", "address"), bare_hex=evm)
+    return Table(_bounded(chain, "addresses", columns), ("observed_at", "address"), bare_hex=evm)
 
 
 def provenance_columns(table_name: str) -> tuple[Column, ...]:
@@ -377,5 +400,15 @@ def json_schema(columns: Iterable[Column], keys: tuple[str, ...]) -> dict[str, A
     Returns:
         The schema as a dictionary.
     """
-    properties = [th.Property(c.name, _SINGER_TYPES[c.kind], required=c.name in keys) for c in columns]
+    properties = [th.Property(c.name, _singer_type(c), required=c.name in keys) for c in columns]
     return th.PropertiesList(*properties).to_dict()
+
+
+def _singer_type(column: Column) -> th.JSONTypeHelper[Any] | type[th.JSONTypeHelper[Any]]:
+    """Give a column's type, with the bounds that a loader can hold its values against."""
+    least = 0 if column.sign == "+" else None if column.most is None else -column.most
+    if column.kind is Kind.INTEGER and column.sign:
+        return th.IntegerType(minimum=least)
+    if column.kind is Kind.NUMBER and column.sign:
+        return th.NumberType(minimum=least, maximum=column.most, multiple_of=1)
+    return _SINGER_TYPES[column.kind]

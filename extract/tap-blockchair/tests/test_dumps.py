@@ -347,6 +347,34 @@ def test_koinu_above_64_bits_and_unknown_spendability(run: Any, host: Any, gz: A
     assert (schema["minimum"], schema["maximum"]) == (-1, 1)
 
 
+@pytest.mark.parametrize(
+    ("chain", "table", "whole"),
+    [("bitcoin", "transactions", "fee"), ("dogecoin", "outputs", "value"), ("ethereum", "calls", "value")],
+)
+def test_the_schema_says_what_an_amount_can_be(chain: str, table: str, whole: str) -> None:
+    """Base units are whole and not negative, counts likewise; USD, rates and coin days are free."""
+    columns = schemas.chain_table(chain, table).columns
+    found = schemas.json_schema(columns, ())["properties"]
+    most = {"bitcoin": 2_100_000_000_000_000, "dogecoin": 10**20, "ethereum": 2**256 - 1}[chain]
+    assert found[whole] == {"type": ["number", "null"], "minimum": 0, "maximum": most, "multipleOf": 1}
+    assert found["block_id"] == {"type": ["integer", "null"], "minimum": 0}
+    free = [name for name in found if name.endswith("_usd") or name in {"cdd_total", "fee_per_kb", "fee_per_kwu"}]
+    assert [found[name] for name in free] == [{"type": ["number", "null"]}] * len(free)
+    assert free
+
+
+def test_what_may_be_negative() -> None:
+    """A miner may claim less than the fees; a block's time may lie before that of the coins it spends."""
+    bitcoin = schemas.json_schema(schemas.chain_table("bitcoin", "blocks").columns, ())["properties"]
+    assert bitcoin["generation"]["minimum"] == -bitcoin["generation"]["maximum"] == -2_100_000_000_000_000
+    assert bitcoin["output_total"]["maximum"] > bitcoin["fee_total"]["maximum"]  # coins move more than once in a block
+    inputs = schemas.json_schema(schemas.chain_table("bitcoin", "inputs").columns, ())["properties"]
+    assert (inputs["lifespan"], inputs["cdd"]) == ({"type": ["integer", "null"]}, {"type": ["number", "null"]})
+    zcash = schemas.json_schema(schemas.chain_table("zcash", "transactions").columns, ())["properties"]
+    assert zcash["fee"]["minimum"] == zcash["shielded_value_delta"]["minimum"] == -2_100_000_000_000_000
+    assert zcash["fee"]["multipleOf"] == 1
+
+
 def test_a_header_alone_is_a_complete_day(run: Any, host: Any, blocks: Any) -> None:
     host.put("bitcoin", "blocks", "20240101", blocks())
     result = run(config_of(host), select=ONLY_BLOCKS)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from target_postgres_copy import lineage, precision
+from target_postgres_copy import bounds, lineage, precision
 from target_postgres_copy.tables import comma
 from target_postgres_copy.units import UnitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from psycopg import Connection, Cursor
 
@@ -53,16 +53,17 @@ def copy_file(
     checks = {name: check for name in wanted if (check := precision.check_of(table.columns[name])) is not None}
     times = [name for name in wanted if table.columns[name].startswith("timestamp")]
     numbers = [name for name in wanted if table.columns[name] not in _TEXT]
+    asked = {name: table.bounds[name] for name in wanted if name in table.bounds}
     connection = cursor.connection
     if len(wanted) == len(file.columns) and not checks:
         try:
             with connection.transaction():
-                return _stream(cursor, target, file, wanted, file.chunks(times), lines)
+                return _stream(cursor, target, file, wanted, file.chunks(times), lines, asked)
         except _EmptyFieldError:
             pass  # a dump's second way to say null, which COPY does not know
     data = file.chosen(wanted, numbers, times=times, checks=checks)
     with connection.transaction():
-        return _stream(cursor, target, file, wanted, data, lines)
+        return _stream(cursor, target, file, wanted, data, lines, asked)
 
 
 def _stream(  # noqa: PLR0913, PLR0917 - what a COPY is made of
@@ -72,19 +73,27 @@ def _stream(  # noqa: PLR0913, PLR0917 - what a COPY is made of
     columns: list[str],
     data: Iterable[bytes],
     lines: sql.Identifier | None,
+    asked: Mapping[str, bounds.Bounds],
 ) -> int:
     if lines is not None:
         lineage.restart_lines(cursor, lines)
+    statement = sql.SQL("copy {} ({}) from stdin").format(target, comma(columns))
+    if (condition := bounds.kept(asked)) is not None:
+        statement += sql.SQL(" where ") + condition
+    sent = 0
     try:
-        with cursor.copy(sql.SQL("copy {} ({}) from stdin").format(target, comma(columns))) as copy:
+        with cursor.copy(statement) as copy:
             for chunk in data:
                 copy.write(chunk)
                 _send(cursor.connection)
+                sent += chunk.count(b"\n") + (not chunk.endswith(b"\n"))
     except (psycopg.DataError, psycopg.IntegrityError) as error:  # a wrong value, or a row outside its month
         context = error.diag.context or ""
         if _EMPTY.search(context):
             raise _EmptyFieldError from error
         raise UnitError(_told(file, error, context)) from error
+    if cursor.rowcount != sent:
+        raise file.out_of_bounds(asked, sent - cursor.rowcount)
     return cursor.rowcount
 
 

@@ -17,6 +17,8 @@ from target_postgres_copy.units import UnitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from target_postgres_copy.bounds import Bounds
+
 _CHUNK = 1 << 20
 _DAMAGE: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error, cast("type[Exception]", isal_zlib.error))
 # COPY's text format reads a backslash as the start of an escape; a dump knows only the whole field `\N`.
@@ -119,6 +121,24 @@ class DumpFile:
                 cut = [fields[place] or (b"\\N" if null else b"") for place, null in places if place < len(fields)]
                 lines.append(b"\t".join(cut if len(fields) == len(self.columns) else fields))
             yield b"\n".join(lines) + b"\n"
+
+    def out_of_bounds(self, bounds: Mapping[str, Bounds], rows: int) -> UnitError:
+        """Tell of the first value that breaks its column's bounds, reading the file once more.
+
+        Args:
+            bounds: By column.
+            rows: How many rows hold such a value.
+        """
+        places = [(place, name) for place, name in enumerate(self.columns) if name in bounds]
+        lines = (line for chunk in self.chunks() for line in chunk.removesuffix(b"\n").split(b"\n"))
+        for number, line in enumerate(lines, 2):
+            fields = line.split(b"\t")
+            for place, name in places:
+                value = fields[place].decode(errors="replace")
+                if fault := bounds[name].fault(value):
+                    more = f" ({rows} rows have such values)" if rows > 1 else ""
+                    return self._refused(f", line {number}, column {name}: {value!r} {fault}{more}")
+        return self._refused(f": {rows} rows break the bounds of {', '.join(bounds)}")
 
     def _ask(self, check: Callable[[str], None], value: str, number: int, column: str) -> None:
         try:

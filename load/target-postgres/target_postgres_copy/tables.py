@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from psycopg import Cursor
 
+    from target_postgres_copy.bounds import Bounds
     from target_postgres_copy.partitions import PartitionedTable
     from target_postgres_copy.units import Unit
 
@@ -40,6 +41,7 @@ class RawTable:
         columns: SQL types by column, in the table's order.
         keys: The stream's key properties.
         partitions: How to reach its months, None if it is not partitioned.
+        bounds: What numbers of a dump file must be, by column.
     """
 
     schema: str
@@ -47,6 +49,7 @@ class RawTable:
     columns: dict[str, str]
     keys: tuple[str, ...]
     partitions: PartitionedTable | None
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
 
     @property
     def identifier(self) -> sql.Identifier:

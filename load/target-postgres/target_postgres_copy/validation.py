@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import localcontext
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -30,6 +31,8 @@ Check: TypeAlias = Callable[[dict[str, Any]], object]
 
 # Validators kept: a run has one schema per stream, and now and then a changed one.
 _KEPT = 256
+
+_DIGITS = 1000  # of numbers that `multipleOf` divides; those of 256 bits have 78
 
 # Says nothing about validity: formats are not checked, and comments are comments.
 _SILENT = {"format", "$comment"}
@@ -95,7 +98,11 @@ class CompiledValidator(BaseJSONSchemaValidator):
                 pass
             else:
                 return
-        self._stock.validate(record)
+        try:
+            with localcontext(prec=_DIGITS):  # `multipleOf` divides
+                self._stock.validate(record)
+        except ArithmeticError:
+            raise InvalidRecord("a number is too great to be compared with its schema", record) from None
 
     def accepts(self, record: dict[str, Any]) -> bool:
         """Tell whether a record conforms.
@@ -139,6 +146,12 @@ def _alike(schema: object) -> dict[str, Any]:
 
 
 def _keywords(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    if _is_one(schema.get("multipleOf")):
+        # Integers alone are let through; whether a number with a point is whole, the stock validator says.
+        types = schema.get("type", ())
+        narrowed = ["integer" if name == "number" else name for name in ([types] if isinstance(types, str) else types)]
+        schema = {name: value for name, value in schema.items() if name != "multipleOf"}
+        schema["type"] = narrowed or _refuse(types)
     for keyword, value in schema.items():
         if keyword.startswith("$") and keyword not in _SILENT:
             raise _NotAlikeError  # references, and a dialect of its own for a part
@@ -148,6 +161,10 @@ def _keywords(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _refuse(_value: object) -> object:
     raise _NotAlikeError
+
+
+def _is_one(value: object) -> bool:
+    return type(value) is int and value == 1
 
 
 def _as_it_is(value: object) -> object:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import sqlalchemy as sa
 from psycopg import sql
 
-from target_postgres_copy import bookmarks, origin
+from target_postgres_copy import bookmarks, bounds, origin
 from target_postgres_copy.ledger import LOAD_ID, Ledger
 from target_postgres_copy.partitions import PartitionedTable
 from target_postgres_copy.run import Run
@@ -141,12 +141,14 @@ class Warehouse:
             )
         self._add_load_id(cursor, schema, name)
         is_cut = parts is not None and parts.is_partitioned(cursor)
+        columns = columns_of(cursor, schema, name)
         return RawTable(
             schema,
             name,
-            columns_of(cursor, schema, name),
+            columns,
             tuple(sink.key_properties),
             parts if is_cut else None,
+            bounds.of(sink.schema["properties"], columns) if sink.validate_schema else {},
         )
 
     def _add_load_id(self, cursor: Cursor[Any], schema: str, name: str) -> None:
