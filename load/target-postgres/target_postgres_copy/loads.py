@@ -69,6 +69,7 @@ class Load:
                 self._run.tell(unit, self._since, loaded=0, deleted=0)
                 self.seen, self.is_open = unit.rows, False
                 return
+            self._ask_empty(unit, unit.rows)
             if months.suits(self._table, unit) and months.MonthLoad(self._run, self._table, unit, file).load():
                 self.seen, self.is_open = unit.rows, False
                 return
@@ -92,6 +93,8 @@ class Load:
             raise UnitError(msg)
         if unit is None and self._staging is None:
             return
+        if unit is not None:
+            self._ask_empty(unit, self.seen)
         staging = self._stage()
         if unit is not None:
             self._check_range(unit, staging)
@@ -127,6 +130,25 @@ class Load:
             claimed = upsert.claim(self._cursor, staging.identifier, self._table)
             written, replaced = written + claimed, replaced + claimed
         return written, replaced
+
+    def _ask_empty(self, unit: Unit, rows: int) -> None:
+        """Stop at a file without rows where there are some: that it lost them is likelier than that the chain did.
+
+        A unit of no file is a range that its source took back, and empties it.
+        """
+        if rows or self._run.allow_empty or not (unit.file or unit.sha256):
+            return
+        held = sum(
+            count(self._cursor, sql.SQL("select count(*) from {} where {}").format(place, in_range(unit)))
+            for place in self._table.places(self._cursor)
+        )
+        if held:
+            self.abandon()
+            raise UnitError(
+                f"{unit.id}: the dump file {unit.file or unit.sha256} has a header and no rows, and {self._table.name} "
+                f"holds {held} rows of that range, which are kept: fetch the file anew, or, if nothing belongs there, "
+                "run with the setting allow_empty"
+            )
 
     def _is_unchanged(self, unit: Unit) -> bool:
         """Whether the very file was loaded and all its rows are still there, and no others."""

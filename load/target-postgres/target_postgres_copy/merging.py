@@ -46,7 +46,7 @@ class PartitionMerge:
             How many rows were inserted and how many removed; none of both if they are the same.
         """
         months = self._months_of_rows()
-        places = self._places()
+        places = self._table.places(self._cursor)
         condition = in_range(unit)
         if self._is_same(places, condition):
             return 0, 0
@@ -70,7 +70,7 @@ class PartitionMerge:
         if self._table.keys:
             remove_repeated(self._cursor, self._staged, self._table.keys)
             delete = sql.SQL("delete from {} as held using {} as new where {}")
-            for place in self._places():
+            for place in self._table.places(self._cursor):
                 self._cursor.execute(delete.format(place, self._staged, same_key(self._table.keys)))
                 deleted += self._cursor.rowcount
         return self._insert(months), deleted
@@ -101,11 +101,6 @@ class PartitionMerge:
         if not is_new:
             self._run.ledger.write_attached(self._cursor, self._table.name, self._partitions.column, month)
         return self._partitions.attach(self._cursor, month)
-
-    def _places(self) -> list[sql.Identifier]:
-        """Where rows may be: in the table, and in months that are kept apart."""
-        apart = [month for month in self._partitions.months(self._cursor) if not month.attached]
-        return [self._table.identifier, *map(self._partitions.id_of, apart)]
 
     def _is_same(self, places: list[sql.Identifier], condition: sql.Composable) -> bool:
         held = sql.SQL(" union all ").join(

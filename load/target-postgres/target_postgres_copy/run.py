@@ -28,6 +28,7 @@ class Run:
         sync_started_at: When the process began, in milliseconds since 1970.
         backfill: Whether months that are new are kept apart until they are complete.
         reload: Whether a file that the ledger knows is loaded again.
+        allow_empty: Whether a file without rows takes those away that its unit's range holds.
         apart: Months that this run filled and that are still apart: table and first instant.
     """
 
@@ -36,6 +37,7 @@ class Run:
     sync_started_at: int
     backfill: bool = False
     reload: bool = False
+    allow_empty: bool = False
     apart: set[tuple[str, datetime]] = field(default_factory=set)
 
     def tell(self, unit: Unit, since: float, *, loaded: int, deleted: int) -> None:

@@ -61,6 +61,12 @@ class RawTable:
         """Columns that hold what the source said, not when and by which load it came."""
         return [name for name in self.columns if name not in LINEAGE]
 
+    def places(self, cursor: Cursor[Any]) -> list[sql.Identifier]:
+        """Where its rows may be: in the table, and in months that are kept apart."""
+        parts = self.partitions
+        apart = [month for month in parts.months(cursor) if not month.attached] if parts is not None else []
+        return [self.identifier, *(parts.id_of(month) for month in apart if parts is not None)]
+
 
 def columns_of(cursor: Cursor[Any], schema: str, name: str) -> dict[str, str]:
     """Read a table's columns.

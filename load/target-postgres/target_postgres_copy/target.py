@@ -84,6 +84,16 @@ _OWN_SETTINGS = th.PropertiesList(
         ),
     ),
     th.Property(
+        "allow_empty",
+        th.BooleanType,
+        default=False,
+        title="Allow empty files",
+        description=(
+            "Let a dump file that has a header and no rows take away the rows that the table holds of its day; "
+            "otherwise the load stops at it and keeps them."
+        ),
+    ),
+    th.Property(
         "lock_timeout",
         th.IntegerType(minimum=0),
         default=3600,

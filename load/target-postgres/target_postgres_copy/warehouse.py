@@ -68,8 +68,14 @@ class Warehouse:
             ledger = Ledger(name, self._run_id)
             with cursor.connection.transaction():
                 ledger.prepare(cursor)
-            backfill, reload = (bool(self._config.get(setting)) for setting in ("backfill", "reload"))
-            self._runs[name] = Run(cursor, ledger, self._started_at, backfill=backfill, reload=reload)
+            self._runs[name] = Run(
+                cursor,
+                ledger,
+                self._started_at,
+                backfill=bool(self._config.get("backfill")),
+                reload=bool(self._config.get("reload")),
+                allow_empty=bool(self._config.get("allow_empty")),
+            )
         return self._runs[name]
 
     def table_of(self, sink: CopySink) -> RawTable:

@@ -125,6 +125,43 @@ def test_a_day_that_became_empty(feed: Any, database: Any, stream: Any) -> None:
     assert [row[9:] for row in ledger(database)] == [(1, 0), (1, 0), (0, 1)]
 
 
+EMPTY = {"file": "day.tsv.gz", "sha256": "e"}
+
+
+@pytest.mark.parametrize("by", ["file", "records", "stream map"])
+def test_a_file_without_rows_is_a_question(feed: Any, database: Any, stream: Any, by: str) -> None:
+    def day(rows: int | None) -> list[Any]:
+        start = stream.schema(stream.day(DAY, rows, **EMPTY))
+        return [start, *([stream.batch(stream.file([]))] if by == "file" else []), stream.schema(), state("new")]
+
+    empty = day(None if by == "stream map" else 0)  # of a changed stream, the tap does not count
+    feed(
+        [*stream.loaded(DAY, [line(1), line(2)]), *stream.loaded(NEXT, [line(3, f"{NEXT} 00:00:00")]), stream.schema()]
+    )
+    before = ledger(database)
+
+    with pytest.raises(FatalSyncError, match=rf"{DAY}: the dump file day.tsv.gz has .* {stream.stream} holds 2 rows"):
+        feed(empty)
+    assert heights(database, stream.stream) == [1, 2, 3]
+    assert ledger(database) == before
+
+    assert feed(empty, allow_empty=True)
+    assert heights(database, stream.stream) == [3]
+    assert ledger(database)[-1][6:] == ("day.tsv.gz", None, "e", 0, 2)
+    assert feed(empty)  # nothing is lost by it any more
+
+
+def test_a_file_without_rows_for_a_month_that_is_kept_apart(feed: Any, database: Any, trades: Any) -> None:
+    feed([*trades.loaded(DAY, [line(1)]), trades.schema()], backfill=True)
+    assert heights(database) == []
+
+    empty = [trades.schema(trades.day(DAY, 0, **EMPTY)), trades.batch(trades.file([])), trades.schema()]
+    with pytest.raises(FatalSyncError, match="trades holds 1 rows of that range"):
+        feed(empty, backfill=True)
+
+    assert heights(database, "trades_p2024_01") == [1]
+
+
 @pytest.mark.parametrize(
     ("again", "replaced"), [([1, 2, 4], 3), ([1, 2], 3), ([1, 2, 3, 4], 3)], ids=["other row", "row less", "row more"]
 )
