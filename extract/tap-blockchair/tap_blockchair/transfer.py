@@ -192,11 +192,13 @@ class HostDumps(DumpSource):
             return web.patient(action, faults, lambda details: self._report(url, details))()
         except _TransferError as error:
             reason = str(error)
-        except urllib3.exceptions.ProtocolError:
+        except urllib3.exceptions.ReadTimeoutError:
             reason = (
-                f"{web.display(url)}: the transfer broke off {web.TRIES} times. {KEPT} "
-                "Run again later; what arrived is kept and the next run goes on behind it."
+                f"{web.display(url)}: nothing came for {self._settings.timeout} s, {web.TRIES} times (the setting "
+                f"timeout). {_RESUMED}"
             )
+        except urllib3.exceptions.ProtocolError:
+            reason = f"{web.display(url)}: the transfer broke off {web.TRIES} times. {_RESUMED}"
         except faults as error:
             reason = str(web.unreachable(url, "dumps_url", error))
         raise _GivenUpError(reason)
@@ -204,6 +206,9 @@ class HostDumps(DumpSource):
     def _report(self, url: str, details: Any) -> None:  # noqa: ANN401 (the library's dictionary)
         again = f"trying again in {details['wait']:.1f} s (try {details['tries'] + 1} of {web.TRIES})"
         self._logger.warning("%s: the transfer failed, %s.", web.display(url), again)
+
+
+_RESUMED = f"{KEPT} Run again later; what arrived is kept and the next run goes on behind it."
 
 
 class _Download:

@@ -60,6 +60,21 @@ def test_a_broken_transfer_is_resumed_with_range_and_if_range(run: Any, day: Any
     assert list((tmp_path / "downloads").iterdir()) == [], "nothing is kept unless asked"
 
 
+def test_a_source_that_falls_silent_in_the_middle(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:
+    spoil(day, {"truncate": 500})
+    spoil(day, {"slow": 0.4}, times=None)  # a byte, then nothing for 2.5 seconds
+    first = run(config_of(day, tmp_path, timeout=1), select=BLOCKS)
+    assert f"{NAME}: nothing came for 1 s, " in str(first.error)
+    assert "what arrived is kept and the next run goes on behind it" in str(first.error)
+    assert first.records("bitcoin_blocks") == []
+    have = part_of(tmp_path).stat().st_size
+    assert have >= 500
+    day.heal()
+    asked.clear()
+    assert len(run(config_of(day, tmp_path), select=BLOCKS).records("bitcoin_blocks")) == 300
+    assert asked.ranges == [f"bytes={have}-"]
+
+
 def test_the_next_run_goes_on_where_the_last_broke_off(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:
     spoil(day, {"truncate": 500})
     spoil(day, {"status": 502}, times=None)

@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from target_postgres.connector import PostgresConnector  # type: ignore[import-untyped]
 
-from target_postgres_copy import schema_change, session
+from target_postgres_copy import schema_change, session, silence
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -45,9 +45,19 @@ class UtcConnector(PostgresConnector):  # type: ignore[misc]
         engine: Engine = super().create_engine()
         # Before SQLAlchemy's own first look at the server, which keeps what it finds.
         event.listen(engine, "connect", self._prepare_session, insert=True)
+        event.listen(engine, "do_connect", self._bound_waits)
         return engine
 
+    def _bound_waits(self, _dialect: object, _record: object, _arguments: object, parameters: dict[str, Any]) -> None:
+        """Let no connection wait without end; what `sqlalchemy_url` says goes before."""
+        for name, value in {**silence.KEEPALIVES, "connect_timeout": self._seconds("connect_timeout", 10)}.items():
+            parameters.setdefault(name, value)
+        if self.silence_timeout:
+            parameters.setdefault("tcp_user_timeout", 1000 * self.silence_timeout)
+
     def _prepare_session(self, connection: psycopg.Connection[Any], _record: object) -> None:
+        if self.watch is not None:
+            self.watch.add(connection.pgconn.backend_pid, connection)
         try:
             runs = self.config.get("statement_timeout") or 0
             pid = session.prepare(
@@ -62,8 +72,16 @@ class UtcConnector(PostgresConnector):  # type: ignore[misc]
     @property
     def lock_timeout(self) -> int:
         """The longest wait for a lock in seconds, 0 for none."""
-        stated = self.config.get("lock_timeout")
-        return 3600 if stated is None else int(stated)
+        return self._seconds("lock_timeout", 3600)
+
+    @property
+    def silence_timeout(self) -> int:
+        """The longest wait for a server that gives no sign, in seconds, 0 for none."""
+        return self._seconds("silence_timeout", 600)
+
+    def _seconds(self, setting: str, default: int) -> int:
+        stated = self.config.get(setting)
+        return default if stated is None else int(stated)
 
     @override
     def get_sqlalchemy_url(self, config: Mapping[str, Any]) -> str:

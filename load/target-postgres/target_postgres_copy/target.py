@@ -108,6 +108,23 @@ _OWN_SETTINGS = th.PropertiesList(
         description="Seconds that a statement may run, COPY of a whole file included; 0: without end.",
     ),
     th.Property(
+        "connect_timeout",
+        th.IntegerType(minimum=0),
+        default=10,
+        title="Longest wait for a connection",
+        description="Seconds until PostgreSQL must have let a connection in; 0: without end.",
+    ),
+    th.Property(
+        "silence_timeout",
+        th.IntegerType(minimum=0),
+        default=600,
+        title="Longest silence",
+        description=(
+            "Seconds without a sign that PostgreSQL works on what it was sent, after which the load ends; a statement "
+            "that runs long is at work. 0: without end."
+        ),
+    ),
+    th.Property(
         "run_id",
         th.StringType,
         title="Run",
@@ -184,13 +201,14 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
 
         Raises:
             LockTimeoutError: If somebody else held a lock for longer than the setting `lock_timeout` says.
+            SilenceError: If the server gave no sign for longer than the setting `silence_timeout` says.
         """
         try:
             super().listen(file_input)
-        except (psycopg.errors.LockNotAvailable, DBAPIError) as error:
-            if not isinstance(getattr(error, "orig", error), psycopg.errors.LockNotAvailable):
+        except (psycopg.Error, DBAPIError) as error:
+            if (told := self.warehouse.watch.error(error)) is None:
                 raise
-            raise self.warehouse.watch.timeout() from error
+            raise told from error
 
     @property
     def _open_sinks(self) -> list[CopySink]:

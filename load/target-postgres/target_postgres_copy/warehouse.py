@@ -48,7 +48,7 @@ class Warehouse:
 
     def __init__(self, connector: UtcConnector, config: Mapping[str, Any], run_id: str) -> None:
         self._connector = connector
-        self.watch = connector.watch = LockWatch(connector.lock_timeout)
+        self.watch = connector.watch = LockWatch(connector.lock_timeout, connector.silence_timeout)
         self._config = config
         self._run_id = run_id
         self._started_at = round(time.time() * 1000)

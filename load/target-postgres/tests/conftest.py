@@ -10,10 +10,12 @@ import io
 import json
 import os
 import secrets
+import select
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -282,6 +284,56 @@ def start_loader(database: Database, tmp_path: Path) -> Iterator[Callable[..., s
             if pipe is not None:
                 with suppress(BrokenPipeError):
                     pipe.close()
+
+
+class FreezingProxy:
+    """A way to a server that can be frozen: then nothing passes any more, and nothing is closed."""
+
+    def __init__(self, port: int) -> None:
+        self._server = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._done = threading.Event()
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._frozen = 0
+        self._takes_more = True
+        self._thread = threading.Thread(target=self._pass_on, daemon=True)
+        self._thread.start()
+
+    def freeze(self, *, but_last: bool = False) -> None:
+        """Stop; what connects from now on is stopped too, unless the connection made last goes on and new ones do."""
+        self._takes_more = but_last
+        self._frozen = len(self._pairs) - but_last
+
+    def close(self) -> None:
+        self._done.set()
+        self._thread.join(60)
+        assert not self._thread.is_alive(), "the proxy does not end"
+        self._listener.close()
+        for each in (one for pair in self._pairs for one in pair):
+            each.close()
+
+    def _pass_on(self) -> None:
+        ended: set[socket.socket] = set()
+        while not self._done.is_set():
+            other = {one: two for a, b in self._pairs[self._frozen :] for one, two in ((a, b), (b, a))}
+            listening = [self._listener] if self._takes_more else []
+            for ready in select.select([*listening, *(other.keys() - ended)], [], [], 0.05)[0]:
+                if ready is self._listener:
+                    self._pairs.append((ready.accept()[0], socket.create_connection(("127.0.0.1", self._server))))
+                elif data := ready.recv(1 << 16):
+                    other[ready].sendall(data)
+                else:
+                    ended.add(ready)
+                    with suppress(OSError):
+                        other[ready].shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def freezing_proxy(database: Database) -> Iterator[FreezingProxy]:
+    proxy = FreezingProxy(database.server.port)
+    yield proxy
+    proxy.close()
 
 
 class Trades:

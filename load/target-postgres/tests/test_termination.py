@@ -9,12 +9,11 @@ import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -240,52 +239,17 @@ def test_what_is_still_sent_is_read(start_loader: Any, database: Any, trades: An
     nothing_is_left(database)
 
 
-@contextmanager
-def freezing_proxy(port: int) -> Iterator[tuple[int, threading.Event]]:
-    """A way to the server that can be frozen: then nothing passes any more, and nothing is closed."""
-    frozen, done = threading.Event(), threading.Event()
-    opened: list[socket.socket] = []
-
-    def pass_on(listener: socket.socket) -> None:
-        other: dict[socket.socket, socket.socket] = {}
-        while not done.is_set():
-            if frozen.is_set():
-                done.wait(0.05)
-                continue
-            for ready in select.select([listener, *other], [], [], 0.05)[0]:
-                if ready is listener:
-                    client, server = listener.accept()[0], socket.create_connection(("127.0.0.1", port))
-                    opened.extend((client, server))
-                    other |= {client: server, server: client}
-                elif data := ready.recv(1 << 16):
-                    other[ready].sendall(data)
-                else:
-                    with suppress(OSError):
-                        other[ready].shutdown(socket.SHUT_WR)
-                    del other[ready]
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=pass_on, args=[listener], daemon=True)
-        thread.start()
-        try:
-            yield listener.getsockname()[1], frozen
-        finally:
-            done.set()
-            thread.join(LIMIT)
-            assert not thread.is_alive(), "the proxy does not end"
-            for each in opened:
-                each.close()
-
-
-def test_with_a_server_that_answers_no_more(start_loader: Any, database: Any, trades: Any, big_file: Path) -> None:
+def test_with_a_server_that_answers_no_more(
+    start_loader: Any, database: Any, trades: Any, big_file: Path, freezing_proxy: Any
+) -> None:
     """A cable that is cut leaves nobody to ask for a rollback."""
-    with freezing_proxy(database.server.port) as (port, frozen):
-        loader = start_loader(port=port)
-        first_load(loader, trades)
-        send(loader, trades.schema(trades.day(NEXT, MANY)), trades.batch(big_file))
-        wait_until(database, "select 1 from pg_stat_progress_copy where tuples_processed > 1000")
-        frozen.set()
-        loader.terminate()
+    loader = start_loader(port=freezing_proxy.port)
+    first_load(loader, trades)
+    send(loader, trades.schema(trades.day(NEXT, MANY)), trades.batch(big_file))
+    wait_until(database, "select 1 from pg_stat_progress_copy where tuples_processed > 1000")
+    freezing_proxy.freeze()
+    loader.terminate()
 
-        ended(loader, signal.SIGTERM)
+    ended(loader, signal.SIGTERM)
+    freezing_proxy.close()
     nothing_is_left(database)
