@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from target_postgres_copy import months, upsert
+from target_postgres_copy import checksums, months, upsert
 from target_postgres_copy.merging import PartitionMerge
 from target_postgres_copy.staging import Staging
 from target_postgres_copy.tables import count, in_range
@@ -39,6 +39,7 @@ class Load:
         self._unit = unit
         self._staging: Staging | None = None
         self._load_id = 0
+        self._carried: list[str] = []
         self.seen = 0
         self._since = time.monotonic()
         self.is_open = unit is not None
@@ -74,6 +75,7 @@ class Load:
                 self.seen, self.is_open = unit.rows, False
                 return
         constants = unit.constants if unit else {}
+        self._carried = file.columns
         self.seen += self._stage().add_file(file, constants, self._run.sync_started_at)
 
     def commit(self) -> None:
@@ -102,8 +104,18 @@ class Load:
             days = self._days(unit, staging)
             loaded, deleted = self._merge(staging, unit)
             if loaded or deleted:
+                sums = None
+                if self._run.verify and unit is not None and self._carried:
+                    sums = checksums.of_unit(self._cursor, self._table, self._carried, unit)
                 self._run.ledger.write(
-                    self._cursor, self._load_id, self._table.name, unit, loaded=loaded, deleted=deleted, days=days
+                    self._cursor,
+                    self._load_id,
+                    self._table.name,
+                    unit,
+                    loaded=loaded,
+                    deleted=deleted,
+                    days=days,
+                    checksums=sums,
                 )
         if unit is not None:
             self._run.tell(unit, self._since, loaded=loaded, deleted=deleted)

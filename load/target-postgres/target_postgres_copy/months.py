@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from target_postgres_copy import copying, lineage
+from target_postgres_copy import checksums, copying, lineage
 from target_postgres_copy.tables import count, in_range
 from target_postgres_copy.units import UnitError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from psycopg import Cursor
 
+    from target_postgres_copy.checksums import Checksums
     from target_postgres_copy.dumpfile import DumpFile
     from target_postgres_copy.partitions import Month, PartitionedTable
     from target_postgres_copy.run import Run
@@ -98,13 +99,16 @@ class MonthLoad:
             numbers = {name: constants.pop(name) for name in (lineage.LINE,) if name in constants}
             lineage.set_defaults(self._cursor, table, numbers)
             loaded = self._copy(month, numbers)
+            sums = self._checksums(month)
             self._months.add_missing(self._cursor, month, constants)
             lineage.drop_defaults(self._cursor, table, [*numbers, *constants])
             if self._run.backfill:
                 self._run.apart.add((self._table.name, self._start))
             else:
                 self._attach_checked(month)
-            self._run.ledger.write(self._cursor, load_id, self._table.name, self._unit, loaded=loaded, deleted=0)
+            self._run.ledger.write(
+                self._cursor, load_id, self._table.name, self._unit, loaded=loaded, deleted=0, checksums=sums
+            )
         self._run.tell(self._unit, self._since, loaded=loaded, deleted=0)
 
     def _into_existing(self, month: Month) -> bool:
@@ -126,7 +130,10 @@ class MonthLoad:
             self._cursor.execute(delete)
             deleted = self._cursor.rowcount
             loaded = self._copy(month, given)
-            self._run.ledger.write(self._cursor, load_id, self._table.name, self._unit, loaded=loaded, deleted=deleted)
+            sums = self._checksums(month)
+            self._run.ledger.write(
+                self._cursor, load_id, self._table.name, self._unit, loaded=loaded, deleted=deleted, checksums=sums
+            )
         if not month.attached:
             self._run.apart.add((self._table.name, self._start))
         self._run.tell(self._unit, self._since, loaded=loaded, deleted=deleted)
@@ -142,6 +149,11 @@ class MonthLoad:
             )
             raise UnitError(msg)
         return loaded
+
+    def _checksums(self, month: Month) -> Checksums | None:
+        if not self._run.verify:
+            return None
+        return checksums.of_unit(self._cursor, self._table, self._file.columns, self._unit, [self._months.id_of(month)])
 
     def _attach_checked(self, month: Month) -> None:
         connection = self._cursor.connection

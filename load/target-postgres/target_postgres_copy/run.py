@@ -29,6 +29,7 @@ class Run:
         backfill: Whether months that are new are kept apart until they are complete.
         reload: Whether a file that the ledger knows is loaded again.
         allow_empty: Whether a file without rows takes those away that its unit's range holds.
+        verify: Whether a dump file's load notes checksums of its rows.
         apart: Months that this run filled and that are still apart: table and first instant.
     """
 
@@ -38,6 +39,7 @@ class Run:
     backfill: bool = False
     reload: bool = False
     allow_empty: bool = False
+    verify: bool = False
     apart: set[tuple[str, datetime]] = field(default_factory=set)
 
     def tell(self, unit: Unit, since: float, *, loaded: int, deleted: int) -> None:

@@ -75,6 +75,7 @@ class Warehouse:
                 backfill=bool(self._config.get("backfill")),
                 reload=bool(self._config.get("reload")),
                 allow_empty=bool(self._config.get("allow_empty")),
+                verify=bool(self._config.get("verify")),
             )
         return self._runs[name]
 

@@ -37,7 +37,7 @@ def test_stock_settings_stay_and_the_stock_loader_is_untouched() -> None:
     ours, stock = documented_settings(TargetPostgresCopy), documented_settings(TargetPostgres)
 
     own = {"allow_empty", "backfill", "check_state", "data_origin", "lock_timeout", "reload", "run_id"}
-    own |= {"connect_timeout", "silence_timeout", "statement_timeout"}
+    own |= {"connect_timeout", "silence_timeout", "statement_timeout", "verify"}
     assert ours == stock | own
     assert "data_origin" not in stock
 
