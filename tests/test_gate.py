@@ -98,8 +98,8 @@ def old(first: Checkout) -> list[int]:
 
 
 def made(checkout: Checkout) -> list[tuple[object, ...]]:
-    """Which table a mart is that is built anew as a whole."""
-    return checkout.sql("select 'analytics.fct_market_prices_daily'::regclass::oid::text")
+    """Which transaction wrote a mart that is built anew as a whole."""
+    return checkout.sql("select distinct xmin::text from analytics.fct_market_prices_daily")
 
 
 @pytest.fixture(scope="module")
