@@ -1,9 +1,9 @@
 """What a JSON schema says of a column's numbers, enforced while PostgreSQL copies a dump file.
 
 Records are held against their schema one by one. Rows of a file pass through no such check, so COPY gets a condition:
-it leaves out the rows that break it, and a file of which rows were left out is refused. On 300,000 rows a condition
-took 6 % of COPY's processor time for outputs and 17 % for transactions, a query over the copied rows 11 % and 21 %; the
-load of the whole file took 1 to 4 % longer.
+it leaves out the rows that break it, and a file of which rows were left out is refused. On 300,000 rows the condition,
+as a CHECK, took 6 % of the server's time in COPY for outputs and 17 % for transactions, a query over the copied rows
+11 % and 21 %. In loads of whole files, six rounds each, no difference showed (-5 % to +7 %).
 """
 
 from __future__ import annotations
