@@ -227,6 +227,12 @@ def test_days_and_the_tip_above_them(pipeline: Pipeline, *, batch: bool) -> None
         pipeline.happen("replace", chain=chain, table=table, day=day, change=change)
     pipeline.reorganise(bitcoin=3, dogecoin=3, ethereum=3)
     known = len(pipeline.sql("select from load_ledger where channel = 'dumps'"))
+    with pytest.raises(
+        AssertionError, match=r"bitcoin_inputs_20250131.tsv.gz has a header and no rows, and bitcoin_inputs"
+    ):
+        pipeline.run(batch_config=batch_config)
+    assert pipeline.sql("select count(*) > 0 as there from bitcoin_inputs where _dump_day = '2025-01-31'")[0]["there"]
+    pipeline.loader["allow_empty"] = True
     follow()
     again = len(pipeline.sql("select from load_ledger where channel = 'dumps'")) - known
     assert again == len(REPLACED), "only what was replaced is loaded again"
