@@ -293,7 +293,7 @@ class Killer:
     def run(self, last: int | None = None) -> None:
         """Let a loader go on from the last state: up to a step and to its end, or until it is killed."""
         backfill = last is None and self._random.random() < 0.3
-        process = self._start(batch_size_rows=BATCH_ROWS, backfill=backfill)
+        process = self._start(batch_size_rows=BATCH_ROWS, backfill=backfill, allow_empty=True)
         messages = self._source.after(self.step) if last is None else self._source.until(self.step, last)
         feeder = threading.Thread(target=_feed, args=[process, messages], daemon=True)
         feeder.start()
