@@ -10,7 +10,8 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.streams.core import Stream
 from typing_extensions import override
 
-from tap_blockchair.schemas import json_schema, provenance_columns
+from tap_blockchair.columns import json_schema
+from tap_blockchair.schemas import provenance_columns
 from tap_blockchair.units import ANNOTATION, PARTITION, partitioning, time_column
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib import SchemaMessage
 
-    from tap_blockchair.schemas import Column, Table
+    from tap_blockchair.columns import Column
+    from tap_blockchair.schemas import Table
     from tap_blockchair.settings import Settings
     from tap_blockchair.units import Unit
 

@@ -14,10 +14,10 @@ from typing_extensions import override
 from tap_blockchair import values, web
 from tap_blockchair.answers import Answer, KeyInQuery, parse_answer, retry_after
 from tap_blockchair.base import ChainStream
+from tap_blockchair.columns import Column, Kind
 from tap_blockchair.quota import BAN, Paused, estimate
 from tap_blockchair.redaction import redact
 from tap_blockchair.refusals import DOUBTFUL_TRIES, DoubtfulError, LimitReachedError, Reaction, refusal
-from tap_blockchair.schemas import Column, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

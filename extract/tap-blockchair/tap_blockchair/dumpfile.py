@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from singer_sdk.exceptions import FatalSyncError
 
-from tap_blockchair.schemas import Column, Kind
+from tap_blockchair.columns import Column, Kind
 from tap_blockchair.values import FROM_TEXT, NULL
 
 if TYPE_CHECKING:

@@ -6,62 +6,9 @@ Names and order are those of Blockchair's dump headers; stats and addresses, whi
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
-from typing import TYPE_CHECKING, Any
-
-from singer_sdk import typing as th
 
 from tap_blockchair import amounts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-
-class Kind(Enum):
-    """What a column holds; the value is the letter used in the lists below."""
-
-    INTEGER = "i"  # fits 64 bits: heights, counts, sizes, positions
-    NUMBER = "n"  # exact decimal: amounts in base units, USD, rates, difficulties
-    TEXT = "s"
-    TIME = "t"
-    DATE = "d"
-    BOOLEAN = "b"
-    SPENDABLE = "p"  # 1, 0 or -1 for unknown
-    OBJECT = "o"
-    ARRAY = "a"
-
-
-_SINGER_TYPES: dict[Kind, th.JSONTypeHelper[Any] | type[th.JSONTypeHelper[Any]]] = {
-    Kind.INTEGER: th.IntegerType,
-    Kind.NUMBER: th.NumberType,
-    Kind.TEXT: th.StringType,
-    Kind.TIME: th.DateTimeType,
-    Kind.DATE: th.DateType,
-    Kind.BOOLEAN: th.BooleanType,
-    Kind.SPENDABLE: th.IntegerType(minimum=-1, maximum=1),
-    Kind.OBJECT: th.ObjectType(),
-    # An untyped array: items of any kind, which targets store as one JSON value.
-    Kind.ARRAY: th.CustomType({"type": ["array", "null"]}),
-}
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column, and whether a source may leave it out.
-
-    Attributes:
-        name: Blockchair's name.
-        kind: The type of its values.
-        required: False for a column that the schema announces although a source may lack it (its values are then null).
-        sign: `+` for a whole number that is not negative, `~` for a whole number, empty for any number of its kind.
-        most: The greatest amount, in base units; None where 64 bits are the bound, or none is known.
-    """
-
-    name: str
-    kind: Kind
-    required: bool = True
-    sign: str = ""
-    most: int | None = None
+from tap_blockchair.columns import Column, Kind, columns
 
 
 @dataclass(frozen=True)
@@ -79,11 +26,6 @@ class Table:
     keys: tuple[str, ...]
     known: tuple[Column, ...] = ()
     bare_hex: bool = False
-
-
-def _columns(text: str, *, required: bool = True) -> tuple[Column, ...]:
-    pairs = (word.split(":") for word in text.split())
-    return tuple(Column(name, Kind(kind[0]), required, sign=kind[1:]) for name, kind in pairs)
 
 
 _SEGWIT_CHAINS = frozenset({"bitcoin", "litecoin", "groestlcoin"})
@@ -111,20 +53,20 @@ _OUTPUT = """
 """
 
 _UTXO = {
-    "blocks": _columns("""
+    "blocks": columns("""
         id:i+ hash:s time:t median_time:t size:i+ stripped_size:i+ weight:i+ version:i version_hex:s version_bits:s
         merkle_root:s nonce:i bits:i difficulty:n chainwork:s coinbase_data_hex:s transaction_count:i+ witness_count:i+
         input_count:i+ output_count:i+ input_total:n+ input_total_usd:n output_total:n+ output_total_usd:n fee_total:n+
         fee_total_usd:n fee_per_kb:n fee_per_kb_usd:n fee_per_kwu:n fee_per_kwu_usd:n cdd_total:n generation:n~
         generation_usd:n reward:n+ reward_usd:n guessed_miner:s
     """),
-    "transactions": _columns("""
+    "transactions": columns("""
         block_id:i+ hash:s time:t size:i+ weight:i+ version:i lock_time:i is_coinbase:b has_witness:b input_count:i+
         output_count:i+ input_total:n+ input_total_usd:n output_total:n+ output_total_usd:n fee:n+ fee_usd:n
         fee_per_kb:n fee_per_kb_usd:n fee_per_kwu:n fee_per_kwu_usd:n cdd_total:n
     """),
-    "outputs": _columns(_OUTPUT),
-    "inputs": _columns(
+    "outputs": columns(_OUTPUT),
+    "inputs": columns(
         _OUTPUT
         + """
         spending_block_id:i+ spending_transaction_hash:s spending_index:i+ spending_time:t spending_value_usd:n
@@ -134,49 +76,49 @@ _UTXO = {
 }
 
 _EVM = {
-    "blocks": _columns("""
+    "blocks": columns("""
         id:i+ hash:s time:t size:i+ miner:s extra_data_hex:s difficulty:n+ gas_used:i+ gas_limit:i+ logs_bloom:s
         mix_hash:s nonce:n+ receipts_root:s sha3_uncles:s state_root:s total_difficulty:n+ transactions_root:s
         uncle_count:i+ transaction_count:i+ synthetic_transaction_count:i+ call_count:i+ synthetic_call_count:i+
         value_total:n+ value_total_usd:n internal_value_total:n+ internal_value_total_usd:n generation:n+
         generation_usd:n uncle_generation:n+ uncle_generation_usd:n fee_total:n+ fee_total_usd:n reward:n+ reward_usd:n
     """),
-    "transactions": _columns("""
+    "transactions": columns("""
         block_id:i+ index:i+ hash:s time:t failed:b type:s sender:s recipient:s call_count:i+ value:n+ value_usd:n
         internal_value:n+ internal_value_usd:n fee:n+ fee_usd:n gas_used:i+ gas_limit:i+ gas_price:n+ input_hex:s
         nonce:i+ v:s r:s s:s
     """),
-    "uncles": _columns("""
+    "uncles": columns("""
         parent_block_id:i+ index:i+ id:i+ hash:s time:t size:i+ miner:s extra_data_hex:s difficulty:n+ gas_used:i+
         gas_limit:i+ logs_bloom:s mix_hash:s nonce:n+ receipts_root:s sha3_uncles:s state_root:s transactions_root:s
         generation:n+ generation_usd:n
     """),
-    "calls": _columns("""
+    "calls": columns("""
         block_id:i+ transaction_hash:s index:s depth:i+ time:t failed:b fail_reason:s type:s sender:s recipient:s
         child_call_count:i+ value:n+ value_usd:n transferred:b input_hex:s output_hex:s
     """),
-    "erc20_transactions": _columns("""
+    "erc20_transactions": columns("""
         block_id:i+ transaction_hash:s time:t token_address:s token_name:s token_symbol:s token_decimals:i+ sender:s
         recipient:s value:n+
     """),
 }
 
 # No header of this dump is on record, only that the address stands in it.
-_ERC20_TOKENS = _columns("address:s") + _columns(
+_ERC20_TOKENS = columns("address:s") + columns(
     "id:i+ time:t name:s symbol:s decimals:i+ creating_block_id:i+ creating_transaction_hash:s",
     required=False,
 )
 
 # What some chains have besides; no header of their dumps is on record, so a file without it is no fault.
 _MORE = {
-    ("dogecoin", "blocks"): _columns("is_aux:b", required=False),
-    ("dash", "blocks"): _columns("cbtx:s", required=False),
-    ("dash", "transactions"): _columns("type:s is_instant_lock:b is_special:b special_json:s", required=False),
-    ("zcash", "blocks"): _columns(
+    ("dogecoin", "blocks"): columns("is_aux:b", required=False),
+    ("dash", "blocks"): columns("cbtx:s", required=False),
+    ("dash", "transactions"): columns("type:s is_instant_lock:b is_special:b special_json:s", required=False),
+    ("zcash", "blocks"): columns(
         "final_sapling_root:s solution:s anchor:s shielded_value_delta_total:n~",
         required=False,
     ),
-    ("zcash", "transactions"): _columns(
+    ("zcash", "transactions"): columns(
         """
         shielded_value_delta:n~ version_group_id:s is_overwintered:b expiry_height:i join_split_raw:s
         shielded_input_raw:s shielded_output_raw:s binding_signature:s
@@ -187,15 +129,15 @@ _MORE = {
 
 # Added with the London upgrade; the API has them, the dumps do not by default.
 _LONDON = {
-    "blocks": _columns("base_fee_per_gas:n+ burned_total:n+", required=False),
-    "transactions": _columns(
+    "blocks": columns("base_fee_per_gas:n+ burned_total:n+", required=False),
+    "transactions": columns(
         """
         version:i effective_gas_price:n+ max_fee_per_gas:n+ max_priority_fee_per_gas:n+ base_fee_per_gas:n+ burned:n+
         type_2718:i+
         """,
         required=False,
     ),
-    "uncles": _columns("base_fee_per_gas:n+", required=False),
+    "uncles": columns("base_fee_per_gas:n+", required=False),
 }
 
 _MARKET_STATS = """
@@ -203,7 +145,7 @@ _MARKET_STATS = """
     market_dominance_percentage:n
 """
 
-_UTXO_STATS = _columns(
+_UTXO_STATS = columns(
     """
     blocks:i transactions:i outputs:i circulation:n blocks_24h:i transactions_24h:i difficulty:n volume_24h:n
     mempool_transactions:i mempool_outputs:i mempool_size:i mempool_tps:n mempool_total_fee_usd:n best_block_height:i
@@ -219,7 +161,7 @@ _UTXO_STATS = _columns(
     required=False,
 )
 
-_EVM_STATS = _columns(
+_EVM_STATS = columns(
     """
     blocks:i transactions:i blocks_24h:i circulation_approximate:n transactions_24h:i difficulty:n
     volume_24h_approximate:n mempool_transactions:i mempool_median_gas_price:n mempool_tps:n
@@ -234,14 +176,14 @@ _EVM_STATS = _columns(
     required=False,
 )
 
-_ADDRESSES = _columns("address:s balance:n+")
-_EVM_ADDRESSES = _columns("nonce:i+ is_contract:b", required=False)
-_SNAPSHOT = _columns("observed_at:t")
-_RANK = _columns("rank:i+")
+_ADDRESSES = columns("address:s balance:n+")
+_EVM_ADDRESSES = columns("nonce:i+ is_contract:b", required=False)
+_SNAPSHOT = columns("observed_at:t")
+_RANK = columns("rank:i+")
 
 # Where a row came from: on every stream, after Blockchair's own columns.
-_PROVENANCE = _columns("_channel:s _unit:s _line:i _dump_day:d")
-_SETTLED = _columns("is_settled:b")
+_PROVENANCE = columns("_channel:s _unit:s _line:i _dump_day:d")
+_SETTLED = columns("is_settled:b")
 
 _KEYS = {
     "blocks": ("id",),
@@ -388,27 +330,3 @@ def provenance_columns(table_name: str) -> tuple[Column, ...]:
         The columns that say where a row came from; on blocks also whether it is settled.
     """
     return (*_PROVENANCE, *_SETTLED) if table_name == "blocks" else _PROVENANCE
-
-
-def json_schema(columns: Iterable[Column], keys: tuple[str, ...]) -> dict[str, Any]:
-    """Build a stream's JSON schema.
-
-    Args:
-        columns: All columns in order.
-        keys: Those that are never null.
-
-    Returns:
-        The schema as a dictionary.
-    """
-    properties = [th.Property(c.name, _singer_type(c), required=c.name in keys) for c in columns]
-    return th.PropertiesList(*properties).to_dict()
-
-
-def _singer_type(column: Column) -> th.JSONTypeHelper[Any] | type[th.JSONTypeHelper[Any]]:
-    """Give a column's type, with the bounds that a loader can hold its values against."""
-    least = 0 if column.sign == "+" else None if column.most is None else -column.most
-    if column.kind is Kind.INTEGER and column.sign:
-        return th.IntegerType(minimum=least)
-    if column.kind is Kind.NUMBER and column.sign:
-        return th.NumberType(minimum=least, maximum=column.most, multiple_of=1)
-    return _SINGER_TYPES[column.kind]

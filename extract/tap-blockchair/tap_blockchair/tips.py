@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
 
+    from tap_blockchair.columns import Column
     from tap_blockchair.dumps import DumpSource
     from tap_blockchair.quota import Quota
-    from tap_blockchair.schemas import Column
     from tap_blockchair.settings import Settings
     from tap_blockchair.units import Unit
 

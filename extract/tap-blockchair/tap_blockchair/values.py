@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.singerlib.json import serialize_json
 
-from tap_blockchair.schemas import Kind
+from tap_blockchair.columns import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable

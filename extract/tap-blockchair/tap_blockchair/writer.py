@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from singer_sdk.contrib.msgspec import MsgSpecWriter, enc_hook
 
+from tap_blockchair.columns import Kind
 from tap_blockchair.dumpfile import FIRST_ROW, RowReader, lines_of
-from tap_blockchair.schemas import Kind
 from tap_blockchair.values import time
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_blockchair import schemas
+from tap_blockchair.columns import json_schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -354,7 +355,7 @@ def test_koinu_above_64_bits_and_unknown_spendability(run: Any, host: Any, gz: A
 def test_the_schema_says_what_an_amount_can_be(chain: str, table: str, whole: str) -> None:
     """Base units are whole and not negative, counts likewise; USD, rates and coin days are free."""
     columns = schemas.chain_table(chain, table).columns
-    found = schemas.json_schema(columns, ())["properties"]
+    found = json_schema(columns, ())["properties"]
     most = {"bitcoin": 2_100_000_000_000_000, "dogecoin": 10**20, "ethereum": 2**256 - 1}[chain]
     assert found[whole] == {"type": ["number", "null"], "minimum": 0, "maximum": most, "multipleOf": 1}
     assert found["block_id"] == {"type": ["integer", "null"], "minimum": 0}
@@ -365,12 +366,12 @@ def test_the_schema_says_what_an_amount_can_be(chain: str, table: str, whole: st
 
 def test_what_may_be_negative() -> None:
     """A miner may claim less than the fees; a block's time may lie before that of the coins it spends."""
-    bitcoin = schemas.json_schema(schemas.chain_table("bitcoin", "blocks").columns, ())["properties"]
+    bitcoin = json_schema(schemas.chain_table("bitcoin", "blocks").columns, ())["properties"]
     assert bitcoin["generation"]["minimum"] == -bitcoin["generation"]["maximum"] == -2_100_000_000_000_000
     assert bitcoin["output_total"]["maximum"] > bitcoin["fee_total"]["maximum"]  # coins move more than once in a block
-    inputs = schemas.json_schema(schemas.chain_table("bitcoin", "inputs").columns, ())["properties"]
+    inputs = json_schema(schemas.chain_table("bitcoin", "inputs").columns, ())["properties"]
     assert (inputs["lifespan"], inputs["cdd"]) == ({"type": ["integer", "null"]}, {"type": ["number", "null"]})
-    zcash = schemas.json_schema(schemas.chain_table("zcash", "transactions").columns, ())["properties"]
+    zcash = json_schema(schemas.chain_table("zcash", "transactions").columns, ())["properties"]
     assert zcash["fee"]["minimum"] == zcash["shielded_value_delta"]["minimum"] == -2_100_000_000_000_000
     assert zcash["fee"]["multipleOf"] == 1
 

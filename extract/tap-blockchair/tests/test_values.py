@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tap_blockchair.schemas import Kind
+from tap_blockchair.columns import Kind
 from tap_blockchair.values import FROM_TEXT, as_text, from_json
 
 

@@ -99,7 +99,7 @@ def _cut(state: Mapping[str, Any], days: Mapping[str, set[date]]) -> dict[str, A
         held = sorted(day for day in days.get(table, ()) if any(first <= day <= last for first, last in ranges))
         if held:
             kept["bookmarks"][stream] = {
-                "replication_key": bookmark["replication_key"],
+                "replication_key": bookmark.get("replication_key"),
                 "replication_key_value": held[-1].isoformat(),
                 _LOADED: _ranges(held),
                 _FILES: [file for file in bookmark.get(_FILES, ()) if date.fromisoformat(file["day"]) in held],

@@ -21,7 +21,7 @@ BLOCKS = ("tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres
 _PATIENCE_SECONDS = 15
 # The loader has put a bookmark right that counted more than the warehouse holds; once for each of the two taps.
 _RUN_AGAIN = "run the same command again"
-_STATES = 2
+_MOST_REPEATS = 2
 # The second is the loader's setting, so that its ledger names the run.
 _RUN_ID_VARIABLES = (RUN_ID_VARIABLE, "TARGET_POSTGRES_RUN_ID")
 _PLUGIN_FILES = (
@@ -97,7 +97,7 @@ class Meltano:
         log = self.project.run_state / "pipeline.log"
         arguments = ["run", "--no-install", *(["--force"] if force else []), *BLOCKS]
         code, lines = self._call(arguments, log, progress)
-        for _ in range(_STATES):
+        for _ in range(_MOST_REPEATS):
             if code == 0 or _RUN_AGAIN not in reason(lines):
                 break
             progress("reading what the bookmarks count and the warehouse lacks", True)

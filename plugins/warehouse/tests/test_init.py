@@ -130,7 +130,10 @@ def test_what_the_reader_has_set_for_itself_is_undone(initialised: Live, run: Ru
     ):
         execute(superuser, f"begin read write; {statement}; commit", login=login)
     said = run(project, "init", DEV).stderr
-    assert "undone, since they were set for bi_reader by hand: default_transaction_read_only, work_mem" in said
+    assert (
+        "undone, since they were set for bi_reader by hand: default_transaction_read_only, statement_timeout, work_mem"
+        in said
+    )
     assert execute(superuser, "show work_mem", login=login) == execute(superuser, "show work_mem")
     assert execute(superuser, "show default_transaction_read_only", login=login) == [("on",)]
     assert execute(superuser, "show statement_timeout", login=login) == [("15min",)]

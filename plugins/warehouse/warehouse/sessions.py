@@ -40,7 +40,7 @@ _LARGE_OBJECT_FUNCTIONS = """
     order by 1
 """
 _OWN_SETTINGS = """
-    select coalesce(d.datname::text, ''), split_part(item, '=', 1)
+    select coalesce(d.datname::text, ''), split_part(item, '=', 1), substring(item from '=(.*)')
     from pg_db_role_setting s
     left join pg_database d on d.oid = s.setdatabase
     cross join lateral unnest(s.setconfig) as item
@@ -84,8 +84,9 @@ def limit_sessions(connection: psycopg.Connection, database: str, say: Callable[
 
 def _undo_own_settings(connection: psycopg.Connection, say: Callable[[str], None]) -> int:
     """A login may keep settings for its later sessions; returns the number of those that are not the warehouse's."""
-    found: list[tuple[str, str]] = connection.execute(_OWN_SETTINGS, (READER,)).fetchall()
-    foreign = [(place, name) for place, name in found if place or name.lower() not in _ROLE_SETTINGS[READER]]
+    found: list[tuple[str, str, str]] = connection.execute(_OWN_SETTINGS, (READER,)).fetchall()
+    wanted = _ROLE_SETTINGS[READER]
+    foreign = [(place, name) for place, name, value in found if place or wanted.get(name.lower()) != value]
     for place, name in foreign:
         where = sql.SQL(" in database {}").format(sql.Identifier(place)) if place else sql.SQL("")
         statement = sql.SQL("alter role {}{} reset {}")
