@@ -119,6 +119,8 @@ def test_a_warehouse_of_the_day_before_gets_the_day_that_the_bookmark_counts(
     assert restored.sql(held)[:-1] == checkout.sql(held)
     told = checkout.run(*load, check=False)
     assert told.returncode != 0
-    assert "the warehouse was restored from an older copy, made anew, or is another one" in told.stdout + told.stderr
+    said = told.stdout + told.stderr
+    assert "the warehouse was restored from an older copy, made anew, or is another one" in said
+    assert "run the same command again" in said, "by which `make run` knows that it may begin again"
     checkout.run(*load)
     assert restored.sql(held) == checkout.sql(held)

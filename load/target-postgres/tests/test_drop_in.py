@@ -39,6 +39,7 @@ _OF_THE_RUN = (
 _OF_THE_LOADER = ("load_ledger", "warehouse_origin")
 
 
+# More of them, and others each time, where the variable names a number.
 EXAMPLES = int(os.environ.get("EXAMPLES", "30"))
 
 
