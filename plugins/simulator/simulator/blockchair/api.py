@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from simulator.blockchair.chain_now import ChainNow
 from simulator.blockchair.chains import COIN
 from simulator.blockchair.columns import Column, Json, Money, api_value
-from simulator.blockchair.dashboards import Dashboards
 from simulator.blockchair.envelope import ERRORS, Answer, failure, respond
 from simulator.blockchair.ethereum_model import ETHER
 from simulator.blockchair.mempool import mempool_stats, mempool_tables
@@ -60,7 +59,6 @@ class Api:
         self._world = world
         self._prices = prices
         self._money = {chain: Money(prices, chain, ETHER if chain == ETHEREUM else COIN) for chain in world.chains}
-        self._dashboards = Dashboards(self._moment, prices, self._money, self._row)
         self._endpoints: dict[tuple[str, str], Endpoint] = {("range", ""): self._ranges}
         for (chain, name), table in TABLES.items():
             if table.in_api and chain in world.chains:
@@ -95,7 +93,7 @@ class Api:
         return self._respond(chain, answer, now)
 
     def _found(self, chain: str, rest: str, parameters: Mapping[str, str], now: datetime) -> Answer:
-        endpoint = self._endpoints.get((chain, rest)) or self._dashboards.endpoint(chain, rest)
+        endpoint = self._endpoints.get((chain, rest))
         if endpoint is None:
             return failure(404, f"Unknown endpoint /{chain}/{rest}")
         try:
@@ -136,9 +134,7 @@ class Api:
         """
         chain, _, rest = path.strip("/").partition("/")
         paging: dict[str, Json] = {"limit": DEFAULT_LIMIT, "offset": 0, "rows": 0, "total_rows": 0}
-        if rest.startswith("dashboards/"):
-            paging = {"results": 0}
-        elif rest in ("stats", ""):
+        if rest in ("stats", ""):
             paging = {}
         empty: Json = None if data is None else []
         return self._respond(chain, Answer(data=empty, paging=paging, state=self._state(chain, now)), now)

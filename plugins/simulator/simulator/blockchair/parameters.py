@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-UTXO_NAMES: Final = ("bitcoin", "dogecoin")
 ETHEREUM: Final = "ethereum"
 MERGED: Final = "merged"
 LONDON: Final = "london"

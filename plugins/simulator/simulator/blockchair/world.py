@@ -177,18 +177,6 @@ class World:
             rich = [Holder(**vars(holder)) for holder in book.holders.values() if holder.balance > 0]
         return sorted(rich, key=lambda holder: (-holder.balance, holder.address))
 
-    def holder(self, chain: str, address: str, now: datetime) -> Holder | None:
-        """What an address holds at an instant, be that nothing any more; None if it never held or did anything."""
-        blocks = self.blocks_until(chain, now)
-        with self._lock:
-            found = self._book_after(chain, blocks).holders.get(address)
-            return None if found is None else Holder(**vars(found))
-
-    def opening_balance(self, address: str) -> int:
-        """Wei that an address of Ethereum held before the world's first block."""
-        ledger = self._ledgers[ETHEREUM]
-        return ledger.opening.get(address, 0) if isinstance(ledger, EthereumLedger) else 0
-
     def _book_after(self, chain: str, blocks: Sequence[AnyBlock]) -> _Book:
         """The balances after so many blocks; whoever asks holds the lock."""
         book = self._books.get(chain)

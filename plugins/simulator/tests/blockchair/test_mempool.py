@@ -65,12 +65,13 @@ def test_utxo_payments_wait_and_are_confirmed(serve: Any, chain: str) -> None:
     spent = world.api(f"{chain}/outputs?q=spending_block_id(-1)&limit=100")["data"]
     for row in rows:
         assert world.api(f"{chain}/transactions?q=hash({row['hash']})")["data"] == []
-        shown = world.api(f"{chain}/dashboards/transaction/{row['hash']}")["data"][row["hash"]]
-        assert shown["transaction"].items() >= row.items()
-        assert shown["outputs"] == [one for one in outputs if one["transaction_hash"] == row["hash"]]
-        assert len(shown["outputs"]) == row["output_count"]
-        assert sum(one["value"] for one in shown["inputs"]) == row["input_total"] == row["output_total"] + row["fee"]
-        for one in shown["inputs"]:
+        made = [one for one in outputs if one["transaction_hash"] == row["hash"]]
+        assert len(made) == row["output_count"]
+        assert sum(one["value"] for one in made) == row["output_total"]
+        used = [one for one in [*spent, *outputs] if one["spending_transaction_hash"] == row["hash"]]
+        inputs = {(one["transaction_id"], one["index"]): one for one in used}.values()
+        assert sum(one["value"] for one in inputs) == row["input_total"] == row["output_total"] + row["fee"]
+        for one in inputs:
             assert (one["spending_block_id"], one["is_spent"]) == (-1, True)
             age = datetime.fromisoformat(row["time"]) - datetime.fromisoformat(one["time"])
             assert one["lifespan"] == age.total_seconds()
@@ -91,26 +92,6 @@ def test_utxo_payments_wait_and_are_confirmed(serve: Any, chain: str) -> None:
     assert not left & {row["hash"] for row in rows}
 
 
-def test_addresses_count_what_waits_unless_told_otherwise(full: Any) -> None:
-    outputs = full.api("bitcoin/mempool/outputs?limit=100&q=type(pubkeyhash)")["data"]
-    assert outputs
-    for output in outputs:
-        address = output["recipient"]
-        everything = full.api(f"bitcoin/dashboards/address/{address}")["data"][address]
-        received = [one for one in everything["utxo"] if one["block_id"] == -1]
-        assert output["transaction_hash"] in everything["transactions"]
-        assert output["is_spent"] or output["value"] in {one["value"] for one in received}
-        latest = full.api(f"bitcoin/dashboards/address/{address}?state=latest")["data"]
-        confirmed = full.api(f"bitcoin/outputs?q=recipient({address}),is_spent(false)&limit=100")["data"]
-        waiting = full.api(f"bitcoin/outputs?q=recipient({address}),spending_block_id(-1)&limit=100")["data"]
-        balance = latest[address]["address"]["balance"] if latest else 0
-        assert balance == sum(row["value"] for row in confirmed) + sum(row["value"] for row in waiting)
-        own = [one for one in outputs if one["recipient"] == address and not one["is_spent"]]
-        assert everything["address"]["balance"] == sum(row["value"] for row in confirmed) + sum(
-            row["value"] for row in own
-        )
-
-
 def test_ethereum_transactions_wait(full: Any) -> None:
     rows = full.api("ethereum/mempool/transactions?s=id(asc)&limit=100")["data"]
     assert rows
@@ -119,8 +100,6 @@ def test_ethereum_transactions_wait(full: Any) -> None:
         assert {name for name in UNDECIDED if row[name] is not None} == set()
         assert row["hash"]
         assert full.api(f"ethereum/transactions?q=hash({row['hash']})")["data"] == []
-        answer = full.api(f"ethereum/dashboards/transaction/{row['hash']}")
-        assert answer["data"] == {row["hash"]: {"transaction": row, "calls": None}}
     sender = rows[0]["sender"]
     mine = full.api(f"ethereum/mempool/transactions?q=sender({sender})")["data"]
     assert {row["sender"] for row in mine} == {sender}
