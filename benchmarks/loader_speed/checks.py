@@ -156,11 +156,16 @@ def _canonical(value: object) -> str:
     return f"{number.normalize():f}" if number.is_finite() else str(value)
 
 
-def check_ledger(table: Table, dumps: list[Dump]) -> None:
+def check_ledger(table: Table, dumps: list[Dump], *, checksums: bool = False) -> None:
     """Compare the load ledger, and each row's load id, with the files.
 
+    Args:
+        table: The raw table.
+        dumps: All that it holds.
+        checksums: Whether the ledger must have noted them.
+
     Raises:
-        WrongLoadError: There is no ledger, or a unit's last entry is not its file's.
+        WrongLoadError: There is no ledger, a unit's last entry is not its file's, or checksums are there, or lack.
     """
     ledger = Table(table.connection, "load_ledger")
     if not ledger.columns():
@@ -181,6 +186,8 @@ def check_ledger(table: Table, dumps: list[Dump]) -> None:
                 f"The ledger says of {dump.unit}: load {load_id}, {rows} rows, sha256 {digest}; the file has "
                 f"{dump.tiling.rows} rows, sha256 {dump.sha256}, and the rows name load {ids.get(dump.unit)}."
             )
+    if ledger.all("select from {table} where (checksums is not null) <> {wanted}", wanted=checksums):
+        raise WrongLoadError(f"The ledger has {'no ' if checksums else ''}checksums of some loads.")
 
 
 def check_indexes(table: Table) -> None:

@@ -28,6 +28,7 @@ SCENARIOS = {
     "yardstick": "zcat | psql \\copy into an empty month with its indexes and its defaults for columns of lineage",
     "yardstick-bare": "the same without those defaults: columns of lineage are left empty",
     "fresh": "target-postgres-copy, BATCH, into a fresh month",
+    "verify": "the same with the setting verify, which notes checksums of what was loaded",
     "month": "target-postgres-copy, BATCH, a day into a month that holds 30 days (then reload)",
     "reload": "target-postgres-copy, BATCH, that day again with another content (after month)",
     "huge": "target-postgres-copy, BATCH, a file of the largest size into a month that has no table yet",
@@ -40,7 +41,7 @@ SCENARIOS = {
     "whole": "meltano run tap-blockchair target-postgres, download from the simulator included",
 }
 _ENVIRONMENTS = {"stock": "stock", "pipelinewise": "pipelinewise", "dlt-append": "dlt", "dlt-merge": "dlt"}
-_OURS = ("fresh", "month", "reload", "huge", "days", "record")
+_OURS = ("fresh", "verify", "month", "reload", "huge", "days", "record")
 QUICK = Sizes(slow=10_000, medium=100_000, large=100_000, huge=400_000, earlier=1_000)
 WARM_UP = Sizes(slow=1_000, medium=1_000, large=1_000, huge=4_000, earlier=10)
 # A row of 2009 takes 45 bytes packed and some 500 in the table with its indexes and the write-ahead log; dlt keeps two

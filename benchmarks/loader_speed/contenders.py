@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from psycopg import sql
 from tiles import read_sample
@@ -17,6 +17,9 @@ from loader_speed.environments import build, plain_environ
 from loader_speed.errors import WrongLoadError
 from loader_speed.process import Usage, run
 from loader_speed.server import HOST, LOADER, SCHEMA, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _SDC = {
     "_sdc_extracted_at": "timestamp with time zone",
@@ -133,36 +136,37 @@ class Yardstick:
             checks.check_indexes(table)
 
 
+@dataclass
 class SingerTarget:
     """A Singer target that reads messages from its standard input.
 
-    Args:
+    Attributes:
         name: How it is called in the table.
         environment: One of the recipes.
         program: The target's program.
         kind: `batch` or `records`, what it is fed with.
         database_setting: What the target calls the database.
+        settings: More of its configuration.
     """
 
-    def __init__(
-        self, name: str, environment: str, program: str, kind: str, *, database_setting: str = "database"
-    ) -> None:
-        self.name = name
-        self._environment = environment
-        self._program = program
-        self._kind = kind
-        self._database_setting = database_setting
+    name: str
+    environment: str
+    program: str
+    kind: str
+    database_setting: str = "database"
+    settings: Mapping[str, object] = field(default_factory=dict)
 
     def prepare(self, bench: Bench, database: str, load: Load) -> None:
         """Make messages and configuration."""
-        bench.source.messages(load, self._kind)
+        bench.source.messages(load, self.kind)
         config = {
             "host": HOST,
             "port": bench.server.port,
             "user": LOADER,
             "password": bench.server.password,
-            self._database_setting: database,
+            self.database_setting: database,
             "default_target_schema": SCHEMA,
+            **self.settings,
         }
         path = self._config(bench, database)
         path.touch(mode=0o600)
@@ -170,14 +174,14 @@ class SingerTarget:
 
     def run(self, bench: Bench, database: str, load: Load) -> Usage:
         """Feed it."""
-        program = build(self._environment) / self._program
+        program = build(self.environment) / self.program
         config = self._config(bench, database)
         return run(
             [str(program), "--config", str(config)],
             environ=plain_environ(),
-            log=bench.folder / f"{self._environment}.log",
-            stdin=bench.source.messages(load, self._kind),
-            fed=self._kind == "batch",
+            log=bench.folder / f"{self.environment}.log",
+            stdin=bench.source.messages(load, self.kind),
+            fed=self.kind == "batch",
         )
 
     def check(self, bench: Bench, database: str, loads: list[Load]) -> None:
@@ -186,8 +190,8 @@ class SingerTarget:
         with bench.server.connect(database) as connection:
             table = checks.Table(connection, STREAM)
             checks.check(table, dumps, bench.sample)
-            if self._environment == "ours":
-                check_own(table, bench, loads)
+            if self.environment == "ours":
+                check_own(table, bench, loads, checksums=bool(self.settings.get("verify")))
 
     def _config(self, bench: Bench, database: str) -> Path:
         return bench.folder / f"{database}.json"
@@ -246,13 +250,13 @@ class Dlt:
             checks.check(checks.Table(connection, STREAM), [d for load in loads for d in load.dumps], bench.sample)
 
 
-def check_own(table: checks.Table, bench: Bench, loads: list[Load]) -> None:
+def check_own(table: checks.Table, bench: Bench, loads: list[Load], *, checksums: bool = False) -> None:
     """See that this project's loader left a ledger, indexes, and the very table that the yardstick fills.
 
     Raises:
         WrongLoadError: It did not.
     """
-    checks.check_ledger(table, [dump for load in loads for dump in load.dumps])
+    checks.check_ledger(table, [dump for load in loads for dump in load.dumps], checksums=checksums)
     checks.check_indexes(table)
     expected, found = table_columns(bench.source.schema(loads[0])), table.columns()
     if expected != found:
@@ -274,10 +278,10 @@ def _header(bench: Bench) -> list[str]:
     return read_sample(bench.sample)[0]
 
 
-def ours(kind: str) -> SingerTarget:
-    """This project's loader, fed with `batch` or `records`."""
-    word = {"batch": "BATCH", "records": "RECORD"}[kind]
-    return SingerTarget(f"target-postgres-copy, {word}", "ours", "target-postgres-copy", kind)
+def ours(kind: str, *, verify: bool = False) -> SingerTarget:
+    """This project's loader, fed with `batch` or `records`; with `verify` it notes checksums of what it loaded."""
+    name = f"target-postgres-copy, {'BATCH' if kind == 'batch' else 'RECORD'}{', verify' if verify else ''}"
+    return SingerTarget(name, "ours", "target-postgres-copy", kind, settings={"verify": True} if verify else {})
 
 
 def stock() -> SingerTarget:

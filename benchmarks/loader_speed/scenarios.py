@@ -102,7 +102,10 @@ class Plan:
         made = [step for step in small if step.measures(wanted)]
         for rows in dict.fromkeys((sizes.medium, sizes.large)):
             groups = [
-                [self._simple("fresh", batch, rows, "fresh month")],
+                [
+                    self._simple("fresh", batch, rows, "fresh month"),
+                    self._simple("verify", ours("batch", verify=True), rows, "fresh month"),
+                ],
                 [
                     self._simple("yardstick-bare", Yardstick(bare=True), rows, "empty month"),
                     self._simple("dlt-append", Dlt("append"), rows, "new table"),

@@ -137,15 +137,21 @@ def test_the_ledger_must_agree_with_file_and_rows(loaded: Loaded, entry: str, *,
         checks.check_ledger(loaded.table, dumps)
     loaded.spoil(
         "create table raw_data.load_ledger"
-        " (load_id bigint, rows_loaded bigint, sha256 text, unit text, table_name text)"
+        " (load_id bigint, rows_loaded bigint, sha256 text, unit text, table_name text, checksums jsonb)"
     )
     values = entry.format(rows=ROWS, sha256=dumps[0].sha256)
     loaded.spoil(f"insert into raw_data.load_ledger values ({values}, '{dumps[0].unit}', '{STREAM}')")  # noqa: S608
-    if right:
-        checks.check_ledger(loaded.table, dumps)
-    else:
+    if not right:
         with pytest.raises(WrongLoadError, match="ledger says"):
             checks.check_ledger(loaded.table, dumps)
+        return
+    checks.check_ledger(loaded.table, dumps)
+    with pytest.raises(WrongLoadError, match="no checksums"):
+        checks.check_ledger(loaded.table, dumps, checksums=True)
+    loaded.spoil("update raw_data.load_ledger set checksums = '{}'")
+    checks.check_ledger(loaded.table, dumps, checksums=True)
+    with pytest.raises(WrongLoadError, match="has checksums"):
+        checks.check_ledger(loaded.table, dumps)
 
 
 def test_several_days_follow_each_other(bench: Bench) -> None:

@@ -162,8 +162,8 @@ def test_rounds_alternate(capsys: pytest.CaptureFixture[str]) -> None:
         (
             list(cli.SCENARIOS),
             "record stock pipelinewise"  # noqa: ISC004 - round by round
-            " yardstick fresh yardstick yardstick-bare dlt-append yardstick dlt-merge yardstick month+reload"
-            " yardstick fresh yardstick yardstick-bare dlt-append yardstick dlt-merge yardstick whole huge days",
+            " yardstick fresh verify yardstick yardstick-bare dlt-append yardstick dlt-merge yardstick month+reload"
+            " yardstick fresh verify yardstick yardstick-bare dlt-append yardstick dlt-merge yardstick whole huge days",
         ),
     ],
 )
