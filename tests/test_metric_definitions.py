@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from checkout import Checkout
-from worlds import MONTHS_END, World, lose_closes
+from worlds import CLOSES_LOST, World
 
 NETWORK, VALUATION, MARKET, MINERS = (
     f"fct_{name}_daily" for name in ("network", "valuation", "market_prices", "miner")
@@ -115,8 +115,7 @@ def ready(filled: Callable[[World], Checkout]) -> Checkout:
     chains' newest day is made a tip's, of some blocks and no price; Bitcoin's day before lacks a realised one, and one
     of Ethereum's a revenue.
     """
-    checkout = filled(MONTHS_END)
-    lose_closes(checkout)
+    checkout = filled(CLOSES_LOST)
     for mart, day in DAYS.items():
         if mart in TIPS:
             newest = f"(select max({day}) from analytics.{mart})"  # noqa: S608

@@ -4,12 +4,10 @@ Every column that the checks cover is changed once, twenty cells of different bl
 twenty cells, `make test-all` all. `make mutations` changes more: MUTATIONS says how many cells at least.
 """
 
-import json
 import math
 import os
 import random
 import re
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,7 +17,7 @@ import yaml
 from psycopg import sql
 
 from checkout import PROJECT, Checkout
-from worlds import README, World
+from worlds import README_TIP, World, check_everything
 
 SEED = 20250114
 PER_ROUND = 20
@@ -37,7 +35,6 @@ HEIGHTS = {
     "inputs": "spending_block_id",
     "calls": "block_id",
 }
-CHECKS = "path:models/intermediate/checks"
 
 # chain, table, column, change, and what the reason has to say. The header's fields are proved together, and named so.
 CELLS: list[tuple[str, str, str, str, str]] = [
@@ -183,15 +180,7 @@ class Mutation:
 @pytest.fixture(scope="module")
 def loaded(filled: Callable[[World], Checkout]) -> Checkout:
     """A first run, and some hours from the API, to which nothing is wrong."""
-    checkout = filled(README)
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        f"{checkout.simulator()['url']}/_simulator/advance",
-        json.dumps({"hours": 23}).encode(),
-        {"Content-Type": "application/json"},
-    )
-    urllib.request.urlopen(request).close()  # noqa: S310
-    checkout.run("meltano", "run", "tap-blockchair", "target-postgres", TAP_BLOCKCHAIR_TIP="also")
-    checkout.run("meltano", "run", "dbt-postgres:run")
+    checkout = filled(README_TIP)
     assert failures(checkout) == []
     return checkout
 
@@ -206,11 +195,6 @@ def failures(checkout: Checkout) -> list[tuple[object, ...]]:
     """What fails now, as chain, height, check and reason."""
     query = "select chain, block_height, check_name, reason from intermediate.int_check_failures"
     return checkout.sql(query)
-
-
-def check(checkout: Checkout) -> None:
-    """Read everything anew, since no load tells of a cell that was changed by hand."""
-    checkout.run("meltano", "invoke", "dbt-postgres", "run", "--select", CHECKS, "--vars", "recheck: true")
 
 
 def pick(
@@ -291,7 +275,7 @@ def test_every_changed_cell_is_found(loaded: Checkout, changed: dict[int, set[Ce
                 mutations.append(mutation)
                 apply(connection, mutation)
                 changed[number].add(mutation.cell())
-            check(loaded)
+            check_everything(loaded)
             found = failures(loaded)
         finally:
             for mutation in mutations:
@@ -321,7 +305,7 @@ def test_the_rounds_have_each_cell_and_as_many_as_was_asked() -> None:
 
 
 def test_nothing_is_left_when_every_cell_is_as_it_was(loaded: Checkout) -> None:
-    check(loaded)
+    check_everything(loaded)
     assert failures(loaded) == []
 
 

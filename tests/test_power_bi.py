@@ -18,7 +18,7 @@ from power_bi_twins import TWINS, twin
 from powerbi_project.contract import Contract, read_contract
 from powerbi_project.model import SemanticModel, read_model
 from powerbi_project.report import Field, read_report
-from worlds import LOST_CLOSES, MONTHS_END, World, lose_closes
+from worlds import CLOSES_LOST, LOST_CLOSES, World
 
 REPORT = PROJECT / "analyze/powerbi/Crypto.Report"
 FIXTURE_DAYS = ("2025-01-26", "2025-02-02")
@@ -133,8 +133,7 @@ Ask = Any
 @pytest.fixture(scope="module")
 def ready(filled: Callable[[World], Checkout]) -> Checkout:
     """A filled warehouse in which closes are missing, with the rows made by hand beside it."""
-    checkout = filled(MONTHS_END)
-    lose_closes(checkout)
+    checkout = filled(CLOSES_LOST)
     checkout.sql_do((PROJECT / "tests/data/power_bi_rows.sql").read_text(), role="admin")
     return checkout
 

@@ -12,7 +12,8 @@ import pytest
 
 from check_operands import CHAINS, OPERANDS, PLACES, ROWS
 from checkout import Checkout
-from test_mutations import HEIGHTS, UTXO, WHERE_SPENT, check, failures, loaded
+from test_mutations import HEIGHTS, UTXO, WHERE_SPENT, failures, loaded
+from worlds import check_everything
 
 # The module's warehouse is filled as the one in which cells are changed.
 __all__ = ["loaded"]
@@ -136,7 +137,7 @@ def test_no_check_verifies_what_it_does_not_know(loaded: Checkout) -> None:
                 where tableoid = %s and ctid = %s::tid
             """  # noqa: S608
             assert connection.execute(query.encode(), cell.row).rowcount == 1
-    check(loaded)
+    check_everything(loaded)
     after = outcomes(loaded)
     wrong = []
     for cell in cells:

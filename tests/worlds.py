@@ -7,6 +7,7 @@ generated passwords, what dbt has parsed) are copied when it was filled, and cop
 import fcntl
 import shutil
 import subprocess
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,6 +39,52 @@ def _load_and_damage(checkout: Checkout, world: "World") -> None:
         checkout.run("meltano", "invoke", "dbt-postgres", *task)
 
 
+def _load_the_tip(checkout: Checkout, world: "World") -> None:
+    url = f"{checkout.simulator()['url']}/_simulator/advance"
+    request = urllib.request.Request(url, b'{"hours": 23}', {"Content-Type": "application/json"})  # noqa: S310 - loopback
+    urllib.request.urlopen(request).close()  # noqa: S310
+    checkout.run("meltano", "run", "tap-blockchair", "target-postgres", **world.loaded)
+    checkout.run("meltano", "run", "dbt-postgres:run")
+
+
+def check_everything(checkout: Checkout) -> None:
+    """Run all checks over all rows, since no load tells of a cell that was changed by hand."""
+    checks = "path:models/intermediate/checks"
+    checkout.run("meltano", "invoke", "dbt-postgres", "run", "--select", checks, "--vars", "recheck: true")
+
+
+# What CLOSES_LOST lacks between a coin's first close and its last: one at a month's end, and two in a row.
+LOST_CLOSES = {"bitcoin": ["2025-01-31"], "dogecoin": ["2025-02-01", "2025-02-02"], "ethereum": []}
+
+
+def _lose_closes(checkout: Checkout, _world: "World") -> None:
+    """Take closes back from raw, as if CoinGecko lacked them, and build the market's marts from what is left.
+
+    They are those of LOST_CLOSES, and each coin's first and last.
+    """
+    for table, dated, daily in (
+        ("coingecko_market_chart", "stamp_date", "granularity = 'daily'"),
+        ("coingecko_token", "cast(date as date)", "true"),
+    ):
+        for coin, days in LOST_CLOSES.items():
+            kept = f"from raw_data.{table} where coin_id = '{coin}' and {daily}"
+            lost = ", ".join(f"date '{day}' + 1" for day in days)
+            checkout.sql_do(
+                f"delete {kept} and {dated} in ((select min({dated}) {kept}), (select max({dated}) {kept})"
+                f"{', ' + lost if lost else ''})",
+                role="loader",
+            )
+    marts = (
+        "fct_market_prices_daily",
+        "fct_market_trend_daily",
+        "fct_market_risk_daily",
+        "bi_market_daily",
+        "bi_market_trend_daily",
+        "bi_market_risk_daily",
+    )
+    checkout.run("meltano", "invoke", "dbt-postgres", "run", "--select", *marts)
+
+
 @dataclass(frozen=True)
 class World:
     """What a warehouse holds.
@@ -47,16 +94,20 @@ class World:
         served: SIMULATOR_* variables.
         loaded: TAP_* variables of its first run.
         fill: Loads and builds it, in a checkout in which nothing runs.
+        base: The world that it begins with, filled and served; None to begin with nothing.
     """
 
     name: str
     served: Mapping[str, str] = field(default_factory=dict)
     loaded: Mapping[str, str] = field(default_factory=dict)
     fill: Callable[[Checkout, "World"], None] = _make_run
+    base: "World | None" = None
 
 
 # What a newcomer gets from `make run`.
 README = World("readme")
+# The same, and some hours from the API, to which nothing is wrong.
+README_TIP = World("readme-tip", loaded={"TAP_BLOCKCHAIR_TIP": "also"}, fill=_load_the_tip, base=README)
 # Over the end of a month.
 _OVER_A_MONTHS_END = {
     "SIMULATOR_START": "2025-01-28",
@@ -70,6 +121,8 @@ MONTHS_END = World(
     _OVER_A_MONTHS_END,
     {"TAP_BLOCKCHAIR_START_DATE": "2025-01-28", "TAP_COINGECKO_GRANULARITIES": '["daily", "hourly"]'},
 )
+# The same without some of its closes.
+CLOSES_LOST = World("closes-lost", _OVER_A_MONTHS_END, MONTHS_END.loaded, _lose_closes, MONTHS_END)
 # The same, of which only the second month is loaded.
 FEBRUARY = World("february", _OVER_A_MONTHS_END, {"TAP_BLOCKCHAIR_START_DATE": "2025-02-01"})
 
@@ -93,6 +146,8 @@ def fill_or_restore(checkout: Checkout, world: World, worlds: Path) -> None:
     """Fill a checkout in which nothing runs, by the copy of a checkout that was filled before where there is one."""
     with _alone(worlds, world):
         if not (worlds / world.name).exists():
+            if world.base:
+                fill_or_restore(checkout, world.base, worlds)
             world.fill(checkout, world)
             _keep(checkout, worlds / world.name)
             serve(checkout, world)
@@ -119,38 +174,6 @@ def _keep(checkout: Checkout, kept: Path) -> None:
     new = kept.with_suffix(".new")
     _copy(checkout.root, new)
     new.rename(kept)
-
-
-# What lose_closes takes back between a coin's first close and its last: one at a month's end, and two in a row.
-LOST_CLOSES = {"bitcoin": ["2025-01-31"], "dogecoin": ["2025-02-01", "2025-02-02"], "ethereum": []}
-
-
-def lose_closes(checkout: Checkout) -> None:
-    """Take closes back from raw, as if CoinGecko lacked them, and build the market's marts from what is left.
-
-    They are those of LOST_CLOSES, and each coin's first and last.
-    """
-    for table, dated, daily in (
-        ("coingecko_market_chart", "stamp_date", "granularity = 'daily'"),
-        ("coingecko_token", "cast(date as date)", "true"),
-    ):
-        for coin, days in LOST_CLOSES.items():
-            kept = f"from raw_data.{table} where coin_id = '{coin}' and {daily}"
-            lost = ", ".join(f"date '{day}' + 1" for day in days)
-            checkout.sql_do(
-                f"delete {kept} and {dated} in ((select min({dated}) {kept}), (select max({dated}) {kept})"
-                f"{', ' + lost if lost else ''})",
-                role="loader",
-            )
-    marts = (
-        "fct_market_prices_daily",
-        "fct_market_trend_daily",
-        "fct_market_risk_daily",
-        "bi_market_daily",
-        "bi_market_trend_daily",
-        "bi_market_risk_daily",
-    )
-    checkout.run("meltano", "invoke", "dbt-postgres", "run", "--select", *marts)
 
 
 def serve(checkout: Checkout, world: World) -> None:
