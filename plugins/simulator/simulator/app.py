@@ -41,7 +41,7 @@ def create_app(settings: Settings) -> Door:
     app.include_router(Admin(settings, clock, faults, journal, worlds).router())
     for router in blockchair.routers():
         app.include_router(router)
-    app.include_router(coingecko.router())
+    app.router.routes.append(coingecko.routes())
     refusals = {
         "blockchair": blockchair.refuse_api,
         "dumps": blockchair.refuse_dump,

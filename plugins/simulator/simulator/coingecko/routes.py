@@ -6,9 +6,8 @@ import gzip
 from hashlib import md5
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from fastapi import APIRouter
-from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
 from starlette.responses import Response
+from starlette.routing import Mount, Route, Router
 
 from simulator.coingecko.access import Access, Client
 from simulator.coingecko.catalogue import CATEGORIES, PROFILES
@@ -24,6 +23,8 @@ from simulator.coingecko.query import Ask, listed, precision, required, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from starlette.requests import Request
 
     from simulator.clock import Clock
     from simulator.coingecko.book import PriceBook
@@ -120,18 +121,18 @@ class CoinGecko:
             "/search/trending": _Endpoint(overview.trending, 600, 600),
         }
 
-    def router(self) -> APIRouter:
+    def routes(self) -> Mount:
         """The routes below `/coingecko`: of both hosts at once, and of each plan's host below the plan's name."""
-        router = APIRouter(prefix="/coingecko")
         refused = {path: _Endpoint(_not_here) for path in _PAID if path not in self._endpoints}
-        for place in ("", *PLANS):
-            prefix = f"/{place}{_ROOT}" if place else _ROOT
-            for path, endpoint in (self._endpoints | refused).items():
-                answer = self._answering(endpoint, place, paid=path in _PAID)
-                router.add_api_route(prefix + path, answer, methods=["GET"], response_model=None)
-            unknown = self._answering(_Endpoint(_not_here), place, paid=False)
-            router.add_api_route(prefix + "/{rest:path}", unknown, methods=["GET"], response_model=None)
-        return router
+        served = {**self._endpoints, **refused, "/{rest:path}": _Endpoint(_not_here)}
+        below = Router(
+            [
+                Route(path, self._answering(endpoint, paid=path in _PAID), methods=["GET"])
+                for path, endpoint in served.items()
+            ]
+        )
+        hosts = [Mount(f"/{place}{_ROOT}" if place else _ROOT, below) for place in ("", *PLANS)]
+        return Mount("/coingecko", routes=hosts)
 
     def refuse(self, path: str, action: Action) -> Response:  # noqa: ARG002 - all paths alike
         """CoinGecko's answer to a request that a fault spoils."""
@@ -140,8 +141,10 @@ class CoinGecko:
         spoilt = injected(self._clock.now(), action)
         return _response(spoilt.status, spoilt.text, spoilt.media, spoilt.headers)
 
-    def _answering(self, endpoint: _Endpoint, place: str, *, paid: bool) -> Callable[[Request], Response]:
+    def _answering(self, endpoint: _Endpoint, *, paid: bool) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:
+            above = request.scope["root_path"].removesuffix(_ROOT).rpartition("/")[2]
+            place = above if above in PLANS else ""
             zipped = "gzip" in request.headers.get("accept-encoding", "")
             try:
                 text = encode(self._good(request, endpoint, place, paid=paid))
