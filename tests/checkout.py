@@ -176,6 +176,7 @@ def clean_environ(root: Path) -> dict[str, str]:
         environ.pop(name, None)
     environ["PATH"] = os.pathsep.join([str(root / ".venv" / "bin"), environ["PATH"]])
     environ["NO_COLOR"] = "1"
+    environ["DBT_LOG_LEVEL_FILE"] = "none"  # what it shows is what a test looks at
     return environ
 
 

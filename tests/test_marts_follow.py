@@ -8,10 +8,9 @@ from contextlib import contextmanager
 import pytest
 
 from checkout import Checkout
-from worlds import FEBRUARY, World
+from worlds import FEBRUARY, LOADS, World
 
 NEWEST, DAY_BEFORE = "2025-02-05", "2025-02-04"
-LOADS = ("tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres")
 WITH_TIP = {"TAP_BLOCKCHAIR_TIP": "also"}
 FORGET = """
 do $$

@@ -181,6 +181,8 @@ class Mutation:
 def loaded(filled: Callable[[World], Checkout]) -> Checkout:
     """A first run, and some hours from the API, to which nothing is wrong."""
     checkout = filled(README_TIP)
+    for chain in UTXO:  # where an output is spent is asked for each one
+        checkout.sql_do(f"create index on raw_data.{chain}_inputs (transaction_hash, index)", role="loader")
     assert failures(checkout) == []
     return checkout
 

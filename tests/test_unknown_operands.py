@@ -89,7 +89,7 @@ def rows_for(
     where = WHERE_SPENT.format(chain=cell.chain) if shown == "spent" else own
     time = "spending_time" if cell.table == "inputs" else "time"
     query = f"""
-        select tableoid::bigint, ctid::text, {own}, {where}, ({time} at time zone 'UTC')::date
+        select distinct on (3, 4) tableoid::bigint, ctid::text, {own}, {where}, ({time} at time zone 'UTC')::date
         from raw_data.{cell.chain}_{cell.table} as t
         where "{cell.column}" is not null and {rows}
             and {own} > (select min(id) + 20 from raw_data.{cell.chain}_blocks)
