@@ -1,9 +1,12 @@
 """What a model has taken in: all that it read, nothing that came after, and its tests read just that."""
 
 import re
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from checkout import Checkout
@@ -46,6 +49,28 @@ def built(filled: Callable[[World], Checkout]) -> Checkout:
 def project_file(built: Checkout) -> Path:
     """dbt_project.yml, which is as it was again afterwards."""
     return built.root / "transform/dbt_project.yml"
+
+
+def test_one_run_waits_for_another_and_for_no_reader(built: Checkout) -> None:
+    """At its first log, not before; bi_reader holds the lock that an older release took for it."""
+    waiting = "select query from pg_stat_activity where usename = 'transformer' and wait_event_type = 'Lock'"
+    with (
+        ThreadPoolExecutor(1) as thread,
+        psycopg.connect(built.url("bi_reader")) as reader,
+        psycopg.connect(built.url("transformer")) as other,
+    ):
+        key = '"crypto"."intermediate"."model_watermarks"'
+        reader.execute("select pg_advisory_lock(hashtext(%s))", [key])
+        other.execute("lock table intermediate.model_watermarks in share update exclusive mode")
+        run = thread.submit(dbt, built, "run", "--select", "int_loads_followed")
+        deadline = time.monotonic() + 120
+        while not (found := built.sql(waiting, role="admin")):
+            assert not run.done(), "the run did not wait"
+            assert time.monotonic() < deadline, "the run never came to wait"
+            time.sleep(0.05)
+        assert "lock table" in str(found)
+        other.rollback()
+        assert run.result(300) == 0
 
 
 def test_an_older_warehouse_gets_the_new_column(built: Checkout) -> None:

@@ -239,7 +239,10 @@
                 model_name text primary key, change_id bigint not null, applied_at timestamptz not null, previous_change_id bigint
             )"
         ) -%}
-        {%- do run_query("alter table " ~ watermarks() ~ " add column if not exists previous_change_id bigint") -%}
+        {#- asked first: altering the table waits for every run that is using it -#}
+        {%- if 'previous_change_id' not in adapter.get_columns_in_relation(watermarks()) | map(attribute='name') -%}
+            {%- do run_query("alter table " ~ watermarks() ~ " add column if not exists previous_change_id bigint") -%}
+        {%- endif -%}
     {%- endif -%}
 {% endmacro %}
 
@@ -272,10 +275,12 @@
 
 {#
   As a pre-hook of the models that make the log: until its transaction ends, no other run writes any of them. So numbers
-  become visible in the order in which they were given, and whoever has read up to one has read all below it.
+  become visible in the order in which they were given, and whoever has read up to one has read all below it. The mode
+  of the lock conflicts with itself, but with no reading or writing of watermarks; readers of the marts have no right to
+  the table.
 #}
 {% macro one_at_a_time() -%}
-    select pg_advisory_xact_lock(hashtext('{{ watermarks() }}'))
+    lock table {{ watermarks() }} in share update exclusive mode
 {%- endmacro %}
 
 
