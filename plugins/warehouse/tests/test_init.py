@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from psycopg import errors
+
+from warehouse.initialise import _let_others_wait
 
 if TYPE_CHECKING:
     import subprocess
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     Live = tuple[str, Path, str]
 
 DEV = "--environment=dev"
+LIMIT = 60  # seconds
 # Row versions too (xmin): rewriting a row with the same content would be a change.
 CATALOGUE = """
 select 'database', datname::text, datacl::text, xmin::text from pg_database where datname in ('crypto', 'meltano')
@@ -43,9 +48,12 @@ def execute(
 
 @pytest.fixture(scope="module")
 def initialised(live: Live, run: Run) -> Live:
-    told = run(live[1], "init", DEV).stderr
-    assert "made database crypto" in told
-    assert "made database meltano" in told
+    """The server after the first `init`, of which two ran at once."""
+    with ThreadPoolExecutor(2) as threads:
+        both = [threads.submit(run, live[1], "init", DEV, prefix=()) for _ in range(2)]
+        told = "".join(each.result().stderr for each in both)
+    assert told.count("made database crypto") == 1
+    assert told.count("made database meltano") == 1
     return live
 
 
@@ -82,6 +90,33 @@ def test_second_run_changes_nothing(initialised: Live, run: Run) -> None:
     assert "change" not in told
     assert "made" not in told
     assert execute(superuser, CATALOGUE) == before
+
+
+def test_one_init_waits_for_another_and_for_no_reader(initialised: Live, run: Run) -> None:
+    _, project, superuser = initialised
+    crypto = psycopg.conninfo.make_conninfo(superuser, dbname="crypto")
+    others = "select 1 from pg_stat_activity where usename = 'boss' and wait_event_type = 'Lock'"
+    execute(superuser, "alter role boss set lock_timeout = '30s'")
+    try:
+        with (
+            ThreadPoolExecutor(1) as thread,
+            psycopg.connect(crypto, user="bi_reader", password="reader-secret") as reader,
+            psycopg.connect(crypto, user="boss", password="b0ss:secret") as first,
+        ):
+            reader.execute("select pg_advisory_lock(7251623018446001)")  # what init of an older release takes
+            _let_others_wait(first)
+            second = thread.submit(run, project, "init", DEV)
+            deadline = time.monotonic() + LIMIT
+            while not execute(superuser, others):
+                assert not second.done(), "the second init did not wait"
+                assert time.monotonic() < deadline, "the second init never came to wait"
+                time.sleep(0.01)
+            first.commit()
+            second.result(LIMIT)
+        with pytest.raises(errors.InsufficientPrivilege):
+            execute(superuser, "begin read write; create schema s", login=("bi_reader", "reader-secret"))
+    finally:
+        execute(superuser, "alter role boss reset lock_timeout")
 
 
 def test_administrator_keeps_no_role(initialised: Live) -> None:

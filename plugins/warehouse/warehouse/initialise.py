@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _OLDEST = 150000
 _NEEDS_SET_OPTION = 160000  # from 16 on a membership says apart whether it inherits and whether it may SET ROLE
-_LOCK = 7251623018446001  # any number, the same for every `init`
+_LOCK = "warehouse_init_lock"  # a schema that is never there for others to see
 
 _TOO_POWERFUL = ("rolsuper", "rolcreaterole", "rolcreatedb", "rolreplication", "rolbypassrls")
 
@@ -74,7 +74,10 @@ def _missing_databases(server: Server, wanted: tuple[str, ...]) -> Iterator[str]
                 if connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone() is None:
                     # template0 allows the encoding whatever the template's is.
                     statement = sql.SQL("create database {} encoding 'UTF8' template template0")
-                    connection.execute(statement.format(sql.Identifier(name)))
+                    try:
+                        connection.execute(statement.format(sql.Identifier(name)))
+                    except (errors.DuplicateDatabase, errors.UniqueViolation):
+                        continue  # another `init` has made it since
                     yield name
     except WarehouseError:
         # Some hosts close the database `postgres`; then all that is needed may be there already.
@@ -97,8 +100,20 @@ def _check_version(connection: psycopg.Connection, server: Server) -> None:
         )
 
 
+def _let_others_wait(connection: psycopg.Connection) -> None:
+    """Let no other `init` work on this database until the transaction ends.
+
+    Before the first `init` there is no table to lock, and an advisory lock is anybody's to take. Who makes a schema of
+    a name that another transaction has made waits for that one's end, though the schema is dropped again at once; and
+    to make one takes a right that the administrator has and none of the roles.
+    """
+    name = sql.Identifier(_LOCK)
+    connection.execute(sql.SQL("create schema {}").format(name))
+    connection.execute(sql.SQL("drop schema {}").format(name))
+
+
 def _prepare_warehouse(connection: psycopg.Connection, server: Server, say: Callable[[str], None]) -> int:
-    connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+    _let_others_wait(connection)
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise WarehouseError(f"The database {server.database} has the encoding {encoding}; make one with UTF8.")
@@ -186,7 +201,7 @@ def _ensure_schemas(connection: psycopg.Connection) -> int:
 
 def _prepare_tenant(connection: psycopg.Connection, server: Server, name: str) -> None:
     """A database of its own for a role of the same name, which makes its tables in schema ``public``."""
-    connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+    _let_others_wait(connection)
     _ensure_role(connection, server, name)
     wanted = {Right("database", name, "", name, privilege) for privilege in ("CONNECT", "TEMPORARY")}
     wanted |= {Right("schema", "public", "", name, privilege) for privilege in ("USAGE", "CREATE")}
