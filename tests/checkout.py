@@ -36,6 +36,7 @@ RUN_TIME_COLUMNS = (
 # Logs of loads and of what followed them: after another history they say something else about the same data.
 LOGS = (
     "load_ledger",
+    "load_locks",
     "int_loads_followed",
     "int_price_changes",
     "int_chain_days",

@@ -12,6 +12,11 @@ from worlds import MONTHS_END, World
 # Read-only is the login's own setting and can be switched off; these must fail by right.
 ATTEMPTS = [
     "select * from raw_data.load_ledger",
+    # what loads and builds lock, so that one comes after the other
+    "lock table raw_data.load_locks in access share mode",
+    "select from raw_data.load_locks for update",
+    "select from raw_data.load_locks for share",
+    "lock table intermediate.model_watermarks in access share mode",
     "select * from staging.stg_blockchair__bitcoin_blocks",
     "select * from intermediate.int_blocks_unioned",
     "select * from dq.assert_no_integrity_failures",

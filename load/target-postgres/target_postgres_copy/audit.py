@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 import psycopg
@@ -27,9 +27,8 @@ from target_postgres_copy.units import Partitioning, Unit
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from psycopg import Cursor
-
     from target_postgres_copy.checksums import Checksums
+    from target_postgres_copy.warehouse import Warehouse
 
 # The last load of each unit of dump files, and whether a later load reached into its days.
 _ENTRIES = """
@@ -84,13 +83,14 @@ class Audit:
     """Compares the rows of one schema of raw tables.
 
     Args:
-        cursor: In autocommit, by the role `loader`.
+        warehouse: As the role `loader` sees it.
         schema: The schema.
         folder: Where dump files lie, to compare with; None to compare with the ledger's checksums.
     """
 
-    def __init__(self, cursor: Cursor[Any], schema: str, folder: Path | None) -> None:
-        self._cursor = cursor
+    def __init__(self, warehouse: Warehouse, schema: str, folder: Path | None) -> None:
+        self._warehouse = warehouse
+        self._cursor = warehouse.cursor
         self._schema = schema
         self._folder = folder
 
@@ -150,7 +150,7 @@ class Audit:
 
     def _sums_of(self, path: Path, table: RawTable) -> Checksums:
         """Load a file once more, into a temporary table, and add that up."""
-        staging = Staging(Run(self._cursor, ledger.Ledger(self._schema, ""), 0), table, 0)
+        staging = Staging(Run(self._cursor, ledger.Ledger(self._schema, ""), 0, self._warehouse.beside), table, 0)
         try:
             file = DumpFile(path.as_uri())
             staging.add_file(file, {}, 0)
@@ -184,7 +184,7 @@ def main(config: TextIO | None, tables: tuple[str, ...], days: int | None, folde
     target = TargetPostgresCopy(config=json.load(config) if config else None, parse_env_config=config is None)
     equal = changed = unknown = differing = 0
     try:
-        audit = Audit(target.warehouse.cursor, str(target.config.get("default_target_schema") or "public"), folder)
+        audit = Audit(target.warehouse, str(target.config.get("default_target_schema") or "public"), folder)
         for loaded in list(audit.entries(tables, days)):
             if loaded.was_changed:
                 changed += 1

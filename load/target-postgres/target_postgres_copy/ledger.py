@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from target_postgres_copy import locks
 from target_postgres_copy.tables import columns_of
 
 if TYPE_CHECKING:
@@ -86,10 +87,17 @@ class Ledger:
         self._run_id = run_id
 
     def prepare(self, cursor: Cursor[Any]) -> None:
-        """Make the table if there is none; loaders that start at once take turns."""
+        """Make the table where it is missing, and before it the schema and the table of locks.
+
+        Loaders that start at once take turns.
+
+        Args:
+            cursor: In a transaction.
+        """
+        locks.prepare(cursor, self._schema)
         if set(_ADDED) <= columns_of(cursor, self._schema, TABLE).keys():
             return
-        cursor.execute("select pg_advisory_xact_lock(hashtext(%s))", [TABLE])
+        locks.lock(cursor, self._schema, TABLE)
         cursor.execute(sql.SQL(_DDL).format(ledger=self._table))
 
     def new_load(self, cursor: Cursor[Any]) -> int:

@@ -88,10 +88,12 @@ class PartitionMerge:
                 "table is cut; what the table held is kept"
             )
             raise UnitError(msg)
+        # All of them before the first is made or attached: who waits for a month holds no table that its loader needs.
+        for start in starts:
+            self._partitions.lock(self._cursor, start)
         return [self._month(start) for start in starts]
 
     def _month(self, start: Any) -> Month:  # noqa: ANN401
-        self._partitions.lock_until_commit(self._cursor, start)
         month = self._partitions.month(self._cursor, start)
         is_new = month is None
         if month is None:

@@ -75,69 +75,67 @@ class MonthLoad:
             UnitError: If a row is not as the table wants it, or another number came than announced.
         """
         self._attach_earlier()
-        with self._months.locked(self._cursor, self._start):
+        if not self._run.backfill:
+            self._attach_apart(self._start)
+        with self._cursor.connection.transaction():
+            self._months.lock(self._cursor, self._start)
             month = self._months.month(self._cursor, self._start)
-            if month is None:
-                self._into_new()
-            else:
-                if not month.attached and not self._run.backfill:
-                    month = self._attach(month)
-                if not self._into_existing(month):
-                    return False
-            if self._unit.ends_month:
-                self._attach_apart(self._start)
+            counts = self._into_new() if month is None else self._into_existing(month)
+            if counts is None:
+                return False
+        loaded, deleted = counts
+        is_apart = self._run.backfill if month is None else not month.attached
+        if is_apart:
+            self._run.apart.add((self._table.name, self._start))
+        self._run.tell(self._unit, self._since, loaded=loaded, deleted=deleted)
+        # Where this is no backfill, another one has begun the month since the look above.
+        if is_apart and (self._unit.ends_month or not self._run.backfill):
+            self._attach_apart(self._start)
         return True
 
-    def _into_new(self) -> None:
-        with self._cursor.connection.transaction():
-            load_id = self._run.ledger.new_load(self._cursor)
-            # What is the same in each row is added when the rows are there, which costs none of them a byte.
-            carried = {*self._file.columns, lineage.LINE}
-            month = self._months.create_month(self._cursor, self._start, apart=self._run.backfill, columns=carried)
-            table = self._months.id_of(month)
-            constants = self._defaults(month, load_id)
-            numbers = {name: constants.pop(name) for name in (lineage.LINE,) if name in constants}
-            lineage.set_defaults(self._cursor, table, numbers)
-            loaded = self._copy(month, numbers)
-            sums = self._checksums(month)
-            self._months.add_missing(self._cursor, month, constants)
-            lineage.drop_defaults(self._cursor, table, [*numbers, *constants])
-            if self._run.backfill:
-                self._run.apart.add((self._table.name, self._start))
-            else:
-                self._attach_checked(month)
-            self._run.ledger.write(
-                self._cursor, load_id, self._table.name, self._unit, loaded=loaded, deleted=0, checksums=sums
-            )
-        self._run.tell(self._unit, self._since, loaded=loaded, deleted=0)
+    def _into_new(self) -> tuple[int, int]:
+        load_id = self._run.ledger.new_load(self._cursor)
+        # What is the same in each row is added when the rows are there, which costs none of them a byte.
+        carried = {*self._file.columns, lineage.LINE}
+        month = self._months.create_month(self._cursor, self._start, apart=self._run.backfill, columns=carried)
+        table = self._months.id_of(month)
+        constants = self._defaults(month, load_id)
+        numbers = {name: constants.pop(name) for name in (lineage.LINE,) if name in constants}
+        lineage.set_defaults(self._cursor, table, numbers)
+        loaded = self._copy(month, numbers)
+        sums = self._checksums(month)
+        self._months.add_missing(self._cursor, month, constants)
+        lineage.drop_defaults(self._cursor, table, [*numbers, *constants])
+        if not self._run.backfill:
+            self._attach_checked(month)
+        self._run.ledger.write(
+            self._cursor, load_id, self._table.name, self._unit, loaded=loaded, deleted=0, checksums=sums
+        )
+        return loaded, 0
 
-    def _into_existing(self, month: Month) -> bool:
+    def _into_existing(self, month: Month) -> tuple[int, int] | None:
         load_id = self._run.ledger.new_load(self._cursor)
         given = self._defaults(month, load_id)
         try:
-            # Committed at once, so that readers wait a moment and not for the whole load. The next load sets them
-            # anew, under the same lock; rows that come another way bring each value themselves.
-            with self._cursor.connection.transaction():
-                self._cursor.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(_PATIENCE)))
-                lineage.set_defaults(self._cursor, self._months.id_of(month), given)
+            # Committed at once, by a second connection, so that readers wait a moment and not for the whole load. The
+            # next load sets them anew, under the same lock; rows that come another way bring each value themselves.
+            with self._run.beside() as cursor:
+                cursor.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(_PATIENCE)))
+                lineage.set_defaults(cursor, self._months.id_of(month), given)
         except psycopg.errors.LockNotAvailable:
             logger.info(
                 "%s is being read for long; its unit %s goes by way of a staging table.", month.name, self._unit.id
             )
-            return False
-        with self._cursor.connection.transaction():
-            delete = sql.SQL("delete from {} where {}").format(self._months.id_of(month), in_range(self._unit))
-            self._cursor.execute(delete)
-            deleted = self._cursor.rowcount
-            loaded = self._copy(month, given)
-            sums = self._checksums(month)
-            self._run.ledger.write(
-                self._cursor, load_id, self._table.name, self._unit, loaded=loaded, deleted=deleted, checksums=sums
-            )
-        if not month.attached:
-            self._run.apart.add((self._table.name, self._start))
-        self._run.tell(self._unit, self._since, loaded=loaded, deleted=deleted)
-        return True
+            return None
+        delete = sql.SQL("delete from {} where {}").format(self._months.id_of(month), in_range(self._unit))
+        self._cursor.execute(delete)
+        deleted = self._cursor.rowcount
+        loaded = self._copy(month, given)
+        sums = self._checksums(month)
+        self._run.ledger.write(
+            self._cursor, load_id, self._table.name, self._unit, loaded=loaded, deleted=deleted, checksums=sums
+        )
+        return loaded, deleted
 
     def _copy(self, month: Month, given: dict[str, sql.Composable]) -> int:
         lines = self._months.line_sequence(month) if lineage.LINE in given else None
@@ -187,17 +185,18 @@ class MonthLoad:
         """Complete months that this run filled before it came to a later one."""
         for table, start in sorted(self._run.apart):
             if table == self._table.name and start < self._start:
-                with self._months.locked(self._cursor, start):
-                    self._attach_apart(start)
+                self._attach_apart(start)
 
     def _attach_apart(self, start: datetime) -> None:
-        month = self._months.month(self._cursor, start)
-        if month is not None and not month.attached:
-            self._attach(month)
+        """Attach a month that is apart, if there is one, in a transaction of its own."""
+        if self._apart(start):
+            with self._cursor.connection.transaction():
+                self._months.lock(self._cursor, start)
+                if (month := self._apart(start)) is not None:
+                    self._months.attach(self._cursor, month)
+                    self._run.ledger.write_attached(self._cursor, self._table.name, self._months.column, month)
+        self._run.apart.discard((self._table.name, start))
 
-    def _attach(self, month: Month) -> Month:
-        with self._cursor.connection.transaction():
-            attached = self._months.attach(self._cursor, month)
-            self._run.ledger.write_attached(self._cursor, self._table.name, self._months.column, month)
-        self._run.apart.discard((self._table.name, month.start))
-        return attached
+    def _apart(self, start: datetime) -> Month | None:
+        month = self._months.month(self._cursor, start)
+        return None if month is None or month.attached else month

@@ -13,6 +13,7 @@ from psycopg import sql
 from singer_sdk.exceptions import SingerSDKError
 from sqlalchemy.exc import DBAPIError
 
+from target_postgres_copy import locks
 from target_postgres_copy.ledger import Ledger
 from target_postgres_copy.partitions import Month, PartitionedTable
 from target_postgres_copy.target import TargetPostgresCopy
@@ -84,7 +85,8 @@ def attach(target: TargetPostgresCopy, tables: tuple[str, ...], month: datetime 
     for table in _tables(target, tables):
         for found in table.months(cursor):
             if not found.attached and (month is None or found.start == month.replace(tzinfo=UTC)):
-                with table.locked(cursor, found.start), cursor.connection.transaction():
+                with cursor.connection.transaction():
+                    table.lock(cursor, found.start)
                     table.attach(cursor, found)
                     ledger.write_attached(cursor, table.name, table.column, found)
                 click.echo(f"{table.name}: attached {found.start:%Y-%m}")
@@ -121,7 +123,9 @@ def detach(target: TargetPostgresCopy, tables: tuple[str, ...], before: datetime
 
 def _take_out(target: TargetPostgresCopy, table: PartitionedTable, month: Month, kept_as: str | None) -> None:
     cursor = target.warehouse.cursor
-    with table.locked(cursor, month.start), cursor.connection.transaction():
+    with cursor.connection.transaction():
+        locks.prepare(cursor, table.schema)
+        table.lock(cursor, month.start)
         table.detach(cursor, month)
         if kept_as is None:
             cursor.execute(sql.SQL("drop table {}").format(table.id_of(month)))

@@ -9,6 +9,7 @@ from singer_sdk.exceptions import FatalSyncError
 
 from target_postgres_copy.ledger import LOAD_ID
 from target_postgres_copy.ledger import TABLE as LEDGER
+from target_postgres_copy.locks import TABLE as LOCKS
 from target_postgres_copy.origin import TABLE as ORIGIN
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 # Bytes of an identifier, from PostgreSQL's NAMEDATALEN of 64. A longer one is cut off without an error.
 _LONGEST = 63
-_OWN_TABLES = {LEDGER, ORIGIN}
+_OWN_TABLES = {LEDGER, LOCKS, ORIGIN}
 # https://www.postgresql.org/docs/current/ddl-system-columns.html
 _SYSTEM = {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
 _SHOWN = 80

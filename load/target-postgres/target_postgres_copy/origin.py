@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 from singer_sdk.exceptions import FatalSyncError
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.schema import CreateSchema
+
+from target_postgres_copy import locks
 
 if TYPE_CHECKING:
+    import psycopg
     from sqlalchemy import Connection
 
 TABLE = "warehouse_origin"
@@ -35,10 +37,9 @@ def claim(connection: Connection, schema: str, origin: str) -> None:
         OriginMismatchError: If the warehouse is marked with the other origin.
     """
     mark = _mark_table(schema)
-    # One lock for all schemas: making schema and table is the part that must not run twice at once.
-    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(TABLE))))
-    if not sa.inspect(connection).has_schema(schema):
-        connection.execute(CreateSchema(schema))
+    cursor = cast("psycopg.Connection[Any]", connection.connection.driver_connection).cursor()
+    locks.prepare(cursor, schema)
+    locks.lock(cursor, schema, TABLE)
     mark.create(connection, checkfirst=True)
     connection.execute(insert(mark).values(origin=origin).on_conflict_do_nothing())
     found = connection.execute(sa.select(mark.c.origin)).scalar_one()

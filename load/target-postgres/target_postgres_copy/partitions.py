@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from target_postgres_copy import locks
 from target_postgres_copy.lineage import LINE
-from target_postgres_copy.tables import columns_of, locked, not_null_columns
+from target_postgres_copy.tables import columns_of, not_null_columns
 from target_postgres_copy.units import Partitioning, next_month
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from contextlib import AbstractContextManager
 
     from psycopg import Cursor
 
@@ -214,14 +214,9 @@ class PartitionedTable:
         """Name the sequence that numbers a file's rows."""
         return sql.Identifier(self.schema, f"{month.name}_line_seq")
 
-    def locked(self, cursor: Cursor[Any], start: datetime) -> AbstractContextManager[None]:
-        """Let no other session load into a month meanwhile."""
-        return locked(cursor, self.schema, self.month_name(start))
-
-    def lock_until_commit(self, cursor: Cursor[Any], start: datetime) -> None:
+    def lock(self, cursor: Cursor[Any], start: datetime) -> None:
         """Let no other session load into a month until the transaction ends."""
-        key = [self.schema, self.month_name(start)]
-        cursor.execute("select pg_advisory_xact_lock(hashtext(%s), hashtext(%s))", key)
+        locks.lock(cursor, self.schema, self.month_name(start))
 
     def _definitions(self, cursor: Cursor[Any]) -> dict[str, sql.Composable]:
         """Write down the parent's columns as a month must have them, in order."""

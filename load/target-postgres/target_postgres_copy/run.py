@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from psycopg import Cursor
@@ -26,6 +28,7 @@ class Run:
         cursor: Of a connection in autocommit, used by one load at a time.
         ledger: Where loads are entered.
         sync_started_at: When the process began, in milliseconds since 1970.
+        beside: Gives a cursor of a second connection, in a transaction that ends with the block.
         backfill: Whether months that are new are kept apart until they are complete.
         reload: Whether a file that the ledger knows is loaded again.
         allow_empty: Whether a file without rows takes those away that its unit's range holds.
@@ -36,6 +39,7 @@ class Run:
     cursor: Cursor[Any]
     ledger: Ledger
     sync_started_at: int
+    beside: Callable[[], AbstractContextManager[Cursor[Any]]]
     backfill: bool = False
     reload: bool = False
     allow_empty: bool = False

@@ -98,9 +98,9 @@ def prepare(connection: psycopg.Connection[Any], more: Mapping[str, str]) -> int
         if pid != connection.pgconn.backend_pid and _changes_sessions(connection, pid):
             raise SessionError(
                 f"{info.host}:{info.port} is a connection pooler that gives each transaction another session "
-                "(pgbouncer's pool_mode transaction or statement), so that settings, locks and temporary tables get "
-                "lost or become another client's: nothing was loaded; let host and port name PostgreSQL itself, or a "
-                "pool with pool_mode session"
+                "(pgbouncer's pool_mode transaction or statement), so that settings and temporary tables get lost or "
+                "become another client's: nothing was loaded; let host and port name PostgreSQL itself, or a pool with "
+                "pool_mode session"
             )
         try:
             cursor.execute(_PIN, [list(wanted), list(wanted.values())])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from psycopg import Cursor
 
@@ -98,23 +97,6 @@ def not_null_columns(cursor: Cursor[Any], schema: str, name: str) -> set[str]:
         [sql.Identifier(schema, name).as_string(cursor)],
     )
     return {column for (column,) in cursor.fetchall()}
-
-
-@contextmanager
-def locked(cursor: Cursor[Any], schema: str, name: str) -> Iterator[None]:
-    """Let no other session do meanwhile what is done under the same name; the lock ends with the session at the latest.
-
-    Args:
-        cursor: In autocommit.
-        schema: The schema of what is locked.
-        name: Its name.
-    """
-    cursor.execute("select pg_advisory_lock(hashtext(%s), hashtext(%s))", [schema, name])
-    try:
-        yield
-    finally:
-        if not cursor.connection.closed:
-            cursor.execute("select pg_advisory_unlock(hashtext(%s), hashtext(%s))", [schema, name])
 
 
 def in_range(unit: Unit) -> sql.Composable:

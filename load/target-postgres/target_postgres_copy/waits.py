@@ -22,7 +22,7 @@ _WAITS = """
     select
         waiting.pid,
         coalesce(
-            case when waiting.locktype = 'advisory' then 'another loader''s work on the same table or month' end,
+            'another loader''s work on ' || substring(activity.query from '"load_locks" [^'']*''(.+)'''),
             'table ' || nullif(waiting.relation, 0)::regclass::text,
             'rows that another transaction writes'
         ),
@@ -33,6 +33,7 @@ _WAITS = """
             ), ', ' order by holder.pid
         )
     from pg_locks as waiting
+    join pg_stat_activity as activity on activity.pid = waiting.pid
     cross join lateral unnest(pg_blocking_pids(waiting.pid)) as blocking (pid)
     join pg_stat_activity as holder on holder.pid = blocking.pid
     where not waiting.granted and waiting.pid = any(%s) and waiting.waitstart < clock_timestamp() - %s * interval '1 s'

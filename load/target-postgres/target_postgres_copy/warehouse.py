@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 from psycopg import sql
 
-from target_postgres_copy import bookmarks, bounds, origin
+from target_postgres_copy import bookmarks, bounds, locks, origin
 from target_postgres_copy.ledger import LOAD_ID, Ledger
 from target_postgres_copy.partitions import PartitionedTable
 from target_postgres_copy.run import Run
-from target_postgres_copy.tables import RawTable, columns_of, locked
+from target_postgres_copy.tables import RawTable, columns_of
 from target_postgres_copy.units import Partitioning
 from target_postgres_copy.waits import LockWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import psycopg
     from psycopg import Cursor
@@ -61,9 +62,8 @@ class Warehouse:
         name = self._schema_of(sink)
         if name not in self._runs:
             if (expected := self._config.get("data_origin")) is not None:
-                with self._connector._connect() as connection, connection.begin():  # noqa: SLF001 - as the stock sink does
+                with self._second_connection() as connection:
                     origin.claim(connection, name, expected)
-            self._connector.prepare_schema(name)
             cursor = self.cursor
             ledger = Ledger(name, self._run_id)
             with cursor.connection.transaction():
@@ -72,6 +72,7 @@ class Warehouse:
                 cursor,
                 ledger,
                 self._started_at,
+                self.beside,
                 backfill=bool(self._config.get("backfill")),
                 reload=bool(self._config.get("reload")),
                 allow_empty=bool(self._config.get("allow_empty")),
@@ -88,14 +89,23 @@ class Warehouse:
         partitioning = Partitioning.of(sink.stream_name, sink.original_schema)
         key = repr((schema, name, sink.schema["properties"], list(sink.key_properties)))
         if key not in self._tables:
-            with locked(self.run_of(sink).cursor, schema, name):  # loaders that start at once take turns
-                self._tables[key] = self._ready(sink, schema, name, partitioning)
+            self.run_of(sink)
+            with self._second_connection() as connection:
+                locks.lock(_driver(connection).cursor(), schema, name)  # loaders that start at once take turns
+                table = self._ready(connection, sink, schema, name, partitioning)
+            self._tables[key] = table
         return self._tables[key]
 
     @property
     def cursor(self) -> Cursor[Any]:
         """A cursor of the connection that loads use, in autocommit."""
-        return cast("psycopg.Connection[Any]", self._connection().connection.driver_connection).cursor()
+        return _driver(self._connection()).cursor()
+
+    @contextmanager
+    def beside(self) -> Iterator[Cursor[Any]]:
+        """Give a cursor of a second connection, in a transaction that ends with the block."""
+        with self._second_connection() as connection:
+            yield _driver(connection).cursor()
 
     def mark(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """Note in a state the last loads of the schemas that this process has loaded into."""
@@ -103,9 +113,8 @@ class Warehouse:
 
     def check(self, state: Mapping[str, Any]) -> tuple[dict[str, Any], bookmarks.OtherWarehouseError] | None:
         """Compare the loads that a state counts with those that are committed: see `bookmarks.check`."""
-        with self._connector._connect() as connection, connection.begin():  # noqa: SLF001 - as the stock sink does
-            driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
-            return bookmarks.check(driver.cursor(), state)
+        with self.beside() as cursor:
+            return bookmarks.check(cursor, state)
 
     def renew_statistics(self) -> None:
         """Tell the planner what came.
@@ -132,20 +141,20 @@ class Warehouse:
             self._runs.clear()
         self._connector._engine.dispose()  # noqa: SLF001 - as above
 
-    def _ready(self, sink: CopySink, schema: str, name: str, partitioning: Partitioning | None) -> RawTable:
-        cursor = self.run_of(sink).cursor
+    def _ready(
+        self, connection: Connection, sink: CopySink, schema: str, name: str, partitioning: Partitioning | None
+    ) -> RawTable:
+        cursor = _driver(connection).cursor()
         parts = PartitionedTable(schema, name, partitioning) if partitioning else None
         if parts is not None and not columns_of(cursor, schema, name):
-            with cursor.connection.transaction():
-                parts.create(cursor, self._connector.sql_types(sink.schema))
-        with self._connector._connect() as connection, connection.begin():  # noqa: SLF001
-            self._connector.prepare_table(
-                full_table_name=sink.full_table_name,
-                schema=sink.schema,
-                primary_keys=sink.key_properties,
-                connection=connection,
-                as_temp_table=False,
-            )
+            parts.create(cursor, self._connector.sql_types(sink.schema))
+        self._connector.prepare_table(
+            full_table_name=sink.full_table_name,
+            schema=sink.schema,
+            primary_keys=sink.key_properties,
+            connection=connection,
+            as_temp_table=False,
+        )
         self._add_load_id(cursor, schema, name)
         is_cut = parts is not None and parts.is_partitioned(cursor)
         columns = columns_of(cursor, schema, name)
@@ -168,9 +177,19 @@ class Warehouse:
             return str(sink.schema_name)
         return str(self._connection().execute(sa.select(sa.func.current_schema())).scalar() or "public")
 
+    @contextmanager
+    def _second_connection(self) -> Iterator[Connection]:
+        """Lend another connection than that of the loads, in a transaction that ends with the block."""
+        with self._connector._connect() as connection, connection.begin():  # noqa: SLF001 - as the stock sink does
+            yield connection
+
     def _connection(self) -> Connection:
         """The one connection of all loads, in autocommit: loads open their transactions themselves."""
         if self._session is None:
             engine = self._connector._engine  # noqa: SLF001 - the connector's only door to it
             self._session = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         return self._session
+
+
+def _driver(connection: Connection) -> psycopg.Connection[Any]:
+    return cast("psycopg.Connection[Any]", connection.connection.driver_connection)

@@ -36,7 +36,7 @@ _OF_THE_RUN = (
     "_sdc_sync_started_at",
     "_load_id",
 )
-_OF_THE_LOADER = ("load_ledger", "warehouse_origin")
+_OF_THE_LOADER = ("load_ledger", "load_locks", "warehouse_origin")
 
 
 # More of them, and others each time, where the variable names a number.

@@ -39,7 +39,7 @@ class TestDatabase:
 
     def test_leaves_all_it_can(self, start_loader: Any, feed: Any, database: Any, trades: Any) -> None:
         feed([*trades.loaded(DAY, [["1", "n", f"{DAY} 00:00:00", "1", "1", "0"]]), trades.schema()])
-        assert database.tables() == ["load_ledger", "trades", "trades_p2024_02"]
+        assert database.tables() == ["load_ledger", "load_locks", "trades", "trades_p2024_02"]
         for statement in (
             "create schema another; create view another.seen as select * from raw_data.trades",
             "create table public.mine ()",

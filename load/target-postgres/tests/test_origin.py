@@ -13,6 +13,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from target_postgres_copy import locks
 from target_postgres_copy.origin import OriginMismatchError, claim
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def test_the_other_origin_is_refused(
         load("amounts.singer", data_origin=second)
 
     assert database.query(MARK) == [(first,)]
-    assert database.tables() == ["bitcoin_blocks", "load_ledger", "warehouse_origin"]
+    assert database.tables() == ["bitcoin_blocks", "load_ledger", "load_locks", "warehouse_origin"]
 
 
 def test_the_same_origin_goes_on(load: Callable[..., str], database: Any) -> None:
@@ -48,12 +49,12 @@ def test_the_same_origin_goes_on(load: Callable[..., str], database: Any) -> Non
     load("amounts.singer", data_origin="live")
 
     assert database.query("select * from raw_data.warehouse_origin") == marked
-    assert database.tables() == ["amounts", "bitcoin_blocks", "load_ledger", "warehouse_origin"]
+    assert database.tables() == ["amounts", "bitcoin_blocks", "load_ledger", "load_locks", "warehouse_origin"]
 
 
 def test_unset_checks_and_marks_nothing(load: Callable[..., str], database: Any) -> None:
     load("blocks.singer")
-    assert database.tables() == ["bitcoin_blocks", "load_ledger"]
+    assert database.tables() == ["bitcoin_blocks", "load_ledger", "load_locks"]
 
     load("blocks.singer", data_origin="live")
     load("amounts.singer")
@@ -119,6 +120,8 @@ def test_a_mark_waits_for_another_loaders_transaction(database: Any) -> None:
             claim(connection, "raw_data", "live")
 
     with ThreadPoolExecutor(1) as thread:
+        with database.server.connect(database.name, user="loader") as earlier:  # else making them is what is waited for
+            locks.prepare(earlier.cursor(), "raw_data")
         with engine.begin() as connection:
             claim(connection, "raw_data", "simulator")
             other = thread.submit(second)

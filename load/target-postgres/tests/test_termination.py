@@ -128,7 +128,7 @@ def test_in_the_midst_of_a_copy(  # noqa: PLR0913, PLR0917 - fixtures
 
 
 BLOCKS = {
-    "another loader": "select pg_advisory_lock(hashtext('raw_data'), hashtext('trades_p2024_01'))",
+    "another loader": "begin; select from raw_data.load_locks where name = 'trades_p2024_01' for update",
     "a writer": "begin; lock table raw_data.trades_p2024_01 in exclusive mode",
     "a change of the table": "begin; lock table raw_data.trades in access exclusive mode",
 }

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 DAY = "2024-01-09"
 HELD = {
-    "select pg_advisory_lock(hashtext('raw_data'), hashtext('trades_p2024_01'))": "another loader's work on the same",
+    "begin; select from raw_data.load_locks where name = 'trades_p2024_01' for update": (
+        "another loader's work on trades_p2024_01, held by"
+    ),
     "begin; lock table raw_data.trades_p2024_01 in exclusive mode": "table raw_data.trades_p2024_01",
     "begin; update raw_data.trades set amount = 7": "rows that another transaction writes",
 }

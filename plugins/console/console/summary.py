@@ -109,7 +109,7 @@ def _contents(connection: "psycopg.Connection[Any]", schema: str) -> list[Conten
     names = connection.execute(
         "select c.relname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace"
         " where n.nspname = %s and c.relkind in ('r', 'p') and not c.relispartition"
-        " and c.relname != 'warehouse_origin' order by 1",
+        " and c.relname not in ('load_locks', 'warehouse_origin') order by 1",
         (schema,),
     ).fetchall()
     return [_content(connection, schema, name) for (name,) in names]
