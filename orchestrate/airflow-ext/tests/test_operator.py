@@ -279,7 +279,8 @@ def test_a_task_that_fails_by_itself_leaves_no_process(root: Path, monkeypatch: 
     monkeypatch.setattr(RunLog, "read", read)
     with pytest.raises(TimeoutError, match="ready"):
         load(root).execute(context())
-    assert not any(alive(pid) for pid in pids(root))
+    started = pids(root)
+    until(lambda: not any(alive(pid) for pid in started), "the end of the run's processes")
     assert runs(root) == []
 
 
