@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 # By SQLSTATE, or its class of two letters: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _HINTS = {
     "": "is the server up, are host, port, user and password as they should be?",
@@ -19,6 +21,9 @@ _HINTS = {
     "57": "the server was stopped or is starting: wait for it",
 }
 
+# What libpq and psycopg say of a connection that was there; the error has no SQLSTATE then.
+_CUT = re.compile("server closed the connection|connection is (lost|closed)|Connection reset|terminating connection")
+
 
 def told(error: BaseException) -> str:
     """Tell of a refusal.
@@ -33,5 +38,11 @@ def told(error: BaseException) -> str:
     state = getattr(cause, "sqlstate", None) or ""
     hint = _HINTS.get(state) or _HINTS.get(state[:2])
     mended = f"put that right ({hint})" if hint else "put that right"
-    why = " ".join(str(cause).split())
+    why = " ".join(str(cause).split()).rstrip(".")
+    if _CUT.search(why):
+        return (
+            f"The connection to PostgreSQL was lost: {why}. What was committed before is kept, and what was under way "
+            "is loaded whole or not at all, which the next run finds out; look at the server's log, see that it runs, "
+            "and run again."
+        )
     return f"PostgreSQL refused: {why}. What was committed before is kept; {mended} and run again."

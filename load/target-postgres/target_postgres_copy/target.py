@@ -216,7 +216,9 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
         try:
             super().listen(file_input)
         except (psycopg.Error, DBAPIError) as error:
-            if (told := self.warehouse.watch.error(error)) is None:
+            told = self.warehouse.watch.error(error)
+            self.warehouse.close()  # else the pool would try to roll back later, and log that it cannot
+            if told is None:
                 raise
             raise told from error
 

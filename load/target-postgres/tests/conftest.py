@@ -19,6 +19,7 @@ import threading
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -54,6 +55,10 @@ class Server:
     port: int
     password: str
     sslmode: str = "prefer"
+    postmaster: Path = Path()
+    """The file whose first line is the number of the server's first process."""
+    start: Callable[[], bool] = bool
+    """Start it again on the same data, whether that was done."""
 
     def connect(self, database: str = "postgres", user: str = "postgres") -> psycopg.Connection[Any]:
         return psycopg.connect(
@@ -162,11 +167,12 @@ def _running(
     assert run("initdb", *initdb, "--no-sync"), (folder / "log").read_text()
     more = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off {prepare(data)}"
     for port in (*ports, *(_free_port() for _ in range(5))):
-        if run("pg_ctl", "-w", "-l", str(log), "-o", f"-p {port} {more}", "start"):
+        start = partial(run, "pg_ctl", "-w", "-l", str(log), "-o", f"-p {port} {more}", "start")
+        if start():
             break  # else another program may have taken the port meanwhile
     else:
         pytest.fail(f"no server starts: {log.read_text()}")
-    running = Server(port, password, sslmode)
+    running = Server(port, password, sslmode, data / "postmaster.pid", start)
     try:
         with running.connect() as connection:
             connection.execute(f"create role loader login password '{password}'")
@@ -200,6 +206,12 @@ def debian() -> Callable[[str], Path]:
         return programs
 
     return find
+
+
+@pytest.fixture(scope="session")
+def programs() -> Path:
+    """Where the programs of the server are that tests use."""
+    return _programs()
 
 
 @pytest.fixture(scope="session")
