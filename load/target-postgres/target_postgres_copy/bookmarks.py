@@ -1,4 +1,7 @@
-"""Whether a bookmark and the warehouse count the same loads: one may be restored or moved without the other."""
+"""Whether a bookmark and the warehouse count the same loads: one may be restored or moved without the other.
+
+A table that was emptied or dropped by hand is found too, since its bookmark would leave its rows out for good.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,17 @@ _DAYS = """
     where sha256 is not null and range_from ~ '^\\d{{4}}-\\d\\d-\\d\\d' and range_to ~ '^\\d{{4}}-\\d\\d-\\d\\d'
         and cast(left(range_to, 10) as date) - cast(left(range_from, 10) as date) = 1
 """
+# Tables of which the ledger counts rows.
+_COUNTED = """
+    select table_name from {ledger} group by table_name having sum(rows_loaded) > sum(rows_deleted) order by 1
+"""
+# Where a table's rows may be: in itself, in its months, and in months that are kept apart.
+_PLACES = """
+    select relname, has_table_privilege(oid, 'select') from pg_class
+    where
+        relnamespace = %s::regnamespace and relkind = 'r' and left(relname, length(%s)) = %s
+        and substr(relname, length(%s) + 1) ~ '^(_p\\d{4,}_\\d\\d)?$'
+"""
 
 
 class OtherWarehouseError(FatalSyncError):
@@ -60,12 +74,28 @@ def mark(cursor: Cursor[Any], state: Mapping[str, Any], schemas: Iterable[str]) 
     return marked
 
 
-def check(cursor: Cursor[Any], state: Mapping[str, Any]) -> tuple[dict[str, Any], OtherWarehouseError] | None:
-    """Compare the loads that a state counts with the ledger.
+def emptied(cursor: Cursor[Any], schema: str) -> set[str]:
+    """Find the tables of a schema that hold no row, though its ledger counts some.
+
+    Args:
+        cursor: Of the warehouse, with no transaction open.
+        schema: The schema.
+
+    Returns:
+        Their names; also of tables that are not there.
+    """
+    return {table for (table,) in _rows(cursor, schema, _COUNTED) if not _holds_rows(cursor, schema, table)}
+
+
+def check(
+    cursor: Cursor[Any], state: Mapping[str, Any], lost: Mapping[str, set[str]]
+) -> tuple[dict[str, Any], OtherWarehouseError] | None:
+    """Compare the loads that a state counts with the ledger, and with what the tables hold.
 
     Args:
         cursor: Of the warehouse, with no transaction open.
         state: The first state that a tap sends: what it was started with, and what it has sent since.
+        lost: What `emptied` found before anything was loaded, by schema; it is asked for the others now.
 
     Returns:
         None where the ledger has the loads, or the state names none. Else a state that counts only what the ledger has,
@@ -74,7 +104,9 @@ def check(cursor: Cursor[Any], state: Mapping[str, Any]) -> tuple[dict[str, Any]
     marks: Mapping[str, Any] = (state.get("bookmarks") or {}).get(MARK) or {}
     missing = [(schema, *last) for schema, last in marks.items() if not _has(cursor, schema, last)]
     if not missing:
-        return None
+        return _without_emptied(
+            state, {schema: lost[schema] if schema in lost else emptied(cursor, schema) for schema in marks}
+        )
     days: dict[str, set[date]] = {}
     for schema in marks:
         for table, day in _rows(cursor, schema, _DAYS):
@@ -90,11 +122,48 @@ def check(cursor: Cursor[Any], state: Mapping[str, Any]) -> tuple[dict[str, Any]
     )
 
 
+def _without_emptied(
+    state: Mapping[str, Any], lost: Mapping[str, set[str]]
+) -> tuple[dict[str, Any], OtherWarehouseError] | None:
+    """The state without the streams whose tables were emptied; None if it counts nothing of them."""
+    tables = {table: schema for schema, names in lost.items() for table in names}
+    again = {stream: _table_of(stream) for stream, bookmark in state["bookmarks"].items() if bookmark}
+    again = {stream: table for stream, table in again.items() if table in tables}
+    if not again:
+        return None
+    kept = copy.deepcopy(dict(state))
+    # Nor the mark: the next run's first state may count what it has loaded itself.
+    kept["bookmarks"] = {
+        stream: mark for stream, mark in kept["bookmarks"].items() if stream not in again and stream != MARK
+    }
+    named = ", ".join(sorted(f"{tables[table]}.{table}" for table in set(again.values())))
+    return kept, OtherWarehouseError(
+        f"The bookmark counts rows of {named}, of which {TABLE} has the loads, but no row is there: somebody has "
+        "emptied or dropped what held them. The bookmark was cut, so that they are read again from the tap's "
+        f"start_date on ({', '.join(sorted(again))}): run the same command again."
+    )
+
+
+def _table_of(stream: str) -> str:
+    return stream.rsplit("-", 1)[-1]
+
+
+def _holds_rows(cursor: Cursor[Any], schema: str, table: str) -> bool:
+    cursor.execute(_PLACES, [sql.Identifier(schema).as_string(cursor), table, table, table])
+    for name, is_readable in cursor.fetchall():
+        if not is_readable:
+            return True  # nobody can tell
+        cursor.execute(sql.SQL("select exists (select from {})").format(sql.Identifier(schema, name)))
+        if cursor.fetchone() == (True,):
+            return True
+    return False
+
+
 def _cut(state: Mapping[str, Any], days: Mapping[str, set[date]]) -> dict[str, Any]:
     """A state that counts only days which were loaded whole; what else a bookmark counts is read again."""
     kept = {**copy.deepcopy(dict(state)), "bookmarks": {}}
     for stream, bookmark in state["bookmarks"].items():
-        table = stream.rsplit("-", 1)[-1]
+        table = _table_of(stream)
         ranges = [(date.fromisoformat(first), date.fromisoformat(last)) for first, last in bookmark.get(_LOADED) or ()]
         held = sorted(day for day in days.get(table, ()) if any(first <= day <= last for first, last in ranges))
         if held:

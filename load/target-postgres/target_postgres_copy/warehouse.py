@@ -56,6 +56,7 @@ class Warehouse:
         self._session: Connection | None = None
         self._runs: dict[str, Run] = {}
         self._tables: dict[str, RawTable] = {}
+        self._emptied: dict[str, set[str]] = {}
 
     def run_of(self, sink: CopySink) -> Run:
         """What loads into a sink's schema share; the schema, the ledger and the mark of origin are there afterwards."""
@@ -68,6 +69,8 @@ class Warehouse:
             ledger = Ledger(name, self._run_id)
             with cursor.connection.transaction():
                 ledger.prepare(cursor)
+            if self._config.get("check_state"):
+                self._emptied[name] = bookmarks.emptied(cursor, name)
             self._runs[name] = Run(
                 cursor,
                 ledger,
@@ -112,9 +115,9 @@ class Warehouse:
         return bookmarks.mark(self.cursor, state, self._runs)
 
     def check(self, state: Mapping[str, Any]) -> tuple[dict[str, Any], bookmarks.OtherWarehouseError] | None:
-        """Compare the loads that a state counts with those that are committed: see `bookmarks.check`."""
+        """Compare what a state counts with what is committed: see `bookmarks.check`."""
         with self.beside() as cursor:
-            return bookmarks.check(cursor, state)
+            return bookmarks.check(cursor, state, self._emptied)
 
     def renew_statistics(self) -> None:
         """Tell the planner what came.

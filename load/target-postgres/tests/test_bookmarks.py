@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 DAYS = ("2024-01-09", "2024-01-10", "2024-01-12", "2024-01-13")
 
+SCHEMA_OF_ANOTHER = {
+    "type": "SCHEMA",
+    "stream": "things",
+    "key_properties": ["id"],
+    "schema": {"properties": {"id": {"type": "integer"}}},
+}
+
 
 def lines_of(day: str) -> list[list[str]]:
     return [["1", "a", f"{day} 10:00:00", "5", "0", ""]]
@@ -129,6 +136,76 @@ def test_what_was_loaded_before_the_state_came_counts(
     _, states = refused(database, [*messages, {"type": "STATE", "value": later}])
     assert [one["bookmarks"]["trades"]["loaded"] for one in states] == [[[day, day]]]
     assert database.query("select count(*) from raw_data.trades") == [(1,)]
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["the state comes first", "a unit comes first"])
+@pytest.mark.parametrize(
+    "change",
+    ["truncate raw_data.trades", "drop table raw_data.trades", "drop table raw_data.trades_p2024_01"],
+)
+def test_a_table_that_was_emptied_or_dropped(  # noqa: PLR0913, PLR0917 - fixtures
+    loaded: dict[str, Any],
+    feed: Callable[..., str],
+    trades: Any,  # noqa: ANN401
+    database: Any,  # noqa: ANN401
+    change: str,
+    before: bool,  # noqa: FBT001
+) -> None:
+    """The ledger still has its loads; the bookmark is cut by what the table lacks, and by nothing else."""
+    database.query(change)
+    prices = {"replication_key": "at", "replication_key_value": "2024-01-13"}
+    counted = {"type": "STATE", "value": {**loaded, "bookmarks": loaded["bookmarks"] | {"prices": prices}}}
+    day = "2024-01-14"
+    unit = [*trades.loaded(day, lines_of(day), sha256="f9"), trades.schema()]
+
+    said, states = refused(database, [trades.schema(), counted] if before else [trades.schema(), *unit, counted])
+
+    assert (
+        "The bookmark counts rows of raw_data.trades, of which load_ledger has the loads, but no row is there" in said
+    )
+    assert "start_date on (trades): run the same command again." in said
+    assert states == [{"bookmarks": {"prices": prices}, "points": 7}]
+    # The next run is not stopped once more, though the table may still be empty.
+    later = {"bookmarks": {"prices": prices, "trades": bookmark(day)}, "points": 7}
+    assert json.loads(feed([trades.schema(), *unit, {"type": "STATE", "value": later}], check_state=True))
+    assert database.query("select _unit from raw_data.trades") == [(f"trades/{day}",)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "alter table raw_data.trades detach partition raw_data.trades_p2024_01",
+        "delete from raw_data.trades where _unit <> 'trades/2024-01-09'",
+        (
+            "alter table raw_data.trades owner to postgres; alter table raw_data.trades_p2024_01 owner to postgres;"
+            "grant select on raw_data.trades to loader"
+        ),
+    ],
+    ids=["a detached month", "a part of the rows", "no right to look"],
+)
+def test_a_table_whose_rows_are_there_or_are_not_known_to_be_gone(
+    loaded: dict[str, Any],
+    feed: Callable[..., str],
+    database: Any,  # noqa: ANN401
+    change: str,
+) -> None:
+    database.query(change)
+    state = {"type": "STATE", "value": loaded}
+    assert written(feed([SCHEMA_OF_ANOTHER, state], check_state=True)) == [loaded]
+
+
+def test_a_month_that_somebody_detached_is_attached_by_the_next_load(
+    loaded: dict[str, Any],
+    feed: Callable[..., str],
+    trades: Any,  # noqa: ANN401
+    database: Any,  # noqa: ANN401
+) -> None:
+    database.query("alter table raw_data.trades detach partition raw_data.trades_p2024_01")
+    day = "2024-01-14"
+    feed([trades.schema(), {"type": "STATE", "value": loaded}, *trades.loaded(day, lines_of(day)), trades.schema()])
+    assert database.query("select _unit from raw_data.trades order by 1") == [
+        (f"trades/{one}",) for one in (*DAYS, day)
+    ]
 
 
 def test_a_state_without_a_mark_is_taken_as_it_is(feed: Callable[..., str], trades: Any) -> None:  # noqa: ANN401
