@@ -7,15 +7,19 @@ from datetime import UTC
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote_plus, urlsplit
 
-import requests
 from singer_sdk.exceptions import FatalAPIError
 
 from tap_blockchair import values
+from tap_blockchair.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import requests
+
+_KEPT = "Nothing of it was taken and the bookmark stays where it was; run again later."
 
 
 @dataclass(frozen=True)
@@ -26,22 +30,47 @@ class Answer:
         data: Rows, an object, or an empty list where nothing was found.
         context: The envelope's second half.
         date: The Date header, if any.
+        asked: The question's address, without secrets, for messages.
     """
 
     data: Any
     context: Mapping[str, Any]
     date: str | None
+    asked: str = "the API"
 
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """The rows of a table; none where nothing was found.
+    def rows(self, *numbers: str, texts: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+        """Give the rows of a table; none where nothing was found.
+
+        Args:
+            numbers: Columns that the tap itself goes by, and that hold whole numbers; they are integers afterwards.
+            texts: Such columns that hold text.
+
+        Returns:
+            The rows.
 
         Raises:
-            FatalAPIError: The data are something else.
+            FatalAPIError: The data are something else, or such a column has another value.
         """
-        if isinstance(self.data, list) and all(isinstance(row, dict) for row in self.data):
-            return self.data
-        raise FatalAPIError("the API answered something that is not rows of a table; the bookmark stays where it was.")
+        if not isinstance(self.data, list):
+            raise FatalAPIError(f"{self.asked} answered something that is not rows of a table. {_KEPT}")
+        for place, row in enumerate(self.data, 1):
+            if not isinstance(row, dict):
+                raise FatalAPIError(f"{self.asked} answered rows of which the {place}. is no row. {_KEPT}")
+            for name in numbers:
+                row[name] = self._number(row, name, place)
+            for name in texts:
+                if not isinstance(row.get(name), str):
+                    raise FatalAPIError(f"{self.asked} answered a row, the {place}., without a text in {name}. {_KEPT}")
+        return self.data
+
+    def _number(self, row: Mapping[str, Any], name: str, place: int) -> int:
+        value = row.get(name)
+        try:
+            if value is not None and not isinstance(value, bool):
+                return values.whole(value)
+        except ValueError:
+            pass
+        raise FatalAPIError(f"{self.asked} answered a row, the {place}., without a whole number in {name}. {_KEPT}")
 
     @property
     def observed_at(self) -> str:
@@ -51,11 +80,16 @@ class Answer:
             FatalAPIError: The answer tells no time at all.
         """
         cache = self.context.get("cache")
-        if isinstance(cache, dict) and cache.get("since"):
-            return values.time(str(cache["since"]))
-        if self.date:
-            return parsedate_to_datetime(self.date).astimezone(UTC).isoformat()
-        raise FatalAPIError("the answer tells neither context.cache.since nor a Date, so a snapshot has no time.")
+        try:
+            if isinstance(cache, dict) and cache.get("since"):
+                return values.time(str(cache["since"]))
+            if self.date:
+                return parsedate_to_datetime(self.date).astimezone(UTC).isoformat()
+        except ValueError:
+            pass  # a text that is no time
+        raise FatalAPIError(
+            f"{self.asked} tells the time neither in context.cache.since nor in a Date, so a snapshot has none. {_KEPT}"
+        )
 
 
 def parse_answer(response: requests.Response) -> Answer | None:
@@ -69,12 +103,32 @@ def parse_answer(response: requests.Response) -> Answer | None:
     """
     try:
         body = response.json(parse_float=Decimal)
+        if "\\ud" in response.text.lower():
+            body = _encodable(body)
         data, context = body["data"], body.get("context") or {}
-    except (requests.JSONDecodeError, KeyError, TypeError, AttributeError):
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ):  # a number too long for Python is a ValueError
         return None
     if not isinstance(context, dict):
         return None
-    return Answer([] if data is None else data, context, response.headers.get("Date"))
+    asked = redact(unquote_plus(redact(response.url or "the API")))
+    return Answer([] if data is None else data, context, response.headers.get("Date"), asked)
+
+
+def _encodable(value: Any) -> Any:  # noqa: ANN401 (any JSON value)
+    """Put U+FFFD where a text has half of a surrogate pair, which no UTF-8 can hold."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_encodable(item) for item in value]
+    if isinstance(value, dict):
+        return {_encodable(name): _encodable(item) for name, item in value.items()}
+    return value
 
 
 class KeyInQuery:

@@ -27,8 +27,8 @@ class BlocksStream(HeightStream):
         first = span.first
         while first <= span.last:
             asked = Heights(first, min(first - first % PAGE + PAGE - 1, span.last))
-            rows = self.ask(q=f"id({asked.first}..{asked.last})", s="id(asc)", limit=PAGE).rows
-            self._check(asked, [row.get("id") for row in rows])
+            rows = self.ask(q=f"id({asked.first}..{asked.last})", s="id(asc)", limit=PAGE).rows("id")
+            self._check(asked, [row["id"] for row in rows])
             wanted = {min(asked.last, self._settled)}
             self._hashes = {row["id"]: str(row.get("hash")) for row in rows if row["id"] in wanted}
             yield asked, rows
@@ -36,13 +36,13 @@ class BlocksStream(HeightStream):
 
     @override
     def tip(self) -> Tip | None:
-        rows = self.ask(s="id(desc)", limit=1).rows
-        return Tip(int(rows[0]["id"]), str(rows[0].get("hash"))) if rows else None
+        rows = self.ask(s="id(desc)", limit=1).rows("id")
+        return Tip(rows[0]["id"], str(rows[0].get("hash"))) if rows else None
 
     @override
     def bottom(self) -> int | None:
-        rows = self.ask(s="id(asc)", limit=1).rows
-        return int(rows[0]["id"]) if rows else None
+        rows = self.ask(s="id(asc)", limit=1).rows("id")
+        return rows[0]["id"] if rows else None
 
     @override
     def added(self, row: dict[str, Any], position: int) -> dict[str, Any]:

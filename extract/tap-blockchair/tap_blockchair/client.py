@@ -295,10 +295,10 @@ class ApiStream(ChainStream, RESTStream[Any]):
                 continue
             if name not in row and column.required and column not in self._extra:
                 raise FatalAPIError(
-                    f"{self.name}: the API's answer lacks the column {name}. Nothing of this answer was taken "
-                    "and the bookmark stays where it was.",
+                    f"{self.name}: the API's answer for {unit} lacks the column {name}. Nothing of this answer was "
+                    "taken and the bookmark stays where it was.",
                 )
-            record[name] = self._value(row.get(name), column)
+            record[name] = self._value(row.get(name), column, unit)
         return {
             **record,
             "_channel": "api",
@@ -308,14 +308,14 @@ class ApiStream(ChainStream, RESTStream[Any]):
             **more,
         }
 
-    def _value(self, value: Any, column: Column) -> Any:  # noqa: ANN401 (any JSON value)
+    def _value(self, value: Any, column: Column, unit: str) -> Any:  # noqa: ANN401 (any JSON value)
         if column in self._extra and column not in self.table.known:
             return values.as_text(value)
         try:
             return values.from_json(value, column.kind, bare_hex=self.table.bare_hex)
         except ValueError as error:
             raise FatalAPIError(
-                f"{self.name}: the API's answer has an unusable value in the column {column.name}: {error}. "
+                f"{self.name}: the API's answer for {unit} has an unusable value in the column {column.name}: {error}. "
                 "Nothing of this answer was taken and the bookmark stays where it was.",
             ) from None
 

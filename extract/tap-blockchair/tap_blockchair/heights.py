@@ -307,12 +307,12 @@ class HeightStream(ApiStream):
         return self.bottom() if start is None else self._block_at(f"{start}..", "asc")
 
     def _block_at(self, time: str, direction: str) -> int | None:
-        rows = self.ask("blocks", q=f"time({time})", s=f"id({direction})", limit=1).rows
+        rows = self.ask("blocks", q=f"time({time})", s=f"id({direction})", limit=1).rows("id", texts=("time",))
         if not rows:
             return None
         first, _, last = time.partition("..")
         # A filter that was not understood would let the tap walk the whole chain, or leave out its end.
-        if not first <= str(rows[0]["time"])[:10] <= (last or "9"):
+        if not first <= rows[0]["time"][:10] <= (last or "9"):
             raise FatalAPIError(
                 f"{self.name}: asked for a block of the time {time}, the API gave one of {rows[0]['time']}. "
                 "Nothing was taken and the bookmark stays where it was; run again later.",
@@ -343,7 +343,7 @@ class HeightStream(ApiStream):
         Returns:
             The hash as the API writes it, or None where there is no such block.
         """
-        rows = self.ask("blocks", q=f"id({height})", limit=1).rows
+        rows = self.ask("blocks", q=f"id({height})", limit=1).rows(texts=("hash",))
         return str(rows[0]["hash"]) if rows else None
 
     def _verify(self, book: HeightBook) -> None:

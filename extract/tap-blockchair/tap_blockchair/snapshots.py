@@ -85,7 +85,7 @@ class AddressesStream(SnapshotStream):
         # One moment for all pages: it identifies the snapshot.
         self._observed_at = self._observed_at or answer.observed_at
         unit = f"{self.chain}/addresses/{self._observed_at}"
-        for row in answer.rows:
+        for row in answer.rows(texts=("address",)):
             # The ranking may move between two pages and show an address twice.
             if row["address"] in self._ranked:
                 continue

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NULL = "\\N"
+MOST_DIGITS = 1000
+"""Before or behind the decimal point; the largest amounts, of 256 bits, have 78."""
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -46,11 +48,29 @@ def number(text: str) -> Decimal:
         Exactly the digits of the text.
 
     Raises:
-        ValueError: The text is no finite number.
+        ValueError: The text is no finite number, or one that would take more than `MOST_DIGITS` to write out.
     """
     if (text.isascii() and text.isdigit()) or _NUMBER.fullmatch(text):
-        return Decimal(text)
+        return bounded(Decimal(text))
     raise ValueError("not a number")
+
+
+def bounded(value: Decimal) -> Decimal:
+    """Let a number pass that can be written out: one like 1e400000000 would take the memory of the machine.
+
+    Args:
+        value: Any number.
+
+    Returns:
+        The same.
+
+    Raises:
+        ValueError: It has more than `MOST_DIGITS` before or behind the decimal point, or is no finite number.
+    """
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int) or max(value.adjusted(), -exponent) >= MOST_DIGITS:
+        raise ValueError("not a number of reasonable length")
+    return value
 
 
 @lru_cache(maxsize=4096)  # all rows of a block carry the same few times
@@ -159,7 +179,7 @@ def as_text(value: Any) -> str | None:  # noqa: ANN401 (any JSON value)
 
 def _text(value: Any, *, bare_hex: bool) -> str:  # noqa: ANN401 (any JSON value)
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return str(value)
+        return str(bounded(value) if isinstance(value, Decimal) else value)
     # Token names hold any text, also NUL, which PostgreSQL cannot store.
     text: str = _expect(value, str).replace("\0", "")
     return text[2:].lower() if bare_hex and text.startswith("0x") else text
@@ -170,17 +190,28 @@ def _scalar(value: Any, kind: Kind) -> Any:  # noqa: ANN401 (any JSON value)
         raise ValueError(f"{serialize_json(value)} does not fit")  # noqa: TRY004 (as below)
     plain = _expect(value, (int, Decimal, str))
     if kind is Kind.INTEGER:
-        return _whole(plain)
+        return whole(plain)
     # `number` columns arrive as numbers and, above 64 bits, as text; both are taken digit by digit.
     return plain if kind is Kind.NUMBER and isinstance(plain, int) else FROM_TEXT[kind](str(plain))
 
 
-def _whole(value: int | Decimal | str) -> int:
+def whole(value: Any) -> int:  # noqa: ANN401 (any JSON value)
+    """Read a whole number of the API.
+
+    Args:
+        value: As parsed with exact numbers.
+
+    Returns:
+        The number.
+
+    Raises:
+        ValueError: It is none, or longer than `MOST_DIGITS`.
+    """
     if isinstance(value, Decimal):
-        if value != value.to_integral_value():
+        if bounded(value) != value.to_integral_value():
             raise ValueError(f"{value} is not a whole number")
         return int(value)
-    return value if isinstance(value, int) else integer(value)
+    return value if isinstance(value, int) else integer(_expect(value, str))
 
 
 def _expect(value: Any, kind: type | tuple[type, ...]) -> Any:  # noqa: ANN401 (any JSON value)

@@ -99,8 +99,8 @@ class WalkStream(HeightStream):
     @override
     def tip(self) -> Tip | None:
         fence = {"q": f"{self.height}(0..)"} if self.walk.spent_side else {}
-        rows = self.ask(s=f"{self.walk.cursor}(desc)", limit=1, **fence).rows
-        return Tip(int(rows[0][self.height]), None) if rows else None
+        rows = self.ask(s=f"{self.walk.cursor}(desc)", limit=1, **fence).rows(self.height)
+        return Tip(rows[0][self.height], None) if rows else None
 
     @override
     def bottom(self) -> int:
@@ -134,7 +134,7 @@ class WalkStream(HeightStream):
         for rows in self._pages(span):
             pending += rows
             # The last block may go on in the next page.
-            edge = int(pending[-1][self.height])
+            edge = pending[-1][self.height]
             whole = [row for row in pending if row[self.height] < edge]
             if whole:
                 yield Heights(first, edge - 1), whole
@@ -146,7 +146,7 @@ class WalkStream(HeightStream):
         last: tuple[int, int] | None = None
         while last is None or self.walk.cursor != self.height or last[1] < span.last:
             answer = self._page(span, None if last is None else last[1])
-            rows, is_last = answer.rows, _is_last(answer, PAGE, sure=self.walk.within is None)
+            rows, is_last = self._rows_of(answer), _is_last(answer, PAGE, sure=self.walk.within is None)
             if rows and self.walk.within and not is_last:
                 rows = self._whole_groups(rows)
             rows = self._distinct(rows)
@@ -170,6 +170,18 @@ class WalkStream(HeightStream):
         self._rows_left = total if isinstance(total, int) else 0
         return answer
 
+    def _rows_of(self, answer: Answer, offset: int = 0) -> list[dict[str, Any]]:
+        """Give a page's rows, held against what the answer says of their number: a lost one would leave a hole."""
+        rows = answer.rows(*dict.fromkeys((self.height, self.walk.cursor)))
+        said, total = answer.context.get("rows"), answer.context.get("total_rows")
+        if (isinstance(said, int) and said != len(rows)) or (not rows and isinstance(total, int) and total > offset):
+            raise FatalAPIError(
+                f"{answer.asked} answered {len(rows)} rows, where it says that there are "
+                f"{total if said == len(rows) else said}. "
+                "Nothing of this page was taken and the bookmark stays before it; run again later.",
+            )
+        return rows
+
     def _whole_groups(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Cut off the transaction that the page's end may have cut; it is read again with the next page.
 
@@ -188,18 +200,18 @@ class WalkStream(HeightStream):
                 limit=PAGE,
                 offset=len(rows),
             )
-            rows += answer.rows
+            rows += self._rows_of(answer, len(rows))
             if _is_last(answer, PAGE, sure=False):
                 return rows
 
     def _distinct(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Drop what the server gave twice, as it does shortly after an output was spent."""
-        by_place = {(row[self.walk.cursor], row.get(self.walk.within or "")): row for row in reversed(rows)}
+        by_place = {(row[self.walk.cursor], str(row.get(self.walk.within or ""))): row for row in reversed(rows)}
         return list(reversed(by_place.values()))
 
     def _check(self, rows: list[dict[str, Any]], span: Heights, last: tuple[int, int] | None) -> tuple[int, int]:
         """Hold the rows against what was asked: a page out of order or range would leave a hole."""
-        places = [(int(row[self.height]), int(row[self.walk.cursor])) for row in rows]
+        places = [(row[self.height], row[self.walk.cursor]) for row in rows]
         behind = last is not None and places[0][1] <= last[1]
         outside = places[0][0] < span.first or places[-1][0] > span.last
         steps = pairwise([last, *places] if last else places)
@@ -224,11 +236,11 @@ def _is_last(answer: Answer, limit: int, *, sure: bool) -> bool:
         True where nothing follows.
     """
     context = answer.context
-    if not answer.rows or ("limit" in context and context["limit"] is None):
+    if not answer.data or ("limit" in context and context["limit"] is None):
         return True  # a null limit: it was ignored, and everything is here
     given = context.get("limit")
     limit = given if isinstance(given, int) else limit
     before = context.get("pre_rows")
     if isinstance(before, int):
         return before < limit
-    return sure and len(answer.rows) < limit
+    return sure and len(answer.data) < limit

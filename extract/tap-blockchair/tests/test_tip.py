@@ -312,6 +312,7 @@ def test_an_uncle_of_the_open_day_whose_parent_lies_seven_blocks_below_it(
         own = {"parent_block_id": first - 7, "index": 5, "time": "2024-01-03 00:00:01", "hash": "0xa7"}
         above = [row for row in rows if row["parent_block_id"] > first - 7]
         answer["data"] = [{**rows[0], **own}, *above]
+        answer["context"]["rows"] = len(answer["data"])
 
     order = "s=parent_block_id(asc),index(asc)&limit=100"
     chain.odd("ethereum/uncles", f"q=parent_block_id({first - 7}..{tip})&{order}", late)
