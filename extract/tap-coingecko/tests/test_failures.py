@@ -29,6 +29,28 @@ def contexts(run: Any, stream: str) -> set[tuple[str, bool]]:
     return {(p["context"].get("coin_id", ""), "replication_key_value" in p) for p in partitions}
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"prices":[[1e400000000,1]]}',
+        '{"prices":[[1778112000000,1e-400000000]]}',
+        '{"prices":[[1778112000000,' + "9" * 5000 + "]]}",
+        "[" * 100_000,
+    ],
+    ids=["a stamp", "a value", "digits", "depth"],
+)
+def test_an_answer_that_would_take_the_machine(
+    simulator: Any, run_tap: Callable[..., Any], naps: list[float], body: str
+) -> None:
+    simulator.fault("/coins/dogecoin/", times=None, body=body)
+    with pytest.raises(FatalSyncError) as caught:
+        run_tap(CHART, coins=COINS)
+    assert f"{CHART} of dogecoin" in str(caught.value)
+    assert "/coins/dogecoin/market_chart/range with HTTP 200" in str(caught.value)
+    assert "the answer is not JSON, or only part of it" in str(caught.value)
+    assert contexts(run_tap.last, CHART) == {("dogecoin", False), ("bitcoin", True)}  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("stream", [CHART, TOKEN, OHLC])
 @pytest.mark.parametrize(
     ("status", "body", "said"),
