@@ -316,13 +316,21 @@ class FreezingProxy:
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._frozen = 0
         self._takes_more = True
+        self._lock = threading.Lock()
+        self._follows = threading.Event()
         self._thread = threading.Thread(target=self._pass_on, daemon=True)
         self._thread.start()
 
     def freeze(self, *, but_last: bool = False) -> None:
-        """Stop; what connects from now on is stopped too, unless the connection made last goes on and new ones do."""
-        self._takes_more = but_last
-        self._frozen = len(self._pairs) - but_last
+        """Stop; what connects from now on is stopped too, unless the connection made last goes on and new ones do.
+
+        When this returns nothing passes any more.
+        """
+        with self._lock:
+            self._takes_more = but_last
+            self._frozen = len(self._pairs) - but_last
+            self._follows.clear()
+        assert self._follows.wait(60), "the proxy does not stop"
 
     def close(self) -> None:
         self._done.set()
@@ -335,8 +343,10 @@ class FreezingProxy:
     def _pass_on(self) -> None:
         ended: set[socket.socket] = set()
         while not self._done.is_set():
-            other = {one: two for a, b in self._pairs[self._frozen :] for one, two in ((a, b), (b, a))}
-            listening = [self._listener] if self._takes_more else []
+            with self._lock:
+                other = {one: two for a, b in self._pairs[self._frozen :] for one, two in ((a, b), (b, a))}
+                listening = [self._listener] if self._takes_more else []
+                self._follows.set()
             for ready in select.select([*listening, *(other.keys() - ended)], [], [], 0.05)[0]:
                 if ready is self._listener:
                     self._pairs.append((ready.accept()[0], socket.create_connection(("127.0.0.1", self._server))))
