@@ -111,6 +111,16 @@ def test_views_and_grants_of_others_outlive_builds_and_rebuilds(built: Checkout,
         connection.execute("refresh materialized view mine.kept_dim_asset")
 
 
+def test_a_view_gets_this_release_s_query_beside_those_that_it_stands_on(built: Checkout) -> None:
+    """A view whose relations dbt has just built it forgets; an older release's query has the same columns here."""
+    (query,) = built.sql("select pg_get_viewdef('intermediate.int_blocks_unioned'::regclass)")[0]
+    older = f"select * from ({str(query)[:-1]}) as v where false"  # noqa: S608
+    built.sql_do(f"create or replace view intermediate.int_blocks_unioned as {older}")
+    assert built.sql("select count(*) from intermediate.int_blocks_unioned") == [(0,)]
+    build(built, "--select", "stg_blockchair__bitcoin_blocks", "int_blocks_unioned")
+    assert built.sql("select count(*) > 0 from intermediate.int_blocks_unioned") == [(True,)]
+
+
 def test_a_mart_of_another_shape_waits_until_the_views_of_others_are_gone(built: Checkout) -> None:
     """As an upgrade finds it: columns and indexes of an older release, a view and a table, and a view upon both."""
     older = "alter table analytics.fct_blocks add was integer; create index on analytics.bi_network_daily (date_key)"

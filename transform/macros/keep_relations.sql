@@ -9,17 +9,34 @@
 {% macro postgres__rename_relation(from_relation, to_relation) -%}
     {%- set fresh = make_intermediate_relation(from_relation) -%}
     {%- if to_relation.identifier == make_backup_relation(from_relation, from_relation.type).identifier -%}
-        {%- if has_same_shape(from_relation, fresh) -%}
+        {%- if kind_of(from_relation) == '' -%}
+            {#- it went with a relation that it stood on -#}
+        {%- elif has_same_shape(from_relation, fresh) -%}
             {%- do take_content(from_relation, fresh) -%}
+            {%- do model.update({'content_taken': true}) -%}
         {%- else -%}
             {%- do drop_for_another_shape(from_relation, fresh) -%}
         {%- endif -%}
-    {%- elif from_relation.identifier == make_intermediate_relation(to_relation).identifier and relation_exists(to_relation) -%}
-        {%- do run_query("drop " ~ from_relation.type ~ " " ~ from_relation) -%}
+    {%- elif from_relation.identifier == make_intermediate_relation(to_relation).identifier and kind_of(to_relation) != '' -%}
+        {#- dbt may not know of the old one: its cache drops what stands on a relation that it has dropped itself -#}
+        {%- set old = to_relation.incorporate(type=kind_of(to_relation)) -%}
+        {%- if model.get('content_taken', false) or has_same_shape(old, from_relation) -%}
+            {%- do take_content(old, from_relation) if not model.get('content_taken', false) -%}
+            {%- do run_query("drop " ~ from_relation.type ~ " " ~ from_relation) -%}
+        {%- else -%}
+            {%- do drop_for_another_shape(old, from_relation) -%}
+            {%- do give_name(from_relation, to_relation) -%}
+        {%- endif -%}
     {%- else -%}
-        {%- do run_query("alter " ~ from_relation.type ~ " " ~ from_relation ~ " rename to " ~ adapter.quote(to_relation.identifier)) -%}
+        {%- do give_name(from_relation, to_relation) -%}
     {%- endif -%}
 {%- endmacro %}
+
+
+{# Rename a table or view whose new name nothing has. #}
+{% macro give_name(relation, new) %}
+    {%- do run_query("alter " ~ relation.type ~ " " ~ relation ~ " rename to " ~ adapter.quote(new.identifier)) -%}
+{% endmacro %}
 
 
 {# dbt revokes what the project does not grant. What others have granted on a mart stays theirs. #}
@@ -28,62 +45,52 @@
 {% endmacro %}
 
 
-{# Whether a relation is in the database; dbt's cache has been told of the renaming already. #}
-{% macro relation_exists(relation) %}
-    {{ return(run_query("select to_regclass('" ~ relation ~ "') is not null").rows[0][0]) }}
+{# What a relation is in the database, `table` or `view`; empty if it is not there, whatever dbt's cache says. #}
+{% macro kind_of(relation) %}
+    {%- set query -%}
+        select case relkind when 'v' then 'view' else 'table' end from pg_class where oid = to_regclass('{{ relation }}')
+    {%- endset -%}
+    {%- set found = run_query(query).rows -%}
+    {{ return(found[0][0] if found else '') }}
 {% endmacro %}
 
 
 {# Whether two relations are of one kind and have the same columns, in order, and the same indexes. #}
 {% macro has_same_shape(one, other) %}
-    {%- set query -%}
-        with
-
-        relations as (
-
-            select
-                oid,
-                relkind,
-                oid = to_regclass('{{ one }}') as is_one
-            from pg_class
-            where oid in (to_regclass('{{ one }}'), to_regclass('{{ other }}'))
-
-        ),
-
-        columns as (
-
-            select
-                attrelid as oid,
-                string_agg(format('%I %s %s', attname, format_type(atttypid, atttypmod), attnotnull), ', ' order by attnum) as shape
-            from pg_attribute
-            where attrelid in (select oid from relations) and attnum > 0 and not attisdropped
-            group by attrelid
-
-        ),
-
-        indexes as (
-
-            select
-                index_oids.indrelid as oid,
-                string_agg(index_oids.definition, ', ' order by index_oids.definition) as shape
-            from (
-                select
-                    indrelid,
-                    indisunique || substring(pg_get_indexdef(indexrelid) from ' USING .*') as definition
-                from pg_index
-                where indrelid in (select oid from relations)
-            ) as index_oids
-            group by index_oids.indrelid
-
-        )
-
-        select count(*) = 2 and count(distinct (relations.relkind, columns.shape, coalesce(indexes.shape, ''))) = 1
-        from relations
-        inner join columns on relations.oid = columns.oid
-        left join indexes on relations.oid = indexes.oid
-    {%- endset -%}
-    {{ return(run_query(query).rows[0][0]) }}
+    {{ return(run_query("select (" ~ shape(one) ~ ") = (" ~ shape(other) ~ ")").rows[0][0] == true) }}
 {% endmacro %}
+
+
+{#
+  A query for the kind, columns and indexes of a relation, as one text; null if it is not there. `declared`: only what a
+  contract declares, which is not the kind, and of a view neither lengths nor what may be null.
+#}
+{% macro shape(relation, declared=false, of_view=false) -%}
+    select
+        {{ "''" if declared else "pg_class.relkind::text" }} || coalesce(columns.shape, '') || ' ' || coalesce(indexes.shape, '')
+    from pg_class
+    cross join lateral (
+        select
+            string_agg(
+                {% if of_view -%}
+                format('%I %s', attname, format_type(atttypid, null)), ', ' order by attnum
+                {%- else -%}
+                format('%I %s %s', attname, format_type(atttypid, atttypmod), attnotnull), ', ' order by attnum
+                {%- endif %}
+            ) as shape
+        from pg_attribute
+        where attrelid = pg_class.oid and attnum > 0 and not attisdropped
+    ) as columns
+    cross join lateral (
+        select string_agg(definition, ', ' order by definition) as shape
+        from (
+            select indisunique || substring(pg_get_indexdef(indexrelid) from ' USING .*') as definition
+            from pg_index
+            where indrelid = pg_class.oid
+        ) as definitions
+    ) as indexes
+    where pg_class.oid = to_regclass('{{ relation }}')
+{%- endmacro %}
 
 
 {# Give a relation the rows or the query of another one of the same shape. #}
@@ -104,33 +111,45 @@
 
 {# Drop a relation that gives way to one of another shape, unless somebody else's view stands on it; its grants are kept. #}
 {% macro drop_for_another_shape(relation, fresh) %}
-    {%- set made = [] -%}
-    {%- for node in graph.nodes.values() if node.resource_type in ('model', 'seed') -%}
-        {%- do made.append(node.schema ~ '.' ~ node.alias) -%}
-    {%- endfor -%}
-    {%- set own, others = [], [] -%}
-    {%- for row in run_query(views_upon(relation)).rows -%}
-        {%- do (own if row[0] ~ '.' ~ row[1] in made else others).append(row) -%}
-    {%- endfor -%}
-    {%- if others -%}
-        {%- set names = [] -%}
-        {%- for row in others -%}
-            {%- do names.append(row[0] ~ '.' ~ row[1] ~ ' (of ' ~ row[3] ~ ')') -%}
-        {%- endfor -%}
+    {%- set upon = views_by_maker(relation) -%}
+    {%- if upon.others -%}
         {{ exceptions.raise_compiler_error(
-            relation.schema ~ '.' ~ relation.identifier ~ ' gets other columns or indexes, but ' ~ names | join(', ')
-            ~ ' stand on it, and would be lost. Nothing was changed. Keep their definitions (select pg_get_viewdef(...)), '
-            ~ 'drop them, build again, and make them anew.'
+            relation.schema ~ '.' ~ relation.identifier ~ ' gets other columns or indexes, but ' ~ upon.others | join(', ')
+            ~ ' stand on it, and would be lost. Nothing was changed. ' ~ keep_definitions()
         ) }}
     {%- endif -%}
     {%- for row in run_query(grants_on(relation)).rows -%}
         {%- do run_query('grant ' ~ row[0] ~ ' on ' ~ fresh ~ ' to ' ~ row[1]) -%}
     {%- endfor -%}
     {#- without cascade: what was not seen above stops it -#}
-    {%- for row in own -%}
-        {%- do run_query('drop ' ~ row[2] ~ ' ' ~ adapter.quote(row[0]) ~ '.' ~ adapter.quote(row[1])) -%}
+    {%- for command in upon.drops -%}
+        {%- do run_query(command) -%}
     {%- endfor -%}
     {%- do run_query("drop " ~ relation.type ~ " " ~ relation) -%}
+{% endmacro %}
+
+
+{# What a person does whose view stands in the way. #}
+{% macro keep_definitions() -%}
+    Keep their definitions (select pg_get_viewdef(...)), drop them, build again, and make them anew.
+{%- endmacro %}
+
+
+{# The views upon a relation: commands that drop the project's own ones, and the names of all others. #}
+{% macro views_by_maker(relation) %}
+    {%- set made = [] -%}
+    {%- for node in graph.nodes.values() if node.resource_type in ('model', 'seed') -%}
+        {%- do made.append(node.schema ~ '.' ~ node.alias) -%}
+    {%- endfor -%}
+    {%- set drops, others = [], [] -%}
+    {%- for row in run_query(views_upon(relation)).rows -%}
+        {%- if row[0] ~ '.' ~ row[1] in made -%}
+            {%- do drops.append('drop ' ~ row[2] ~ ' ' ~ adapter.quote(row[0]) ~ '.' ~ adapter.quote(row[1])) -%}
+        {%- else -%}
+            {%- do others.append(row[0] ~ '.' ~ row[1] ~ ' (of ' ~ row[3] ~ ')') -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return({'drops': drops, 'others': others}) }}
 {% endmacro %}
 
 
