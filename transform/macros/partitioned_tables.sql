@@ -26,13 +26,25 @@
 
 {# What makes a partitioned model's table, with its indexes. #}
 {% macro partitioned_table_ddl(node, relation) %}
-    create table {{ relation }} (
-    {%- for column in node.columns.values() %}
+    create table {{ relation }} ({{ contract_columns(node) }}) partition by range ({{ node.config.meta.partition_by }});
+    {{ contract_indexes(node, relation) }}
+{% endmacro %}
+
+
+{# A model's columns as its contract has them, of a view without what it cannot hold a row to. #}
+{% macro contract_columns(node) %}
+    {%- for column in node.columns.values() -%}
+        {%- set constraints = [] if node.config.materialized == 'view' else column.constraints | map(attribute='type') | list -%}
         {{ adapter.quote(column.name) }} {{ column.data_type }}
-        {%- if column.constraints | selectattr('type', 'equalto', 'not_null') | list %} not null{% endif %}
-        {{- "," if not loop.last }}
+        {%- if 'not_null' in constraints %} not null{% endif %}
+        {%- if 'primary_key' in constraints %} primary key{% endif %}
+        {{- ", " if not loop.last }}
     {%- endfor %}
-    ) partition by range ({{ node.config.meta.partition_by }});
+{% endmacro %}
+
+
+{# Commands that make a model's indexes on a relation. #}
+{% macro contract_indexes(node, relation) %}
     {%- for index in node.config.indexes or [] %}
     create {{ "unique " if index.unique }}index on {{ relation }} using {{ index.type or 'btree' }} ({{ index.columns | join(", ") }});
     {%- endfor %}

@@ -49,6 +49,8 @@ def run() -> None:
             command(project, environ, "warehouse", ["start"])
         with step("starting the simulated sources", "simulated sources started"):
             command(project, environ, "simulator", ["start"])
+        with step("looking at the warehouse's release", "the warehouse is of this release") as doing:
+            doing.outcome = "brought to it" if meltano.migrate(progress=doing.progress) else ""
         with step("running the pipeline", "extracted, loaded, transformed and tested") as doing:
             meltano.run_pipeline(force=current.after_a_dead_run, progress=doing.progress)
     print_summary(project, environ)

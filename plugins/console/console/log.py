@@ -81,7 +81,7 @@ def reason(lines: Sequence[LogLine]) -> str:
         lines: The whole log, in order.
     """
     failed = _who_failed(lines)
-    if failed == "dbt" and (told := _dbt_failure(lines)):
+    if failed == "dbt" and (told := dbt_failure(lines)):
         return told
     words = [line for line in lines if line.who != "meltano" and (line.who.startswith(failed) or not line.who)]
     words = [line for line in words if not _CHATTER.search(line.text)]
@@ -90,8 +90,15 @@ def reason(lines: Sequence[LogLine]) -> str:
     return chosen[0].text.strip() if chosen else "it gave no reason"
 
 
-def _dbt_failure(lines: Sequence[LogLine]) -> str:
-    """The first failure that dbt's log ends with, all lines of it: what follows the first one is set in."""
+def dbt_failure(lines: Sequence[LogLine]) -> str:
+    """The first failure that dbt's log ends with, all lines of it: what follows the first one is set in.
+
+    Args:
+        lines: The whole log, in order.
+
+    Returns:
+        The failure in one line; empty where dbt tells of none.
+    """
     words = [_without_clock(line.text) for line in lines if line.who.startswith("dbt") or not line.who]
     begin = next((number for number, text in enumerate(words) if _DBT_FAILURE.search(text)), None)
     if begin is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from dotenv import set_key
 
 from console.errors import ConsoleError
-from console.log import LogLine, progress_words, reason
+from console.log import LogLine, dbt_failure, progress_words, reason
 from console.ownership import RUN_ID_VARIABLE
 from console.project import Project
 
@@ -84,6 +84,29 @@ class Meltano:
         stamp.write_text(wanted)
         return True
 
+    def migrate(self, *, progress: Callable[[str, bool], None]) -> bool:
+        """Bring a warehouse that an older release has filled to this one.
+
+        Args:
+            progress: Called with a few words, and whether they open a new part of the work.
+
+        Returns:
+            Whether there was anything to do.
+
+        Raises:
+            ConsoleError: It failed; its reason is in the sentence, everything in the log it names.
+        """
+        log = self.project.run_state / "migrate.log"
+        words = [self.project.program("warehouse"), "migrate", "--env-file", str(local_env_file(self.project))]
+        code, lines = self._follow(words, log, progress)
+        if code != 0:
+            why = (dbt_failure(lines) or reason(lines)).removeprefix("Error: ")
+            raise ConsoleError(
+                f"an older release has filled the warehouse, and it could not be brought to this one: {why}\n"
+                f"No raw row is lost; mend the cause and run again (whole log: {log.relative_to(self.project.root)})."
+            )
+        return not any("nothing to do" in line.text for line in lines)
+
     def run_pipeline(self, *, force: bool, progress: Callable[[str, bool], None]) -> None:
         """Run extract, load and transform in the environment `local`.
 
@@ -112,11 +135,17 @@ class Meltano:
     def _call(
         self, arguments: list[str], log: Path, progress: Callable[[str, bool], None]
     ) -> tuple[int, list[LogLine]]:
-        """Call meltano in a process group of its own, because ending it takes a signal to all of the group."""
         env_file = str(local_env_file(self.project))
+        words = [self.project.program("meltano"), "--env-file", env_file, "--log-format", "json", *arguments]
+        return self._follow(words, log, progress)
+
+    def _follow(
+        self, command: list[str], log: Path, progress: Callable[[str, bool], None]
+    ) -> tuple[int, list[LogLine]]:
+        """Run a program in a process group of its own, because ending it takes a signal to all of the group."""
         lines: list[LogLine] = []
         child = subprocess.Popen(
-            [self.project.program("meltano"), "--env-file", env_file, "--log-format", "json", *arguments],
+            command,
             cwd=self.project.root,
             env={**self.environ, **dict.fromkeys(_RUN_ID_VARIABLES, self.run_id), "NO_COLOR": "1"},
             stdin=subprocess.DEVNULL,

@@ -17,6 +17,8 @@ from warehouse.envfile import read_env
 from warehouse.errors import WarehouseError
 from warehouse.initialise import initialise
 from warehouse.maintain import maintain as tend
+from warehouse.migrate import Dbt
+from warehouse.migrate import migrate as bring_up
 from warehouse.project import Project, find_project
 from warehouse.server import ADMIN, ROLES, Server, forget_libpq_variables, live_server
 from warehouse.status import Status, read_status
@@ -218,6 +220,29 @@ def maintain(environment: str, *, dry_run: bool) -> None:
         + (f", {done.after:,} are still seen by an open transaction" if done.after else "")
         + (f", {done.skipped} tables were in use and are left for the next time" if done.skipped else "")
     )
+
+
+@main.command()
+@click.option("--dry-run", is_flag=True, help="Only say what there is to do.")
+@click.option(
+    "--env-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What Meltano reads in place of .env.",
+)
+@click.option("--forget-months", is_flag=True, help="Let marts lose the months that were taken out of raw_data.")
+@environment_option
+def migrate(environment: str, env_file: Path | None, *, dry_run: bool, forget_months: bool) -> None:
+    """Bring a warehouse that an older release has filled to this one; a second run changes nothing.
+
+    Mends what older releases left in raw tables, and builds every other table anew from raw rows, by Meltano and dbt.
+    No raw row is lost, and a view of somebody else on a mart stays; where it cannot, nothing is changed and the view is
+    named. Loads may go on meanwhile. After a failure, run it again.
+    """
+    dbt = Dbt(_project().root, environment, env_file)
+    server = _server(environment, ("loader", "transformer"))
+    is_done = bring_up(server, dbt, say, dry_run=dry_run, forget=forget_months)
+    if is_done and not dry_run:
+        say("the warehouse is of this release; loads and builds go on as before")
 
 
 @main.command()
