@@ -17,7 +17,7 @@ _MOST_LINES = 12
 _OUT_OF_SYNC = "The source and target schemas on this incremental model are out of sync"
 _REFRESH = (
     "This release has other columns in that model than its table: run `meltano invoke dbt-postgres:build "
-    "--full-refresh` once, as CHANGELOG.md says under Migrate."
+    "--full-refresh` once."
 )
 # What plugins say of themselves while they work; never why they stopped.
 _CHATTER = re.compile(

@@ -112,7 +112,7 @@ FAILURES = {
             "Failure in model int_blocks_daily (models/a.sql) "
             "Compilation Error in model int_blocks_daily (models/a.sql) "
             "This release has other columns in that model than its table: run `meltano invoke dbt-postgres:build "
-            "--full-refresh` once, as CHANGELOG.md says under Migrate."
+            "--full-refresh` once."
         ),
     ),
 }
