@@ -37,6 +37,7 @@ PARTS = (
     "mutations",
     "other-projects",
     "compatibility",
+    "upgrades",
     *INTERPRETERS,
 )
 # What runs on the other interpreters each time: packaging and command lines, and the SDK's own suites.

@@ -1,0 +1,211 @@
+"""Warehouses that older commits have filled are brought to this release by one command.
+
+`tests/data/upgrades` holds what `make run` of three commits left. Each becomes what this release builds from the same
+raw rows in an empty warehouse: every mart, cell by cell.
+"""
+
+import json
+import lzma
+import subprocess
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from checkout import PROJECT, Checkout, kill_group
+from test_marts_follow import FORGET
+from waiting import wait_for
+
+DATA = PROJECT / "tests/data/upgrades"
+# The world from which those commits filled them.
+WORLD = {
+    "SIMULATOR_START": "2025-01-30",
+    "SIMULATOR_DAYS": "4",
+    "SIMULATOR_BLOCKS_PER_DAY": "6",
+    "SIMULATOR_TRANSACTIONS_PER_BLOCK": "3",
+    "TAP_BLOCKCHAIR_START_DATE": "2025-01-30",
+    "TAP_COINGECKO_START_DATE": "2025-01-20",
+}
+MARK = "select revision from intermediate.warehouse_revision"
+LOADS = "select load_id, table_name, unit, rows_loaded from raw_data.load_ledger order by 1"
+# Kind, columns and indexes of all that dbt builds but the seeds and what tests store.
+SHAPES = """
+    select
+        relation.oid::regclass::text,
+        relation.relkind::text,
+        (
+            select
+                string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull), ', ' order by attnum)
+            from pg_attribute where attrelid = relation.oid and attnum > 0 and not attisdropped
+        ),
+        (
+            select string_agg(definition, ', ' order by definition)
+            from (
+                select indisunique || substring(pg_get_indexdef(indexrelid) from ' USING .*') as definition
+                from pg_index where indrelid = relation.oid
+            ) as indexes
+        )
+    from pg_class as relation
+    where relnamespace in ('intermediate'::regnamespace, 'analytics'::regnamespace)
+        and relkind in ('r', 'p', 'v') and not relispartition
+    order by 1
+"""
+Tables = dict[str, tuple[int, str]]
+
+pytestmark = pytest.mark.long(part="upgrades")
+
+
+def restore(checkout: Checkout, commit: str, folder: Path) -> None:
+    """Put what a commit has filled into the place of the local warehouse, as a restored backup."""
+    script = folder / f"{commit}.sql"
+    script.write_bytes(lzma.decompress((DATA / f"{commit}.sql.xz").read_bytes()))
+    admin = urlsplit(checkout.url("admin"))
+    with psycopg.connect(admin._replace(path="/postgres").geturl(), autocommit=True) as connection:
+        connection.execute("drop database if exists crypto with (force)")
+        connection.execute("create database crypto encoding 'UTF8' template template0")
+    checkout.run("warehouse", "psql", "--role", "admin", "-qv", "ON_ERROR_STOP=1", "-f", str(script))
+    checkout.run("warehouse", "init")
+
+
+def as_analyst(checkout: Checkout, command: str) -> None:
+    """Let somebody else do something, in a schema of their own."""
+    with psycopg.connect(checkout.url("admin")) as connection:
+        connection.execute(f"set role analyst; {command}".encode())
+
+
+def raw(tables: Tables) -> Tables:
+    """The raw tables; what a row says of its load is not told."""
+    return {name: found for name, found in tables.items() if name.startswith("raw_data.")}
+
+
+def rebuilt(checkout: Checkout) -> Tables:
+    """Every table as this release builds it in a warehouse that holds nothing but raw rows."""
+    checkout.sql_do(FORGET)
+    checkout.run(
+        *("meltano", "invoke", "dbt-postgres", "build"),
+        *("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"),
+    )
+    return checkout.tables()
+
+
+def migrate(checkout: Checkout, *options: str, fails: bool = False) -> str:
+    """Upgrade; returns what was said."""
+    done = checkout.run("meltano", "invoke", "warehouse:migrate", *options, check=not fails)
+    assert (done.returncode != 0) == fails, done.stdout + done.stderr
+    return " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.fixture(scope="module")
+def served(checkout: Checkout) -> Checkout:
+    """A checkout of this release with a running server, and somebody who reads the marts."""
+    checkout.run("warehouse", "start")
+    with psycopg.connect(checkout.url("admin")) as connection:
+        connection.execute("create role analyst")
+    return checkout
+
+
+@pytest.fixture
+def older(request: pytest.FixtureRequest, served: Checkout, tmp_path: Path) -> Checkout:
+    """The same, with the warehouse of the test's commit, and a view of somebody else on a mart that stays as it is."""
+    restore(served, request.param, tmp_path)
+    with psycopg.connect(served.url("admin")) as connection:
+        connection.execute(
+            "create schema mine authorization analyst; grant usage on schema analytics to analyst;"
+            "grant select on all tables in schema analytics to analyst"
+        )
+    as_analyst(served, "create view mine.bands as select * from analytics.dim_age_band")
+    return served
+
+
+def check_upgraded(checkout: Checkout) -> None:
+    """That the warehouse is what this release makes of its raw rows, and somebody's view is there."""
+    assert checkout.sql(MARK) == [(1,)]
+    assert checkout.sql("select count(*) > 3 from mine.bands", role="admin") == [(True,)]
+    upgraded, shapes = checkout.tables(), checkout.sql(SHAPES)
+    assert len(upgraded) > 110
+    again = rebuilt(checkout)
+    assert shapes == checkout.sql(SHAPES)
+    assert {name for name in again if upgraded.get(name) != again[name]} == set()
+    assert upgraded.keys() == again.keys()
+
+
+@pytest.mark.parametrize("older", ["1d73d7d"], indirect=True)
+def test_the_oldest_stops_before_anything_and_is_then_upgraded(older: Checkout) -> None:
+    before, loads = older.tables(), older.sql(LOADS)
+    built = older.run("meltano", "run", "dbt-postgres:build", check=False)
+    assert built.returncode != 0
+    assert "An older release has filled this warehouse: run `meltano invoke warehouse:migrate` once" in built.stderr
+
+    as_analyst(older, "create view mine.blocks as select * from analytics.fct_blocks")
+    said = migrate(older, fails=True)
+    assert "would be lost: analytics.fct_blocks: mine.blocks (of analyst). Nothing was changed." in said
+    assert older.tables() == before
+    as_analyst(older, "drop view mine.blocks")
+
+    said = migrate(older, "--dry-run")
+    left_alone = "raw_data.bitcoin_blocks: 4 rows of bitcoin/blocks/2025-02-02 name its last load"
+    assert "other columns or indexes: analytics.fct_blocks" in said
+    assert left_alone in said
+    assert older.tables() == before
+    assert older.sql(LOADS) == loads
+
+    assert left_alone in migrate(older)
+    assert raw(older.tables()) == raw(before)
+    counted = "select distinct rows_loaded, count(*) over () from raw_data.load_ledger join raw_data.bitcoin_blocks"
+    last = "load_id = _load_id and _unit = unit where unit = 'bitcoin/blocks/2025-02-02'"
+    assert older.sql(f"{counted} on {last}") == [(6, 6)]
+    after, loads = older.tables(), older.sql(LOADS)
+    assert "nothing to do" in migrate(older)
+    assert (older.tables(), older.sql(LOADS)) == (after, loads)
+    check_upgraded(older)
+
+
+@pytest.mark.parametrize("older", ["77ba8eb"], indirect=True)
+def test_an_upgrade_that_was_killed_is_done_by_the_next(older: Checkout) -> None:
+    before = older.tables()
+    reshaped = "select true from pg_attribute where attrelid = 'analytics.fct_blocks'::regclass and attname = %s"
+    with psycopg.connect(older.url("transformer"), autocommit=True) as connection:
+        assert connection.execute(reshaped, ["reward_epoch_key"]).fetchone() is None
+        running = subprocess.Popen(
+            ["warehouse", "migrate"],
+            cwd=older.root,
+            env=older.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+        )
+        try:
+            wait_for(
+                lambda: running.poll() is not None or connection.execute(reshaped, ["reward_epoch_key"]).fetchone(),
+                "fct_blocks is new",
+            )
+            assert running.poll() is None
+        finally:
+            kill_group(running)
+        assert connection.execute(MARK).fetchone() is None
+
+    migrate(older)
+    assert raw(older.tables()) == raw(before)
+    check_upgraded(older)
+
+
+@pytest.mark.parametrize("older", ["c0fc5dc"], indirect=True)
+def test_make_run_upgrades_by_itself_and_goes_on_from_the_bookmarks(older: Checkout) -> None:
+    before = older.tables()
+    for line in (DATA / "c0fc5dc.json").read_text().splitlines():
+        kept = json.loads(line)
+        older.run("meltano", "state", "set", "--force", kept["id"], json.dumps(kept["state"]))
+    older.run("simulator", "start", **WORLD)
+    request = urllib.request.Request(  # noqa: S310 - loopback
+        f"{older.simulator()['url']}/_simulator/reorg",
+        json.dumps({"chain": "bitcoin", "depth": 4}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(request).close()  # noqa: S310
+    done: subprocess.CompletedProcess[str] = older.make("run", **WORLD)
+    assert "the warehouse is of this release brought to it" in done.stdout
+    assert raw(older.tables()) == raw(before)
+    check_upgraded(older)
