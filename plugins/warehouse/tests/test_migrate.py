@@ -12,7 +12,6 @@ from warehouse.errors import WarehouseError
 from warehouse.local import running_server
 from warehouse.migrate import REVISION, migrate
 from warehouse.project import Project
-from warehouse.server import connect
 
 if TYPE_CHECKING:
     import subprocess
@@ -129,10 +128,14 @@ def test_what_dbt_does_not_do_leaves_the_warehouse_an_older_one(
 
 def test_a_newer_one_an_empty_one_and_one_that_is_being_upgraded_are_left_alone(older: Path, sql: Sql) -> None:
     server = running_server(Project(older))
-    with connect(server, "transformer") as other:
-        other.execute("select pg_advisory_lock(%s)", (0x6D696772,))
+
+    def meanwhile(*_: str) -> bool:
         with pytest.raises(WarehouseError, match="Another `warehouse migrate`"):
             upgrade(older, Dbt())
+        return False
+
+    with pytest.raises(WarehouseError, match="dbt cannot plan"):
+        migrate(server, meanwhile, print)
     sql(older, "transformer", f"insert into intermediate.warehouse_revision select {REVISION + 1}")
     with pytest.raises(WarehouseError, match=f"newer release .*revision {REVISION + 1}"):
         upgrade(older, Dbt())

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # That of transform/dbt_project.yml.
 REVISION = 1
 _MARK = sql.Identifier("intermediate", "warehouse_revision")
-_LOCK = 0x6D696772
+_TURN = sql.Identifier("intermediate", "warehouse_migration")  # a table that is never there for others to see
 _PLAN = ("run-operation", "plan_migration")
 _BUILD = ("build", "--full-refresh", "--exclude-resource-type", "unit_test", "--vars", f"migrating: {REVISION}")
 _IS_BUILT = """
@@ -127,12 +127,10 @@ def migrate(
         WarehouseError: A newer release has filled the warehouse, another migration is going on, marts have months
             that raw tables have not, a view of somebody else is in the way, or a step failed.
     """
-    with connect(server, "transformer", autocommit=True) as connection:
+    with connect(server, "transformer", autocommit=True) as connection, connect(server, "transformer") as turn:
         if not _is_older(connection, say):
             return False
-        row = connection.execute("select pg_try_advisory_lock(%s)", (_LOCK,)).fetchone()
-        if row != (True,):
-            raise WarehouseError("Another `warehouse migrate` is at work on this warehouse; let it end.")
+        _take_turn(turn)
         say(f"an older release has filled this warehouse; this one builds revision {REVISION}")
         if not forget and (months := list(_months_of_marts_alone(connection))):
             raise WarehouseError(
@@ -155,6 +153,16 @@ def migrate(
             )
         _mark(connection)
     return True
+
+
+def _take_turn(connection: psycopg.Connection) -> None:
+    """Let no other migration begin until the transaction ends; a reader could hold an advisory lock, and not this."""
+    connection.execute("set local idle_in_transaction_session_timeout = 0; set local lock_timeout = '1s'")
+    try:
+        connection.execute(sql.SQL("create table {} ()").format(_TURN))
+    except errors.LockNotAvailable:
+        raise WarehouseError("Another `warehouse migrate` is at work on this warehouse; let it end.") from None
+    connection.execute(sql.SQL("drop table {}").format(_TURN))
 
 
 def _is_older(connection: psycopg.Connection, say: Callable[[str], None]) -> bool:
