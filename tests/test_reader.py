@@ -49,6 +49,22 @@ MARTS = """
 """
 
 
+# Each comment of a mart and its columns, and the transaction that wrote it.
+COMMENTS = """
+    select relname, coalesce(attname, ''), description, pg_description.xmin::text
+    from pg_description
+    join pg_class on pg_class.oid = objoid
+    left join pg_attribute on attrelid = objoid and attnum = objsubid and attnum > 0
+    where classoid = 'pg_class'::regclass and relnamespace = 'analytics'::regnamespace and not relispartition
+"""
+SPOILT = {("dim_date", ""), ("dim_date", "date_key"), ("bi_blocks", "")}
+
+
+def comments_of(checkout: Checkout) -> dict[tuple[str, str], tuple[object, ...]]:
+    """By mart and column, of which the mart itself has none."""
+    return {(str(mart), str(column)): tuple(said) for mart, column, *said in checkout.sql(COMMENTS)}
+
+
 def build(checkout: Checkout, *words: str, fails: bool = False) -> str:
     """Run models; returns what dbt said."""
     done = checkout.run("meltano", "invoke", "dbt-postgres", "run", *words, check=not fails)
@@ -73,8 +89,22 @@ def names(filled: Callable[[World], Checkout]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def built(checkout: Checkout, names: list[str]) -> Checkout:
+def comments(checkout: Checkout, names: list[str]) -> dict[tuple[str, str], tuple[object, ...]]:
+    """The comments of all marts, before one was taken away and two were changed."""
+    assert names
+    before = comments_of(checkout)
+    checkout.sql_do(
+        "comment on table analytics.dim_date is null;"
+        r"comment on column analytics.dim_date.date_key is 'it''s 5 % \';"
+        "comment on view analytics.bi_blocks is 'older'"
+    )
+    return before
+
+
+@pytest.fixture(scope="module")
+def built(checkout: Checkout, names: list[str], comments: object) -> Checkout:
     """The warehouse after all marts were built anew, which every build does of those that are small."""
+    assert comments
     assert len(names) > 50
     build(checkout, "--full-refresh", "--select", "path:models/marts", "path:models/bi")
     return checkout
@@ -109,6 +139,15 @@ def test_views_and_grants_of_others_outlive_builds_and_rebuilds(built: Checkout,
             assert counts is not None
             assert counts[0] == counts[1] == counts[2], name
         connection.execute("refresh materialized view mine.kept_dim_asset")
+
+
+def test_comments_are_written_where_they_differ(
+    built: Checkout, comments: dict[tuple[str, str], tuple[object, ...]]
+) -> None:
+    after = comments_of(built)
+    assert len(after) > 1000
+    assert {place: said[0] for place, said in after.items()} == {place: said[0] for place, said in comments.items()}
+    assert {place for place in after if after[place] != comments[place]} == SPOILT
 
 
 def test_a_view_gets_this_release_s_query_beside_those_that_it_stands_on(built: Checkout) -> None:
