@@ -35,7 +35,7 @@ lint:  ## ruff, mypy, sqlfluff, yamllint, hadolint, and Compose's own check, on 
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint-sql lint-python lint-files
 
 lint-sql:
-	cd transform && ../$(DEV)/sqlfluff lint .
+	cd transform && ../$(DEV)/sqlfluff lint --processes 2 .
 
 lint-python:
 	$(DEV)/ruff check .
