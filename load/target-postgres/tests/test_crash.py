@@ -1,4 +1,4 @@
-"""PostgreSQL itself is killed during a load: each unit is the old one or the new one, and the next load goes on."""
+"""PostgreSQL is killed or has no room during a load: a unit is the old or the new one, and the next load goes on."""
 
 # ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
 
@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import resource
 import select
 import signal
 import time
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+FILE_LIMIT = 20 << 20  # bytes; a segment of the write-ahead log has 16 MiB
 PATIENCE = 60  # seconds for what has to come about
 DAY, NEXT, FEBRUARY = "2024-01-09", "2024-01-10", "2024-02-01"
 ROWS = 5
@@ -135,3 +138,32 @@ def test_killed(  # noqa: PLR0913, PLR0917 - fixtures
     assert database.query("select distinct _load_id from raw_data.trades order by 1") == [
         row[:1] for row in database.query(ledger)
     ]
+
+
+@pytest.mark.parametrize("day", [NEXT, FEBRUARY], ids=["into a month", "into a new month"])
+def test_a_table_that_finds_no_room(  # noqa: PLR0913, PLR0917 - fixtures
+    start_loader: Any, feed: Any, database: Any, trades: Any, tmp_path: Path, day: str
+) -> None:
+    """By a limit of the server's files, which PostgreSQL meets as it meets a full disk."""
+    feed([*trades.loaded(DAY, lines(DAY, 1), sha256="a"), trades.schema()])
+    dice = random.Random(1)  # noqa: S311 - nothing secret
+    rows = [[str(n), dice.randbytes(900).hex(), f"{day} 12:00:00", "1.5", "1", "0"] for n in range(15_000)]
+    unit = [*trades.loaded(day, rows, sha256="b"), trades.schema(), {"type": "STATE", "value": {"step": 2}}]
+    postmaster = int(database.server.postmaster.read_text().split()[0])
+    before = resource.prlimit(postmaster, resource.RLIMIT_FSIZE, (FILE_LIMIT, resource.RLIM_INFINITY))
+    try:
+        loader = start_loader()
+        states, _ = loader.communicate("".join(json.dumps(message) + "\n" for message in unit), timeout=PATIENCE)
+    finally:
+        resource.prlimit(postmaster, resource.RLIMIT_FSIZE, before)
+    assert (states, loader.returncode) == ("", 1)
+    said = (tmp_path / "config_0.log").read_text()
+    assert "Traceback" not in said
+    assert said.count("| ERROR ") == said.count("PostgreSQL refused: could not extend file") == 1, said
+    assert "Check free disk space. " in said
+    assert "What was committed before is kept; put that right" in said
+
+    counts = "select _unit, count(*) from raw_data.trades group by 1 order by 1"
+    assert database.query(counts) == [(f"trades/{DAY}", ROWS)]
+    assert json.loads(feed(unit)) == {"step": 2}
+    assert database.query(counts) == [(f"trades/{DAY}", ROWS), (f"trades/{day}", len(rows))]
