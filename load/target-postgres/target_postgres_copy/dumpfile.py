@@ -129,15 +129,10 @@ class DumpFile:
             bounds: By column.
             rows: How many rows hold such a value.
         """
-        places = [(place, name) for place, name in enumerate(self.columns) if name in bounds]
-        lines = (line for chunk in self.chunks() for line in chunk.removesuffix(b"\n").split(b"\n"))
-        for number, line in enumerate(lines, 2):
-            fields = line.split(b"\t")
-            for place, name in places:
-                value = fields[place].decode(errors="replace")
-                if fault := bounds[name].fault(value):
-                    more = f" ({rows} rows have such values)" if rows > 1 else ""
-                    return self._refused(f", line {number}, column {name}: {value!r} {fault}{more}")
+        for number, name, value in self._values(bounds):
+            if fault := bounds[name].fault(value):
+                more = f" ({rows} rows have such values)" if rows > 1 else ""
+                return self._refused(f", line {number}, column {name}: {value!r} {fault}{more}")
         return self._refused(f": {rows} rows break the bounds of {', '.join(bounds)}")
 
     def _ask(self, check: Callable[[str], None], value: str, number: int, column: str) -> None:
@@ -148,13 +143,23 @@ class DumpFile:
 
     def _ask_times(self, chunk: bytes, times: Collection[str]) -> None:
         """Look closer at rows of which some text, perhaps no time, looks like a fine one."""
-        places = [(place, name) for place, name in enumerate(self.columns) if name in times]
-        for line in chunk.split(b"\n"):
+        places = [place for place, name in enumerate(self.columns) if name in times]
+        rows = (line.split(b"\t") for line in chunk.split(b"\n"))
+        if not any(has_finer_time(row[place]) for row in rows for place in places if place < len(row)):
+            return
+        for number, name, value in self._values(times):
+            if has_finer_time(value.encode()):
+                raise self._refused(f", line {number}, column {name}: {value!r} is finer than a microsecond")
+
+    def _values(self, names: Collection[str]) -> Iterator[tuple[int, str, str]]:
+        """Read the file from its beginning, for the line, the column and the text of each value of some columns."""
+        places = [(place, name) for place, name in enumerate(self.columns) if name in names]
+        lines = (line for chunk in self.chunks() for line in chunk.removesuffix(b"\n").split(b"\n"))
+        for number, line in enumerate(lines, 2):
             fields = line.split(b"\t")
             for place, name in places:
-                if place < len(fields) and has_finer_time(fields[place]):
-                    value = fields[place].decode(errors="replace")
-                    raise self._refused(f", column {name}: {value!r} is finer than a microsecond")
+                if place < len(fields):
+                    yield number, name, fields[place].decode(errors="replace")
 
     def _refused(self, why: str) -> UnitError:
         kept = "nothing of this file was loaded, and what the table held is kept"

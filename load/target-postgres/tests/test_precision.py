@@ -110,7 +110,7 @@ def test_a_dump_file_with_a_fine_time_is_refused(
     good = ["1", "n:00.1234567", f"{DAY} 12:00:00.5", "1", "1", "0"]  # a name that looks like a fine time
     fine = ["2", "n", f"{DAY} 12:00:00.1234567", "1", "1", "0"]
 
-    with pytest.raises(UnitError, match=rf"dump file .*, column at: '{DAY} 12:00:00.1234567' {FINE}"):
+    with pytest.raises(UnitError, match=rf"dump file .*, line 3, column at: '{DAY} 12:00:00.1234567' {FINE}"):
         feed([*stream.loaded(DAY, [good, fine]), stream.schema()])
     feed([*stream.loaded(DAY, [good]), stream.schema()])
 
