@@ -4,7 +4,7 @@
 {% set counted = "true" if var('count_unspendable_supply') else "coalesce(is_spendable, true)" %}
 with
 
-created as (
+moved as (
 
     select
         chain,
@@ -16,9 +16,7 @@ created as (
     from {{ ref('int_outputs_unioned') }}
     where {{ in_changed_days('block_time') }} and {{ counted }}
 
-),
-
-spent as (
+    union all
 
     select
         chain,
@@ -30,30 +28,6 @@ spent as (
         -1 as output_count
     from {{ ref('int_inputs_unioned') }}
     where {{ in_changed_days('block_time') }} and {{ counted }}
-
-),
-
-moved as (
-
-    select
-        chain,
-        block_date,
-        created_date,
-        script_type,
-        value_base,
-        output_count
-    from created
-
-    union all
-
-    select
-        chain,
-        block_date,
-        created_date,
-        script_type,
-        value_base,
-        output_count
-    from spent
 
 ),
 
