@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +18,6 @@ from warehouse.project import Project
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     Run = Callable[..., subprocess.CompletedProcess[str]]
     Sql = Callable[[Path, str, str], list[tuple[Any, ...]]]
@@ -102,6 +103,11 @@ def test_rows_that_were_left_alone_name_their_last_load_and_are_counted(older: P
     assert sql(older, "loader", "select _load_id from raw_data.bitcoin_outputs") == [(1,)]
     assert sql(older, "transformer", MARK) == [(REVISION,)]
     assert upgrade(older, Dbt()) == [f"nothing to do: the warehouse is of this release (revision {REVISION})"]
+
+
+def test_dbt_and_the_command_build_the_same_revision() -> None:
+    project = (Path(__file__).parents[3] / "transform/dbt_project.yml").read_text()
+    assert re.findall(r"^  warehouse_revision: (.*)$", project, re.MULTILINE) == [str(REVISION)]
 
 
 def test_a_dry_run_says_what_there_is_to_do_and_does_nothing(older: Path, sql: Sql) -> None:
