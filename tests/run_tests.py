@@ -158,8 +158,11 @@ def steps(part: str | None) -> list[tuple[str, list[str]]]:
     for interpreter in INTERPRETERS:
         everything = part in {None, interpreter}
         report = f"--junit-xml={REPORTS / interpreter}.xml"
-        those = ["-m", "not long", "analyze", "extract", "load", "plugins"] if everything else ON_EACH_INTERPRETER
-        tests = ["-n", "3", "--dist", "loadfile", *those]
+        tests = (
+            ["-n", "3", "--dist", "loadfile", "-m", "not long", "analyze", "extract", "load", "plugins"]
+            if everything
+            else list(ON_EACH_INTERPRETER)
+        )
         found.append((interpreter, [str(DEV / "tox"), "run", "--quiet", "-e", interpreter, "--", report, *tests]))
     return found
 

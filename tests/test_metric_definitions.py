@@ -16,6 +16,9 @@ import pytest
 from checkout import Checkout
 from worlds import CLOSES_LOST, World
 
+# MetricFlow and colibri are programs of others, which read what dbt has written.
+pytestmark = pytest.mark.long(part="compatibility")
+
 NETWORK, VALUATION, MARKET, MINERS = (
     f"fct_{name}_daily" for name in ("network", "valuation", "market_prices", "miner")
 )
