@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import select
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -14,7 +15,7 @@ from target_postgres_copy.tables import comma
 from target_postgres_copy.units import UnitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator, Mapping
 
     from psycopg import Connection, Cursor
 
@@ -71,7 +72,7 @@ def _stream(  # noqa: PLR0913, PLR0917 - what a COPY is made of
     target: sql.Identifier,
     file: DumpFile,
     columns: list[str],
-    data: Iterable[bytes],
+    data: Iterator[bytes],
     lines: sql.Identifier | None,
     asked: Mapping[str, bounds.Bounds],
 ) -> int:
@@ -83,10 +84,10 @@ def _stream(  # noqa: PLR0913, PLR0917 - what a COPY is made of
     sent = 0
     try:
         with cursor.copy(statement) as copy:
-            for chunk in data:
+            for chunk, rows in _read_ahead(data):
                 copy.write(chunk)
                 _send(cursor.connection)
-                sent += chunk.count(b"\n") + (not chunk.endswith(b"\n"))
+                sent += rows
     except (psycopg.DataError, psycopg.IntegrityError) as error:  # a wrong value, or a row outside its month
         context = error.diag.context or ""
         if _EMPTY.search(context):
@@ -95,6 +96,20 @@ def _stream(  # noqa: PLR0913, PLR0917 - what a COPY is made of
     if cursor.rowcount != sent:
         raise file.out_of_bounds(asked, sent - cursor.rowcount)
     return cursor.rowcount
+
+
+def _read_ahead(chunks: Iterator[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Unpack and look at the next chunk in a thread while the server takes this one; says how many rows each has."""
+
+    def read() -> tuple[bytes, int] | None:
+        chunk = next(chunks, None)
+        return None if chunk is None else (chunk, chunk.count(b"\n") + (not chunk.endswith(b"\n")))
+
+    with ThreadPoolExecutor(1, "read-ahead") as thread:
+        waiting = thread.submit(read)
+        while (found := waiting.result()) is not None:
+            waiting = thread.submit(read)
+            yield found
 
 
 def _send(connection: Connection[Any]) -> None:
