@@ -85,11 +85,19 @@ def reads_a_source_past_staging(manifest: Manifest) -> set[str]:
 
 
 def staging_that_reads_no_source_alone(manifest: Manifest) -> set[str]:
+    """Tables of the same columns, one of each chain with a ledger of outputs, are one in staging."""
     return {
         n["name"]
         for n in models(manifest, "staging")
-        if len(parents(manifest, n, "source")) != 1 or parents(manifest, n, "model")
+        if len({of_all_utxo_chains(source["name"]) for source in parents(manifest, n, "source")}) != 1
+        or parents(manifest, n, "model")
     }
+
+
+def of_all_utxo_chains(table: str) -> str:
+    """A table's name, without its chain if that has a ledger of outputs."""
+    chain = re.match(r"(bitcoin_cash|bitcoin|dogecoin|litecoin)_", table)
+    return f"utxo_{table.removeprefix(chain[0])}" if chain else table
 
 
 def sources_read_twice_or_never(manifest: Manifest) -> set[str]:
@@ -101,7 +109,7 @@ def staging_not_named_for_its_source(manifest: Manifest) -> set[str]:
     found = set()
     for node in models(manifest, "staging"):
         for source in parents(manifest, node, "source"):
-            named = f"stg_{source['source_name']}__{source['name']}"
+            named = f"stg_{source['source_name']}__{of_all_utxo_chains(source['name'])}"
             folder = node["fqn"][2]
             if node["name"] != named or folder != source["source_name"]:
                 found.add(node["name"])
@@ -121,8 +129,8 @@ def intermediates_that_read_marts(manifest: Manifest) -> set[str]:
 
 
 def models_without_parents(manifest: Manifest) -> set[str]:
-    """dim_time is made of nothing, and has the gate alone for a parent."""
-    return {n["name"] for n in models(manifest) if not parents(manifest, n)}
+    """dim_time is made of nothing, and has the gate alone for a parent; what chains are stands in macros/chains.sql."""
+    return {n["name"] for n in models(manifest) if not parents(manifest, n)} - {"int_chains", "int_subsidies"}
 
 
 def models_with_many_parents(manifest: Manifest) -> set[str]:
@@ -279,11 +287,11 @@ def types_that_no_bi_tool_holds(manifest: Manifest) -> set[str]:
 
 
 def bi_models_of_more_than_one_mart(manifest: Manifest) -> set[str]:
-    """They change types and units; what joins marts is a mart. Decimals come from the seed, which no build drops."""
+    """They change types and units; what joins marts is a mart. Decimals come from int_chains."""
     return {
         n["name"]
         for n in models(manifest, "bi")
-        if [room(parent) for parent in parents(manifest, n, "model")] != ["marts"]
+        if [room(p) for p in parents(manifest, n, "model") if p["name"] != "int_chains"] != ["marts"]
     }
 
 
@@ -293,7 +301,10 @@ def bi_views_of_what_builds_replace(manifest: Manifest) -> set[str]:
         n["name"]
         for n in models(manifest, "bi")
         if n["config"]["materialized"] == "view"
-        and any(parent["config"]["materialized"] != "incremental" for parent in parents(manifest, n, "model"))
+        and any(
+            parent["config"]["materialized"] != "incremental" and parent["name"] != "int_chains"
+            for parent in parents(manifest, n, "model")
+        )
     }
 
 

@@ -12,7 +12,7 @@ from checkout import RUN_TIME_COLUMNS, Checkout
 from worlds import MONTHS_END, World
 
 LIVE_DATABASE = "elsewhere"
-MODEL = "stg_blockchair__bitcoin_blocks"
+MODEL = "stg_blockchair__utxo_blocks"
 # What a database of one's own may say, and what would change what is stored or built if it were inherited.
 SETTINGS = {
     "array_nulls": "off",

@@ -17,7 +17,7 @@ ATTEMPTS = [
     "select from raw_data.load_locks for update",
     "select from raw_data.load_locks for share",
     "lock table intermediate.model_watermarks in access share mode",
-    "select * from staging.stg_blockchair__bitcoin_blocks",
+    "select * from staging.stg_blockchair__utxo_blocks",
     "select * from intermediate.int_blocks_unioned",
     "select * from dq.assert_no_integrity_failures",
     "insert into analytics.dim_value_band (value_band_key, value_band, band_order) values (1, 'mine', 9)",
@@ -156,7 +156,7 @@ def test_a_view_gets_this_release_s_query_beside_those_that_it_stands_on(built: 
     older = f"select * from ({str(query)[:-1]}) as v where false"  # noqa: S608
     built.sql_do(f"create or replace view intermediate.int_blocks_unioned as {older}")
     assert built.sql("select count(*) from intermediate.int_blocks_unioned") == [(0,)]
-    build(built, "--select", "stg_blockchair__bitcoin_blocks", "int_blocks_unioned")
+    build(built, "--select", "stg_blockchair__utxo_blocks", "int_blocks_unioned")
     assert built.sql("select count(*) > 0 from intermediate.int_blocks_unioned") == [(True,)]
 
 

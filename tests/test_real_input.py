@@ -104,12 +104,12 @@ def test_the_summary_says_what_could_not_be_verified(loaded: Checkout) -> None:
 
 def test_satoshi_sums_match_the_files(loaded: Checkout, samples: Path) -> None:
     for table, model, raw_column in (
-        ("bitcoin_outputs", "staging.stg_blockchair__bitcoin_outputs", "value"),
-        ("bitcoin_inputs", "staging.stg_blockchair__bitcoin_inputs", "value"),
+        ("bitcoin_outputs", "staging.stg_blockchair__utxo_outputs", "value"),
+        ("bitcoin_inputs", "staging.stg_blockchair__utxo_inputs", "value"),
     ):
         expected = sum(int(row[raw_column]) for row in rows_of(samples / "blockchair/dumps" / DUMPS[table][0]))
         assert loaded.sql(f'select sum("{raw_column}") from raw_data."{table}"') == [(Decimal(expected),)]  # noqa: S608
-        assert loaded.sql(f"select sum(value_base) from {model}") == [(Decimal(expected),)]  # noqa: S608
+        assert loaded.sql(f"select sum(value_base) from {model} where chain = 'bitcoin'") == [(Decimal(expected),)]  # noqa: S608
     assert sum(int(row["value"]) for row in rows_of(samples / "blockchair/dumps" / DUMPS["bitcoin_inputs"][0])) == (
         17_900_000_000
     )

@@ -153,8 +153,9 @@ def test_koinu_beyond_64_bits_are_equal_at_the_source_in_raw_in_staging_and_in_m
     }
     assert max(expected.values()) > 2**63
     raw = checkout.sql("select id, output_total from raw_data.dogecoin_blocks")
-    staging = checkout.sql("select block_height, output_total_base from staging.stg_blockchair__dogecoin_blocks")
-    marts = checkout.sql("select block_height, output_total_base from analytics.fct_blocks where chain = 'dogecoin'")
+    columns, of_chain = "select block_height, output_total_base from", "where chain = 'dogecoin'"
+    staging = checkout.sql(f"{columns} staging.stg_blockchair__utxo_blocks {of_chain}")
+    marts = checkout.sql(f"{columns} analytics.fct_blocks {of_chain}")
     assert dict(raw) == dict(staging) == dict(marts) == expected
 
 

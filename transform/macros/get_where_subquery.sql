@@ -1,8 +1,9 @@
 {#
   dbt's own hook for the `where` of a data test, with two words more, so that a test of a table of millions of rows reads
   what is new. `__changed_days__`: the days that the model rebuilt when it last had any to rebuild, for a table with the columns
-  chain and block_date; `__changed_days:last_seen_date__` the same by another date. `__loaded_days:bitcoin_outputs:block_time__`: the days of a raw table that loads touched which were
-  not followed before the last run, by that column. With the variable `test_all_days` both read all.
+  chain and block_date; `__changed_days:last_seen_date__` the same by another date. `__loaded_days:ethereum_calls:block_time__`: the days of a raw table that loads touched which were
+  not followed before the last run, by that column; `__loaded_days:utxo_outputs:block_time__` the same of each chain's with a
+  ledger of outputs. With the variable `test_all_days` both read all.
 #}
 {% macro get_where_subquery(relation) -%}
     {%- set where = config.get('where', '') -%}
@@ -12,7 +13,16 @@
             {%- set where = last_rebuilt_days(relation.identifier, words[1] if words | length > 1 else 'block_date') -%}
         {%- elif where.startswith('__loaded_days:') -%}
             {%- set words = where.strip('_').split(':') -%}
-            {%- set where = last_loaded_days(words[1], words[2]) -%}
+            {%- if words[1].startswith('utxo_') -%}
+                {%- set conditions = [] -%}
+                {%- for chain in utxo_chains() -%}
+                    {%- set of_days = last_loaded_days(table_prefix(chain) ~ words[1].removeprefix('utxo'), words[2]) -%}
+                    {%- do conditions.append("chain = '" ~ chain.name ~ "' and " ~ of_days) -%}
+                {%- endfor -%}
+                {%- set where = conditions | join(' or ') -%}
+            {%- else -%}
+                {%- set where = last_loaded_days(words[1], words[2]) -%}
+            {%- endif -%}
         {%- endif -%}
         (select * from {{ relation }} where {{ where }}) dbt_subquery
     {%- else -%}

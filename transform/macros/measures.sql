@@ -27,11 +27,11 @@
 {%- endmacro %}
 
 
-{# What a fee is paid for: virtual bytes on Bitcoin, bytes on Dogecoin, gas on Ethereum. #}
+{# What a fee is paid for: virtual bytes on chains with SegWit, bytes on others, gas on Ethereum. #}
 {% macro charged_size(chain, weight_wu, size_bytes, gas_used) -%}
-    case {{ chain }}
-        when 'bitcoin' then {{ weight_wu }} / cast(4 as numeric)
-        when 'dogecoin' then cast({{ size_bytes }} as numeric)
+    case
+        when {{ is_chain_with(chain, 'has_segwit') }} then {{ weight_wu }} / cast(4 as numeric)
+        when {{ is_chain_with(chain, 'ledger', 'utxo') }} then cast({{ size_bytes }} as numeric)
         else cast({{ gas_used }} as numeric)
     end
 {%- endmacro %}
@@ -69,10 +69,15 @@
 
 {#
   Whether an output is of a coinbase that is not in the chain's set of unspent outputs: of the first block, which no node
-  ever put there, or of one of Bitcoin's two that a later coinbase of the same hash replaced, in 91,842 and 91,880 (BIP 30).
+  ever put there, or of one that a later coinbase of the same hash replaced, as two of Bitcoin's, in 91,842 and 91,880 (BIP 30).
 #}
-{% macro is_replaced_coinbase(chain) -%}
-    is_from_coinbase and block_height in ({{ '0, 91722, 91812' if chain == 'bitcoin' else '0' }})
+{% macro is_replaced_coinbase(column) -%}
+    is_from_coinbase and (
+        block_height = 0
+        {%- for chain in utxo_chains() if chain.replaced_coinbases %}
+        or ({{ column }} = '{{ chain.name }}' and block_height in ({{ chain.replaced_coinbases | join(', ') }}))
+        {%- endfor %}
+    )
 {%- endmacro %}
 
 

@@ -109,3 +109,28 @@
         ) }}
     {%- endif -%}
 {% endmacro %}
+
+
+{#
+  As an on-run-end hook: drop what an older release has made and no model makes any more, once nothing stands on it. A view
+  of somebody else keeps it.
+#}
+{% macro drop_former_relations() %}
+    {%- set former = ['assets', 'subsidies'] -%}
+    {%- for chain in ['bitcoin', 'dogecoin'] -%}
+        {%- for table in ['blocks', 'transactions', 'outputs', 'inputs', 'stats', 'addresses'] -%}
+            {%- do former.append('stg_blockchair__' ~ chain ~ '_' ~ table) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- set query -%}
+        select relname, case relkind when 'v' then 'view' else 'table' end as kind
+        from pg_class
+        where relnamespace = to_regnamespace('{{ generate_schema_name('staging', none) }}') and relname in ('{{ former | join("', '") }}')
+    {%- endset -%}
+    {%- for row in (run_query(query).rows if execute else []) -%}
+        {%- set relation = api.Relation.create(database=target.database, schema=generate_schema_name('staging', none), identifier=row[0]) -%}
+        {%- if not run_query(views_upon(relation)).rows -%}
+            {%- do run_query("drop " ~ row[1] ~ " " ~ relation) -%}
+        {%- endif -%}
+    {%- endfor -%}
+{% endmacro %}

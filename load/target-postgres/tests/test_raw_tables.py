@@ -54,7 +54,7 @@ def recipe(name: str, **replaced: str) -> str:
     return str(found)
 
 
-BLOCKS = {"raw_data.bitcoin_blocks": "raw_data.things", "staging.stg_blockchair__bitcoin_blocks": "staging.stg_things"}
+BLOCKS = {"raw_data.bitcoin_blocks": "raw_data.things", "staging.stg_blockchair__utxo_blocks": "staging.stg_things"}
 TWO_VIEWS = """
     create schema staging; grant usage, create on schema staging to loader; set role loader;
     create view staging.stg_things as select * from raw_data.things;

@@ -29,4 +29,4 @@ select
     facts.is_settled,
     facts.header_check
 from {{ ref('fct_blocks') }} as facts
-left join {{ ref('assets') }} as assets on facts.chain = assets.chain
+left join {{ ref('int_chains') }} as assets on facts.chain = assets.chain

@@ -68,7 +68,7 @@ assets as (
     select
         chain,
         base_unit_decimals
-    from {{ ref('assets') }}
+    from {{ ref('int_chains') }}
 
 )
 

@@ -27,4 +27,4 @@ select
     cast(facts.fee_usd as double precision) as fee_usd,
     facts.price_status
 from {{ ref('fct_transactions') }} as facts
-left join {{ ref('assets') }} as assets on facts.chain = assets.chain
+left join {{ ref('int_chains') }} as assets on facts.chain = assets.chain

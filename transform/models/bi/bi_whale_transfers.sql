@@ -19,4 +19,4 @@ select
     facts.sender_count,
     facts.recipient_count
 from {{ ref('fct_whale_transfers') }} as facts
-left join {{ ref('assets') }} as assets on facts.chain = assets.chain
+left join {{ ref('int_chains') }} as assets on facts.chain = assets.chain

@@ -75,9 +75,9 @@ select
     case when follows_parent then lower_hash end as previous_block_hash,
     case when follows_parent then cast(extract(epoch from block_time - lower_time) as bigint) end as block_interval_seconds,
     {{ block_work('chain', 'bits', 'difficulty') }} as block_work,
-    case chain
-        when 'bitcoin' then {{ quotient('weight_wu', '4000000', 8) }}
-        when 'ethereum' then {{ quotient('gas_used', 'gas_limit', 8) }}
+    case
+        when {{ is_chain_with('chain', 'has_segwit') }} then {{ quotient('weight_wu', '4000000', 8) }}
+        when chain = 'ethereum' then {{ quotient('gas_used', 'gas_limit', 8) }}
     end as utilisation,
     case when has_base_fee then gas_limit / 2 end as gas_target,
     -- an empty block burns nothing, but its base fee follows from the block below

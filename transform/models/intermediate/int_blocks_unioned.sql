@@ -1,5 +1,5 @@
 select
-    'bitcoin' as chain,
+    chain,
     block_height,
     block_hash,
     block_time,
@@ -28,7 +28,7 @@ select
     cast(null as numeric) as burned_base,
     coin_days_destroyed,
     guessed_miner as miner,
-    cast(null as boolean) as is_aux,
+    is_aux,
     is_settled,
     version_hex,
     version_bits,
@@ -44,56 +44,7 @@ select
     cast(null as numeric) as stated_burned_base,
     _channel as channel,
     _load_id as load_id
-from {{ ref('stg_blockchair__bitcoin_blocks') }}
-
-union all
-
-select
-    'dogecoin' as chain,
-    block_height,
-    block_hash,
-    block_time,
-    block_date,
-    median_time,
-    version,
-    merkle_root,
-    cast(nonce as numeric) as nonce,
-    bits,
-    difficulty,
-    size_bytes,
-    cast(null as bigint) as weight_wu,
-    transaction_count_with_coinbase - 1 as transaction_count,
-    transaction_count_with_coinbase as transaction_row_count,
-    input_count,
-    output_count,
-    cast(null as bigint) as gas_used,
-    cast(null as bigint) as gas_limit,
-    input_total_base,
-    output_total_base,
-    fee_total_base,
-    generation_base,
-    cast(null as numeric) as uncle_generation_base,
-    reward_base,
-    cast(null as numeric) as burned_base,
-    coin_days_destroyed,
-    guessed_miner as miner,
-    is_aux,
-    is_settled,
-    version_hex,
-    version_bits,
-    chainwork,
-    cast(null as bigint) as stripped_size_bytes,
-    cast(null as bigint) as witness_count,
-    cast(null as numeric) as total_difficulty,
-    cast(null as bigint) as uncle_count,
-    cast(null as bigint) as call_count,
-    cast(null as numeric) as value_total_base,
-    cast(null as numeric) as internal_value_total_base,
-    cast(null as numeric) as base_fee_base,
-    cast(null as numeric) as stated_burned_base,
-    _channel as channel,
-    _load_id as load_id
-from {{ ref('stg_blockchair__dogecoin_blocks') }}
+from {{ ref('stg_blockchair__utxo_blocks') }}
 
 union all
 

@@ -9,7 +9,7 @@ chain_assets as (
         chain,
         coingecko_id,
         base_unit_decimals
-    from {{ ref('assets') }}
+    from {{ ref('int_chains') }}
 
 ),
 

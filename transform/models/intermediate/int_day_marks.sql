@@ -8,7 +8,7 @@ chain_assets as (
     select
         coingecko_id,
         chain
-    from {{ ref('assets') }}
+    from {{ ref('int_chains') }}
 
 ),
 
@@ -110,7 +110,7 @@ epochs as (
         covered_days.block_date,
         count(*) as reward_epoch_number
     from covered_days
-    inner join {{ ref('subsidies') }} as subsidies
+    inner join {{ ref('int_subsidies') }} as subsidies
         on
             covered_days.chain = subsidies.chain
             and covered_days.last_block_height >= subsidies.first_height

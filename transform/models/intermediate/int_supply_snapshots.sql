@@ -3,17 +3,23 @@ with
 
 snapshots as (
 
-    {% for chain in ['bitcoin', 'dogecoin', 'ethereum'] %}
-        {% set column = 'circulation_approximate_base' if chain == 'ethereum' else 'circulation_base' %}
-        select
-            '{{ chain }}' as chain,
-            observed_at,
-            {{ utc_date('observed_at') }} as observed_date,
-            {{ column }} as supply_base
-        from {{ ref('stg_blockchair__' ~ chain ~ '_stats') }}
-        where {{ column }} is not null
-        {{ "union all" if not loop.last }}
-    {% endfor %}
+    select
+        chain,
+        observed_at,
+        {{ utc_date('observed_at') }} as observed_date,
+        circulation_base as supply_base
+    from {{ ref('stg_blockchair__utxo_stats') }}
+    where circulation_base is not null
+
+    union all
+
+    select
+        'ethereum' as chain,
+        observed_at,
+        {{ utc_date('observed_at') }} as observed_date,
+        circulation_approximate_base as supply_base
+    from {{ ref('stg_blockchair__ethereum_stats') }}
+    where circulation_approximate_base is not null
 
 )
 

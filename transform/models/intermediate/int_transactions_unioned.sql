@@ -1,5 +1,5 @@
 select
-    'bitcoin' as chain,
+    chain,
     block_height,
     transaction_hash as transaction_reference,
     transaction_hash,
@@ -30,43 +30,7 @@ select
     cast(null as text) as input_start,
     _channel as channel,
     _load_id as load_id
-from {{ ref('stg_blockchair__bitcoin_transactions') }}
-
-union all
-
-select
-    'dogecoin' as chain,
-    block_height,
-    transaction_hash as transaction_reference,
-    transaction_hash,
-    cast(null as bigint) as transaction_index,
-    _line as line_number,
-    block_time,
-    block_date,
-    case when is_coinbase then 'coinbase' else 'transfer' end as transaction_type,
-    is_coinbase,
-    false as is_synthetic,
-    false as is_failed,
-    size_bytes,
-    cast(null as bigint) as weight_wu,
-    input_count,
-    output_count,
-    cast(null as bigint) as gas_used,
-    cast(null as numeric) as gas_price_base,
-    input_total_base,
-    output_total_base as value_base,
-    cast(null as numeric) as internal_value_base,
-    fee_base,
-    coin_days_destroyed,
-    cast(null as boolean) as has_witness,
-    cast(null as bigint) as call_count,
-    false as is_to_itself,
-    cast(null as text) as sender_address,
-    cast(null as text) as recipient_address,
-    cast(null as text) as input_start,
-    _channel as channel,
-    _load_id as load_id
-from {{ ref('stg_blockchair__dogecoin_transactions') }}
+from {{ ref('stg_blockchair__utxo_transactions') }}
 
 union all
 

@@ -95,7 +95,7 @@ chain_assets as (
     select
         chain,
         base_unit_decimals
-    from {{ ref('assets') }}
+    from {{ ref('int_chains') }}
 
 ),
 

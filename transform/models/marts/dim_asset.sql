@@ -4,14 +4,18 @@ with
 chain_assets as (
 
     select
-        coingecko_id,
-        symbol,
-        asset_name,
-        chain,
-        base_unit_name,
-        base_unit_decimals,
-        genesis_date
-    from {{ ref('assets') }}
+        chains.coingecko_id,
+        chains.symbol,
+        chains.asset_name,
+        chains.chain,
+        chains.base_unit_name,
+        chains.base_unit_decimals,
+        chains.genesis_date
+    from {{ ref('int_chains') }} as chains
+    where
+        chains.is_default
+        or chains.chain in (select chain_days.chain from {{ ref('int_chain_days') }} as chain_days)
+        or chains.coingecko_id in (select closes.coin_id from {{ ref('int_market_closes') }} as closes)
 
 ),
 

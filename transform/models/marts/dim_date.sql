@@ -1,5 +1,5 @@
 -- depends_on: {{ ref('int_integrity_failures') }}
-{% set chains = ['bitcoin', 'dogecoin', 'ethereum'] %}
+{% set chains = chains() | selectattr('is_default', 'defined') | map(attribute='name') | sort %}
 with
 
 marks as (

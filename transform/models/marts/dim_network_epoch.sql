@@ -7,7 +7,7 @@ assets as (
         chain,
         symbol,
         base_unit_decimals
-    from {{ ref('assets') }}
+    from {{ ref('int_chains') }}
 
 ),
 
@@ -22,7 +22,7 @@ epochs as (
         subsidies.first_height as start_height,
         subsidies.subsidy_base as max_subsidy_base,
         'the chain''s node software' as epoch_source
-    from {{ ref('subsidies') }} as subsidies
+    from {{ ref('int_subsidies') }} as subsidies
     inner join assets on subsidies.chain = assets.chain
 
     union all
@@ -38,12 +38,38 @@ epochs as (
 
 ),
 
--- Bitcoin's difficulty is set every 2,016 blocks, on the other chains at each one; from the first loaded block to the last
+-- of chains whose difficulty is not set at each block, from the first loaded block to the last
+retarget_rules (chain, block_count, rule_source) as (
+
+    values
+    {% for chain in chains() if chain.retarget_blocks %}
+        ('{{ chain.name }}', {{ chain.retarget_blocks }}, '{{ chain.source }}'){{ "," if not loop.last }}
+    {% endfor %}
+
+),
+
+loaded_heights as (
+
+    select
+        retarget_rules.chain,
+        retarget_rules.block_count,
+        retarget_rules.rule_source,
+        min(block_days.first_block_height) as first_height,
+        max(block_days.last_block_height) as last_height
+    from retarget_rules
+    inner join {{ ref('int_blocks_daily') }} as block_days on retarget_rules.chain = block_days.chain
+    group by retarget_rules.chain, retarget_rules.block_count, retarget_rules.rule_source
+
+),
+
 retargets as (
 
-    select generate_series(min(first_block_height) / 2016, max(last_block_height) / 2016) as retarget_number
-    from {{ ref('int_blocks_daily') }}
-    where chain = 'bitcoin'
+    select
+        chain,
+        block_count,
+        rule_source,
+        generate_series(first_height / block_count, last_height / block_count) as retarget_number
+    from loaded_heights
 
 ),
 
@@ -64,14 +90,14 @@ spans as (
     union all
 
     select
-        'bitcoin' as chain,
+        chain,
         'difficulty' as epoch_kind,
-        'difficulty from height ' || retarget_number * 2016 as epoch_name,
+        'difficulty from height ' || retarget_number * block_count as epoch_name,
         retarget_number + 1 as epoch_number,
-        retarget_number * 2016 as start_height,
-        retarget_number * 2016 + 2015 as end_height,
+        retarget_number * block_count as start_height,
+        (retarget_number + 1) * block_count - 1 as end_height,
         null as max_subsidy_base,
-        'bitcoin/bitcoin src/kernel/chainparams.cpp' as epoch_source
+        rule_source as epoch_source
     from retargets
 
 ),

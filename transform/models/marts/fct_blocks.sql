@@ -81,7 +81,7 @@ reward_epochs as (
         chain,
         first_height,
         lead(first_height) over (partition by chain order by first_height) as next_first_height
-    from {{ ref('subsidies') }}
+    from {{ ref('int_subsidies') }}
 
 ),
 
@@ -156,9 +156,12 @@ select
         when reward_epochs.chain is null then -1
         else {{ surrogate_key(['blocks.chain', "'reward'", 'reward_epochs.first_height']) }}
     end as reward_epoch_key,
-    -- Bitcoin's difficulty is set every 2,016 blocks, on the other chains at each one
-    case
-        when blocks.chain = 'bitcoin' then {{ surrogate_key(['blocks.chain', "'difficulty'", '(blocks.block_height / 2016 * 2016)']) }}
+    -- of chains whose difficulty is not set at each block
+    case blocks.chain
+        {% for chain in chains() if chain.retarget_blocks %}
+            {% set first_height = '(blocks.block_height / ' ~ chain.retarget_blocks ~ ' * ' ~ chain.retarget_blocks ~ ')' %}
+            when '{{ chain.name }}' then {{ surrogate_key(['blocks.chain', "'difficulty'", first_height]) }}
+        {% endfor %}
         else -1
     end as difficulty_epoch_key
 from blocks

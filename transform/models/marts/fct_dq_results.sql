@@ -66,7 +66,7 @@ chain_assets as (
     select
         coingecko_id,
         chain
-    from {{ ref('assets') }}
+    from {{ ref('int_chains') }}
 
 )
 

@@ -333,9 +333,10 @@ select
     case when block_days.timed_seconds > 0 then {{ quotient('block_days.timed_hashes', 'block_days.timed_seconds', 8) }} end
         as hash_rate_known,
     block_days.mean_difficulty,
-    case block_days.chain
-        when 'bitcoin' then {{ quotient('block_days.weight_wu', 'block_days.block_count * 4000000', 8) }}
-        when 'ethereum' then {{ quotient('block_days.gas_used', 'block_days.gas_limit', 8) }}
+    case
+        when {{ is_chain_with('block_days.chain', 'has_segwit') }}
+            then {{ quotient('block_days.weight_wu', 'block_days.block_count * 4000000', 8) }}
+        when block_days.chain = 'ethereum' then {{ quotient('block_days.gas_used', 'block_days.gas_limit', 8) }}
     end as utilisation,
     block_days.gas_used,
     block_days.gas_limit,

@@ -84,7 +84,7 @@ subsidies as (
         first_height,
         subsidy_base,
         lead(first_height) over (partition by chain order by first_height) as stop_height
-    from {{ ref('subsidies') }}
+    from {{ ref('int_subsidies') }}
 
 ),
 

@@ -193,7 +193,7 @@ assessed as materialized (
                     ]) | indent(12) }}
         end as block_version_forms,
         case
-            when chain = 'bitcoin'
+            when {{ is_chain_with('chain', 'has_segwit') }}
                 then
                     {{ comparison([('weight', '3 * stripped_size_bytes + size_bytes', 'weight_wu')]) | indent(12) }}
         end as block_weight,

@@ -1,4 +1,4 @@
--- Bitcoin only: Dogecoin's work is done on a scrypt hash, or in another chain's block, and neither is in the data.
+-- Where a block's hash is its work. Others' is done on a scrypt hash, or in another chain's block, and neither is in the data.
 {{
     config(
         materialized='incremental',
@@ -19,7 +19,7 @@ blocks as (
         block_hash,
         bits
     from {{ ref('int_blocks_unioned') }}
-    where chain = 'bitcoin' and {{ in_changed_days('block_time') }}
+    where {{ is_chain_with('chain', 'work', 'sha256d') }} and {{ in_changed_days('block_time') }}
 
 ),
 

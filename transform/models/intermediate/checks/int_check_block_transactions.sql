@@ -292,7 +292,7 @@ assessed as materialized (
             end
         ) as block_transaction_sums,
         case
-            when chain = 'bitcoin'
+            when {{ is_chain_with('chain', 'has_segwit') }}
                 then
                     coalesce(
                         obstacle,

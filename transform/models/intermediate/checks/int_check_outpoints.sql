@@ -183,7 +183,7 @@ blocks as (
         -- a coinbase's input is in no table
         input_count - 1 as spending_count
     from {{ ref('int_blocks_unioned') }}
-    where chain in ('bitcoin', 'dogecoin') and {{ in_changed_days('block_time') }}
+    where {{ is_chain_with('chain', 'ledger', 'utxo') }} and {{ in_changed_days('block_time') }}
 
 ),
 

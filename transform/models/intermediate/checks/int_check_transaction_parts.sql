@@ -1,4 +1,4 @@
--- Each transaction against its outputs and inputs, told by block. Only Bitcoin and Dogecoin have them. A row without a hash may
+-- Each transaction against its outputs and inputs, told by block. Only ledgers of outputs have them. A row without a hash may
 -- be one that a transaction of its block lacks, so that none fails there for having too few.
 {{
     config(
@@ -13,91 +13,84 @@ with
 -- Transactions, outputs and inputs in one column list, so that one grouping meets all three, and none of them is lost in a join.
 parts as (
 
-    {% for chain in ['bitcoin', 'dogecoin'] %}
-        select
-            '{{ chain }}' as chain,
-            block_height,
-            block_date,
-            transaction_hash,
-            'output' as kind,
-            _channel as channel,
-            block_time as part_time,
-            output_index as part_index,
-            value_base as part_value,
-            is_from_coinbase as is_coinbase,
-            cast(null as bigint) as input_count,
-            cast(null as bigint) as output_count,
-            cast(null as numeric) as input_total_base,
-            cast(null as numeric) as output_total_base,
-            cast(null as numeric) as coin_days_destroyed,
-            cast(null as text) as wrong_age,
-            false as lacks_age
-        from {{ ref('stg_blockchair__' ~ chain ~ '_outputs') }}
-        where {{ in_changed_days('block_time', chain=chain) }}
+    select
+        chain,
+        block_height,
+        block_date,
+        transaction_hash,
+        'output' as kind,
+        _channel as channel,
+        block_time as part_time,
+        output_index as part_index,
+        value_base as part_value,
+        is_from_coinbase as is_coinbase,
+        cast(null as bigint) as input_count,
+        cast(null as bigint) as output_count,
+        cast(null as numeric) as input_total_base,
+        cast(null as numeric) as output_total_base,
+        cast(null as numeric) as coin_days_destroyed,
+        cast(null as text) as wrong_age,
+        false as lacks_age
+    from {{ ref('stg_blockchair__utxo_outputs') }}
+    where {{ in_changed_days('block_time') }}
 
-        union all
+    union all
 
-        select
-            '{{ chain }}' as chain,
-            spending_block_height as block_height,
-            {{ utc_date('spending_time') }} as block_date,
-            spending_transaction_hash as transaction_hash,
-            'input' as kind,
-            _channel as channel,
-            spending_time as part_time,
-            spending_input_index as part_index,
-            value_base as part_value,
-            cast(null as boolean) as is_coinbase,
-            cast(null as bigint) as input_count,
-            cast(null as bigint) as output_count,
-            cast(null as numeric) as input_total_base,
-            cast(null as numeric) as output_total_base,
-            coin_days_destroyed,
-            case
-                when lifespan_seconds <> extract(epoch from spending_time - created_time)
-                    then
-                        'lifespan: expected ' || cast(extract(epoch from spending_time - created_time) as bigint)
-                        || ', found ' || lifespan_seconds
-                -- rows of the API count whole coins only
-                when
-                    _channel = 'dumps'
-                    and abs(coin_days_destroyed - value_base * lifespan_seconds / 8640000000000)
-                    > 0.000001 + 0.0000000000001 * abs(coin_days_destroyed)
-                    then 'cdd: expected ' || round(value_base * lifespan_seconds / 8640000000000, 9) || ', found ' || coin_days_destroyed
-            end as wrong_age,
-            lifespan_seconds is null or created_time is null or spending_time is null
-            or value_base is null or coin_days_destroyed is null or _channel is null as lacks_age
-        from {{ ref('stg_blockchair__' ~ chain ~ '_inputs') }}
-        where {{ in_changed_days('spending_time', chain=chain) }}
+    select
+        chain,
+        spending_block_height as block_height,
+        {{ utc_date('spending_time') }} as block_date,
+        spending_transaction_hash as transaction_hash,
+        'input' as kind,
+        _channel as channel,
+        spending_time as part_time,
+        spending_input_index as part_index,
+        value_base as part_value,
+        cast(null as boolean) as is_coinbase,
+        cast(null as bigint) as input_count,
+        cast(null as bigint) as output_count,
+        cast(null as numeric) as input_total_base,
+        cast(null as numeric) as output_total_base,
+        coin_days_destroyed,
+        case
+            when lifespan_seconds <> extract(epoch from spending_time - created_time)
+                then
+                    'lifespan: expected ' || cast(extract(epoch from spending_time - created_time) as bigint)
+                    || ', found ' || lifespan_seconds
+            -- rows of the API count whole coins only
+            when
+                _channel = 'dumps'
+                and abs(coin_days_destroyed - value_base * lifespan_seconds / 8640000000000)
+                > 0.000001 + 0.0000000000001 * abs(coin_days_destroyed)
+                then 'cdd: expected ' || round(value_base * lifespan_seconds / 8640000000000, 9) || ', found ' || coin_days_destroyed
+        end as wrong_age,
+        lifespan_seconds is null or created_time is null or spending_time is null
+        or value_base is null or coin_days_destroyed is null or _channel is null as lacks_age
+    from {{ ref('stg_blockchair__utxo_inputs') }}
+    where {{ in_changed_days('spending_time') }}
 
-        union all
+    union all
 
-        select
-            chain,
-            block_height,
-            block_date,
-            transaction_hash,
-            'transaction' as kind,
-            channel,
-            block_time as part_time,
-            cast(null as bigint) as part_index,
-            cast(null as numeric) as part_value,
-            is_coinbase,
-            input_count,
-            output_count,
-            input_total_base,
-            value_base as output_total_base,
-            coin_days_destroyed,
-            cast(null as text) as wrong_age,
-            false as lacks_age
-        from {{ ref('int_transactions_unioned') }}
-        where chain = '{{ chain }}' and {{ in_changed_days('block_time', chain=chain) }}
-        {% if not loop.last %}
-
-            union all
-
-        {% endif %}
-    {% endfor %}
+    select
+        chain,
+        block_height,
+        block_date,
+        transaction_hash,
+        'transaction' as kind,
+        channel,
+        block_time as part_time,
+        cast(null as bigint) as part_index,
+        cast(null as numeric) as part_value,
+        is_coinbase,
+        input_count,
+        output_count,
+        input_total_base,
+        value_base as output_total_base,
+        coin_days_destroyed,
+        cast(null as text) as wrong_age,
+        false as lacks_age
+    from {{ ref('int_transactions_unioned') }}
+    where {{ is_chain_with('chain', 'ledger', 'utxo') }} and {{ in_changed_days('block_time') }}
 
 ),
 
@@ -267,7 +260,7 @@ blocks as (
         output_count,
         coalesce(is_settled, true) as is_settled
     from {{ ref('int_blocks_unioned') }}
-    where chain in ('bitcoin', 'dogecoin') and {{ in_changed_days('block_time') }}
+    where {{ is_chain_with('chain', 'ledger', 'utxo') }} and {{ in_changed_days('block_time') }}
 
 ),
 

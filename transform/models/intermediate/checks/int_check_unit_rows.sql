@@ -10,10 +10,22 @@
 {% set tables = ['blocks', 'transactions', 'outputs', 'inputs', 'calls'] %}
 with
 
+chain_tables (chain, table_name) as (
+
+    values
+    {% for chain in chains() %}
+        {% set is_last = loop.last %}
+        {% for table in tables %}
+            ('{{ chain.name }}', '{{ table_prefix(chain) }}_{{ table }}'){{ "," if not (is_last and loop.last) }}
+        {% endfor %}
+    {% endfor %}
+
+),
+
 loads as (
 
     select
-        split_part(ledger.table_name, '_', 1) as chain,
+        chain_tables.chain,
         ledger.table_name,
         ledger.load_id,
         ledger.unit,
@@ -23,11 +35,8 @@ loads as (
         ledger.last_day,
         cast(substring(ledger.unit from '/(\d{4}-\d{2}-\d{2})$') as date) as block_date
     from {{ ref('stg_loader__load_ledger') }} as ledger
-    where
-        ledger.unit is not null
-        and split_part(ledger.table_name, '_', 1) in ('bitcoin', 'dogecoin', 'ethereum')
-        and split_part(ledger.table_name, '_', 2) in ('{{ tables | join("', '") }}')
-        and split_part(ledger.table_name, '_', 3) = ''
+    inner join chain_tables on ledger.table_name = chain_tables.table_name
+    where ledger.unit is not null
 
 ),
 
@@ -49,7 +58,7 @@ raw_rows as (
 
     {% for table in tables %}
         select
-            chain || '_{{ table }}' as table_name,
+            replace(chain, '-', '_') || '_{{ table }}' as table_name,
             block_date,
             load_id,
             count(*) as row_count

@@ -8,45 +8,37 @@
         indexes=[{'columns': ['outpoint_key']}, {'columns': ['block_date']}],
     )
 }}
-{% for chain in ['bitcoin', 'dogecoin'] %}
 -- the height is part of the key, since two pairs of Bitcoin's coinbases have the same hash
-    select
-        '{{ chain }}' as chain,
-        block_date,
-        false as is_spend,
-        {{ known_key(["'" ~ chain ~ "'", 'block_height', 'transaction_hash', 'output_index']) }} as outpoint_key,
-        cast(null as bigint) as spend_key,
-        block_height,
-        block_height as created_block_height,
-        block_date as created_date,
-        transaction_hash,
-        value_base,
-        {{ known_key(['recipient', 'script_hex']) }} as recipient_key,
-        coalesce(_channel = 'dumps', false) as is_from_dump
-    from {{ ref('stg_blockchair__' ~ chain ~ '_outputs') }}
-    where {{ in_changed_days('block_time', chain=chain) }}
+select
+    chain,
+    block_date,
+    false as is_spend,
+    {{ known_key(['chain', 'block_height', 'transaction_hash', 'output_index']) }} as outpoint_key,
+    cast(null as bigint) as spend_key,
+    block_height,
+    block_height as created_block_height,
+    block_date as created_date,
+    transaction_hash,
+    value_base,
+    {{ known_key(['recipient', 'script_hex']) }} as recipient_key,
+    coalesce(_channel = 'dumps', false) as is_from_dump
+from {{ ref('stg_blockchair__utxo_outputs') }}
+where {{ in_changed_days('block_time') }}
 
-    union all
+union all
 
-    select
-        '{{ chain }}' as chain,
-        {{ utc_date('spending_time') }} as block_date,
-        true as is_spend,
-        {{ known_key(["'" ~ chain ~ "'", 'created_block_height', 'created_transaction_hash', 'created_output_index']) }}
-            as outpoint_key,
-        {{ known_key(['spending_block_height', 'spending_transaction_hash', 'spending_input_index']) }} as spend_key,
-        spending_block_height as block_height,
-        created_block_height,
-        {{ utc_date('created_time') }} as created_date,
-        spending_transaction_hash as transaction_hash,
-        value_base,
-        {{ known_key(['recipient', 'script_hex']) }} as recipient_key,
-        coalesce(_channel = 'dumps', false) as is_from_dump
-    from {{ ref('stg_blockchair__' ~ chain ~ '_inputs') }}
-    where {{ in_changed_days('spending_time', chain=chain) }}
-    {% if not loop.last %}
-
-        union all
-
-    {% endif %}
-{% endfor %}
+select
+    chain,
+    {{ utc_date('spending_time') }} as block_date,
+    true as is_spend,
+    {{ known_key(['chain', 'created_block_height', 'created_transaction_hash', 'created_output_index']) }} as outpoint_key,
+    {{ known_key(['spending_block_height', 'spending_transaction_hash', 'spending_input_index']) }} as spend_key,
+    spending_block_height as block_height,
+    created_block_height,
+    {{ utc_date('created_time') }} as created_date,
+    spending_transaction_hash as transaction_hash,
+    value_base,
+    {{ known_key(['recipient', 'script_hex']) }} as recipient_key,
+    coalesce(_channel = 'dumps', false) as is_from_dump
+from {{ ref('stg_blockchair__utxo_inputs') }}
+where {{ in_changed_days('spending_time') }}

@@ -22,20 +22,25 @@ loads as (
 
 chain_assets as (
 
-    select chain from {{ ref('assets') }}
+    select
+        chain,
+        table_prefix
+    from {{ ref('int_chains') }}
 
 )
 
-select
+-- a chain's prefix may begin with another's, as bitcoin_cash does
+select distinct on (loads.load_id)
     loads.load_id,
     chain_assets.chain,
-    substr(loads.table_name, length(chain_assets.chain) + 2) as table_name,
+    substr(loads.table_name, length(chain_assets.table_prefix) + 2) as table_name,
     loads.first_day,
     loads.last_day,
     {{ next_change_id() }} as change_id
 from loads
-inner join chain_assets on starts_with(loads.table_name, chain_assets.chain || '_')
+inner join chain_assets on starts_with(loads.table_name, chain_assets.table_prefix || '_')
 {% if is_incremental() %}
     left join {{ this }} as followed on loads.load_id = followed.load_id
     where followed.load_id is null
 {% endif %}
+order by loads.load_id asc, length(chain_assets.table_prefix) desc

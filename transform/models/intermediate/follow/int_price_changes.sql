@@ -13,7 +13,7 @@ chain_assets as (
     select
         coingecko_id,
         chain
-    from {{ ref('assets') }}
+    from {{ ref('int_chains') }}
 
 ),
 

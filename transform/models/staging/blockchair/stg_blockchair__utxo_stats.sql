@@ -2,7 +2,7 @@ with
 
 source as (
 
-    {{ raw_table('blockchair', 'dogecoin_stats') }}
+    {{ raw_utxo_tables('stats') }}
 
 ),
 
@@ -10,6 +10,7 @@ renamed as (
 
     select
         -- ids
+        chain,
         observed_at,
 
         -- chain
@@ -44,6 +45,11 @@ renamed as (
         mempool_size as mempool_size_bytes,
         mempool_tps as mempool_transactions_per_second,
         suggested_transaction_fee_per_byte_sat as suggested_fee_per_byte_base,
+
+        -- retarget
+        next_retarget_time_estimate,
+        next_difficulty_estimate,
+        countdowns,
 
         -- source's own USD
         mempool_total_fee_usd as mempool_total_fee_usd_source,

@@ -2,7 +2,7 @@ with
 
 source as (
 
-    {{ raw_table('blockchair', 'bitcoin_inputs') }}
+    {{ raw_utxo_tables('inputs') }}
 
 ),
 
@@ -10,6 +10,7 @@ renamed as (
 
     select
         -- ids
+        chain,
         spending_block_id as spending_block_height,
         spending_transaction_hash,
         spending_index as spending_input_index,

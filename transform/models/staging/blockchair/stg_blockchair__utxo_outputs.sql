@@ -2,7 +2,7 @@ with
 
 source as (
 
-    {{ raw_table('blockchair', 'bitcoin_outputs') }}
+    {{ raw_utxo_tables('outputs') }}
 
 ),
 
@@ -10,6 +10,7 @@ renamed as (
 
     select
         -- ids
+        chain,
         block_id as block_height,
         transaction_hash,
         index as output_index,

@@ -2,7 +2,7 @@ with
 
 source as (
 
-    {{ raw_table('blockchair', 'bitcoin_transactions') }}
+    {{ raw_utxo_tables('transactions') }}
 
 ),
 
@@ -10,6 +10,7 @@ renamed as (
 
     select
         -- ids
+        chain,
         block_id as block_height,
         hash as transaction_hash,
 

@@ -2,7 +2,7 @@ with
 
 source as (
 
-    {{ raw_table('blockchair', 'bitcoin_blocks') }}
+    {{ raw_utxo_tables('blocks') }}
 
 ),
 
@@ -10,6 +10,7 @@ renamed as (
 
     select
         -- ids
+        chain,
         id as block_height,
         hash as block_hash,
 
@@ -61,6 +62,7 @@ renamed as (
         guessed_miner,
 
         -- flags
+        is_aux,
         is_settled,
 
         -- lineage

@@ -2,7 +2,7 @@ with
 
 source as (
 
-    {{ raw_table('blockchair', 'bitcoin_addresses') }}
+    {{ raw_utxo_tables('addresses') }}
 
 ),
 
@@ -10,6 +10,7 @@ renamed as (
 
     select
         -- ids
+        chain,
         observed_at,
         address,
 
