@@ -6,8 +6,10 @@
   - coin, symbol, asset_name, base_unit, decimals: of its coin, at CoinGecko and in dim_asset.
   - genesis: the UTC date of the first block.
   - ledger: `utxo` for a ledger of outputs, `account` for one of accounts.
-  - is_default: in dim_asset also where nothing of it is loaded.
+  - is_default: in dim_asset and dim_network_epoch also where nothing of it is loaded.
   - has_segwit: transactions have a weight, by which a block is limited and a fee is paid.
+  - extension_from: from this height on blocks carry data of an extension (MWEB), of which Blockchair does not say whether it
+    counts it in sizes and weights; checks of these hold below it.
   - work: `sha256d` where a block's hash is its work and can be held against the target; `scrypt` or `none` where it cannot.
   - retarget_blocks: difficulty is set every so many blocks; where it is not there, at each block.
   - replaced_coinbases: heights whose coinbase a later one of the same hash replaced (BIP 30).
@@ -40,6 +42,12 @@
                 [400000, 3125000000000, 'fixed'], [500000, 1562500000000, 'fixed'], [600000, 1000000000000, 'fixed'],
             ],
         },
+        {
+            'name': 'litecoin', 'coin': 'litecoin', 'symbol': 'LTC', 'asset_name': 'Litecoin', 'base_unit': 'litoshi', 'decimals': 8,
+            'genesis': '2011-10-07', 'ledger': 'utxo', 'has_segwit': true, 'extension_from': 2257920, 'work': 'scrypt',
+            'retarget_blocks': 2016, 'halving': [5000000000, 840000],
+            'source': 'litecoin-project/litecoin src/chainparams.cpp',
+        },
     ]) }}
 {% endmacro %}
 
@@ -59,6 +67,16 @@
 {# The condition that a column names one of the chains that have an attribute, or have it with a value. #}
 {% macro is_chain_with(column, attribute, value=true) -%}
     {{ column }} in ('{{ chains() | selectattr(attribute, 'defined') | selectattr(attribute, 'equalto', value) | map(attribute='name') | join("', '") }}')
+{%- endmacro %}
+
+
+{# The condition that a block carries data of an extension beside what its size and weight are known to count. #}
+{% macro has_extension(chain_column, block_height) -%}
+    (
+        {%- for chain in chains() if chain.extension_from %}
+        {{- " or " if not loop.first }}{{ chain_column }} = '{{ chain.name }}' and {{ block_height }} >= {{ chain.extension_from }}
+        {%- endfor -%}
+    )
 {%- endmacro %}
 
 

@@ -15,7 +15,6 @@ chain_assets as (
     where
         chains.is_default
         or chains.chain in (select chain_days.chain from {{ ref('int_chain_days') }} as chain_days)
-        or chains.coingecko_id in (select closes.coin_id from {{ ref('int_market_closes') }} as closes)
 
 ),
 

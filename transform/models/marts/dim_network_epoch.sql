@@ -4,10 +4,13 @@ with
 assets as (
 
     select
-        chain,
-        symbol,
-        base_unit_decimals
-    from {{ ref('int_chains') }}
+        chains.chain,
+        chains.symbol,
+        chains.base_unit_decimals
+    from {{ ref('int_chains') }} as chains
+    where
+        chains.is_default
+        or chains.chain in (select block_days.chain from {{ ref('int_blocks_daily') }} as block_days)
 
 ),
 
@@ -28,13 +31,14 @@ epochs as (
     union all
 
     select
-        chain,
+        forks.chain,
         'fork' as epoch_kind,
-        fork_name as epoch_name,
-        start_height,
+        forks.fork_name as epoch_name,
+        forks.start_height,
         null as max_subsidy_base,
-        source as epoch_source
-    from {{ ref('network_forks') }}
+        forks.source as epoch_source
+    from {{ ref('network_forks') }} as forks
+    inner join assets on forks.chain = assets.chain
 
 ),
 

@@ -193,6 +193,8 @@ assessed as materialized (
                     ]) | indent(12) }}
         end as block_version_forms,
         case
+            when {{ has_extension('chain', 'block_height') }}
+                then 'unverifiable: whether weight counts the extension block is not known'
             when {{ is_chain_with('chain', 'has_segwit') }}
                 then
                     {{ comparison([('weight', '3 * stripped_size_bytes + size_bytes', 'weight_wu')]) | indent(12) }}

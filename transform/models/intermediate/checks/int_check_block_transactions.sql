@@ -298,6 +298,8 @@ assessed as materialized (
                         obstacle,
                         case
                             when lacks_rows then 'unverifiable: the block has no transactions to add up'
+                            when {{ has_extension('chain', 'block_height') }}
+                                then 'unverifiable: whether size and weight count the extension block is not known'
                             else
                                 {{ comparison([
                                     ('size', 'frame_bytes + transactions_size_bytes', 'size_bytes'),
