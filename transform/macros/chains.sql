@@ -48,6 +48,11 @@
             'retarget_blocks': 2016, 'halving': [5000000000, 840000],
             'source': 'litecoin-project/litecoin src/chainparams.cpp',
         },
+        {
+            'name': 'bitcoin-cash', 'coin': 'bitcoin-cash', 'symbol': 'BCH', 'asset_name': 'Bitcoin Cash', 'base_unit': 'satoshi',
+            'decimals': 8, 'genesis': '2009-01-03', 'ledger': 'utxo', 'work': 'sha256d', 'replaced_coinbases': [91722, 91812],
+            'halving': [5000000000, 210000],
+        },
     ]) }}
 {% endmacro %}
 
