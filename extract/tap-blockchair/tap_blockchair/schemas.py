@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tap_blockchair import amounts
+from tap_blockchair.chains import CHAINS, Chain
 from tap_blockchair.columns import Column, Kind, columns
 
 
@@ -27,12 +28,6 @@ class Table:
     known: tuple[Column, ...] = ()
     bare_hex: bool = False
 
-
-_SEGWIT_CHAINS = frozenset({"bitcoin", "litecoin", "groestlcoin"})
-_OTHER_UTXO_CHAINS = frozenset({"bitcoin-cash", "bitcoin-sv", "dogecoin", "dash", "zcash", "ecash"})
-UTXO_CHAINS = _SEGWIT_CHAINS | _OTHER_UTXO_CHAINS
-EVM_CHAINS = frozenset({"ethereum"})
-CHAINS = UTXO_CHAINS | EVM_CHAINS
 
 _SEGWIT_COLUMNS = frozenset(
     {
@@ -109,37 +104,6 @@ _ERC20_TOKENS = columns("address:s") + columns(
     required=False,
 )
 
-# What some chains have besides; no header of their dumps is on record, so a file without it is no fault.
-_MORE = {
-    ("dogecoin", "blocks"): columns("is_aux:b", required=False),
-    ("dash", "blocks"): columns("cbtx:s", required=False),
-    ("dash", "transactions"): columns("type:s is_instant_lock:b is_special:b special_json:s", required=False),
-    ("zcash", "blocks"): columns(
-        "final_sapling_root:s solution:s anchor:s shielded_value_delta_total:n~",
-        required=False,
-    ),
-    ("zcash", "transactions"): columns(
-        """
-        shielded_value_delta:n~ version_group_id:s is_overwintered:b expiry_height:i join_split_raw:s
-        shielded_input_raw:s shielded_output_raw:s binding_signature:s
-        """,
-        required=False,
-    ),
-}
-
-# Added with the London upgrade; the API has them, the dumps do not by default.
-_LONDON = {
-    "blocks": columns("base_fee_per_gas:n+ burned_total:n+", required=False),
-    "transactions": columns(
-        """
-        version:i effective_gas_price:n+ max_fee_per_gas:n+ max_priority_fee_per_gas:n+ base_fee_per_gas:n+ burned:n+
-        type_2718:i+
-        """,
-        required=False,
-    ),
-    "uncles": columns("base_fee_per_gas:n+", required=False),
-}
-
 _MARKET_STATS = """
     market_price_usd:n market_price_btc:n market_price_usd_change_24h_percentage:n market_cap_usd:n
     market_dominance_percentage:n
@@ -197,7 +161,7 @@ _KEYS = {
 _KEYED_BY_PLACE = frozenset({"transactions", "calls", "erc20_transactions"})
 
 
-def _bounded(chain: str, table: str, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+def _bounded(chain: Chain, table: str, columns: tuple[Column, ...]) -> tuple[Column, ...]:
     """State how great the amounts of a chain's table can be."""
     return tuple(
         replace(
@@ -220,7 +184,7 @@ def dump_tables(chain: str) -> tuple[str, ...]:
     Returns:
         Table names, as in the dump host's paths.
     """
-    return tuple(_EVM if chain in EVM_CHAINS else _UTXO)
+    return tuple(_EVM if CHAINS[chain].is_evm else _UTXO)
 
 
 def chain_table(chain: str, name: str) -> Table:
@@ -233,16 +197,17 @@ def chain_table(chain: str, name: str) -> Table:
     Returns:
         Its columns, key and documented absentees.
     """
-    if chain in EVM_CHAINS:
+    of = CHAINS[chain]
+    more, api_only = of.more.get(name, ()), _bounded(of, name, of.api_only.get(name, ()))
+    if of.is_evm:
         keys = ("_unit", "_line") if name in _KEYED_BY_PLACE else _KEYS[name]
-        known = _bounded(chain, name, _LONDON.get(name, ()))
-        return Table(_bounded(chain, name, _EVM[name]), keys, known=known, bare_hex=True)
+        return Table(_bounded(of, name, _EVM[name] + more), keys, known=api_only, bare_hex=True)
     columns = _UTXO[name]
     absent: tuple[Column, ...] = ()
-    if chain not in _SEGWIT_CHAINS:
+    if not of.has_witnesses:
         absent = tuple(column for column in columns if column.name in _SEGWIT_COLUMNS)
         columns = tuple(column for column in columns if column.name not in _SEGWIT_COLUMNS)
-    return Table(_bounded(chain, name, columns + _MORE.get((chain, name), ())), _KEYS[name], known=absent)
+    return Table(_bounded(of, name, columns + more), _KEYS[name], known=absent + api_only)
 
 
 def latest_tables(chain: str, *, addresses: bool) -> tuple[str, ...]:
@@ -255,7 +220,7 @@ def latest_tables(chain: str, *, addresses: bool) -> tuple[str, ...]:
     Returns:
         Table names.
     """
-    return (*(("addresses",) if addresses else ()), *(("erc20_tokens",) if chain in EVM_CHAINS else ()))
+    return (*(("addresses",) if addresses else ()), *(("erc20_tokens",) if CHAINS[chain].is_evm else ()))
 
 
 def latest_table(chain: str, name: str) -> Table:
@@ -283,14 +248,18 @@ def api_table(chain: str, name: str) -> Table:
         name: One of `dump_tables(chain)`, or `erc20_tokens`.
 
     Returns:
-        The dump's table; for Ethereum with the London columns announced.
+        The dump's table, with the columns announced that only the API has.
     """
     if name == "erc20_tokens":
         return latest_table(chain, name)
     table = chain_table(chain, name)
-    if chain in EVM_CHAINS:
-        return Table((*table.columns, *table.known), table.keys, bare_hex=True)
-    return table
+    api_only = {column.name for column in CHAINS[chain].api_only.get(name, ())}
+    added = tuple(column for column in table.known if column.name in api_only)
+    return replace(
+        table,
+        columns=(*table.columns, *added),
+        known=tuple(column for column in table.known if column.name not in api_only),
+    )
 
 
 def stats_table(chain: str) -> Table:
@@ -302,7 +271,7 @@ def stats_table(chain: str) -> Table:
     Returns:
         The table, keyed by the moment of observation.
     """
-    evm = chain in EVM_CHAINS
+    evm = CHAINS[chain].is_evm
     return Table((*_SNAPSHOT, *(_EVM_STATS if evm else _UTXO_STATS)), ("observed_at",), bare_hex=evm)
 
 
@@ -315,9 +284,9 @@ def addresses_table(chain: str) -> Table:
     Returns:
         The table, keyed by the moment of observation and the address.
     """
-    evm = chain in EVM_CHAINS
-    columns = (*_SNAPSHOT, *_ADDRESSES, *_RANK, *(_EVM_ADDRESSES if evm else ()))
-    return Table(_bounded(chain, "addresses", columns), ("observed_at", "address"), bare_hex=evm)
+    of = CHAINS[chain]
+    columns = (*_SNAPSHOT, *_ADDRESSES, *_RANK, *(_EVM_ADDRESSES if of.is_evm else ()))
+    return Table(_bounded(of, "addresses", columns), ("observed_at", "address"), bare_hex=of.is_evm)
 
 
 def provenance_columns(table_name: str) -> tuple[Column, ...]:

@@ -14,8 +14,8 @@ from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_blockchair.batch_setting import BATCH_SETTING
+from tap_blockchair.chains import CHAINS, USUAL_FINALITY, defaults, names
 from tap_blockchair.redaction import redact
-from tap_blockchair.schemas import CHAINS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,20 +24,22 @@ API_URL = "https://api.blockchair.com"
 DUMPS_URL = "https://gz.blockchair.com"
 USER_AGENT = "tap-blockchair/0.1.0"
 
-DEFAULT_CHAINS = ("bitcoin", "ethereum", "dogecoin")
-DEFAULT_FINALITY = {"bitcoin": 6, "ethereum": 64, "dogecoin": 60}
-OTHER_FINALITY = 60
 KEYLESS_POINTS = 1440
 # Blockchair's paging ends there: offsets up to 10,000 and pages of 100.
 MOST_ADDRESSES = 10_100
+_FINALITY = ", ".join(
+    f"{chain.name} {chain.finality}"
+    for chain in CHAINS.values()
+    if chain.is_default or chain.finality != USUAL_FINALITY
+)
 
 CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
     th.Property(
         "chains",
         th.ArrayType(th.StringType),
-        default=list(DEFAULT_CHAINS),
+        default=defaults(),
         title="Chains",
-        description=f"Chains to extract, by Blockchair's path names: {', '.join(sorted(CHAINS))}.",
+        description=f"Chains to extract, by Blockchair's path names: {names()}.",
     ),
     th.Property(
         "channel",
@@ -122,7 +124,7 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         title="Finality",
         description=(
             "Blocks per chain that may still be reorganised: API rows this close to the tip carry is_settled = false "
-            "and are read again. Default bitcoin 6, ethereum 64, dogecoin 60, any other chain 60. "
+            f"and are read again. Default {_FINALITY}, any other chain {USUAL_FINALITY}. "
             'Example: {"bitcoin": 12}.'
         ),
     ),
@@ -328,7 +330,7 @@ class _Check:
         chains = tuple(dict.fromkeys(self.value("chains")))
         unknown = [chain for chain in chains if chain not in CHAINS]
         if unknown:
-            self.faults.append(f"chains: {', '.join(unknown)} is not among {', '.join(sorted(CHAINS))}.")
+            self.faults.append(f"chains: {', '.join(unknown)} is not among {names()}.")
         if not chains:
             self.faults.append("chains is empty: name at least one chain.")
         return chains
@@ -384,5 +386,5 @@ class _Check:
         given: dict[str, int] = self.value("finality", {})
         unknown = [chain for chain in given if chain not in CHAINS]
         if unknown:
-            self.faults.append(f"finality: {', '.join(unknown)} is not among {', '.join(sorted(CHAINS))}.")
-        return {chain: given.get(chain, DEFAULT_FINALITY.get(chain, OTHER_FINALITY)) for chain in CHAINS}
+            self.faults.append(f"finality: {', '.join(unknown)} is not among {names()}.")
+        return {name: given.get(name, chain.finality) for name, chain in CHAINS.items()}

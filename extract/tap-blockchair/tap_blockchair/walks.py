@@ -10,9 +10,10 @@ from singer_sdk.exceptions import FatalAPIError
 from typing_extensions import override
 
 from tap_blockchair.bookmarks import Heights
+from tap_blockchair.chains import CHAINS
 from tap_blockchair.client import PAGE
 from tap_blockchair.heights import HeightStream, Tip
-from tap_blockchair.schemas import EVM_CHAINS, api_table
+from tap_blockchair.schemas import api_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,7 +73,7 @@ def walks(chain: str) -> dict[str, Walk]:
     Returns:
         How to walk each, by the stream's table name.
     """
-    return _EVM if chain in EVM_CHAINS else _UTXO
+    return _EVM if CHAINS[chain].is_evm else _UTXO
 
 
 class WalkStream(HeightStream):
