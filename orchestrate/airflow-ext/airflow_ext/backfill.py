@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from airflow.sdk import DAG, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_ext.builder import RAW_DATA, broken, manifest_paths, project_root, verified
+from airflow_ext.catalog import chain_tables, stem
 from airflow_ext.downloads import download_options
 from airflow_ext.errors import AirflowExtError
 from airflow_ext.operator import MeltanoOperator
@@ -22,29 +22,11 @@ from airflow_ext.project import load_project
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_ext.project import Plugin
+
 DAG_ID = "backfill"
 LOAD, BUILD = "tap-blockchair--dumps target-postgres", "dbt-postgres:build"
-_BITCOIN_LIKE = ("blocks", "transactions", "inputs", "outputs")
-TABLES: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        (
-            "bitcoin",
-            "bitcoin-cash",
-            "bitcoin-sv",
-            "dash",
-            "dogecoin",
-            "ecash",
-            "groestlcoin",
-            "litecoin",
-            "zcash",
-        ),
-        _BITCOIN_LIKE,
-    ),
-    "ethereum": ("blocks", "transactions", "calls", "uncles", "erc20_tokens", "erc20_transactions"),
-}
-_DEFAULT_CHAINS = ("bitcoin", "ethereum", "dogecoin")
 _MOST_TASKS = 1000  # Airflow's own limit, core.max_map_length
-_TABLE = re.compile(r"[a-z0-9_]+")
 
 DOC = """### What
 Loads days of Blockchair's dumps that the daily run does not reach, a task for each chain and day, then builds the
@@ -58,7 +40,8 @@ meltano invoke airflow dags trigger backfill --conf \\
   '{"chains": ["bitcoin"], "tables": ["blocks"], "start_date": "2026-01-01", "end_date": "2026-01-31"}'
 ```
 
-Both days are included. Without `tables` it is every table of the chain that has models. How many tasks run at once is
+Both days are included. Without `tables` it is every table of the chain that the environment selects. The first task
+asks the tap which chains and tables there are, and refuses others. How many tasks run at once is
 the pool `dump_host`: 1 slot, more only with a `dumps_key` or a mirror of your own.
 
 ### If it fails
@@ -93,7 +76,7 @@ def _list(params: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 
 def read_request(params: Mapping[str, Any], today: date) -> Request:
-    """Check what was asked for.
+    """Check what was asked for, as far as it can be told without asking the extractor.
 
     Args:
         params: The run's parameters.
@@ -105,16 +88,6 @@ def read_request(params: Mapping[str, Any], today: date) -> Request:
     chains, tables = _list(params, "chains"), _list(params, "tables")
     if not chains:
         raise AirflowExtError("chains is empty; name one at least, such as bitcoin.")
-    for chain in chains:
-        if chain not in TABLES:
-            raise AirflowExtError(f"There is no chain {chain}; known are {', '.join(sorted(TABLES))}.")
-        for table in tables:
-            if not _TABLE.fullmatch(table) or not any(table in TABLES[one] for one in chains):
-                raise AirflowExtError(
-                    f"None of the chains has a table {table}; {chain} has {', '.join(TABLES[chain])}."
-                )
-        if tables and not set(tables) & set(TABLES[chain]):
-            raise AirflowExtError(f"{chain} has none of these tables; it has {', '.join(TABLES[chain])}.")
     start, end = _day(params, "start_date"), _day(params, "end_date")
     if end < start:
         raise AirflowExtError(f"end_date {end} is before start_date {start}; exchange them.")
@@ -131,26 +104,45 @@ def read_request(params: Mapping[str, Any], today: date) -> Request:
     return Request(chains, tables, start, end, bool(params.get("redo")))
 
 
-def plan(request: Request, prefix: str) -> list[dict[str, Any]]:
+def check_tables(request: Request, known: Mapping[str, tuple[str, ...]]) -> None:
+    """Refuse tables that are not there: Meltano selects nothing by a name that matches nothing, and says nothing.
+
+    Args:
+        request: What was asked for.
+        known: Tables by chain, as the extractor has them.
+
+    Raises:
+        AirflowExtError: A chain has none of the tables, or a table is none of any chain's.
+    """
+    for chain in request.chains:
+        has = f"{chain} has {', '.join(known[chain])}"
+        for table in request.tables:
+            if not any(table in known[one] for one in request.chains):
+                raise AirflowExtError(f"None of the chains has a table {table}; {has}.")
+        if request.tables and not set(request.tables) & set(known[chain]):
+            raise AirflowExtError(f"{chain} has none of these tables; it has {', '.join(known[chain])}.")
+
+
+def plan(request: Request, known: Mapping[str, tuple[str, ...]], prefix: str) -> list[dict[str, Any]]:
     """What each mapped task gets: day by day, so that a run that is stopped leaves whole days.
 
     Args:
         request: What is to be loaded.
+        known: Tables by chain, as the extractor has them.
         prefix: Of the extractor's variables.
     """
     found = []
     for offset in range((request.end - request.start).days + 1):
         day = (request.start + timedelta(days=offset)).isoformat()
         for chain in request.chains:
-            tables = [name for name in TABLES[chain] if name in request.tables]
+            tables = [name for name in known[chain] if name in request.tables]
             env = {
                 f"{prefix}_CHAINS": json.dumps([chain]),
                 f"{prefix}_START_DATE": day,
                 f"{prefix}_END_DATE": day,
             }
             if tables:
-                stem = chain.replace("-", "_")
-                env[f"{prefix}__SELECT"] = json.dumps([f"{stem}_{name}.*" for name in tables])
+                env[f"{prefix}__SELECT"] = json.dumps([f"{stem(chain)}_{name}.*" for name in tables])
             found.append(
                 {
                     "env": env,
@@ -162,25 +154,29 @@ def plan(request: Request, prefix: str) -> list[dict[str, Any]]:
     return found
 
 
-def parameters(today: date) -> dict[str, Param]:
-    """The form in the UI."""
+def parameters(today: date, chains: list[str]) -> dict[str, Param]:
+    """The form in the UI.
+
+    Args:
+        today: The day it is (UTC).
+        chains: Those that are proposed.
+    """
     yesterday = (today - timedelta(days=1)).isoformat()
-    tables = sorted({name for names in TABLES.values() for name in names})
     return {
         "chains": Param(
-            default=list(_DEFAULT_CHAINS),
+            default=chains,
             type="array",
             items={"type": "string"},
-            examples=sorted(TABLES),
             title="Chains",
+            description="Blockchair's path names, one a line, such as bitcoin or bitcoin-cash. "
+            "`meltano invoke tap-blockchair --about` names all.",
         ),
         "tables": Param(
             default=[],
             type="array",
             items={"type": "string"},
-            examples=tables,
             title="Tables",
-            description="Empty: those that the environment selects.",
+            description="One a line, such as blocks. Empty: those that the environment selects.",
         ),
         "start_date": Param(default=yesterday, type="string", format="date", title="First day (UTC)"),
         "end_date": Param(default=yesterday, type="string", format="date", title="Last day (UTC), included"),
@@ -188,6 +184,15 @@ def parameters(today: date) -> dict[str, Param]:
             default=False, type="boolean", title="Redo", description="Load days again that were loaded before."
         ),
     }
+
+
+def _proposed(extractor: Plugin) -> list[str]:
+    """The chains that the project names for the extractor; none where it leaves them to the extractor."""
+    try:
+        stated = json.loads(extractor.values.get("chains") or "[]")
+    except ValueError:
+        return []
+    return [str(one) for one in stated] if isinstance(stated, list) else []
 
 
 def backfill_dag(environ: Mapping[str, str] | None = None) -> DAG:
@@ -204,7 +209,7 @@ def backfill_dag(environ: Mapping[str, str] | None = None) -> DAG:
         ]
     except AirflowExtError as error:
         return broken(DAG_ID, f"Backfill cannot be run: {error}")
-    root = str(project_root(environ))
+    root = project_root(environ)
     prefix = extractor.variable("")[:-1]
     with DAG(
         dag_id=DAG_ID,
@@ -214,7 +219,7 @@ def backfill_dag(environ: Mapping[str, str] | None = None) -> DAG:
         max_active_runs=1,
         is_paused_upon_creation=False,
         # A fixed day, since a DAG that changed by itself would be a new version daily.
-        params=parameters(date(2026, 1, 2)),
+        params=parameters(date(2026, 1, 2), _proposed(extractor)),
         tags={"meltano", "backfill"},
         doc_md=f"{DOC}\n{verified(environ)}",
         default_args={"owner": "meltano", "retries": 2, "retry_delay": timedelta(minutes=1)},
@@ -224,19 +229,23 @@ def backfill_dag(environ: Mapping[str, str] | None = None) -> DAG:
         def make_plan() -> list[dict[str, Any]]:
             try:
                 request = read_request(get_current_context()["params"], datetime.now(UTC).date())
+                known = chain_tables(extractor.name, extractor.variable("chains"), request.chains, root)
+                check_tables(request, known)
             except AirflowExtError as error:
                 raise AirflowFailException(str(error)) from None
-            return plan(request, prefix)
+            return plan(request, known, prefix)
 
         days = MeltanoOperator.partial(
             task_id="load",
             block=load.text,
-            root=root,
+            root=str(root),
             loader=load.plugins[-1].name,
             downloads=download_options(extractor),
             pool=pools[0] or "dump_host",
             map_index_template="{{ task.part }}",
             outlets=[RAW_DATA],
         ).expand_kwargs(make_plan())
-        days >> MeltanoOperator(task_id="build", block=build.text, root=root, dbt=True, pool=pools[1] or "default_pool")
+        days >> MeltanoOperator(
+            task_id="build", block=build.text, root=str(root), dbt=True, pool=pools[1] or "default_pool"
+        )
     return dag

@@ -72,6 +72,19 @@ def _sweep(folder: Path) -> None:
             lock.unlink(missing_ok=True)
 
 
+def meltano_words(root: Path, environ: Mapping[str, str]) -> list[str]:
+    """How a command line of the project's Meltano begins: the program, its log as JSON lines, the environment.
+
+    Args:
+        root: The project.
+        environ: The environment in which it will run.
+    """
+    own = root / ".venv" / "bin" / "meltano"
+    program = os.environ.get("MELTANO_EXECUTABLE") or (str(own) if own.is_file() else "meltano")
+    chosen = environ.get("MELTANO_ENVIRONMENT")
+    return [program, "--log-format=json", *([f"--environment={chosen}"] if chosen else [])]
+
+
 @contextmanager
 def system_directory(root: Path, folder: Path, environ: Mapping[str, str]) -> Iterator[Path]:
     """A system directory of Meltano for one run, which is deleted in the end.

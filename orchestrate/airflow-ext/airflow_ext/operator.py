@@ -19,7 +19,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow_ext.alerts import task_failed
 from airflow_ext.downloads import own_downloads
 from airflow_ext.errors import AirflowExtError
-from airflow_ext.isolation import clean_environ, system_directory
+from airflow_ext.isolation import clean_environ, meltano_words, system_directory
 from airflow_ext.log_lines import RunLog
 
 if TYPE_CHECKING:
@@ -158,14 +158,10 @@ class MeltanoOperator(BaseOperator):
         return str(stated) if stated else None
 
     def _command(self, environ: Mapping[str, str], name: str, params: Mapping[str, Any], *, again: bool) -> list[str]:
-        own = Path(self.root) / ".venv" / "bin" / "meltano"
-        meltano = os.environ.get("MELTANO_EXECUTABLE") or (str(own) if own.is_file() else "meltano")
-        chosen = environ.get("MELTANO_ENVIRONMENT")
         suffix = self._suffix(params)
         refresh = self.loader is not None and (self.full_refresh or params.get("full_refresh"))
         return [
-            *(meltano, "--log-format=json"),
-            *([f"--environment={chosen}"] if chosen else []),
+            *meltano_words(Path(self.root), environ),
             *("run", "--no-install", f"--run-id={name}"),
             # What a killed try left says for minutes that it still runs.
             *(["--force"] if again else []),

@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_ext import backfill
-from airflow_ext.backfill import TABLES, Request, backfill_dag, parameters, plan, read_request
+from airflow_ext.backfill import Request, backfill_dag, check_tables, parameters, plan, read_request
 from airflow_ext.errors import AirflowExtError
 from airflow_ext.operator import BrokenOperator, MeltanoOperator
 
@@ -17,6 +17,12 @@ from .conftest import PLUGINS, Write
 
 TODAY = date(2026, 2, 1)
 ASKED = {"chains": ["bitcoin", "ethereum"], "start_date": "2026-01-01", "end_date": "2026-01-03"}
+# As the extractor names them.
+KNOWN = {
+    "bitcoin": ("blocks", "inputs", "outputs", "transactions"),
+    "bitcoin-cash": ("blocks", "inputs", "outputs", "transactions"),
+    "ethereum": ("blocks", "calls", "erc20_tokens", "erc20_transactions", "transactions", "uncles"),
+}
 
 
 def test_what_is_asked_for() -> None:
@@ -38,17 +44,13 @@ def test_what_is_asked_for() -> None:
         ({"chains": ["bitcoin", 1]}, "it has to be a list of names."),
         ({"tables": {"blocks": 1}}, "tables is {'blocks': 1}; it has to be a list of names."),
         (
-            {"chains": ["bitcoin", "bitcorn"]},
-            "There is no chain bitcorn; known are bitcoin, bitcoin-cash, bitcoin-sv, ",
-        ),
-        (
             {"tables": ["blobs"]},
-            "None of the chains has a table blobs; bitcoin has blocks, transactions, inputs, outputs.",
+            "None of the chains has a table blobs; bitcoin has blocks, inputs, outputs, transactions.",
         ),
         ({"tables": ["blocks.*"]}, "None of the chains has a table blocks.*; "),
         ({"tables": ["blocks", "blobs"]}, "None of the chains has a table blobs"),
-        ({"tables": ["calls"]}, "bitcoin has none of these tables; it has blocks, transactions, inputs, outputs."),
-        ({"tables": ["inputs"]}, "ethereum has none of these tables; it has blocks, transactions, calls, uncles, "),
+        ({"tables": ["calls"]}, "bitcoin has none of these tables; it has blocks, inputs, outputs, transactions."),
+        ({"tables": ["inputs"]}, "ethereum has none of these tables; it has blocks, calls, erc20_tokens, "),
         ({"start_date": "soon"}, "start_date is 'soon'; it has to be a day such as 2026-01-31."),
         ({"end_date": None}, "end_date is None; it has to be a day"),
         ({"end_date": "2025-12-31"}, "end_date 2025-12-31 is before start_date 2026-01-01; exchange them."),
@@ -58,7 +60,7 @@ def test_what_is_asked_for() -> None:
 )
 def test_what_cannot_be_done_is_refused(change: dict[str, Any], said: str) -> None:
     with pytest.raises(AirflowExtError) as error:
-        read_request(ASKED | change, TODAY)
+        check_tables(read_request(ASKED | change, TODAY), KNOWN)
     assert said in str(error.value)
 
 
@@ -78,30 +80,16 @@ def test_a_run_takes_a_thousand_tasks_and_no_more() -> None:
         read_request(asked | {"start_date": (last - timedelta(days=500)).isoformat()}, TODAY)
 
 
-# Those whose dumps Blockchair publishes, with the tables that the tap has schemas of.
-CHAINS = (
-    *("bitcoin", "bitcoin-cash", "bitcoin-sv", "dash", "dogecoin", "ecash", "groestlcoin", "litecoin", "zcash"),
-    "ethereum",
-)
-
-
-@pytest.mark.parametrize("chain", CHAINS)
-def test_every_chain_can_be_loaded_by_each_of_its_tables(chain: str) -> None:
-    """Bitcoin's kin have inputs and outputs, Ethereum has calls and tokens."""
-    kin = {"blocks", "transactions", "inputs", "outputs"}
-    own = {"blocks", "transactions", "calls", "uncles", "erc20_tokens", "erc20_transactions"}
-    expected = own if chain == "ethereum" else kin
-    (one,) = plan(
-        read_request(ASKED | {"chains": [chain], "tables": sorted(expected), "end_date": "2026-01-01"}, TODAY), "TAP"
-    )
-    selected = one["env"]["TAP__SELECT"]
-    stem = chain.replace("-", "_")
-    assert selected.count(".*") == len(expected)
-    assert all(f'"{stem}_{table}.*"' in selected for table in expected)
+def test_tables_of_a_chain_are_selected_by_its_streams() -> None:
+    asked = ASKED | {"chains": ["bitcoin-cash"], "tables": ["outputs", "blocks"], "end_date": "2026-01-01"}
+    (one,) = plan(read_request(asked, TODAY), KNOWN, "TAP")
+    assert one["env"]["TAP_CHAINS"] == '["bitcoin-cash"]'
+    assert one["env"]["TAP__SELECT"] == '["bitcoin_cash_blocks.*", "bitcoin_cash_outputs.*"]'
+    assert one["state_suffix"] == "backfill-bitcoin-cash-2026-01-01"
 
 
 def test_a_plan_goes_day_by_day_so_that_a_run_that_is_stopped_leaves_whole_days() -> None:
-    found = plan(read_request(ASKED | {"tables": ["calls", "blocks"]}, TODAY), "TAP_X")
+    found = plan(read_request(ASKED | {"tables": ["calls", "blocks"]}, TODAY), KNOWN, "TAP_X")
     days = ("2026-01-01", "2026-01-02", "2026-01-03")
     assert [one["part"] for one in found] == [f"{chain} {day}" for day in days for chain in ("bitcoin", "ethereum")]
     assert found[0] == {
@@ -120,24 +108,20 @@ def test_a_plan_goes_day_by_day_so_that_a_run_that_is_stopped_leaves_whole_days(
 
 
 def test_without_tables_the_environments_selection_counts_and_redo_loads_again() -> None:
-    found = plan(read_request(ASKED | {"redo": True}, TODAY), "TAP_X")
+    found = plan(read_request(ASKED | {"redo": True}, TODAY), KNOWN, "TAP_X")
     assert all(one["env"].keys() == {"TAP_X_CHAINS", "TAP_X_START_DATE", "TAP_X_END_DATE"} for one in found)
     assert all(one["full_refresh"] is True for one in found)
 
 
-def test_the_form_proposes_yesterday_and_lists_what_there_is() -> None:
-    form = parameters(TODAY)
+def test_the_form_proposes_yesterday_and_what_the_project_loads() -> None:
+    form = parameters(TODAY, ["bitcoin", "dash"])
     assert {name: param.value for name, param in form.items()} == {
-        "chains": ["bitcoin", "ethereum", "dogecoin"],
+        "chains": ["bitcoin", "dash"],
         "tables": [],
         "start_date": "2026-01-31",
         "end_date": "2026-01-31",
         "redo": False,
     }
-    assert set(TABLES) == set(form["chains"].schema["examples"])
-    assert form["tables"].schema["examples"] == [
-        *("blocks", "calls", "erc20_tokens", "erc20_transactions", "inputs", "outputs", "transactions", "uncles")
-    ]
     assert all(param.schema["title"] for param in form.values())
     days = [("start_date", 5), ("start_date", "soon"), ("end_date", 5), ("end_date", "soon")]
     lists = [("chains", "bitcoin"), ("chains", [1]), ("tables", "blocks"), ("tables", [1])]
@@ -194,6 +178,19 @@ def test_a_project_that_lacks_a_part_has_a_backfill_that_says_so(
     assert dag.dag_id == "backfill"
 
 
+@pytest.mark.parametrize(
+    ("stated", "proposed"), [('["bitcoin", "dash"]', ["bitcoin", "dash"]), (None, []), ("bitcoin", []), ("{}", [])]
+)
+def test_the_form_proposes_the_chains_that_the_project_names(
+    write: Write, monkeypatch: pytest.MonkeyPatch, stated: str | None, proposed: list[str]
+) -> None:
+    *others, tap = PLUGINS["extractors"]
+    env = {} if stated is None else {"TAP_BLOCKCHAIR__DUMPS_CHAINS": stated}
+    named = tap | {"settings": [*tap["settings"], {"name": "chains"}], "env": env}
+    monkeypatch.setitem(PLUGINS, "extractors", [*others, named])
+    assert backfill_dag(write([], [])).params["chains"] == proposed
+
+
 def planned(dag: Any, monkeypatch: pytest.MonkeyPatch, **params: object) -> list[dict[str, Any]]:  # noqa: ANN401 - Airflow's
     monkeypatch.setattr(backfill, "get_current_context", lambda: {"params": params})
     found: list[dict[str, Any]] = dag.get_task("plan").python_callable()
@@ -201,13 +198,27 @@ def planned(dag: Any, monkeypatch: pytest.MonkeyPatch, **params: object) -> list
 
 
 def test_the_first_task_makes_the_plan_or_says_why_not(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    dag = backfill_dag(write([], []))
+    asked = []
+
+    def answer(*question: object) -> dict[str, tuple[str, ...]]:
+        asked.append(question)
+        return KNOWN
+
+    monkeypatch.setattr(backfill, "chain_tables", answer)
+    environ = write([], [])
+    dag = backfill_dag(environ)
+    assert asked == [], "nothing is asked when the file is read"
     found = planned(dag, monkeypatch, **ASKED)
+    variable, root = "TAP_BLOCKCHAIR__DUMPS_CHAINS", Path(environ["MELTANO_PROJECT_ROOT"])
+    assert asked == [("tap-blockchair--dumps", variable, ("bitcoin", "ethereum"), root)]
     assert len(found) == 6
     assert found[0]["env"]["TAP_BLOCKCHAIR__DUMPS_START_DATE"] == "2026-01-01"
+    with pytest.raises(AirflowFailException, match="None of the chains has a table blobs"):
+        planned(dag, monkeypatch, **ASKED | {"tables": ["blobs"]})
     today = datetime.now(UTC).date().isoformat()
     with pytest.raises(AirflowFailException, match=f"end_date {today} is not published yet"):
         planned(dag, monkeypatch, **ASKED | {"start_date": today, "end_date": today})
+    assert len(asked) == 2, "what is wrong without the extractor's help is not asked"
 
 
 def test_without_a_manifest_the_dag_says_what_to_do(tmp_path: Path) -> None:
