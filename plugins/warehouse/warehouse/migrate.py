@@ -57,7 +57,6 @@ _CUT = {
     "fct_eth_calls": "calls",
     "fct_token_transfers": "erc20_transactions",
 }
-_CHAINS = ("bitcoin", "dogecoin", "ethereum")
 _MONTHS = """
 select c.relname::text from pg_inherits i join pg_class c on c.oid = i.inhrelid
 where i.inhparent = to_regclass(%s) order by 1
@@ -189,19 +188,23 @@ def _is_older(connection: psycopg.Connection, say: Callable[[str], None]) -> boo
 def _months_of_marts_alone(connection: psycopg.Connection) -> Iterator[str]:
     """The months of marts whose raw months are gone, as `bitcoin in fct_transactions_p2024_01`."""
     for mart, table in _CUT.items():
-        raw = {}
-        for chain in _CHAINS:
-            name = f"{RAW}.{chain}_{table}"
-            kind = connection.execute(
-                "select relkind = 'p' from pg_class where oid = to_regclass(%s)", (name,)
-            ).fetchone()
-            if kind != (False,):  # a table that is not cut by month loses none
-                raw[chain] = {month[-8:] for (month,) in connection.execute(_MONTHS, (name,))}
+        raw: dict[str, set[str] | None] = {}
         for (month,) in connection.execute(_MONTHS, (f"analytics.{mart}",)).fetchall():
-            for chain in [chain for chain, there in raw.items() if month[-8:] not in there]:
-                query = sql.SQL("select exists (select from {} where chain = %s)")
-                if connection.execute(query.format(sql.Identifier("analytics", month)), (chain,)).fetchone() == (True,):
+            query = sql.SQL("select distinct chain from {} order by 1").format(sql.Identifier("analytics", month))
+            for (chain,) in connection.execute(query).fetchall():
+                if chain not in raw:
+                    raw[chain] = _months_of(connection, f"{RAW}.{chain.replace('-', '_')}_{table}")
+                there = raw[chain]
+                if there is not None and month[-8:] not in there:
                     yield f"{chain} in {month}"
+
+
+def _months_of(connection: psycopg.Connection, name: str) -> set[str] | None:
+    """The ends of a raw table's months' names, such as `_2024_01`; None for a table that is not cut and loses none."""
+    kind = connection.execute("select relkind = 'p' from pg_class where oid = to_regclass(%s)", (name,)).fetchone()
+    if kind == (False,):
+        return None
+    return {month[-8:] for (month,) in connection.execute(_MONTHS, (name,))}
 
 
 def _mark(connection: psycopg.Connection) -> None:
