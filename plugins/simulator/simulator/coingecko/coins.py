@@ -1,4 +1,4 @@
-"""What the simulated market knows about its coins: identity, supply, and the levels the prices wander around."""
+"""The coins of the simulated market, each one entry: identity, supply, plain facts, and the levels of its price."""
 
 from __future__ import annotations
 
@@ -8,6 +8,33 @@ from decimal import Decimal
 from typing import Final
 
 from simulator.coingecko.levels import Levels, levels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """What is known of a coin.
+
+    Attributes:
+        categories: Names of its categories.
+        homepage: Its site.
+        genesis: ISO date of its first block or its issue.
+        algorithm: Its hashing algorithm; None for what is not mined.
+        block_minutes: Minutes between blocks.
+        platforms: Platform, contract address and decimals for each chain it is a token of; none for a native coin.
+        reddit: Name of its subreddit.
+        github: Its repositories.
+        total: Coins that exist where that is not what circulates, else None.
+    """
+
+    categories: tuple[str, ...]
+    homepage: str
+    genesis: str | None
+    algorithm: str | None = None
+    block_minutes: int = 0
+    platforms: tuple[tuple[str, str, int], ...] = ()
+    reddit: str = ""
+    github: tuple[str, ...] = ()
+    total: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +52,7 @@ class Coin:
         turnover: Trailing 24 h volume as a share of the market capitalisation.
         supply: Circulating coins, interpolated linearly.
         max_supply: The cap in coins; None for a coin without one.
+        profile: What is known of it besides.
         digits: Significant digits of the price.
     """
 
@@ -38,6 +66,7 @@ class Coin:
     turnover: Decimal
     supply: Levels
     max_supply: Decimal | None
+    profile: Profile
     digits: int = 17
 
 
@@ -75,6 +104,15 @@ COINS: Final = (
             ("2032-04-20", "20671875"),
         ),
         max_supply=Decimal(21_000_000),
+        profile=Profile(
+            categories=("Cryptocurrency", "Layer 1 (L1)"),
+            homepage="http://www.bitcoin.org",
+            genesis="2009-01-03",
+            algorithm="SHA-256",
+            block_minutes=10,
+            reddit="Bitcoin",
+            github=("https://github.com/bitcoin/bitcoin", "https://github.com/bitcoin/bips"),
+        ),
     ),
     Coin(
         coin_id="ethereum",
@@ -107,6 +145,15 @@ COINS: Final = (
             ("2036-01-01", "126000000"),
         ),
         max_supply=None,
+        profile=Profile(
+            categories=("Smart Contract Platform", "Layer 1 (L1)"),
+            homepage="https://www.ethereum.org/",
+            genesis="2015-07-30",
+            algorithm="Ethash",
+            block_minutes=0,
+            reddit="ethereum",
+            github=("https://github.com/ethereum/go-ethereum",),
+        ),
     ),
     Coin(
         coin_id="dogecoin",
@@ -141,6 +188,15 @@ COINS: Final = (
         ),
         max_supply=None,
         digits=18,
+        profile=Profile(
+            categories=("Cryptocurrency", "Layer 1 (L1)"),
+            homepage="http://dogecoin.com/",
+            genesis="2013-12-08",
+            algorithm="Scrypt",
+            block_minutes=1,
+            reddit="dogecoin",
+            github=("https://github.com/dogecoin/dogecoin",),
+        ),
     ),
     Coin(
         coin_id="tether",
@@ -160,6 +216,12 @@ COINS: Final = (
             ("2026-01-01", "187000000000"),
         ),
         max_supply=None,
+        profile=Profile(
+            categories=("Stablecoins",),
+            homepage="https://tether.to/",
+            genesis=None,
+            platforms=(("ethereum", "0xdac17f958d2ee523a2206206994597c13d831ec7", 6),),
+        ),
     ),
     Coin(
         coin_id="chainlink",
@@ -182,6 +244,15 @@ COINS: Final = (
         turnover=Decimal("0.06"),
         supply=levels(("2017-11-09", "350000000"), ("2025-01-01", "638000000"), ("2030-01-01", "850000000")),
         max_supply=Decimal(1_000_000_000),
+        profile=Profile(
+            categories=("Oracle",),
+            homepage="https://chain.link/",
+            genesis=None,
+            platforms=(("ethereum", "0x514910771af9ca656af840dff83e8264ecf986ca", 18),),
+            reddit="Chainlink",
+            github=("https://github.com/smartcontractkit/chainlink",),
+            total=1_000_000_000,
+        ),
     ),
     Coin(
         coin_id="litecoin",
@@ -213,5 +284,14 @@ COINS: Final = (
             ("2027-07-30", "78750000"),
         ),
         max_supply=Decimal(84_000_000),
+        profile=Profile(
+            categories=("Cryptocurrency", "Layer 1 (L1)"),
+            homepage="https://litecoin.org/",
+            genesis="2011-10-07",
+            algorithm="Scrypt",
+            block_minutes=2,
+            reddit="litecoin",
+            github=("https://github.com/litecoin-project/litecoin",),
+        ),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.coingecko.catalogue import CATEGORIES, LANGUAGES, PROFILES, Profile
+from simulator.coingecko.catalogue import CATEGORIES, LANGUAGES
 from simulator.coingecko.chart import Granularity, Span, chart, live_stamp
 from simulator.coingecko.errors import application_error
 from simulator.coingecko.markets import IMAGE_HOST, PERIODS, Market
@@ -14,7 +14,7 @@ from simulator.coingecko.query import listed, precision, required
 
 if TYPE_CHECKING:
     from simulator.coingecko.book import PriceBook
-    from simulator.coingecko.coins import Coin
+    from simulator.coingecko.coins import Coin, Profile
     from simulator.coingecko.query import Ask
 
 _IN_CURRENCY: Final = (
@@ -47,7 +47,7 @@ def details(book: PriceBook, coin: Coin, ask: Ask) -> object:
         coin: The coin.
         ask: What is asked for.
     """
-    profile = PROFILES[coin.coin_id]
+    profile = coin.profile
     live = live_stamp(ask.now)
     answer: dict[str, object] = {
         "id": coin.coin_id,
@@ -182,7 +182,7 @@ def _market_data(book: PriceBook, coin: Coin, rows: dict[str, dict[str, Any]], a
         data[key] = by_currency(key)
     for key in _ALSO_SCALAR[2:]:
         data[f"{key}_in_currency"] = by_currency(key)
-    profile = PROFILES[coin.coin_id]
+    profile = coin.profile
     data |= {
         "total_supply": main["circulating_supply"] if profile.total is None else profile.total,
         "max_supply": coin.max_supply,

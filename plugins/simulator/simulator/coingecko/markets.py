@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from simulator.coingecko.catalogue import PROFILES
 from simulator.coingecko.chart import Granularity, Span, chart, live_stamp
 from simulator.coingecko.numbers import DAY_MS, EXACT, HOUR_MS, amount, change, iso_ms, rounded, shown
 
@@ -105,7 +104,7 @@ class Market:
             "market_cap_change_24h": _difference(market_cap, _decimal(before.market_cap)),
             "market_cap_change_percentage_24h": change(market_cap, _decimal(before.market_cap), _PERCENT_PLACES),
             "circulating_supply": supply,
-            "total_supply": total if (total := PROFILES[coin.coin_id].total) is not None else supply,
+            "total_supply": total if (total := coin.profile.total) is not None else supply,
             "max_supply": coin.max_supply,
             "ath": shown(Decimal(highest.price), places),
             "ath_change_percentage": change(price, Decimal(highest.price), _PERCENT_PLACES),

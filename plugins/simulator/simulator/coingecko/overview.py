@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from simulator.coingecko.catalogue import CATEGORIES, PLATFORMS, PROFILES, Category
+from simulator.coingecko.catalogue import CATEGORIES, PLATFORMS, Category
 from simulator.coingecko.chart import DAILY_DELAY_MS, live_stamp
 from simulator.coingecko.currencies import RATES
 from simulator.coingecko.details import platforms
@@ -57,7 +57,7 @@ class Overview:
         with_platforms = ask.says("include_platform")
         return [
             {"id": coin.coin_id, "symbol": coin.symbol, "name": coin.name}
-            | ({"platforms": platforms(PROFILES[coin.coin_id])} if with_platforms else {})
+            | ({"platforms": platforms(coin.profile)} if with_platforms else {})
             for coin in sorted(self._book.coins, key=lambda one: one.coin_id)
         ]
 
@@ -197,7 +197,7 @@ class Overview:
 
     def _members(self, category: Category, stamp: int) -> list[Coin]:
         """A category's coins at an instant, the largest first."""
-        members = [coin for coin in self._listed(stamp) if category.name in PROFILES[coin.coin_id].categories]
+        members = [coin for coin in self._listed(stamp) if category.name in coin.profile.categories]
         return sorted(members, key=lambda coin: -self._worth([coin], self._main(), stamp).market_cap)
 
     def _category(self, category: Category, now: int) -> dict[str, object]:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 
 from simulator.coingecko.access import Access, Client
-from simulator.coingecko.catalogue import CATEGORIES, PROFILES
+from simulator.coingecko.catalogue import CATEGORIES
 from simulator.coingecko.charts import Past
 from simulator.coingecko.details import details, simple_price
 from simulator.coingecko.errors import Refusal, application_error, injected, refusal
@@ -213,7 +213,7 @@ class CoinGecko:
         category = ask.parameters.get("category")
         if category:
             name = next((one.name for one in CATEGORIES if one.category_id == category), None)
-            return [coin for coin in self._book.coins if name in PROFILES[coin.coin_id].categories]
+            return [coin for coin in self._book.coins if name in coin.profile.categories]
         filters: tuple[tuple[str, Callable[[Coin], str]], ...] = (
             ("ids", lambda coin: coin.coin_id),
             ("names", lambda coin: coin.name.lower()),
