@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 import rich_click as click
 
 from simulator import __version__
+from simulator.blockchair.chains import CHAINS, default_chains
 from simulator.client import ask
 from simulator.daemon import Home, start, stop
 from simulator.failures import SimulatorError
 from simulator.instants import parse_instant
 from simulator.project import find_root, write_env_block
-from simulator.settings import CHAINS, COINGECKO_LIMITS, ERAS, QUIRKS, Settings, SettingsError
+from simulator.settings import COINGECKO_LIMITS, ERAS, QUIRKS, Settings, SettingsError
 from simulator.sockets import HOST
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ _WORLD: Final = (
     _option("transactions-per-block", int, "Transactions per block.", 8),
     _option("dumps-dir", _FOLDER, "Folder of real dump files to serve unchanged."),
     _option("prices-dir", _FOLDER, "Folder of real price exports to serve."),
-    _option("chains", str, "Chains to simulate, comma separated.", ",".join(CHAINS)),
+    _option("chains", str, f"Chains to simulate, comma separated, of {', '.join(CHAINS)}.", ",".join(default_chains())),
     _option("now", _Instant(), "Where the clock starts, UTC; else 06:00 after the last day."),
     _option("points-per-day", int, "Blockchair's points a day without a key; else no limit."),
     _option("requests-per-minute", int, "Blockchair's requests a minute without a key; else no limit."),

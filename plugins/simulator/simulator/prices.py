@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class PriceSource(Protocol):
-    """US dollar prices of the chains' coins, by CoinGecko's coin id (bitcoin, ethereum, dogecoin)."""
+    """US dollar prices of the chains' coins, by CoinGecko's coin id, which is the chain's name."""
 
     def close(self, coin_id: str, day: date) -> Decimal:
         """The price in USD at the end of a UTC day, that is at 00:00 of the next one."""

@@ -9,8 +9,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
 
+from simulator.blockchair.chains import CHAINS, default_chains
+
 _KEY: Final = re.compile(r"[^\s:,&]+(:\d{1,9})?")
-CHAINS: Final = ("bitcoin", "ethereum", "dogecoin")
 FIRST_DAY: Final = date(2009, 1, 3)
 """The day of the oldest block of any chain; no world starts earlier."""
 LAST_DAY: Final = date(2099, 12, 31)
@@ -62,7 +63,7 @@ class Settings:
         transactions_per_block: Transactions per block, the coinbase included.
         dumps_dir: Folder of real dump files to serve unchanged in place of the simulated dumps.
         prices_dir: Folder of real price exports to serve in place of the simulated prices.
-        chains: The chains to simulate, a subset of bitcoin, ethereum and dogecoin.
+        chains: The chains to simulate, of CHAINS.
         now: Where the clock starts, UTC; when None, 06:00 of the day after the last whole day.
         points_per_day: Blockchair's points a day without a key; None for no limit.
         requests_per_minute: Blockchair's requests a minute without a key; None for no limit.
@@ -84,7 +85,7 @@ class Settings:
     transactions_per_block: int = 8
     dumps_dir: Path | None = None
     prices_dir: Path | None = None
-    chains: tuple[str, ...] = CHAINS
+    chains: tuple[str, ...] = dataclasses.field(default_factory=default_chains)
     now: datetime | None = None
     points_per_day: int | None = None
     requests_per_minute: int | None = None

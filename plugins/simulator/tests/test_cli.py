@@ -279,7 +279,7 @@ def test_a_port_asked_for_is_used(project: Project) -> None:
     [
         (("--days", "0"), 1, "days"),
         (("--days", "many"), 2, "--days"),
-        (("--chains", "litecoin"), 1, "chains"),
+        (("--chains", "nocoin"), 1, "chains"),
         (("--start", "1.1.2025"), 2, "--start"),
         (("--now", "noon"), 2, "--now"),
         (("--prices-dir", "absent"), 1, "prices_dir"),

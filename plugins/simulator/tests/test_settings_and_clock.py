@@ -31,7 +31,7 @@ DAY = timedelta(days=1)
         ("start", date(2009, 1, 2)),
         ("start", date(2099, 12, 31)),
         ("chains", ()),
-        ("chains", ("bitcoin", "litecoin")),
+        ("chains", ("bitcoin", "nocoin")),
         ("chains", ("bitcoin", "bitcoin")),
         ("points_per_day", 0),
         ("requests_per_minute", -1),

@@ -1,1 +1,1 @@
-"""Blockchair, simulated: a true world of Bitcoin, Ethereum and Dogecoin, its dump host and its API."""
+"""Blockchair, simulated: a true world of Bitcoin, Ethereum, Dogecoin and their kin, its dump host and its API."""

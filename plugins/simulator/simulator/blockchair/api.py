@@ -9,18 +9,17 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.blockchair.chain_now import ChainNow
-from simulator.blockchair.chains import COIN
+from simulator.blockchair.chains import CHAINS, COIN, ETHEREUM
 from simulator.blockchair.columns import Column, Json, Money, api_value
 from simulator.blockchair.envelope import ERRORS, Answer, failure, respond
 from simulator.blockchair.ethereum_model import ETHER
 from simulator.blockchair.mempool import mempool_stats, mempool_tables
-from simulator.blockchair.parameters import ETHEREUM
 from simulator.blockchair.query import DEFAULT_LIMIT, BadRequestError, Query, QueryReader
 from simulator.blockchair.quotas import OverLimitError, Quotas
 from simulator.blockchair.ranges import ranges_of
 from simulator.blockchair.snapshots import Snapshot, snapshots_of
 from simulator.blockchair.stats import ethereum_stats, utxo_stats
-from simulator.blockchair.tables import TABLES
+from simulator.blockchair.tables import tables_of
 from simulator.blockchair.utxo_tables import OutputNow, api_outputs
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 Endpoint = Callable[[str, "Mapping[str, str]", datetime], Answer]
 """Takes chain, query parameters and the simulated instant."""
 
-_SERVERS: Final = {"bitcoin": "API4,BTC0", "ethereum": "API4,ETH3,ETH3", "dogecoin": "API4,DOGE0"}
 _LAG: Final = 6
 """Blocks by which Ethereum's tables trail, where that is asked for."""
 _VALIDITY_DAYS: Final = 30
@@ -60,10 +58,10 @@ class Api:
         self._prices = prices
         self._money = {chain: Money(prices, chain, ETHER if chain == ETHEREUM else COIN) for chain in world.chains}
         self._endpoints: dict[tuple[str, str], Endpoint] = {("range", ""): self._ranges}
-        for (chain, name), table in TABLES.items():
-            if table.in_api and chain in world.chains:
-                self._endpoints[chain, name] = self._table(table)
         for chain in world.chains:
+            for table in tables_of(chain).values():
+                if table.in_api:
+                    self._endpoints[chain, table.name] = self._table(table)
             self._endpoints[chain, "stats"] = self._stats
             if chain != ETHEREUM:
                 self._endpoints[chain, "outputs"] = self._table(api_outputs(chain))
@@ -141,7 +139,7 @@ class Api:
 
     def _respond(self, chain: str, answer: Answer, now: datetime) -> Response:
         coin = chain if chain in self._world.chains else self._world.chains[0]
-        return respond(answer, now, _SERVERS[coin], self._prices.spot(coin, now), self._quirks)
+        return respond(answer, now, CHAINS[coin].servers, self._prices.spot(coin, now), self._quirks)
 
     def _state(self, chain: str, now: datetime) -> dict[str, Json]:
         if chain not in self._world.chains:

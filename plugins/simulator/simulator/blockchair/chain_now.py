@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from simulator.blockchair.parameters import ETHEREUM
+from simulator.blockchair.chains import ETHEREUM
 from simulator.blockchair.utxo_tables import OutputNow
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from simulator.blockchair.columns import Money
 from simulator.blockchair.sheets import CHANGES, Sheet, written
 from simulator.blockchair.snapshots import snapshots_of
-from simulator.blockchair.tables import TABLES
+from simulator.blockchair.tables import tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -98,7 +98,12 @@ class WorldDumps:
     def __init__(self, world: World, prices: PriceSource, quirks: Collection[str] = ()) -> None:
         self._world = world
         self._quirks = frozenset(quirks)
-        self._tables = {key: table for key, table in TABLES.items() if key[0] in world.chains and table.in_dumps}
+        self._tables = {
+            (chain, table.name): table
+            for chain in world.chains
+            for table in tables_of(chain).values()
+            if table.in_dumps
+        }
         self._views = {(view.chain, view.name): view for chain in world.chains for view in snapshots_of(chain)}
         self._money = {view.chain: Money(prices, view.chain, view.unit) for view in self._views.values()}
         self._made: dict[tuple[str, str, date], MadeFile | None] = {}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.blockchair.chains import ETHEREUM
 from simulator.blockchair.columns import Column, Filter, Kind
 from simulator.blockchair.ethereum_calls import calls_of, place_in_tree
 from simulator.blockchair.ethereum_model import ETHER
-from simulator.blockchair.parameters import ETHEREUM
 from simulator.blockchair.table import (
     Table,
     column,

@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.blockchair.chain_now import outputs_of
-from simulator.blockchair.chains import COIN
-from simulator.blockchair.parameters import ETHEREUM
-from simulator.blockchair.tables import TABLES
+from simulator.blockchair.chains import COIN, ETHEREUM
+from simulator.blockchair.tables import tables_of
 from simulator.blockchair.utxo_tables import api_outputs
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ _DECIDED: Final = frozenset(
 
 def mempool_transactions(chain: str) -> Table:
     """The table of unconfirmed transactions; its rows come from a moment of the chain."""
-    table = TABLES[chain, "transactions"]
+    table = tables_of(chain)["transactions"]
     columns = tuple(map(_undecided, table.columns)) if chain == ETHEREUM else table.columns
     return _waiting(table, "transactions", columns=columns, rows=lambda at: at.waiting)
 

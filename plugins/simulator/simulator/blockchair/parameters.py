@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-ETHEREUM: Final = "ethereum"
+from simulator.blockchair.chains import default_chains
+
 MERGED: Final = "merged"
 LONDON: Final = "london"
 """Ethereum since the Merge, and between London and the Merge."""
@@ -30,6 +31,6 @@ class WorldParameters:
     start: date = date(2025, 1, 1)
     blocks_per_day: int = 24
     transactions_per_block: int = 8
-    chains: tuple[str, ...] = ("bitcoin", "ethereum", "dogecoin")
+    chains: tuple[str, ...] = field(default_factory=default_chains)
     era: str = MERGED
     control_characters: bool = False

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from simulator.blockchair.chains import CHAINS
 from simulator.blockchair.times import stamp
 
 if TYPE_CHECKING:
     from simulator.blockchair.columns import Json
     from simulator.blockchair.world import World
-
-_BEGINNINGS: Final = {"bitcoin": "2009-01-03", "ethereum": "2015-07-30", "dogecoin": "2013-12-06"}
-"""Dates of the real blocks 0."""
 
 
 def ranges_of(world: World) -> dict[str, Json]:
@@ -25,7 +23,7 @@ def ranges_of(world: World) -> dict[str, Json]:
         here = stamp(world.blocks_of(chain, world.parameters.start)[0].time)[:10]
         ranges[chain] = {
             "blockchain_first_entry": 0,
-            "blockchain_first_entry_date": min(here, _BEGINNINGS[chain]) if first else here,
+            "blockchain_first_entry_date": min(here, CHAINS[chain].began.isoformat()) if first else here,
             "blockchair_first_entry": first,
             "blockchair_first_entry_date": here,
             "is_full": first == 0,

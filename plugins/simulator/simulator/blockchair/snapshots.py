@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.blockchair.chains import COIN
+from simulator.blockchair.chains import COIN, ETHEREUM
 from simulator.blockchair.columns import Column, Filter, Kind
 from simulator.blockchair.ethereum_model import ETHER
-from simulator.blockchair.parameters import ETHEREUM
 from simulator.blockchair.table import column, integer, text, time_columns
 
 if TYPE_CHECKING:

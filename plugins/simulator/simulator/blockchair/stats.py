@@ -9,24 +9,22 @@ from fractions import Fraction
 from statistics import median_low
 from typing import TYPE_CHECKING, Final, cast
 
-from simulator.blockchair.chains import COIN
+from simulator.blockchair.chains import COIN, ETHEREUM, utxo_chain
 from simulator.blockchair.encoding import difficulty_of, work_of
 from simulator.blockchair.ethereum_model import CALL, ETHER, GWEI, EthereumBlock, EthereumTransaction, next_base_fee
-from simulator.blockchair.parameters import ETHEREUM
 from simulator.blockchair.times import DAY, stamp
 from simulator.blockchair.tokens import FIRST_TRANSFER, transfer_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from simulator.blockchair.chains import UtxoChain
     from simulator.blockchair.columns import Json
     from simulator.blockchair.transactions import Block
     from simulator.blockchair.world import World
     from simulator.prices import PriceSource
 
-_NODES: Final = {"bitcoin": 8502, "dogecoin": 1009}
 _COIN_DAYS: Final = COIN * DAY
-_RETARGET: Final = 2016
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,7 @@ def utxo_stats(world: World, chain: str, now: datetime, prices: PriceSource) -> 
     blocks = cast("Sequence[Block]", world.blocks_until(chain, now))
     if not blocks:
         return {}
+    of = utxo_chain(chain)
     market = Market.at(prices, chain, now)
     tip, older = blocks[-1], world.first_height(chain)
     recent = [block for block in blocks if block.time > now.timestamp() - DAY]
@@ -96,14 +95,14 @@ def utxo_stats(world: World, chain: str, now: datetime, prices: PriceSource) -> 
         "cdd_24h": sum(block.coin_seconds for block in recent) / _COIN_DAYS,
         "mempool_outputs": 0,
         "largest_transaction_24h": {"hash": largest.hash, "value_usd": market.worth(largest.output_total, COIN)},
-        "nodes": _NODES[chain],
+        "nodes": of.nodes,
         "hashrate_24h": str(sum(work_of(block.bits) for block in recent) // DAY),
         "inflation_usd_24h": market.worth(inflation, COIN),
         "average_transaction_fee_usd_24h": market.worth(average, COIN),
         "median_transaction_fee_usd_24h": market.worth(median_low(fees), COIN),
         **market.keys(Fraction(supply, COIN)),
         "market_dominance_percentage": _dominance(world, chain, now, prices),
-        **(_next_retarget(tip, now, world.parameters.blocks_per_day) if chain == "bitcoin" else {}),
+        **(_next_retarget(of, tip, now, world.parameters.blocks_per_day) if of.shows_retarget else {}),
         "suggested_transaction_fee_per_byte_sat": max(1, sum(fees) // (sum(tx.size for tx in paid) or 1)),
         "hodling_addresses": len(world.holders(chain, now)),
     }
@@ -219,8 +218,8 @@ def _ratio(price: Decimal, base: Decimal) -> Decimal:
     return price / base if base else Decimal(1)
 
 
-def _next_retarget(tip: Block, now: datetime, blocks_per_day: int) -> dict[str, Json]:
-    left = _RETARGET - tip.id % _RETARGET
+def _next_retarget(chain: UtxoChain, tip: Block, now: datetime, blocks_per_day: int) -> dict[str, Json]:
+    left = chain.retarget_interval - tip.id % chain.retarget_interval
     at = now + timedelta(seconds=left * DAY // blocks_per_day)
     return {
         "next_retarget_time_estimate": f"{at:%Y-%m-%d %H:%M:%S}",

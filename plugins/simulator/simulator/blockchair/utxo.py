@@ -8,7 +8,7 @@ from collections import deque
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from simulator.blockchair.chains import COIN, RETARGET_INTERVAL
+from simulator.blockchair.chains import COIN
 from simulator.blockchair.dice import Dice, fingerprint
 from simulator.blockchair.encoding import (
     bits_of,
@@ -37,8 +37,6 @@ _WITNESS_COMMITMENT: Final = bytes.fromhex("aa21a9ed")
 _RESERVED: Final = bytes(32)
 _POOLS: Final = ("Unknown", "Northwind Pool", "Unknown", "Quarry", "Lantern Mining", "Seventh Shaft")
 """Made-up miners; some leave no mark in their blocks."""
-_BITCOIN_VERSIONS: Final = (0x20000000, 0x20000000, 0x20000004, 0x2FFFE000)
-_DOGECOIN_VERSION: Final = 0x00620004
 _AUX_FLAG: Final = 0x100
 _OPENING_AGE: Final = 30
 """Opening outputs are up to so many days old when the world starts."""
@@ -141,8 +139,9 @@ class UtxoLedger:
             transaction.enter(self._numbered)
             self._numbered += 1
         root = merkle_root([tx.id for tx in transactions])
-        is_aux = not chain.segwit and dice.chance(80)
-        version = dice.pick(_BITCOIN_VERSIONS) if chain.segwit else _DOGECOIN_VERSION | (_AUX_FLAG if is_aux else 0)
+        is_aux = chain.merge_mined and dice.chance(80)
+        version = dice.pick(chain.versions) if len(chain.versions) > 1 else chain.versions[0]
+        version |= _AUX_FLAG if is_aux else 0
         bits = self._bits(dice, height)
         nonce, id_bytes = mine(header(version, (self._parent, root), time, bits, 0), target_of(bits))
         before = self.blocks[-1].chainwork if self.blocks else chain.opening_work
@@ -185,17 +184,18 @@ class UtxoLedger:
         )
 
     def _bits(self, dice: Dice, height: int) -> int:
-        """The compact target: Bitcoin's rule every 2016 blocks, on Dogecoin another one for every block."""
+        """The compact target: Bitcoin's rule, every 2016 blocks as a rule, or one for every block."""
         easiest = target_of(self.chain.easiest_bits)
-        if not self.chain.segwit:
+        interval = self.chain.retarget_interval
+        if interval == 1:
             return bits_of(easiest * dice.between(50, 100) // 100)
         if not self.blocks:
             return self.chain.easiest_bits
         last = self.blocks[-1]
-        if height % RETARGET_INTERVAL:
+        if height % interval or len(self.blocks) < interval:  # what a chain with a past did then is not shown
             return last.bits
-        planned = RETARGET_INTERVAL * (DAY // self._parameters.blocks_per_day)
-        taken = last.time - self.blocks[-RETARGET_INTERVAL].time
+        planned = interval * (DAY // self._parameters.blocks_per_day)
+        taken = last.time - self.blocks[-interval].time
         taken = min(max(taken, planned // 4), planned * 4)
         return bits_of(min(easiest, target_of(last.bits) * taken // planned))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from simulator.blockchair.chains import COIN, UTXO_CHAINS
+from simulator.blockchair.chains import COIN, utxo_chain
 from simulator.blockchair.columns import Column, Filter, Kind
 from simulator.blockchair.encoding import difficulty_of
 from simulator.blockchair.table import (
@@ -29,14 +29,15 @@ from simulator.blockchair.wallets import NULLDATA
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from simulator.blockchair.chains import UtxoChain
     from simulator.blockchair.transactions import Block, Input, Output, Transaction
 
 _VERSION_BITS: Final = 30
 
 
-def _utxo_blocks(*, segwit: bool) -> tuple[Column, ...]:
+def _utxo_blocks(chain: UtxoChain) -> tuple[Column, ...]:
     def witness(*columns: Column) -> tuple[Column, ...]:
-        return columns if segwit else ()
+        return columns if chain.segwit else ()
 
     def total(name: str) -> Callable[[Block], int]:
         of = attrgetter(name)
@@ -74,14 +75,14 @@ def _utxo_blocks(*, segwit: bool) -> tuple[Column, ...]:
         *with_usd("generation"),
         *with_usd("reward"),
         column("guessed_miner", Kind.TEXT, filter=Filter.EQUALITY, sortable=True),
-        *(() if segwit else (column("is_aux", Kind.FLAG, filter=Filter.EQUALITY),)),
+        *((column("is_aux", Kind.FLAG, filter=Filter.EQUALITY),) if chain.merge_mined else ()),
         searched_bytes("coinbase_data_bin", lambda block: block.coinbase.coinbase_data),
     )
 
 
-def _utxo_transactions(*, segwit: bool) -> tuple[Column, ...]:
+def _utxo_transactions(chain: UtxoChain) -> tuple[Column, ...]:
     def witness(*columns: Column) -> tuple[Column, ...]:
-        return columns if segwit else ()
+        return columns if chain.segwit else ()
 
     return (
         integer("block_id"),
@@ -132,7 +133,7 @@ def _output(at: str = "") -> tuple[Column, ...]:
     )
 
 
-def _inputs(*, segwit: bool) -> tuple[Column, ...]:
+def _inputs(chain: UtxoChain) -> tuple[Column, ...]:
     return (
         *_output("spent."),
         integer("spending_block_id", "block_id"),
@@ -142,7 +143,11 @@ def _inputs(*, segwit: bool) -> tuple[Column, ...]:
         column("spending_value_usd", Kind.USD, "spent.value"),
         integer("spending_sequence", "sequence"),
         text("spending_signature_hex", lambda row: row.signature.hex()),
-        *((text("spending_witness", lambda row: ",".join(item.hex() for item in row.witness)),) if segwit else ()),
+        *(
+            (text("spending_witness", lambda row: ",".join(item.hex() for item in row.witness)),)
+            if chain.segwit
+            else ()
+        ),
         integer("lifespan"),
         coin_days("cdd"),
     )
@@ -169,8 +174,8 @@ _BY_BLOCK: Final = {"block_id": height}
 
 def utxo_tables(chain: str) -> Iterable[Table]:
     """The tables of which every block has its rows."""
-    segwit = UTXO_CHAINS[chain].segwit
-    blocks, transactions, inputs = (make(segwit=segwit) for make in (_utxo_blocks, _utxo_transactions, _inputs))
+    of = utxo_chain(chain)
+    blocks, transactions, inputs = (make(of) for make in (_utxo_blocks, _utxo_transactions, _inputs))
     yield Table(chain=chain, name="blocks", unit=COIN, rows=itself, columns=blocks, in_api=True, firsts={"id": height})
     yield Table(
         chain=chain,
@@ -214,7 +219,7 @@ def _signature(row: OutputNow) -> str | None:
     return None if row.spending is None else row.spending.signature.hex()
 
 
-def _outputs_now(*, segwit: bool) -> tuple[Column, ...]:
+def _outputs_now(chain: UtxoChain) -> tuple[Column, ...]:
     """The columns of the API's outputs, which carry the spending side."""
     made = {column.name: column for column in _output("output.")}
     return (
@@ -241,7 +246,7 @@ def _outputs_now(*, segwit: bool) -> tuple[Column, ...]:
         ),
         integer("spending_sequence", _spent("sequence")),
         text("spending_signature_hex", _signature),
-        *((text("spending_witness", _witness),) if segwit else ()),
+        *((text("spending_witness", _witness),) if chain.segwit else ()),
         integer("lifespan", _spent("lifespan")),
         column("cdd", Kind.REAL, "coin_days", filter=Filter.RANGE, sortable=True),
         searched_bytes("script_bin", lambda row: row.output.script if row.output.type == NULLDATA else b""),
@@ -255,7 +260,7 @@ def api_outputs(chain: str) -> Table:
         name="outputs",
         unit=COIN,
         rows=_outputs_of,
-        columns=_outputs_now(segwit=UTXO_CHAINS[chain].segwit),
+        columns=_outputs_now(utxo_chain(chain)),
         in_api=True,
         in_dumps=False,
         cost=10,

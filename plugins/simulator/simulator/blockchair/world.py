@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from simulator.blockchair.chains import UTXO_CHAINS
+from simulator.blockchair.chains import ETHEREUM, utxo_chain
 from simulator.blockchair.ethereum import EthereumLedger
 from simulator.blockchair.ethereum_model import CREATE, EthereumBlock
-from simulator.blockchair.parameters import ETHEREUM, WorldParameters
 from simulator.blockchair.transactions import Block
 from simulator.blockchair.utxo import UtxoLedger
 from simulator.blockchair.wallets import NULLDATA
@@ -18,6 +17,7 @@ from simulator.blockchair.wallets import NULLDATA
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from simulator.blockchair.parameters import WorldParameters
     from simulator.blockchair.tokens import Token
     from simulator.blockchair.transactions import Output
 
@@ -72,7 +72,7 @@ class World:
     def _ledger(self, chain: str) -> UtxoLedger | EthereumLedger:
         if chain == ETHEREUM:
             return EthereumLedger(self.parameters, self._forks[chain])
-        return UtxoLedger(UTXO_CHAINS[chain], self.parameters, self._forks[chain])
+        return UtxoLedger(utxo_chain(chain), self.parameters, self._forks[chain])
 
     def first_height(self, chain: str) -> int:
         """Height of the chain's first block in this world."""

@@ -1,4 +1,4 @@
-"""Bitcoin and Dogecoin: everything that can be recomputed is recomputed, from the served files alone."""
+"""Bitcoin and its kin: everything that can be recomputed is recomputed, from the served files alone."""
 
 # ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
 
@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import struct
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -20,8 +21,24 @@ if TYPE_CHECKING:
     Epoch = Callable[[str], int]
     Rows = list[dict[str, str]]
 
-CHAINS = ("bitcoin", "dogecoin")
-SUBSIDY = {"bitcoin": 50 * 10**8, "dogecoin": 10_000 * 10**8}
+
+@dataclass(frozen=True)
+class Facts:
+    """What is true of a real chain: base units of its first subsidy here, addresses, columns."""
+
+    subsidy: int
+    version: int
+    letters: str
+    prefix: str = ""
+    merge_mined: bool = False
+    from_the_start: bool = True
+
+
+FACTS = {
+    "bitcoin": Facts(50 * 10**8, version=0x00, letters="1", prefix="bc"),
+    "dogecoin": Facts(10_000 * 10**8, version=0x1E, letters="D", merge_mined=True, from_the_start=False),
+}
+CHAINS = ("bitcoin", "dogecoin")  # of the usual world
 MATURITY = 8
 COIN_DAYS = 10**8 * 86_400
 SEGWIT = {"stripped_size", "weight", "witness_count", "has_witness", "spending_witness"}
@@ -45,7 +62,7 @@ class Chain:
     """All tables of a chain."""
 
     def __init__(self, served: Any, name: str) -> None:
-        self.name = name
+        self.name, self.facts = name, FACTS[name]
         self.blocks, self.transactions, self.outputs, self.inputs = (served.rows(name, table) for table in HEADERS)
 
     def by(self, rows: Rows, *keys: str) -> dict[tuple[str, ...], Rows]:
@@ -55,9 +72,10 @@ class Chain:
         return groups
 
 
-@pytest.fixture(scope="module", params=CHAINS)
-def chain(request: pytest.FixtureRequest, served: Any) -> Chain:
-    return Chain(served, request.param)
+@pytest.fixture(scope="module", params=FACTS)
+def chain(request: pytest.FixtureRequest, served: Any, serve: Any) -> Chain:
+    usual = request.param in CHAINS
+    return Chain(served if usual else serve(days=6, chains=(request.param,)), request.param)
 
 
 def wire(shown: str) -> bytes:
@@ -72,9 +90,9 @@ def compact(number: int) -> bytes:
 @pytest.mark.parametrize("table", HEADERS)
 def test_headers_are_the_contracts(chain: Chain, table: str) -> None:
     expected = HEADERS[table].split("|")
-    if chain.name == "dogecoin":
+    if not chain.facts.prefix:
         expected = [name for name in expected if name not in SEGWIT and "kwu" not in name]
-        expected += ["is_aux"] if table == "blocks" else []
+    expected += ["is_aux"] if table == "blocks" and chain.facts.merge_mined else []
     rows: Rows = getattr(chain, table)
     assert list(rows[0]) == expected
 
@@ -117,7 +135,7 @@ def test_chainwork_adds_up(chain: Chain) -> None:
 
 def test_times_follow_consensus_but_are_not_monotonic(chain: Chain, epoch: Epoch) -> None:
     times = [epoch(block["time"]) for block in chain.blocks]
-    whole = 0 if chain.name == "bitcoin" else 10  # how many of the eleven are known for the first block
+    whole = 0 if chain.facts.from_the_start else 10  # how many of the eleven are known for the first block
     for at in range(whole, len(times)):
         last = sorted(times[max(at - 10, 0) : at + 1])
         assert epoch(chain.blocks[at]["median_time"]) == last[len(last) // 2]
@@ -184,11 +202,11 @@ def test_transactions_serialise_to_their_hash_size_and_weight(chain: Chain, sha2
         has_witness = any(stacks)
         size = len(stripped) + (2 + len(witness) if has_witness else 0)
         assert int(row["size"]) == size
-        if chain.name == "bitcoin":
+        if chain.facts.prefix:
             assert row["has_witness"] == str(int(has_witness))
             assert int(row["weight"]) == 3 * len(stripped) + size
             with_witness += has_witness and row["is_coinbase"] == "0"
-    assert (with_witness > 0) == (chain.name == "bitcoin")
+    assert (with_witness > 0) == bool(chain.facts.prefix)
 
 
 def test_sums_per_transaction(chain: Chain, epoch: Epoch) -> None:
@@ -230,7 +248,7 @@ def test_sums_per_block(chain: Chain) -> None:
             ("fee_total", "fee"),
         ):
             assert int(block[total]) == sum(int(row[part]) for row in rows)
-        assert int(block["generation"]) == SUBSIDY[chain.name]
+        assert int(block["generation"]) == chain.facts.subsidy
         assert (
             int(block["reward"]) == int(block["generation"]) + int(block["fee_total"]) == int(rows[0]["output_total"])
         )
@@ -239,7 +257,7 @@ def test_sums_per_block(chain: Chain) -> None:
         size = sum(int(row["size"]) for row in paying)
         rate = Decimal(int(block["fee_total"]) * 1000) / size if size else Decimal(0)
         assert Decimal(block["fee_per_kb"]) == pytest.approx(rate, rel=Decimal("1e-14"))
-        if chain.name == "bitcoin":
+        if chain.facts.prefix:
             assert int(block["witness_count"]) == sum(int(row["has_witness"]) for row in rows)
             assert int(block["weight"]) == 4 * 81 + sum(int(row["weight"]) for row in rows)
             assert int(block["weight"]) == 3 * int(block["stripped_size"]) + int(block["size"])
@@ -262,7 +280,7 @@ def test_outputs_are_spent_once_as_they_were_made_and_in_time(chain: Chain) -> N
         assert gap >= (MATURITY if row["is_from_coinbase"] == "1" else 0)
         reused += gap == 0
     assert reused  # spent in the very block that made them
-    assert (older > 0) == (chain.name == "dogecoin")
+    assert (older > 0) == (not chain.facts.from_the_start)
     assert not any(row["block_id"] == "0" for row in chain.inputs)  # the first coinbase of all stays where it is
 
 
@@ -284,16 +302,16 @@ def test_types_scripts_and_addresses_agree(chain: Chain, sha256d: Hash) -> None:
             assert len(row["recipient"]) == 34
             assert row["value"] == "0"
         elif kind == "witness_v0_keyhash":
-            assert bech32_program(row["recipient"]) == script[2:]
+            assert bech32_program(row["recipient"], chain.facts.prefix) == script[2:]
             assert script[:2] == b"\x00\x14"
         else:
             version, payload = base58_payload(row["recipient"], sha256d)
-            assert version == (0 if chain.name == "bitcoin" else 0x1E)
-            assert row["recipient"][0] == ("1" if chain.name == "bitcoin" else "D")
+            assert version == chain.facts.version
+            assert row["recipient"][0] in chain.facts.letters
             if kind == "pubkeyhash":
                 assert script == b"\x76\xa9\x14" + payload + b"\x88\xac"
     expected = {"pubkey": {"1"}, "pubkeyhash": {"-1"}, "nulldata": {"0"}}
-    assert seen == expected | ({"witness_v0_keyhash": {"-1"}} if chain.name == "bitcoin" else {})
+    assert seen == expected | ({"witness_v0_keyhash": {"-1"}} if chain.facts.prefix else {})
 
 
 def base58_payload(address: str, sha256d: Hash) -> tuple[int, bytes]:
@@ -305,11 +323,12 @@ def base58_payload(address: str, sha256d: Hash) -> tuple[int, bytes]:
     return whole[0], whole[1:-4]
 
 
-def bech32_program(address: str) -> bytes:
-    assert address.startswith("bc1")
-    values = ["qpzry9x8gf2tvdw0s3jn54khce6mua7l".index(letter) for letter in address[3:]]
+def bech32_program(address: str, prefix: str) -> bytes:
+    assert address.startswith(f"{prefix}1")
+    values = ["qpzry9x8gf2tvdw0s3jn54khce6mua7l".index(letter) for letter in address[len(prefix) + 1 :]]
+    stretched = [*(ord(letter) >> 5 for letter in prefix), 0, *(ord(letter) & 31 for letter in prefix)]
     check = 1
-    for value in [3, 3, 0, 2, 3, *values]:  # the prefix, stretched
+    for value in [*stretched, *values]:
         top, check = check >> 25, (check & 0x1FFFFFF) << 5 ^ value
         for i, generator in enumerate((0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)):
             check ^= generator if top >> i & 1 else 0
