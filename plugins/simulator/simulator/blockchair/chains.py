@@ -44,6 +44,8 @@ class UtxoChain(Chain):
         maturity: Blocks before a coinbase may be spent. Far below the real 100 and 240, since a small world has few
             blocks and would otherwise have few payments.
         versions: Versions of its blocks.
+        hash_is_work: Whether a block's hash lies at or below its target. Where the proof of work is another hash of the
+            header, as scrypt, nothing follows from the block's hash.
         easiest_bits: The easiest target allowed; about 2^8 tries a block.
         retarget_interval: Blocks that have one target; 1 where each has its own.
         shows_retarget: Whether stats tell of the next target (contract 4.2).
@@ -66,6 +68,7 @@ class UtxoChain(Chain):
     halving_interval: int | None
     maturity: int = 8
     versions: tuple[int, ...]
+    hash_is_work: bool = True
     easiest_bits: int = 0x2000FFFF
     retarget_interval: int
     shows_retarget: bool
@@ -133,6 +136,24 @@ CHAINS: Final[dict[str, Chain]] = {
             opening_whale_value=9_600_000_000 * COIN,
             opening_users=60,
             opening_work=1 << 76,
+        ),
+        UtxoChain(
+            name="litecoin",
+            began=date(2011, 10, 7),
+            servers="API4,LTC0",
+            segwit=True,
+            first_subsidy=50 * COIN,
+            halving_interval=840_000,
+            versions=(0x20000000,),
+            hash_is_work=False,
+            retarget_interval=2016,
+            shows_retarget=True,
+            address_version=0x30,
+            address_prefix="ltc",
+            dust=10_000,
+            fee_rates=(10, 200),
+            unit_of_price=10_000_000,
+            nodes=1407,
         ),
     )
 }
