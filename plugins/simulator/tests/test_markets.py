@@ -33,7 +33,7 @@ def ids(api: Any, **parameters: Any) -> list[str]:
 
 
 def test_the_keys_stand_in_the_contracts_order(api: Any) -> None:
-    assert [list(row) for row in rows(api)] == [KEYS] * 6
+    assert [list(row) for row in rows(api)] == [KEYS] * 7
 
 
 def test_the_keys_are_those_of_the_vendors_example(api: Any, samples_dir: Path) -> None:
@@ -89,7 +89,7 @@ def test_without_a_precision_prices_are_rounded_for_display(api: Any) -> None:
 
 
 def test_filters_order_and_pages(api: Any) -> None:
-    largest = ["bitcoin", "ethereum", "tether", "dogecoin", "chainlink", "litecoin"]
+    largest = ["bitcoin", "ethereum", "tether", "dogecoin", "chainlink", "bitcoin-cash", "litecoin"]
     assert ids(api) == largest
     assert ids(api, order="market_cap_asc") == largest[::-1]
     assert ids(api, order="id_asc") == sorted(largest)

@@ -66,7 +66,7 @@ _TABLE: Final = (
     Currency("btc", "Bitcoin", "BTC", "crypto", inverse_of="bitcoin"),
     Currency("eth", "Ether", "ETH", "crypto", inverse_of="ethereum"),
     Currency("ltc", "Litecoin", "LTC", "crypto", inverse_of="litecoin"),
-    Currency("bch", "Bitcoin Cash", "BCH", "crypto", levels=_flat("0.0029098"), volatility=_COIN),
+    Currency("bch", "Bitcoin Cash", "BCH", "crypto", inverse_of="bitcoin-cash"),
     Currency("bnb", "Binance Coin", "BNB", "crypto", levels=_flat("0.0015299"), volatility=_COIN),
     Currency("eos", "EOS", "EOS", "crypto", levels=_flat("12.754"), volatility=_COIN),
     Currency("xrp", "XRP", "XRP", "crypto", levels=_flat("0.75321"), volatility=_COIN),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PRO = ("x-cg-pro-api-key", "CG-any")
-COINS = ["bitcoin", "chainlink", "dogecoin", "ethereum", "litecoin", "tether"]
+COINS = ["bitcoin", "bitcoin-cash", "chainlink", "dogecoin", "ethereum", "litecoin", "tether"]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_every_currency_can_be_asked_for(api: Any) -> None:
 
 
 def test_a_coin_in_itself_is_one(api: Any) -> None:
-    for coin, currency in (("bitcoin", "btc"), ("ethereum", "eth"), ("litecoin", "ltc"), ("chainlink", "link")):
+    for coin, currency in (("bitcoin", "btc"), ("ethereum", "eth"), ("litecoin", "ltc"), ("bitcoin-cash", "bch")):
         text = api.get(f"/coins/{coin}/market_chart", vs_currency=currency, days=365).text
         assert {value for _, value in json.loads(text, parse_float=str)["prices"]} == {"1.0"}
     sats = api.read("/coins/bitcoin/market_chart", vs_currency="sats", days=365)["prices"]
@@ -78,7 +78,7 @@ def test_totals_are_the_sums_of_the_coins(api: Any, example: Any) -> None:
         assert data["total_market_cap"][currency] == pytest.approx(sum(row["market_cap"] for row in rows))
         assert data["total_volume"][currency] == pytest.approx(sum(row["total_volume"] for row in rows))
     assert sum(data["market_cap_percentage"].values()) == pytest.approx(100)
-    assert list(data["market_cap_percentage"]) == ["btc", "eth", "usdt", "doge", "link", "ltc"]
+    assert list(data["market_cap_percentage"]) == ["btc", "eth", "usdt", "doge", "link", "bch", "ltc"]
     before = sum(row["market_cap"] - row["market_cap_change_24h"] for row in markets(api).values())
     change = (data["total_market_cap"]["usd"] / before - 1) * 100
     assert data["market_cap_change_percentage_24h_usd"] == pytest.approx(change)
@@ -122,7 +122,7 @@ def test_categories_sum_their_coins(api: Any, example: Any) -> None:
     assert all(list(row) == list(example("coins_categories")[0]) for row in rows)
     caps = {coin: row["market_cap"] for coin, row in markets(api).items()}
     layer = next(row for row in rows if row["id"] == "layer-1")
-    members = ("bitcoin", "ethereum", "dogecoin", "litecoin")
+    members = ("bitcoin", "ethereum", "dogecoin", "litecoin", "bitcoin-cash")
     assert layer["market_cap"] == pytest.approx(sum(caps[coin] for coin in members))
     assert layer["top_3_coins_id"] == ["bitcoin", "ethereum", "dogecoin"]
     assert rows[0]["id"] == "layer-1"
@@ -141,7 +141,7 @@ def test_trends_are_ordered_by_what_rose(api: Any, example: Any) -> None:
     items = [coin["item"] for coin in answer["coins"]]
     assert list(items[0]) == list(theirs["coins"][0]["item"])
     assert list(items[0]["data"]) == list(theirs["coins"][0]["item"]["data"])
-    assert [item["score"] for item in items] == list(range(6))
+    assert [item["score"] for item in items] == list(range(len(COINS)))
     rises = [item["data"]["price_change_percentage_24h"]["usd"] for item in items]
     assert rises == sorted(rises, reverse=True)
     rows = markets(api)

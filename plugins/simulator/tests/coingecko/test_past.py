@@ -27,7 +27,7 @@ def ohlc(api: Any, **parameters: Any) -> Any:
     )
 
 
-@pytest.mark.parametrize("coin", ["bitcoin", "ethereum", "dogecoin", "tether", "chainlink", "litecoin"])
+@pytest.mark.parametrize("coin", ["bitcoin", "ethereum", "dogecoin", "tether", "chainlink", "litecoin", "bitcoin-cash"])
 def test_a_day_is_the_charts_point_of_its_midnight_to_the_last_digit(api: Any, coin: str) -> None:
     day = datetime(2024, 11, 3, tzinfo=UTC)
     data = api.read(f"/coins/{coin}/history", date="03-11-2024")["market_data"]
