@@ -155,6 +155,22 @@ CHAINS: Final[dict[str, Chain]] = {
             unit_of_price=10_000_000,
             nodes=1407,
         ),
+        UtxoChain(
+            name="bitcoin-cash",
+            began=date(2009, 1, 3),
+            servers="API4,BCH0",
+            segwit=False,
+            first_subsidy=50 * COIN,
+            halving_interval=210_000,
+            versions=(0x20000000,),
+            retarget_interval=2016,  # as in the heights that it shares with Bitcoin
+            shows_retarget=False,
+            address_version=0x00,
+            dust=1_000,
+            fee_rates=(1, 6),
+            unit_of_price=1_000_000,
+            nodes=763,
+        ),
     )
 }
 """All chains by name, in the order in which answers name them."""

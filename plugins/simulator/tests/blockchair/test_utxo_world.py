@@ -39,6 +39,7 @@ FACTS = {
     "bitcoin": Facts(50 * 10**8, version=0x00, letters="1", prefix="bc"),
     "dogecoin": Facts(10_000 * 10**8, version=0x1E, letters="D", merge_mined=True, from_the_start=False),
     "litecoin": Facts(50 * 10**8, version=0x30, letters="L", prefix="ltc", hash_is_work=False),
+    "bitcoin-cash": Facts(50 * 10**8, version=0x00, letters="1"),
 }
 CHAINS = ("bitcoin", "dogecoin")  # of the usual world
 MATURITY = 8
