@@ -12,16 +12,17 @@ from typing import Any
 Row = dict[str, Any]
 Types = Mapping[str, str]
 
-DAILY = {
-    "bitcoin": ("blocks", "transactions", "outputs", "inputs"),
-    "dogecoin": ("blocks", "transactions", "outputs", "inputs"),
-    "ethereum": ("blocks", "transactions", "calls", "uncles", "erc20_transactions"),
-}
-TABLES = [(chain, table) for chain, tables in DAILY.items() for table in tables] + [("ethereum", "erc20_tokens")]
+_ETHEREUM = ("blocks", "transactions", "calls", "uncles", "erc20_transactions", "erc20_tokens")
+_UTXO = ("blocks", "transactions", "outputs", "inputs")
 # Tables in which a row has a name of its own; the others may hold equal rows.
 KEYS = {"blocks": ("id",), "uncles": ("parent_block_id", "index")}
 _SORTED_BY = {"blocks": "id", "uncles": "parent_block_id", "erc20_tokens": "id"}
 _PAGE = 100
+
+
+def tables_of(chain: str) -> tuple[str, ...]:
+    """The tables of a chain that have dumps."""
+    return _ETHEREUM if chain == "ethereum" else _UTXO
 
 
 def time_column(table: str) -> str:

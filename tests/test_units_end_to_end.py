@@ -18,10 +18,11 @@ import pytest
 from psycopg.rows import dict_row
 
 from checkout import Checkout, clean_environ
-from sources import KEYS, TABLES, Row, api_rows, dump_rows, time_column
+from sources import KEYS, Row, api_rows, dump_rows, tables_of, time_column
 
 PROGRAMS = Path(sys.executable).parent
 CHAINS = ("bitcoin", "dogecoin", "ethereum")
+KIN = ("litecoin", "bitcoin-cash")  # that are there when settings name them
 FINALITY = 6
 ENCODING = {"format": "tsv", "compression": "gzip"}
 # Two days and a morning, over the end of a month; of an era in which Ethereum has uncles.
@@ -42,8 +43,8 @@ REPLACED = (
 class Pipeline:
     """Tap and loader, and a schema of the warehouse for what they load."""
 
-    def __init__(self, place: Checkout, folder: Path, schema: str) -> None:
-        self.place, self.folder, self.schema = place, folder, schema
+    def __init__(self, place: Checkout, folder: Path, schema: str, chains: tuple[str, ...]) -> None:
+        self.place, self.folder, self.schema, self.chains = place, folder, schema, chains
         self.source = str(place.simulator()["url"])
         self.admin = place.url("admin")
         url = place.url("loader")
@@ -56,11 +57,11 @@ class Pipeline:
     def run(self, name: str = "tap", **settings: Any) -> None:  # noqa: ANN401 - JSON
         """Read what there is to read; each `name` has a state of its own."""
         tap = {
-            "chains": CHAINS,
+            "chains": self.chains,
             "api_url": f"{self.source}/blockchair",
             "dumps_url": f"{self.source}/dumps",
             "data_origin": "simulator",
-            "finality": dict.fromkeys(CHAINS, FINALITY),
+            "finality": dict.fromkeys(self.chains, FINALITY),
             "requests_per_minute": 100_000,
             "points_per_day": 10_000_000,
             "download_dir": str(self.folder / "parts"),
@@ -117,11 +118,11 @@ class Pipeline:
         with psycopg.connect(self.admin, options=options, row_factory=dict_row) as connection:
             return connection.execute(query).fetchall()
 
-    def types(self, chain: str, table: str) -> dict[str, str]:
+    def types(self, name: str) -> dict[str, str]:
         """SQL types of the columns that the source fills."""
         found = self.sql(
             "select column_name as name, data_type as kind from information_schema.columns"  # noqa: S608
-            f" where table_schema = '{self.schema}' and table_name = '{chain}_{table}'"
+            f" where table_schema = '{self.schema}' and table_name = '{name}'"
         )
         return {row["name"]: row["kind"] for row in found if is_data(row["name"])}
 
@@ -152,8 +153,9 @@ def check(pipeline: Pipeline, *, with_api: bool, with_dumps: bool) -> None:
         with_api: Whether all tables come from the API too, not only blocks and uncles.
         with_dumps: Whether published days come from the dumps.
     """
-    for chain, table in TABLES:
-        what, types = f"{chain}_{table}", pipeline.types(chain, table)
+    for chain, table in ((name, table) for name in pipeline.chains for table in tables_of(name)):
+        what = f"{chain}_{table}".replace("-", "_")
+        types = pipeline.types(what)
         found = pipeline.sql(f'select * from "{what}"')  # noqa: S608
         days, dumps = dump_rows(pipeline.source, chain, table, types) if with_dumps else (set[date](), [])
         served = api_rows(pipeline.source, chain, table, types) if with_api or table in TIPPED else []
@@ -198,14 +200,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 
 @pytest.fixture
-def pipeline(place: Checkout, tmp_path: Path) -> Iterator[Pipeline]:
-    """A world as it was made, and an empty schema."""
-    place.run("simulator", "start", *WORLD, "--ethereum-era", "london")
+def pipeline(request: pytest.FixtureRequest, place: Checkout, tmp_path: Path) -> Iterator[Pipeline]:
+    """A world as it was made, of the usual chains or of those that a test names, and an empty schema."""
+    chains: tuple[str, ...] = getattr(request, "param", CHAINS)
+    place.run("simulator", "start", *WORLD, "--ethereum-era", "london", "--chains", ",".join(chains))
     try:
         schema = f"units_{tmp_path.name}"
         with psycopg.connect(place.url("admin")) as connection:
             connection.execute(f"create schema {schema} authorization loader")
-        yield Pipeline(place, tmp_path, schema)
+        yield Pipeline(place, tmp_path, schema, chains)
     finally:
         place.run("simulator", "reset")
 
@@ -292,3 +295,30 @@ def test_every_table_of_the_api_and_then_its_days(pipeline: Pipeline) -> None:
     storage = {"root": (pipeline.folder / "downloads").as_uri()}
     pipeline.run("dumps", channel="dumps", batch_config={"encoding": ENCODING, "storage": storage})
     check(pipeline, with_api=True, with_dumps=True)
+
+
+@pytest.mark.parametrize("pipeline", [(*CHAINS, *KIN)], indirect=True)
+def test_chains_that_settings_name_are_loaded_as_the_usual_ones(pipeline: Pipeline) -> None:
+    """Dumps and the tip, statistics and addresses of five chains, then two of them from the API alone."""
+    pipeline.run()
+    check(pipeline, with_api=False, with_dumps=True)
+    columns = {chain: pipeline.types(f"{chain}_blocks").keys() for chain in ("litecoin", "bitcoin_cash")}
+    assert ("witness_count" in columns["litecoin"], "witness_count" in columns["bitcoin_cash"]) == (True, False)
+    for chain in KIN:
+        stem = chain.replace("-", "_")
+        blocks = pipeline.sql(f"select max(id) as tip, sum(generation) as made from {stem}_blocks")[0]  # noqa: S608
+        (stats,) = pipeline.sql(f"select best_block_height, circulation from {stem}_stats")  # noqa: S608
+        assert stats == {"best_block_height": blocks["tip"], "circulation": blocks["made"]}
+    pipeline.chains = KIN
+    pipeline.run("api", channel="api")
+    check(pipeline, with_api=True, with_dumps=False)
+    for chain in KIN:
+        stem = chain.replace("-", "_")
+        rich = pipeline.sql(f"select address, balance from {stem}_addresses order by rank")  # noqa: S608
+        assert rich == pipeline.sql(
+            "with moves as ("  # noqa: S608
+            f"  select recipient, value from {stem}_outputs where type <> 'nulldata'"
+            f"  union all select recipient, -value from {stem}_inputs"
+            ") select recipient as address, sum(value) as balance from moves group by 1"
+            ' having sum(value) > 0 order by balance desc, recipient collate "C" limit 100'
+        )

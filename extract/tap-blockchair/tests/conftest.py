@@ -310,8 +310,9 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def simulator(simulated: Callable[..., Any]) -> Iterator[str]:
-    """A tiny simulated world; gives the server's URL."""
-    with simulated("--days=2", "--blocks-per-day=6", "--transactions-per-block=4") as url:
+    """A tiny simulated world of more than the usual chains; gives the server's URL."""
+    chains = "--chains=bitcoin,ethereum,dogecoin,litecoin,bitcoin-cash"
+    with simulated("--days=2", "--blocks-per-day=6", "--transactions-per-block=4", chains) as url:
         yield url
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-CHAINS = ("bitcoin", "ethereum", "dogecoin")
+CHAINS = ("bitcoin", "ethereum", "dogecoin", "litecoin", "bitcoin-cash")
 SNAPSHOTS = ("stats", "addresses")
 
 
