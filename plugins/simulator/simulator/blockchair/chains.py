@@ -137,6 +137,7 @@ CHAINS: Final[dict[str, Chain]] = {
             opening_users=60,
             opening_work=1 << 76,
         ),
+        # Without MWEB: how Blockchair's tables show its outputs is not on record.
         UtxoChain(
             name="litecoin",
             began=date(2011, 10, 7),
