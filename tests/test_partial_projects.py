@@ -1,4 +1,6 @@
-"""A project that loads one chain, prices alone, or nothing: everything builds, and the marts hold what there is."""
+"""A project that loads one chain, more, prices alone or nothing: everything builds; marts hold what there is."""
+
+import json
 
 import pytest
 
@@ -11,6 +13,7 @@ WORLD = {
     "SIMULATOR_DAYS": "3",
     "SIMULATOR_BLOCKS_PER_DAY": "6",
     "SIMULATOR_TRANSACTIONS_PER_BLOCK": "3",
+    "SIMULATOR_CHAINS": "bitcoin,ethereum,dogecoin,litecoin,bitcoin-cash",
 }
 PRICES = ("tap-coingecko", "target-postgres")
 CHAINS = ("tap-blockchair", "target-postgres")
@@ -68,4 +71,37 @@ def test_a_part_of_the_project_builds(
     for mart in ("fct_blocks", "fct_network_daily", "rpt_reconciliation"):
         chains = with_sources.sql(f"select distinct chain from analytics.{mart}", role="bi_reader")  # noqa: S608
         assert chains == ([(chain,)] if chain else [])
+    assert with_sources.sql("select * from intermediate.int_check_failures") == []
+
+
+def test_more_chains_where_settings_name_them(with_sources: Checkout) -> None:
+    """A coin of which no chain is loaded is one of the market's; a chain's checks are those of its kind."""
+    with_sources.run("warehouse", "reset", "--yes")
+    with_sources.run("warehouse", "start")
+    coins = {"TAP_COINGECKO_COINS": json.dumps(["bitcoin", "litecoin", "bitcoin-cash"])}
+    assets = "select symbol, chain from analytics.dim_asset where symbol in ('LTC', 'BCH') order by 1 desc"
+    with_sources.run("meltano", "run", *PRICES, "dbt-postgres:build", **coins)
+    assert with_sources.sql(assets) == [("LTC", None), ("BCH", None)]
+
+    chains = ["litecoin", "bitcoin-cash"]
+    with_sources.run("meltano", "run", *CHAINS, "dbt-postgres:build", TAP_BLOCKCHAIR_CHAINS=json.dumps(chains))
+
+    assert with_sources.sql(assets) == [("LTC", "litecoin"), ("BCH", "bitcoin-cash")]
+    for mart in OF_CHAIN | OF_OUTPUTS - {"fct_address_balances_snapshot"}:
+        column = "chain" if mart != "fct_dq_results" else "distinct chain"
+        found = with_sources.sql(f"select {column} from analytics.{mart}")  # noqa: S608
+        assert {chain for (chain,) in found} == set(chains), mart
+    fees = with_sources.sql(
+        "select chain, sum(fee_total_base), sum(weight_wu) is not null, count(fee_total_usd) > 0"
+        " from analytics.fct_blocks group by 1 order by 1 desc"
+    )
+    ((of_litecoin,),) = with_sources.sql("select sum(fee_total) from raw_data.litecoin_blocks")
+    ((of_cash,),) = with_sources.sql("select sum(fee_total) from raw_data.bitcoin_cash_blocks")
+    assert fees == [("litecoin", of_litecoin, True, True), ("bitcoin-cash", of_cash, False, True)]
+    checks = "select check_name, string_agg(distinct result, ' ') from intermediate.int_checks_unioned where chain = "
+    checks_of_litecoin, checks_of_cash = (dict(with_sources.sql(f"{checks}'{chain}' group by 1")) for chain in chains)
+    assert set(checks_of_cash) - set(checks_of_litecoin) == {"block_proof_of_work"}
+    assert set(checks_of_litecoin) - set(checks_of_cash) == {"block_weight", "block_sizes"}
+    proved = ("block_header_hash", "block_merkle_root", "block_transaction_sums", "block_proof_of_work", "block_sizes")
+    assert {found.get(name) for found in (checks_of_litecoin, checks_of_cash) for name in proved} == {"verified", None}
     assert with_sources.sql("select * from intermediate.int_check_failures") == []
