@@ -19,14 +19,7 @@ facts as (
 
 ),
 
-assets as (
-
-    select
-        chain,
-        base_unit_decimals
-    from {{ ref('int_chains') }}
-
-)
+assets as ({{ columns_of(ref('int_chains'), 'chain, base_unit_decimals') }})
 
 select
     facts.balance_key,

@@ -1,15 +1,18 @@
 {{ config(materialized='table', indexes=[{'columns': ['chain', 'close_date'], 'unique': true}]) }}
--- The close of each chain's coin on every day since the oldest block there can be, also on days that have none: beside it
+-- The close of each loaded chain's coin on every day since the oldest block there can be, also on days that have none: beside it
 -- stands the nearest one, by which the weight of what has no close is judged, never its value.
 with
 
 chain_assets as (
 
     select
-        chain,
-        coingecko_id,
-        base_unit_decimals
-    from {{ ref('int_chains') }}
+        chains.chain,
+        chains.coingecko_id,
+        chains.base_unit_decimals
+    from {{ ref('int_chains') }} as chains
+    where
+        chains.is_default
+        or chains.chain in (select chain_days.chain from {{ ref('int_chain_days') }} as chain_days)
 
 ),
 

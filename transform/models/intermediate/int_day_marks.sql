@@ -3,14 +3,7 @@
 -- them, which subsidy they have, and whether its price is missing.
 with
 
-chain_assets as (
-
-    select
-        coingecko_id,
-        chain
-    from {{ ref('int_chains') }}
-
-),
+chain_assets as ({{ columns_of(ref('int_chains'), 'coingecko_id, chain') }}),
 
 block_days as (
 

@@ -90,14 +90,7 @@ days as (
 
 ),
 
-chain_assets as (
-
-    select
-        chain,
-        base_unit_decimals
-    from {{ ref('int_chains') }}
-
-),
+chain_assets as ({{ columns_of(ref('int_chains'), 'chain, base_unit_decimals') }}),
 
 -- each band with the numbers of digits that a value of it may have in base units; a value of 0 has none
 band_digits as (

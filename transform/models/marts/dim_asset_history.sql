@@ -74,14 +74,7 @@ versions as (
 
 ),
 
-assets as (
-
-    select
-        asset_key,
-        coingecko_id
-    from {{ ref('dim_asset') }}
-
-)
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, coingecko_id') }})
 
 select
     {{ surrogate_key(['versions.coin_id', 'extract(epoch from versions.valid_from)']) }} as asset_history_key,

@@ -157,14 +157,7 @@ counted_periods as (
 
 ),
 
-assets as (
-
-    select
-        asset_key,
-        chain
-    from {{ ref('dim_asset') }}
-
-)
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, chain') }})
 
 select
     {{ surrogate_key(['period_marks.chain', 'period_marks.period_kind', 'period_marks.period_start_date']) }} as active_addresses_key,

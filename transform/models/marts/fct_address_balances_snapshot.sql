@@ -22,15 +22,7 @@ addresses as (
 
 ),
 
-assets as (
-
-    select
-        asset_key,
-        chain,
-        base_unit_decimals
-    from {{ ref('dim_asset') }}
-
-),
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, chain, base_unit_decimals') }}),
 
 prices as (
 

@@ -47,26 +47,9 @@ day_marks as (
 
 ),
 
-assets as (
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, chain, base_unit_decimals') }}),
 
-    select
-        asset_key,
-        chain,
-        base_unit_decimals
-    from {{ ref('dim_asset') }}
-
-),
-
-prices as (
-
-    select
-        asset_key,
-        close_date,
-        close_price_usd
-    from {{ ref('fct_market_prices_daily') }}
-    where close_price_usd is not null
-
-)
+prices as ({{ columns_of(ref('fct_market_prices_daily'), 'asset_key, close_date, close_price_usd', where='close_price_usd is not null') }})
 
 select
     {{ surrogate_key(['contract_days.chain', 'contract_days.block_date', 'contract_days.contract_label']) }} as contract_gas_day_key,

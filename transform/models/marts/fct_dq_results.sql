@@ -61,14 +61,7 @@ checks as (
 
 ),
 
-chain_assets as (
-
-    select
-        coingecko_id,
-        chain
-    from {{ ref('int_chains') }}
-
-)
+chain_assets as ({{ columns_of(ref('int_chains'), 'coingecko_id, chain') }})
 
 select
     {{ surrogate_key(['check_days.check_name', 'check_days.chain', 'check_days.block_date']) }} as dq_result_key,

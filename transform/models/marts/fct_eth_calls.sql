@@ -57,14 +57,7 @@ blocks as (
 
 ),
 
-assets as (
-
-    select
-        asset_key,
-        chain
-    from {{ ref('dim_asset') }}
-
-)
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, chain') }})
 
 select
     {{ surrogate_key(['calls.chain', 'calls.block_height', 'calls.transaction_reference', 'calls.call_index']) }} as call_key,

@@ -18,14 +18,7 @@ candles as (
 
 ),
 
-assets as (
-
-    select
-        asset_key,
-        coingecko_id
-    from {{ ref('dim_asset') }}
-
-)
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, coingecko_id') }})
 
 select
     {{ surrogate_key(['candles.coin_id', 'candles.granularity', 'extract(epoch from candles.closed_at)']) }} as candle_key,

@@ -71,14 +71,7 @@ compared as (
 
 ),
 
-assets as (
-
-    select
-        asset_key,
-        coingecko_id
-    from {{ ref('dim_asset') }}
-
-)
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, coingecko_id') }})
 
 select
     {{ surrogate_key(['compared.coin_id', 'compared.close_date']) }} as price_key,

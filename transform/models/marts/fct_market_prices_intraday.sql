@@ -18,14 +18,7 @@ points as (
 
 ),
 
-assets as (
-
-    select
-        asset_key,
-        coingecko_id
-    from {{ ref('dim_asset') }}
-
-)
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, coingecko_id') }})
 
 select
     {{ surrogate_key(['points.coin_id', 'points.granularity', 'extract(epoch from points.stamped_at)']) }} as price_point_key,

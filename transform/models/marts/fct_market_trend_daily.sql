@@ -1,15 +1,7 @@
 -- depends_on: {{ ref('int_integrity_failures') }}
 with
 
-prices as (
-
-    select
-        coingecko_id,
-        close_date,
-        close_price_usd
-    from {{ ref('fct_market_prices_daily') }}
-
-),
+prices as ({{ columns_of(ref('fct_market_prices_daily'), 'coingecko_id, close_date, close_price_usd') }}),
 
 -- the last one of each UTC day
 observations as (
@@ -109,14 +101,7 @@ dated_highs as (
 
 ),
 
-assets as (
-
-    select
-        asset_key,
-        coingecko_id
-    from {{ ref('dim_asset') }}
-
-)
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, coingecko_id') }})
 
 select
     {{ surrogate_key(['dated_highs.coingecko_id', 'dated_highs.close_date']) }} as trend_key,

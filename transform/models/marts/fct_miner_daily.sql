@@ -37,26 +37,9 @@ day_marks as (
 
 ),
 
-assets as (
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, chain, base_unit_decimals') }}),
 
-    select
-        asset_key,
-        chain,
-        base_unit_decimals
-    from {{ ref('dim_asset') }}
-
-),
-
-prices as (
-
-    select
-        asset_key,
-        close_date,
-        close_price_usd
-    from {{ ref('fct_market_prices_daily') }}
-    where close_price_usd is not null
-
-)
+prices as ({{ columns_of(ref('fct_market_prices_daily'), 'asset_key, close_date, close_price_usd', where='close_price_usd is not null') }})
 
 select
     {{ surrogate_key(['miner_days.chain', 'miner_days.block_date', 'miner_days.miner']) }} as miner_day_key,

@@ -47,14 +47,7 @@ day_marks as (
 
 ),
 
-assets as (
-
-    select
-        asset_key,
-        chain
-    from {{ ref('dim_asset') }}
-
-)
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, chain') }})
 
 select
     {{ surrogate_key(['counted.chain', 'counted.block_date', 'counted.script_type', 'counted.is_synthetic']) }} as new_addresses_key,

@@ -44,15 +44,7 @@ placed as (
 
 ),
 
-assets as (
-
-    select
-        asset_key,
-        chain
-    from {{ ref('dim_asset') }}
-    where chain is not null
-
-)
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, chain', where='chain is not null') }})
 
 select
     placed.load_id as pipeline_run_key,

@@ -98,14 +98,7 @@ bands as (
 
 ),
 
-assets as (
-
-    select
-        asset_key,
-        chain
-    from {{ ref('dim_asset') }}
-
-)
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, chain') }})
 
 select
     {{ surrogate_key(['bands.chain', 'bands.block_date', 'bands.min_price_usd']) }} as price_distribution_key,

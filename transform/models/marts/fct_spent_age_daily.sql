@@ -49,14 +49,7 @@ day_marks as (
 
 ),
 
-assets as (
-
-    select
-        asset_key,
-        chain
-    from {{ ref('dim_asset') }}
-
-),
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, chain') }}),
 
 joined as (
 

@@ -42,24 +42,9 @@ supplies as (
 
 ),
 
-assets as (
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, chain') }}),
 
-    select
-        asset_key,
-        chain
-    from {{ ref('dim_asset') }}
-
-),
-
-prices as (
-
-    select
-        asset_key,
-        close_date
-    from {{ ref('fct_market_prices_daily') }}
-    where close_price_usd is not null
-
-)
+prices as ({{ columns_of(ref('fct_market_prices_daily'), 'asset_key, close_date', where='close_price_usd is not null') }})
 
 select
     {{ surrogate_key(['ages.chain', 'ages.block_date', 'ages.age_band']) }} as supply_age_key,

@@ -68,16 +68,7 @@ assets as (
 
 ),
 
-prices as (
-
-    select
-        asset_key,
-        close_date,
-        close_price_usd
-    from {{ ref('fct_market_prices_daily') }}
-    where close_price_usd is not null
-
-)
+prices as ({{ columns_of(ref('fct_market_prices_daily'), 'asset_key, close_date, close_price_usd', where='close_price_usd is not null') }})
 
 select
     {{ surrogate_key(['inputs.chain', 'inputs.block_height', 'inputs.transaction_hash', 'inputs.input_index']) }} as input_key,

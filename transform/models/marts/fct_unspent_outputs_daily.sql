@@ -69,14 +69,7 @@ supplies as (
 
 ),
 
-assets as (
-
-    select
-        asset_key,
-        chain
-    from {{ ref('dim_asset') }}
-
-)
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, chain') }})
 
 select
     {{ surrogate_key(['unspent.chain', 'unspent.block_date', 'unspent.script_type', 'unspent.output_size_band']) }} as unspent_outputs_key,

@@ -115,16 +115,7 @@ assets as (
 
 ),
 
-prices as (
-
-    select
-        asset_key,
-        close_date,
-        close_price_usd,
-        coingecko_market_cap_usd
-    from {{ ref('fct_market_prices_daily') }}
-
-),
+prices as ({{ columns_of(ref('fct_market_prices_daily'), 'asset_key, close_date, close_price_usd, coingecko_market_cap_usd') }}),
 
 joined as (
 

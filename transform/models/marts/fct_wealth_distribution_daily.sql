@@ -71,14 +71,7 @@ held as (
 
 ),
 
-assets as (
-
-    select
-        asset_key,
-        chain
-    from {{ ref('dim_asset') }}
-
-)
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, chain') }})
 
 select
     {{ surrogate_key(['held.chain', 'held.observed_date', 'held.band']) }} as wealth_band_key,

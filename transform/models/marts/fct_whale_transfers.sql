@@ -45,15 +45,7 @@ blocks as (
 
 ),
 
-assets as (
-
-    select
-        asset_key,
-        chain,
-        base_unit_decimals
-    from {{ ref('dim_asset') }}
-
-),
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, chain, base_unit_decimals') }}),
 
 prices as (
 

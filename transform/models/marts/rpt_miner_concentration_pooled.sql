@@ -115,14 +115,7 @@ pooled_days as (
 
 ),
 
-assets as (
-
-    select
-        asset_key,
-        chain
-    from {{ ref('dim_asset') }}
-
-)
+assets as ({{ columns_of(ref('dim_asset'), 'asset_key, chain') }})
 
 select
     {{ surrogate_key(['window_days.chain', 'window_days.block_date', 'window_days.window_days']) }} as concentration_key,

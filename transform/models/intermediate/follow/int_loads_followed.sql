@@ -20,14 +20,7 @@ loads as (
 
 ),
 
-chain_assets as (
-
-    select
-        chain,
-        table_prefix
-    from {{ ref('int_chains') }}
-
-)
+chain_assets as ({{ columns_of(ref('int_chains'), 'chain, table_prefix') }})
 
 -- a chain's prefix may begin with another's, as bitcoin_cash does
 select distinct on (loads.load_id)

@@ -8,14 +8,7 @@
 -- CoinGecko's rows are no units, so what changed is found by comparing; a close for each coin and day is little to compare.
 with
 
-chain_assets as (
-
-    select
-        coingecko_id,
-        chain
-    from {{ ref('int_chains') }}
-
-),
+chain_assets as ({{ columns_of(ref('int_chains'), 'coingecko_id, chain') }}),
 
 closes as (
 
