@@ -135,9 +135,34 @@ def _read_series(name: str, series: object) -> dict[datetime, Amount]:
     values: dict[datetime, Amount] = {}
     for place, element in enumerate(series):
         match element:
-            case [int() | Decimal() as stamp, int() | Decimal() | None as value] if stamp == int(stamp):
-                values[EPOCH + timedelta(milliseconds=int(stamp))] = value
+            case [int() | Decimal() as milliseconds, int() | Decimal() | None as value] if not has_truth(element):
+                stamp = stamp_of(milliseconds)
             case _:
-                # Not what it says: an answer might repeat the key.
-                raise ValueError(f"element {place} of {name} is no stamp with a number")
+                stamp = None
+        if stamp is None:
+            # Not what it says: an answer might repeat the key.
+            raise ValueError(f"element {place} of {name} is no stamp with a number")
+        values[stamp] = value
     return values
+
+
+def has_truth(element: Sequence[object]) -> bool:
+    """Tell whether one of some values is true or false, which Python takes for a number."""
+    return any(isinstance(value, bool) for value in element)
+
+
+def stamp_of(milliseconds: int | Decimal) -> datetime | None:
+    """Read a stamp.
+
+    Args:
+        milliseconds: Since 1970 in UTC, as the source writes it.
+
+    Returns:
+        The instant; None where it has a fraction, or lies in no year from 1 to 9999.
+    """
+    if milliseconds != int(milliseconds):
+        return None
+    try:
+        return EPOCH + timedelta(milliseconds=int(milliseconds))
+    except OverflowError:
+        return None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+
+from tap_coingecko import answers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +21,6 @@ BEYOND_REACH = 10012
 #: Longest piece of the source's own words that is passed on.
 MAX_TEXT = 200
 
-#: Before or behind the decimal point; the longest numbers of the source have some thirty.
-_MOST_DIGITS = 1000
 _CODE_ADVICE: Mapping[int, str] = {
     1020: "its firewall blocks this client; check `user_agent` and the address calls come from",
     10002: "the API key is missing or not known; check `api_key`, and that `plan` is the plan it belongs to",
@@ -142,7 +141,7 @@ def read_refusal(response: requests.Response, secret: str | None = None) -> Refu
         The error; None for an answer with data.
     """
     try:
-        code, text = _read_json(response.json(parse_float=_written_out))
+        code, text = _read_json(answers.read(response))
     except (ValueError, RecursionError):  # no JSON, a number too long for Python, or JSON nested too deep
         code, text = _read_text(response)
     else:
@@ -151,15 +150,6 @@ def read_refusal(response: requests.Response, secret: str | None = None) -> Refu
     if secret:
         text = text.replace(secret, "(redacted)")
     return Refusal(response.status_code, code, _shorten(text))
-
-
-def _written_out(text: str) -> Decimal:
-    """Read a number; one like 1e400000000 is none, since it would take the memory of the machine to write it out."""
-    number = Decimal(text)
-    exponent = number.as_tuple().exponent
-    if not isinstance(exponent, int) or max(number.adjusted(), -exponent) >= _MOST_DIGITS:
-        raise ValueError("a number of unreasonable length")
-    return number
 
 
 def _read_text(response: requests.Response) -> tuple[int | None, str]:

@@ -8,7 +8,8 @@ from decimal import Decimal
 from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from tap_coingecko.charts import EPOCH, SETTLED_AFTER, Amount
+from tap_coingecko import answers
+from tap_coingecko.charts import EPOCH, SETTLED_AFTER, Amount, has_truth, stamp_of
 from tap_coingecko.client import response_time
 from tap_coingecko.errors import AsideError
 from tap_coingecko.history import HistoryStream
@@ -86,13 +87,13 @@ def completed_candles(answer: object, now: datetime, period: timedelta, *, ends_
 def _read_candle(place: int, element: object) -> Candle:
     match element:
         case [
-            int() as stamp,
+            int() as milliseconds,
             int() | Decimal() | None as first,
             int() | Decimal() | None as high,
             int() | Decimal() | None as low,
             int() | Decimal() | None as last,
-        ]:
-            return Candle(EPOCH + timedelta(milliseconds=stamp), first, high, low, last)
+        ] if not has_truth(element) and (stamp := stamp_of(milliseconds)) is not None:
+            return Candle(stamp, first, high, low, last)
     raise ValueError(f"element {place} is no candle")  # not what it says: an answer might repeat the key
 
 
@@ -147,9 +148,8 @@ class OhlcStream(HistoryStream):
         response = self.ask(path, **asked)
         period, now = _PERIODS[part["granularity"]], response_time(response)
         try:
-            answer = response.json(parse_float=Decimal)
-            candles = completed_candles(answer, now, period, ends_now=window.ends_now)
-        except (ValueError, OverflowError) as error:
+            candles = completed_candles(answers.read(response), now, period, ends_now=window.ends_now)
+        except ValueError as error:
             raise AsideError(f"CoinGecko's answer to {path} is no list of candles: {error}") from error
         for candle in candles:
             if window.keeps(candle.stamp):

@@ -6,9 +6,9 @@ import sys
 from abc import ABC
 from dataclasses import dataclass
 from datetime import datetime, time
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tap_coingecko import answers
 from tap_coingecko.charts import SERIES, Point, completed_points, first_of_each_date, fits
 from tap_coingecko.client import response_time
 from tap_coingecko.errors import AsideError
@@ -108,10 +108,10 @@ class ChartStream(HistoryStream, ABC):
             **{"from": int(window.ask_from.timestamp()), "to": int(window.ask_to.timestamp())},
         )
         path, now = self.relative_path(response), response_time(response)
-        body = response.json(parse_float=Decimal)
+        body = answers.read(response)
         try:
             points = completed_points(body, now, granularity, ends_now=window.ends_now)
-        except (ValueError, OverflowError) as error:
+        except ValueError as error:
             raise AsideError(f"CoinGecko's answer to {path} is no chart: {error}") from error
         if not fits(points, granularity):
             raise AsideError(

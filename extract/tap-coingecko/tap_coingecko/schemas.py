@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import typing as th
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 #: The column for keys of the source that have no column: nothing it sends is dropped.
 EXTRA = "extra"
@@ -222,6 +223,10 @@ CATEGORIES_SCHEMA = th.PropertiesList(
 ).to_dict()
 
 
+class MisfitError(ValueError):
+    """A value of the source does not fit its column; the text names the field and what it is not, never the value."""
+
+
 def shaped(row: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """Bring a row into the form of its schema without losing anything.
 
@@ -231,11 +236,18 @@ def shaped(row: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         Every column, null where the row lacks it; keys without a column lie in `extra`, where the schema has one.
+
+    Raises:
+        MisfitError: If a value does not fit its column.
     """
     columns = schema["properties"]
     shape = {name: _as_whole(row.get(name), column) for name, column in columns.items()}
     if EXTRA in columns:
         shape[EXTRA] = {name: value for name, value in row.items() if name not in columns or name == EXTRA} or None
+    for name, column in columns.items():
+        if (found := _misfit(shape[name], column)) is not None:
+            path, wanted = found
+            raise MisfitError(f"{name}{path} is {wanted}")
     return shape
 
 
@@ -243,3 +255,53 @@ def _as_whole(value: Any, column: Mapping[str, Any]) -> Any:  # noqa: ANN401 - J
     """Write 1.0 as 1 where the column is an integer."""
     is_whole = "integer" in column["type"] and isinstance(value, Decimal) and value == value.to_integral_value()
     return int(value) if is_whole else value
+
+
+def _misfit(value: Any, column: Mapping[str, Any]) -> tuple[str, str] | None:  # noqa: ANN401 - JSON
+    """Find the first part of a value that does not fit: the path to it, and what it is not; None if all fit."""
+    types = column.get("type", _ANY)
+    if not any(_JUDGES[name](value) for name in ([types] if isinstance(types, str) else types)):
+        wanted = types if isinstance(types, str) else types[0]
+        return "", "missing" if value is None else f"no {_WORDS[wanted]}"
+    if isinstance(value, str) and column.get("format") in _READERS and not _is_read(value, _READERS[column["format"]]):
+        return "", "no time"
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    known = column.get("properties", {})
+    for name, part in parts:
+        if (found := _misfit(part, known.get(name, {}))) is not None:
+            return f".{name}{found[0]}", found[1]
+    return None
+
+
+def _is_read(text: str, read: Callable[[str], object]) -> bool:
+    try:
+        read(text)
+    except ValueError:
+        return False
+    return True
+
+
+#: How loaders read them.
+_READERS: Mapping[str, Callable[[str], object]] = {"date-time": datetime.fromisoformat, "date": date.fromisoformat}
+#: PostgreSQL's greatest whole number in a column of integers, and one more.
+_TOO_GREAT = 2**63
+_JUDGES: Mapping[str, Callable[[Any], bool]] = {
+    "null": lambda value: value is None,
+    "boolean": lambda value: isinstance(value, bool),
+    "integer": lambda value: type(value) is int and -_TOO_GREAT <= value < _TOO_GREAT,
+    # A float is NaN or Infinity here: every other number was read exactly.
+    "number": lambda value: type(value) is int or isinstance(value, Decimal),
+    "string": lambda value: isinstance(value, str),
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list),
+}
+_WORDS: Mapping[str, str] = {
+    "boolean": "true or false",
+    "integer": "whole number of 64 bits",
+    "number": "number",
+    "string": "text",
+    "object": "object",
+    "array": "list",
+}
+#: What a value may be of which the schema says nothing.
+_ANY = ["number", "string", "object", "array", "boolean", "null"]

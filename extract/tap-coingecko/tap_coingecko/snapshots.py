@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from abc import abstractmethod
 from collections.abc import Mapping
-from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_coingecko import schemas
-from tap_coingecko.charts import EPOCH
+from tap_coingecko import answers, schemas
+from tap_coingecko.charts import stamp_of
 from tap_coingecko.client import CoinGeckoStream, response_time
 from tap_coingecko.errors import AsideError
 from tap_coingecko.settings import MAX_COINS
@@ -26,6 +25,10 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
 
 Row = Mapping[str, Any]
+#: Characters of a row's id that an error shows.
+_SHOWN = 80
+#: What `search/trending` lists.
+_KINDS = ("coins", "nfts", "categories")
 
 
 class SnapshotStream(CoinGeckoStream):
@@ -48,7 +51,7 @@ class SnapshotStream(CoinGeckoStream):
             Rows with the source's own keys.
 
         Raises:
-            TypeError: If the answer has another shape; KeyError likewise.
+            MisfitError: If the answer has another shape.
         """
 
     @override
@@ -57,13 +60,31 @@ class SnapshotStream(CoinGeckoStream):
         path = self.path.format(**part)
         response = self.ask(path, **{**self.parameters, **self.more_parameters(part)})
         observed_at = response_time(response).isoformat()
+        rows: list[Row] = []
+        shapes: list[Record] = []
+        problem = ""
         try:
-            rows = [_checked(row) for row in self.rows(response.json(parse_float=Decimal))]
-        except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
-            raise AsideError(f"CoinGecko's answer to {path} has not the shape of {self.name}; none was kept") from error
-        for row in rows:
-            yield schemas.shaped({**row, **part, "observed_at": observed_at}, self.schema)
+            rows = list(self.rows(answers.read(response)))
+            shapes = [self._shape(place, row, part, observed_at) for place, row in enumerate(rows, 1)]
+        except schemas.MisfitError as error:
+            # It names what the source named so, which might repeat the key: it is no cause of the error raised below.
+            problem = self.redacted(str(error))
+        if problem:
+            raise AsideError(f"CoinGecko's answer to {path} has not the shape of {self.name}; none was kept: {problem}")
+        yield from shapes
         self.check(rows)
+
+    def _shape(self, place: int, row: Row, part: Mapping[str, str], observed_at: str) -> Record:
+        """Bring a row into the form of the schema, with what it is of and when it was said."""
+        named = row.get("id", row.get("currency"))
+        which = f"row {place}" + (f" ({named[:_SHOWN]})" if isinstance(named, str) else "")
+        for name, asked in part.items():
+            if row.get(name, asked) != asked:
+                raise schemas.MisfitError(f"{which}: {name} is not {asked}, which was asked for")
+        try:
+            return schemas.shaped({**row, **part, "observed_at": observed_at}, self.schema)
+        except schemas.MisfitError as error:
+            raise schemas.MisfitError(f"{which}: {error}") from None
 
     def more_parameters(self, part: Mapping[str, str]) -> Mapping[str, str | int]:  # noqa: ARG002 - for subclasses
         """Tell the parameters that depend on settings or on the part of the stream."""
@@ -123,7 +144,10 @@ class CoinDetailsStream(SnapshotStream):
 
     @override
     def rows(self, answer: Any) -> Iterable[Row]:
-        return _identified([answer])
+        # Else the coin that was asked for would be taken for the answer's.
+        if _object(answer, "it").get("id") is None:
+            raise schemas.MisfitError("id is missing")
+        return [answer]
 
 
 class CoinsListStream(SnapshotStream):
@@ -164,7 +188,8 @@ class ExchangeRatesStream(SnapshotStream):
 
     @override
     def rows(self, answer: Any) -> Iterable[Row]:
-        return [{**_checked(rate), "currency": currency} for currency, rate in answer["rates"].items()]
+        rates = _part(answer, "rates").items()
+        return [{**_object(rate, f"rates.{currency}"), "currency": currency} for currency, rate in rates]
 
 
 class GlobalStream(SnapshotStream):
@@ -177,9 +202,13 @@ class GlobalStream(SnapshotStream):
 
     @override
     def rows(self, answer: Any) -> Iterable[Row]:
-        sums = dict(_checked(answer["data"]))
-        if (updated_at := sums.get("updated_at")) is not None:
-            sums["updated_at"] = (EPOCH + timedelta(seconds=int(updated_at))).isoformat()
+        sums = dict(_part(answer, "data"))
+        if (seconds := sums.get("updated_at")) is not None:
+            is_number = type(seconds) is int or isinstance(seconds, Decimal)
+            updated_at = stamp_of(seconds * 1000) if is_number else None
+            if updated_at is None:
+                raise schemas.MisfitError("data.updated_at is no number of seconds")
+            sums["updated_at"] = updated_at.isoformat()
         return [sums]
 
 
@@ -193,9 +222,15 @@ class TrendingStream(SnapshotStream):
 
     @override
     def rows(self, answer: Any) -> Iterator[Row]:
-        for kind, listed in answer.items():
-            for position, entry in enumerate(listed if isinstance(listed, list) else ()):
-                item = entry["item"] if kind == "coins" else entry
+        for kind, listed in _object(answer, "it").items():
+            if not isinstance(listed, list):
+                if kind in _KINDS and listed is not None:
+                    raise schemas.MisfitError(f"{kind} is no list")
+                continue
+            for position, listed_entry in enumerate(listed):
+                name = f"{kind}.{position}"
+                entry = _object(listed_entry, name)
+                item = _part(entry, "item", f"{name}.item") if kind == "coins" else entry
                 identity = None if item.get("id") is None else str(item["id"])
                 yield {**item, "kind": kind, "position": position, "id": identity, "item": item}
 
@@ -226,15 +261,18 @@ SNAPSHOTS: tuple[type[SnapshotStream], ...] = (
 
 
 def _identified(rows: Any) -> list[Row]:  # noqa: ANN401 - JSON
-    """Check that an answer is a list of rows with an id."""
+    """Check that an answer is a list of objects."""
     if not isinstance(rows, list):
-        raise TypeError(rows)
-    if any(_checked(row)["id"] is None for row in rows):
-        raise KeyError("id")
-    return rows
+        raise schemas.MisfitError("it is no list")
+    return [_object(row, f"row {place}") for place, row in enumerate(rows, 1)]
 
 
-def _checked(row: Any) -> Row:  # noqa: ANN401 - JSON
-    if not isinstance(row, Mapping):
-        raise TypeError(row)
-    return row
+def _part(answer: Any, name: str, path: str = "") -> Row:  # noqa: ANN401 - JSON
+    """Take the object out of an answer that lies under a name."""
+    return _object(_object(answer, "it").get(name), path or name)
+
+
+def _object(value: Any, name: str) -> Row:  # noqa: ANN401 - JSON
+    if not isinstance(value, Mapping):
+        raise schemas.MisfitError(f"{name} is no object")
+    return value

@@ -12,6 +12,7 @@ from singer_sdk.exceptions import ConfigValidationError, FatalSyncError, Retriab
 
 from tap_coingecko.credits import STATE_KEY, Credits
 from tap_coingecko.failures import Failures
+from tap_coingecko.log_text import hook_log_records
 from tap_coingecko.ohlc import OhlcStream
 from tap_coingecko.plans import PLANS
 from tap_coingecko.prices import MarketChartStream, SharedAnswers, TokenStream
@@ -103,6 +104,7 @@ class TapCoinGecko(Tap):
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        hook_log_records()  # before anything can be logged
         self._config = normalised(self._config)
         errors = super()._validate_config(raise_errors=False) or find_problems(self.config)
         # A schema error quotes the value it refuses, which must not happen to a key.
