@@ -111,6 +111,7 @@ def parse_answer(response: requests.Response) -> Answer | None:
         KeyError,
         TypeError,
         AttributeError,
+        ArithmeticError,  # an exponent beyond those of Decimal
         RecursionError,
     ):  # a number too long for Python is a ValueError
         return None

@@ -51,7 +51,10 @@ def number(text: str) -> Decimal:
         ValueError: The text is no finite number, or one that would take more than `MOST_DIGITS` to write out.
     """
     if (text.isascii() and text.isdigit()) or _NUMBER.fullmatch(text):
-        return bounded(Decimal(text))
+        try:
+            return bounded(Decimal(text))
+        except ArithmeticError:  # an exponent beyond those of Decimal
+            raise ValueError("not a number of reasonable length") from None
     raise ValueError("not a number")
 
 

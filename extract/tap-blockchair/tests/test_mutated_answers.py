@@ -79,6 +79,7 @@ WRITTEN: dict[str, tuple[Callable[[str], str], str]] = {
         VALUE + "size: not a number of reasonable length",
     ),
     "a fraction that fills the memory": (number("fee_total", "1e-400000000"), VALUE + "fee_total: not a number of"),
+    "a number beyond all exponents": (number("size", "1e99999999999999999999"), NO_JSON),
     "a number of 5000 digits": (number("size", "9" * 5000), NO_JSON),
     "a byte order mark": (lambda text: "\ufeff" + text, RIGHT),
     "NUL": (hashed(r"\u0000"), RIGHT),

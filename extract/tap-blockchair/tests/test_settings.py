@@ -233,3 +233,14 @@ def test_a_secret_is_masked_in_every_form_and_a_short_one_only_as_a_key(caplog: 
     assert "it is ***" in caplog.text
     assert "ValueError: invalid literal for int() with base 10: '***'" in caplog.text
     assert "w0rd" not in caplog.text
+
+
+def test_what_a_source_names_controls_no_terminal_and_forges_no_line(caplog: pytest.LogCaptureFixture) -> None:
+    protect()
+    error = ValueError("\x1b[2Jone\ntwo")
+    logging.getLogger("another.library").error("%s: Ð é 币", "a\x1b]0;title\x07\n\u202eb\x9b", exc_info=error)
+    (record,) = caplog.records
+    assert record.getMessage() == r"a\x1b]0;title\x07\n\u202eb\x9b: Ð é 币"
+    said = logging.Formatter().format(record)
+    assert all(letter.isprintable() or letter == "\n" for letter in said)
+    assert r"ValueError: \x1b[2Jone" in said.splitlines()
