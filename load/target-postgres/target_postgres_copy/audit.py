@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from target_postgres_copy import checksums, ledger
 from target_postgres_copy.dumpfile import DumpFile
 from target_postgres_copy.lineage import LINE
+from target_postgres_copy.log_text import visible
 from target_postgres_copy.partitions import PartitionedTable
 from target_postgres_copy.run import Run
 from target_postgres_copy.staging import Staging
@@ -191,7 +192,7 @@ def main(config: TextIO | None, tables: tuple[str, ...], days: int | None, folde
                 continue
             fault = audit.fault(loaded)
             if fault:
-                click.echo(f"{loaded.table}  {loaded.unit.id}  load {loaded.load_id}: {fault}")
+                click.echo(visible(f"{loaded.table}  {loaded.unit.id}  load {loaded.load_id}: {fault}"))
             differing += bool(fault)
             unknown += fault is None
             equal += fault is not None and not fault

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from target_postgres_copy import locks
 from target_postgres_copy.ledger import Ledger
+from target_postgres_copy.log_text import visible
 from target_postgres_copy.partitions import Month, PartitionedTable
 from target_postgres_copy.target import TargetPostgresCopy
 from target_postgres_copy.units import Partitioning, next_month
@@ -69,7 +70,7 @@ def list_months(target: TargetPostgresCopy, tables: tuple[str, ...]) -> None:
             cursor.execute(_SIZE, [table.id_of(month).as_string(cursor)])
             rows, size = cursor.fetchall()[0]
             state = "attached" if month.attached else "apart: not visible in the table yet"
-            click.echo(f"{table.name}  {month.start:%Y-%m}  {max(rows, 0):>14,} rows  {size:>8}  {state}")
+            click.echo(f"{visible(table.name)}  {month.start:%Y-%m}  {max(rows, 0):>14,} rows  {size:>8}  {state}")
 
 
 @main.command()
@@ -89,7 +90,7 @@ def attach(target: TargetPostgresCopy, tables: tuple[str, ...], month: datetime 
                     table.lock(cursor, found.start)
                     table.attach(cursor, found)
                     ledger.write_attached(cursor, table.name, table.column, found)
-                click.echo(f"{table.name}: attached {found.start:%Y-%m}")
+                click.echo(f"{visible(table.name)}: attached {found.start:%Y-%m}")
                 done += 1
     if not done:
         click.echo("No month is apart.")
@@ -112,10 +113,11 @@ def detach(target: TargetPostgresCopy, tables: tuple[str, ...], before: datetime
             if not month.attached or next_month(month.start) > before.replace(tzinfo=UTC):
                 continue
             old = f"{table.name}_old_{month.start:%Y_%m}"
+            what = f"{month.start:%Y-%m} out{', deleted' if drop else f', kept as {old}'}"
             if not dry_run:
                 _take_out(target, table, month, None if drop else old)
             verb = "would take" if dry_run else "took"
-            click.echo(f"{table.name}: {verb} {month.start:%Y-%m} out{', deleted' if drop else f', kept as {old}'}")
+            click.echo(visible(f"{table.name}: {verb} {what}"))
             done += 1
     if not done:
         click.echo(f"No attached month ends before {before:%Y-%m}.")

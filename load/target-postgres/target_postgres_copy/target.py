@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from target_postgres.target import TargetPostgres  # type: ignore[import-untyped]
 
 from target_postgres_copy import flattening, refusals
+from target_postgres_copy.log_text import hook_log_records
 from target_postgres_copy.names import NameRefusedError
 from target_postgres_copy.origin import ORIGINS
 from target_postgres_copy.records import ExactReader, passes_unchanged
@@ -187,6 +188,7 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
         self._sound_state: dict[str, Any] | None = None
         self._written_state: dict[str, Any] | None = None
         self._state_is_checked = False
+        hook_log_records()  # before anything can be logged
         try:
             super().__init__(*args, **kwargs)
         except AssertionError as error:  # how the stock loader refuses settings that do not go together
