@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from console import doctor as checks
 from console.envfile import write_env
@@ -17,7 +16,7 @@ from console.project import Project, local_environ
 from console.release import RELEASE, lay_out
 from console.services import command
 from console.summary import print_summary
-from console.terminal import err, out, step
+from console.terminal import err, out, plain, step
 
 _MARKS = {"ok": "[green]✓[/green]", "note": "[yellow]•[/yellow]", "wrong": "[red]✗[/red]"}
 
@@ -77,7 +76,7 @@ def doctor(environment: str) -> None:
     findings = []
     for finding in checks.examine(Project.find(), environment):
         findings.append(finding)
-        out.print(f"{_MARKS[finding.state]} {escape(finding.text)}")
+        out.print(f"{_MARKS[finding.state]} {plain(finding.text)}")
     if any(finding.state == "wrong" for finding in findings):
         sys.exit(1)
 
@@ -109,7 +108,7 @@ def enter(command: tuple[str, ...]) -> None:
     folder = os.environ.get("MELTANO_PROJECT_ROOT")
     if not folder or Path(folder).resolve() == RELEASE:
         raise ConsoleError("Set MELTANO_PROJECT_ROOT to the deployment's folder, which is not that of this release.")
-    lay_out(RELEASE, Path(folder), lambda sentence: err.print(escape(sentence), soft_wrap=True))
+    lay_out(RELEASE, Path(folder), lambda sentence: err.print(plain(sentence), soft_wrap=True))
     os.chdir(folder)
     try:
         os.execvp(command[0], command)  # noqa: S606 - no shell is meant
@@ -122,7 +121,7 @@ def main() -> None:
     try:
         cli()
     except ConsoleError as error:
-        err.print(f"[red]error:[/red] {escape(str(error))}")
+        err.print(f"[red]error:[/red] {plain(str(error))}")
         sys.exit(1)
     except KeyboardInterrupt:
         err.print("interrupted; rows and bookmarks loaded so far are kept, run again to carry on")

@@ -5,6 +5,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from console.terminal import visible
+
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _STREAM = re.compile(r"Beginning sync of '(\w+)'")
 _DAY = re.compile(r"(\w+): day ([0-9-]+) done \((\d+) of (\d+)\)")
@@ -46,14 +48,14 @@ class LogLine:
         try:
             entry = json.loads(line)
             who = entry.get("string_id") or entry.get("name") or "meltano"
-            text = _ANSI.sub("", str(entry.get("event", ""))).rstrip()
+            text = visible(_ANSI.sub("", str(entry.get("event", ""))).rstrip())
             if details := (entry.get("install_state") or {}).get("details"):
                 text = f"{entry['install_state'].get('plugin_name')}: {_install_error(str(details))}"
             if text == "METRIC":
                 text = f"METRIC: {json.dumps(entry.get('metric_info', {}))}"
             return cls(str(entry.get("level", "info")), str(who), text)
         except (ValueError, AttributeError):
-            return cls("info", "", _ANSI.sub("", line.rstrip()))
+            return cls("info", "", visible(_ANSI.sub("", line.rstrip())))
 
     def __str__(self) -> str:
         return f"{self.level:8} {self.who:16} {self.text}" if self.who else self.text

@@ -6,13 +6,12 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from rich.markup import escape
 from rich.table import Table
 
 from console.errors import ConsoleError
 from console.project import Project
 from console.services import command
-from console.terminal import out
+from console.terminal import out, plain
 
 _HEADLINE = "block_header_hash"
 # The column that a mart's time span is read from; a mart that has none shows its rows only.
@@ -134,7 +133,7 @@ def _table(title: str, contents: list[Contents]) -> Table:
     table.add_column("rows", justify="right")
     table.add_column("days")
     for content in contents:
-        table.add_row(content.name, f"{content.rows:,}", content.span)
+        table.add_row(plain(content.name), f"{content.rows:,}", content.span)
     return table
 
 
@@ -165,14 +164,14 @@ def _outcome(what: str, counts: Sequence[int], why: str | None) -> str:
         parts.append(f"[yellow]{unverifiable:,} not verifiable[/yellow]")
     if failed:
         parts.append(f"[red]{failed:,} failed[/red]")
-    told = f" [dim]({escape(why)})[/dim]" if why else ""
+    told = f" [dim]({plain(why)})[/dim]" if why else ""
     return f"{mark} {what}: {', '.join(parts)}{told}"
 
 
 def _headlines(connection: "psycopg.Connection[Any]") -> list[str]:
     """Three numbers with their date; one whose data is not loaded is left out."""
     found = (connection.execute(query).fetchone() for query in (_CLOSE, _TRANSACTIONS, _REWARD))
-    return [f"[bold]{escape(row[0])}[/bold]" for row in found if row is not None]
+    return [f"[bold]{plain(row[0])}[/bold]" for row in found if row is not None]
 
 
 def _print_next_steps() -> None:

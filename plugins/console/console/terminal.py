@@ -1,14 +1,35 @@
 """What a person sees: colour and a live line on a terminal, plain lines in a pipe."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(highlight=False, soft_wrap=True, stderr=True)
+# Control characters but tabs and ends of lines, and those that hide text or turn its direction.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    r"""Write out what a terminal would obey or hide.
+
+    Args:
+        text: Any text, such as a name or a value that a source sent.
+
+    Returns:
+        The text with `\x1b` in place of an escape character, and so on.
+    """
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def plain(text: str) -> str:
+    """Give text that is shown as it is, whatever of it looks like markup, for a line that has markup around it."""
+    return escape(visible(text))
 
 
 class Step:
@@ -22,9 +43,9 @@ class Step:
     def progress(self, text: str, is_new_part: bool) -> None:  # noqa: FBT001 - a callback
         """Say what the step is doing now: always on a terminal, in a pipe only when a new part of the work begins."""
         if self._status is not None:
-            self._status.update(f"{self._title} [dim]{text}[/dim]")
+            self._status.update(f"{self._title} [dim]{plain(text)}[/dim]")
         elif is_new_part:
-            out.print(f"    {text}")
+            out.print(f"    {plain(text)}")
 
 
 @contextmanager

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from console.log import LogLine, progress_words, reason
+from console.summary import Contents, _outcome, _table
+from console.terminal import out, step
 
 
 def said(who: str, event: str, level: str = "info") -> LogLine:
@@ -32,6 +34,19 @@ def test_progress_is_read_from_the_log(event: str, words: object) -> None:
 def test_a_line_of_the_log_says_who_and_loses_its_colours() -> None:
     assert str(said("dbt-postgres", "\x1b[0m09:50:39  Done")) == "info     dbt-postgres     09:50:39  Done"
     assert str(LogLine.read("not json at all\n")) == "not json at all"
+
+
+def test_what_a_source_says_controls_no_terminal_and_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "\x1b[2J\x1b]0;title\x07\x9b31m\u202e[red]x[/bold]\\ [link=http://x]y"
+    shown = r"\x1b[2J\x1b]0;title\x07\x9b31m\u202e[red]x[/bold]\ [link=http://x]y"
+    assert said("target-postgres", hostile).text == LogLine.read(hostile).text == shown
+    with step("doing", "done") as doing:
+        doing.progress(hostile, True)
+    out.print(_outcome("Recipients, bitcoin", (1, 0, 1), hostile))
+    out.print(_table("raw", [Contents(hostile, 1, "")]))
+    printed = capsys.readouterr().out
+    assert printed.count(shown) == 3
+    assert all(letter.isprintable() or letter == "\n" for letter in printed)
 
 
 def test_a_failed_installation_is_told_with_its_cause() -> None:
