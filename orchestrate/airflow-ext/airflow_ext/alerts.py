@@ -42,7 +42,7 @@ def task_failed(context: Mapping[str, Any]) -> None:
     urls = os.environ.get(_VARIABLE, "").split()
     if not urls:
         return
-    from apprise import Apprise, NotifyType  # noqa: PLC0415 - takes time, and only failures need it
+    from apprise import Apprise, NotifyFormat, NotifyType  # noqa: PLC0415 - takes time, and only failures need it
 
     # Apprise's own lines may name addresses.
     logging.getLogger("apprise").setLevel(logging.CRITICAL)
@@ -52,7 +52,10 @@ def task_failed(context: Mapping[str, Any]) -> None:
             sender = Apprise()
             if not sender.add(url):
                 _LOG.warning("Address %s of alert_urls is none that Apprise knows.", number)
-            elif not sender.notify(title=title, body=body, notify_type=NotifyType.FAILURE):
+            # As plain text: a mail or a chat that shows pages would take a value of a source for markup.
+            elif not sender.notify(
+                title=title, body=body, notify_type=NotifyType.FAILURE, body_format=NotifyFormat.TEXT
+            ):
                 _LOG.warning("The alert could not be sent to address %s of alert_urls.", number)
     except Exception as error:  # noqa: BLE001 - a failing alert must not hide why the task failed
         _LOG.warning("The alert could not be sent (%s).", type(error).__name__)

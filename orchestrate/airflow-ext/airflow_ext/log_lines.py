@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m|\[0m")
+# Control characters but tabs and ends of lines, and those that hide text or turn its direction.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 _CLOCK = re.compile(r"^\d\d:\d\d:\d\d(\.\d+)?\s+")
 _DBT_BAD = re.compile(r"(^|\d+ of \d+ )(ERROR|FAIL)\b|^(Failure|Runtime Error|Database Error|Compilation Error)\b")
 _DBT_WARNING = re.compile(r"(^|\d+ of \d+ )WARN\b|^\[WARNING\]|^Warning\b")
@@ -27,6 +29,18 @@ _LEVELS = {
 }
 _LAST_ERRORS = 5
 _MOST_PROOFS = 50
+
+
+def visible(text: str) -> str:
+    r"""Write out what a terminal, or whatever shows a log, would obey or hide.
+
+    Args:
+        text: Any text, such as a message in which a source's value is quoted.
+
+    Returns:
+        The text with `\x1b` in place of an escape character, and so on.
+    """
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 @dataclass
@@ -72,7 +86,7 @@ class RunLog:
             self._count(entry, plugin, text)
             if entry.get("exc_info") or entry.get("exception"):
                 text = f"{text}\n{entry.get('exception') or entry.get('exc_info')}"
-        text = _CLOCK.sub("", _COLOUR.sub("", text).strip()).strip()
+        text = visible(_CLOCK.sub("", _COLOUR.sub("", text).strip()).strip())
         level = _true_level(level, text)
         if text.startswith(_PROOF) and len(self.proofs) < _MOST_PROOFS and text not in self.proofs:
             self.proofs.append(text)

@@ -20,7 +20,7 @@ from airflow_ext.alerts import task_failed
 from airflow_ext.downloads import own_downloads
 from airflow_ext.errors import AirflowExtError
 from airflow_ext.isolation import clean_environ, meltano_words, system_directory
-from airflow_ext.log_lines import RunLog
+from airflow_ext.log_lines import RunLog, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +41,7 @@ def failed_nodes(target: Path) -> list[str]:
         results = json.loads((target / "run_results.json").read_text())["results"]
         bad = [one for one in results if one.get("status") in {"error", "fail", "runtime error"}]
         found = [f"{one['unique_id']}: {' '.join(str(one.get('message') or one['status']).split())}" for one in bad]
+        found = [visible(one) for one in found]
     except (OSError, ValueError, KeyError, TypeError):
         return []
     more = len(found) - _MOST_NODES

@@ -18,6 +18,8 @@ from jinja2 import Environment, PackageLoader
 from psycopg.rows import DictRow, dict_row
 from pydantic import BeforeValidator
 
+from airflow_ext.log_lines import visible
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -61,7 +63,16 @@ group by chain
 order by chain
 """  # noqa: S608 - names of this module
 _LOGIN = ("host", "port", "database", "user", "password", "sslmode")
-_TEMPLATES = Environment(loader=PackageLoader("airflow_ext"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+
+def _shown(value: object) -> object:
+    """Write out, of text, what would hide a part of the page's words or turn their direction."""
+    return visible(value) if type(value) is str else value
+
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("airflow_ext"), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+)
 
 
 @dataclass(frozen=True)

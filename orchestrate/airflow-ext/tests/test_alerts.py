@@ -2,6 +2,7 @@
 
 import logging
 import re
+from email.message import Message as EmailMessage
 from types import SimpleNamespace
 
 import pytest
@@ -65,21 +66,30 @@ def test_a_mailbox_gets_it_too(hook: HTTPServer, monkeypatch: pytest.MonkeyPatch
         def __init__(self) -> None:
             super().__init__()
             self.subjects: list[str] = []
+            self.pages: list[str] = []
 
-        def handle_message(self, message: object) -> None:
-            self.subjects.append(str(message["Subject"]))  # type: ignore[index]
+        def handle_message(self, message: EmailMessage) -> None:  # type: ignore[override]
+            self.subjects.append(str(message["Subject"]))
+            for part in message.walk():
+                if part.get_content_type() == "text/html":
+                    self.pages.append(part.get_payload(decode=True).decode())  # type: ignore[union-attr]
 
     mailbox = Mailbox()
     controller = Anywhere(mailbox, hostname="127.0.0.1", port=0)
     controller.start()
     try:
         mail = f"mailto://127.0.0.1:{controller.port}/?from=elt@example.com&to=ops@example.com&mode=insecure"
-        monkeypatch.setenv("AIRFLOW_EXT_ALERT_URLS", f"{mail} json://127.0.0.1:{hook.port}")
-        task_failed(context())
+        # as Apprise's default has it, and as a page, which an address may ask for
+        monkeypatch.setenv("AIRFLOW_EXT_ALERT_URLS", f"{mail} {mail}&format=html json://127.0.0.1:{hook.port}")
+        task_failed(context(f"found <script>alert(1)</script>\n{REASON}"))
     finally:
         controller.stop()
-    assert mailbox.subjects == ["marts-daily: dbt-postgres_proof failed"]
+    assert mailbox.subjects == ["marts-daily: dbt-postgres_proof failed"] * 2
     assert len(received(hook)) == 1
+    # what a source says is never markup
+    (shown,) = mailbox.pages
+    assert "&lt;script&gt;" in shown
+    assert "<script" not in shown
 
 
 @pytest.mark.parametrize("url", ["nonsense", "json://127.0.0.1:1/secret-path", "json://user:secret-word@127.0.0.1:1"])

@@ -50,6 +50,17 @@ def test_rows_are_records_where_there_are_no_units() -> None:
     assert rows(line("x", metric_info="none"), line("x", metric_info={"metric": "record_count"})) == 0
 
 
+def test_what_a_source_says_controls_no_terminal() -> None:
+    log = RunLog()
+    hostile = "\x1b[2J\x1b]0;title\x07\x9b31m\u202e {{ 1 }} %s <script>"
+    shown = r"\x1b[2J\x1b]0;title\x07\x9b31m\u202e {{ 1 }} %s <script>"
+    assert log.read(line(hostile, "target-postgres", level="error")) == (logging.ERROR, f"target-postgres: {shown}")
+    assert log.read(hostile)[1] == shown
+    log.read(line(f"proof failed: bitcoin block 5, {hostile}", "dbt-postgres"))
+    assert log.proofs == [f"proof failed: bitcoin block 5, {shown}"]
+    assert log.read(line("Traceback", exception="one\n\ttwo"))[1].endswith("one\n\ttwo")
+
+
 @pytest.mark.parametrize(
     "event",
     ["bitcoin/blocks: 12 rows loadedly", "12 rows loaded", "a b: 12 rows loaded", "x a: 12 rows loaded", "a: rows"],

@@ -166,6 +166,8 @@ def test_failed_nodes_are_named_up_to_ten(tmp_path: Path) -> None:
     bad = [{"unique_id": f"n{number}", "status": "fail", "message": "of\n  two lines"} for number in range(12)]
     assert results(*bad[:10]) == [f"n{number}: of two lines" for number in range(10)]
     assert results(*bad)[10:] == ["and 2 more"]
+    quoted = results({"unique_id": "x", "status": "error", "message": 'invalid: "\x1b[2J\u202e"'})
+    assert quoted == [r'x: invalid: "\x1b[2J\u202e"']
     for text in ("{", "[]", '{"results": [{"status": "fail"}]}', '{"results": 5}'):
         (tmp_path / "run_results.json").write_text(text)
         assert failed_nodes(tmp_path) == []

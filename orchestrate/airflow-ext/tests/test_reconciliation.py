@@ -47,6 +47,9 @@ def test_what_the_warehouse_says_is_text_and_never_markup() -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown
     assert "<script" not in shown
     assert "<img" not in shown
+    shown = page(day(reasons="found \x1b[2J\u202eabc\u2066 {{ 7 * 7 }}", failed=1, failed_heights=[1]))
+    assert r"found \x1b[2J\u202eabc\u2066 {{ 7 * 7 }}" in shown
+    assert all(letter.isprintable() or letter == "\n" for letter in shown)
 
 
 def test_each_outcome_has_its_word() -> None:
