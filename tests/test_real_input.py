@@ -2,14 +2,17 @@
 
 import csv
 import gzip
+import re
+import sys
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from checkout import Checkout
+from checkout import PROJECT, Checkout
 from worlds import World, serve
 
 DUMPS = {
@@ -141,3 +144,94 @@ def test_every_close_of_the_export_is_on_its_day(loaded: Checkout, samples: Path
     assert found[date(2018, 1, 30)] == Decimal("1058.0960529662955")  # stamped 2018-01-31
     assert found[date(2018, 2, 1)] == Decimal("1021.2693786534147")  # stamped 2018-02-02
     assert found[date(2025, 1, 13)] == Decimal("3134.5520394596483")
+
+
+# Code to a database, a shell, a template, a page, a sheet; what a terminal obeys; what hides or turns text.
+HOSTILE = (
+    "'; drop table raw_data.bitcoin_blocks; --",
+    '"); $(touch /tmp/x) `id` %s %(x)s {0}',
+    "{{ 7*7 }}{% raw %}",
+    "<script>alert(1)</script><img src=x onerror=alert(1)>",
+    "[x](javascript:alert(1)) **b** | [red]a[/bold]",
+    "=cmd|' /C calc'!A0",
+    "\x1b[2J\x1b]0;title\x07\x9b2J",
+    "abc\u202edef\u2066\u200b",
+)
+ALL_AT_ONCE = " ".join(HOSTILE)
+PAGE = """
+import os
+from airflow_ext import reconciliation as page
+
+report = page.read_report(os.environ, None, None, None)
+asked = {"chain": None, "only": None, "until": None}
+print(page._html(200, report=report, asked=asked, older=None).body.decode())
+"""
+
+
+def rewritten(source: Path, target: Path, **changed: tuple[str, ...]) -> None:
+    """Copy a dump file with other values in the first rows of some columns."""
+    names, *lines = gzip.decompress(source.read_bytes()).decode().split("\n")
+    rows = [dict(zip(names.split("\t"), line.split("\t"), strict=True)) for line in lines]
+    for column, values in changed.items():
+        for row, value in zip(rows, values, strict=False):
+            row[column] = value
+    text = "\n".join([names, *("\t".join(row.values()) for row in rows)])
+    target.write_bytes(gzip.compress(text.encode()))
+
+
+def test_hostile_names_are_kept_as_they_are_and_harmless_where_a_person_looks(
+    loaded: Checkout, samples: Path, tmp_path: Path
+) -> None:
+    """The same days, published anew: names of miners and recipients, types, scripts and versions are only text."""
+    for table, changed in {
+        "bitcoin_blocks": {"guessed_miner": HOSTILE, "version_hex": (ALL_AT_ONCE,)},
+        "bitcoin_transactions": {},
+        "bitcoin_outputs": {"recipient": HOSTILE, "type": HOSTILE, "script_hex": HOSTILE},
+        "bitcoin_inputs": {"recipient": HOSTILE[:7], "type": HOSTILE[:7], "script_hex": HOSTILE[:7]},
+    }.items():
+        name = DUMPS[table][0]
+        rewritten(samples / "blockchair/dumps" / name, tmp_path / name, **changed)
+    loaded.run("simulator", "stop")
+    served = {"SIMULATOR_DUMPS_DIR": str(tmp_path), "SIMULATOR_PRICES_DIR": str(samples / "coingecko/csv")}
+    loaded.run("simulator", "start", **served, SIMULATOR_NOW="2025-01-14T07:00:00")
+    again = ("--full-refresh", "--state-id-suffix=again", "tap-blockchair", "target-postgres", "dbt-postgres:build")
+    done = loaded.run("meltano", "run", *again, **SETTINGS)
+
+    for query in (
+        "select recipient from raw_data.bitcoin_outputs order by block_id limit 8",
+        "select type from raw_data.bitcoin_outputs order by block_id limit 8",
+        "select script_hex from raw_data.bitcoin_outputs order by block_id limit 8",
+        "select guessed_miner from raw_data.bitcoin_blocks order by id limit 8",
+        "select recipient from analytics.fct_transaction_outputs order by block_height limit 8",
+        "select script_type from analytics.fct_transaction_outputs order by block_height limit 8",
+        "select miner from analytics.fct_blocks order by block_height limit 8",
+    ):
+        assert loaded.sql(query) == [(text,) for text in HOSTILE], query
+    miners = loaded.sql("select miner from analytics.fct_blocks join analytics.dim_miner using (miner_key, miner)")
+    assert {miner for (miner,) in miners} >= set(HOSTILE)
+    ((reasons,),) = loaded.sql("select reasons from analytics.rpt_reconciliation where block_date = '2009-01-09'")
+    assert ALL_AT_ONCE in str(reasons)
+
+    summary = loaded.run("crypto-elt", "summary").stdout
+    assert "version_hex: expected 1, found " in summary
+    reader = urlsplit(loaded.url("bi_reader"))
+    login = {"HOST": str(reader.hostname), "PORT": str(reader.port), "PASSWORD": unquote(str(reader.password))}
+    environ = {f"AIRFLOW_EXT_WAREHOUSE_{name}": value for name, value in login.items()}
+    page = loaded.run(sys.executable, "-c", PAGE, AIRFLOW_HOME=str(tmp_path), **environ).stdout
+    page = page[page.index("<!doctype html>") :]
+    log = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)  # dbt's own colours
+    for shown in (summary, page):
+        assert r"\x1b[2J\x1b]0;title\x07\x9b2J abc\u202edef\u2066\u200b" in shown
+        assert "{{ 7*7 }}{% raw %}" in shown
+    for shown in (summary, page, log):
+        assert all(letter.isprintable() or letter in "\n\t" for letter in shown)
+    assert "[x](javascript:alert(1)) **b** | [red]a[/bold]" in summary
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<script" not in page
+    assert "<img" not in page
+
+    # what the gate prints of such reasons
+    macro = (PROJECT / "transform/macros/gate.sql").read_text()
+    (unprintable,) = re.findall(r"^ +(\[\[:cntrl:\].*\])$", macro, re.MULTILINE)
+    printed = loaded.sql("select regexp_replace(%s, %s, '?', 'g')", ALL_AT_ONCE, unprintable)
+    assert printed == [("".join(letter if letter.isprintable() else "?" for letter in ALL_AT_ONCE),)]

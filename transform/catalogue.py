@@ -51,8 +51,8 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def compact(content: object) -> str:
-    """JSON that can stand within a script."""
-    return json.dumps(content, separators=(",", ":")).replace("</", "<\\/")
+    """JSON that can stand within a script: there `<` may begin its end, or a comment that hides its end."""
+    return json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def closed(page: str) -> str:
@@ -62,10 +62,10 @@ def closed(page: str) -> str:
 
 def docs(template: Path, manifest: dict[str, Any], catalog: dict[str, Any]) -> str:
     """The docs site of dbt with its data within, as `dbt docs generate --static` makes it."""
-    page = template.read_text()
-    for name, content in (("MANIFEST", manifest), ("CATALOG", catalog)):
-        page = page.replace(f'"{name}.JSON INLINE DATA"', compact(content))
-    return page
+    given = {"MANIFEST": manifest, "CATALOG": catalog}
+    # both at once: what one of them says is not looked at for the other's place
+    marks = re.compile(r'"(MANIFEST|CATALOG)\.JSON INLINE DATA"')
+    return marks.sub(lambda mark: compact(given[mark[1]]), template.read_text())
 
 
 def trace(manifest: dict[str, Any], catalog: dict[str, Any]) -> tuple[str, dict[str, Any], list[str]]:

@@ -8,7 +8,7 @@
             select
                 chain || coalesce(' block ' || block_height || ' of', '') || ' ' || block_date as place,
                 -- values of a source are quoted in it, and the log may be read on a terminal
-                left(regexp_replace(string_agg(check_name || ': ' || reason, '; ' order by check_name), '[[:cntrl:]]', '?', 'g'), 500) as reasons
+                left(regexp_replace(string_agg(check_name || ': ' || reason, '; ' order by check_name), '{{ unprintable() }}', '?', 'g'), 500) as reasons
             from {{ existing('int_integrity_failures') }}
             group by chain, block_height, block_date
             order by chain, block_height, block_date
@@ -39,3 +39,9 @@
     from {{ existing('int_integrity_failures') }}
     where check_name in ('chain_days', 'unit_rows')
 {% endmacro %}
+
+
+{# What a terminal would obey, and what would hide text or turn its direction, as a regular expression of PostgreSQL. #}
+{% macro unprintable() -%}
+    [[:cntrl:]\u0080-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]
+{%- endmacro %}

@@ -1,0 +1,44 @@
+"""Names and descriptions in the data docs are text: a page neither runs nor shows them as anything else."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from checkout import PROJECT
+
+HOSTILE = "<!--<script>x</script><img src=x onerror=alert(1)>\"'&`a` {{ 7*7 }} \u2028 CATALOG.JSON INLINE DATA"
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("catalogue", PROJECT / "transform/catalogue.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_data_within_a_script_cannot_end_or_hide_it(catalogue: ModuleType, tmp_path: Path) -> None:
+    template = tmp_path / "index.html"
+    template.write_text('<script>one = "MANIFEST.JSON INLINE DATA"; two = "CATALOG.JSON INLINE DATA"</script>')
+    manifest = {HOSTILE: HOSTILE, "exact": "CATALOG.JSON INLINE DATA"}
+    page = catalogue.docs(template, manifest, {"columns": [HOSTILE]})
+    assert page.count("<") == template.read_text().count("<")
+    one, two = page.removeprefix("<script>one = ").removesuffix("</script>").split("; two = ")
+    assert json.loads(one) == manifest
+    assert json.loads(two) == {"columns": [HOSTILE]}
+
+
+def test_the_front_page_shows_names_and_descriptions_as_they_are(catalogue: ModuleType) -> None:
+    mart = {"name": HOSTILE, "unique_id": f"model.crypto.{HOSTILE}", "access": "public", "description": HOSTILE}
+    page = catalogue.front({"nodes": {"x": mart}, "metadata": {"project_name": HOSTILE}}, (HOSTILE,))
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "<!--" not in page
+    assert page.count("&lt;!--&lt;script&gt;") == 4
+    assert "<code>a</code>" in page
+    assert 'onerror=alert(1)>"' not in page
