@@ -39,6 +39,7 @@ LOGS = (
     "load_locks",
     "int_loads_followed",
     "int_price_changes",
+    "int_price_rows_seen",
     "int_chain_days",
     "int_changed_days",
     "model_watermarks",

@@ -212,13 +212,21 @@ def test_a_table_that_is_not_loaded_is_not_old(first: Checkout, ledger: Callable
 
 
 def test_days_that_are_gone_are_found_and_loaded_again_by_the_command_that_is_named(first: Checkout) -> None:
-    """A day whose rows were deleted, and a day of which the ledger knows nothing either."""
+    """A day whose rows were deleted, one of which the ledger knows nothing either, and prices, which have no units."""
     held = "select chain, block_date, count(*) from intermediate.int_blocks_unioned group by 1, 2 order by 1, 2"
-    before = first.sql(held)
+    priced = """
+        select coin_id, vs_currency, granularity, stamp, price from raw_data.coingecko_market_chart
+        union all select coin_id, vs_currency, granularity, stamp, close from raw_data.coingecko_ohlc
+        order by 1, 2, 3, 4, 5
+    """
+    before, prices_before = first.sql(held), first.sql(priced)
     first.sql_do(
         "delete from raw_data.ethereum_blocks where _dump_day = '2025-01-31';"
         "delete from raw_data.dogecoin_blocks where _dump_day = '2025-02-02';"
-        "delete from raw_data.load_ledger where table_name = 'dogecoin_blocks' and unit like '%/2025-02-02'",
+        "delete from raw_data.load_ledger where table_name = 'dogecoin_blocks' and unit like '%/2025-02-02';"
+        "delete from raw_data.coingecko_market_chart where coin_id = 'dogecoin' and granularity = 'daily'"
+        " and stamp_date in ('2025-01-30', '2025-02-02');"
+        "delete from raw_data.coingecko_ohlc where coin_id = 'bitcoin' and stamp = '2025-02-01 08:00:00+00'",
         role="loader",
     )
     # as a warehouse that never had the day
@@ -232,8 +240,18 @@ def test_days_that_are_gone_are_found_and_loaded_again_by_the_command_that_is_na
     )
     assert lines[1].startswith("proof failed: ethereum 2025-01-31, unit_rows: ethereum_blocks: expected ")
     assert lines[1].endswith(" rows of the last load, found 0 and 0 others")
+    assert lines[3:5] == [
+        "proof failed: coingecko_market_chart, dogecoin in usd, daily: rows gone: 2, stamped 2025-01-30, 2025-02-02",
+        "proof failed: coingecko_ohlc, bitcoin in usd, 4h: rows gone: 1, stamped 2025-02-01",
+    ]
     start, stop, command = lines[2].removeprefix("to load these days again: ").split(" ", 2)
     assert (start, stop) == ("TAP_BLOCKCHAIR_START_DATE=2025-01-31", "TAP_BLOCKCHAIR_END_DATE=2025-02-02")
     first.run(*command.split(), **dict(pair.split("=") for pair in (start, stop)))
     assert first.sql(held) == before
     first.run("meltano", "run", "dbt-postgres:proof")
+    start, command = lines[5].removeprefix("to load them again: ").split(" ", 1)
+    assert start == "TAP_COINGECKO_START_DATE=2025-01-30"
+    first.run(*command.split(), **dict([start.split("=")]))
+    assert first.sql(priced) == prices_before
+    again = ("--select", "int_price_rows_seen+", "--vars", "recheck: true")
+    first.run("meltano", "invoke", "dbt-postgres", "build", *again)

@@ -31,6 +31,40 @@
 {% endmacro %}
 
 
+{#
+  As an on-run-end hook: where the audit has failed, which rows of CoinGecko's are gone, a line for each coin, currency and
+  granularity, and the command that loads them again.
+#}
+{% macro report_price_rows_gone(results) %}
+    {%- if execute and results | selectattr('node.name', 'equalto', 'assert_no_price_rows_are_gone') | selectattr('status', 'equalto', 'fail') | list -%}
+        {%- set query -%}
+            select
+                left(
+                    regexp_replace(
+                        table_name || ', ' || coin_id || ' in ' || vs_currency || ', ' || granularity || ': rows gone: '
+                        || missing_rows || ', stamped ' || dates,
+                        '{{ unprintable() }}', '?', 'g'
+                    ),
+                    500
+                ) as what,
+                min(first_date) over () as first_date
+            from {{ existing('int_price_rows_gone') }}
+            order by table_name, coin_id, vs_currency, granularity
+        {%- endset -%}
+        {%- set gone = run_query(query).rows -%}
+        {%- for row in gone -%}
+            {%- do print('proof failed: ' ~ row[0]) -%}
+        {%- endfor -%}
+        {%- if gone -%}
+            {%- do print(
+                'to load them again: TAP_COINGECKO_START_DATE=' ~ gone[0][1] ~ ' meltano --environment=' ~ target.name
+                ~ ' run --full-refresh --state-id-suffix=again tap-coingecko target-postgres'
+            ) -%}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+
 {# The first and the last of the days of which rows are missing, or too many. #}
 {% macro days_to_load_again() %}
     select
