@@ -1,13 +1,15 @@
-"""Names and descriptions in the data docs are text: a page neither runs nor shows them as anything else."""
+"""Names and descriptions in data docs and preview are text: a page neither runs nor shows them as anything else."""
 
 import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from checkout import PROJECT
+from power_bi_preview import Preview
+from powerbi_project.report import Field
 
 HOSTILE = "<!--<script>x</script><img src=x onerror=alert(1)>\"'&`a` {{ 7*7 }} \u2028 CATALOG.JSON INLINE DATA"
 
@@ -42,3 +44,15 @@ def test_the_front_page_shows_names_and_descriptions_as_they_are(catalogue: Modu
     assert page.count("&lt;!--&lt;script&gt;") == 4
     assert "<code>a</code>" in page
     assert 'onerror=alert(1)>"' not in page
+
+
+def test_the_preview_of_a_report_shows_names_as_they_are() -> None:
+    measures = SimpleNamespace(
+        model=SimpleNamespace(measures=[SimpleNamespace(name="Blocks", properties={"formatString": "0"})]),
+        tables={"Miner": {"columns": ["Miner"], "rows": [(HOSTILE,)]}},
+        evaluate=lambda *_: 5,
+    )
+    preview = Preview(measures, {})  # type: ignore[arg-type]
+    drawn = preview.table([Field("Column", "Miner", "Miner")], [Field("Measure", "Miner", "Blocks")])
+    assert "<td>&lt;!--&lt;script&gt;x&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;" in drawn
+    assert "<script" not in drawn
