@@ -341,6 +341,13 @@ def folders_misplaced(manifest: Manifest) -> set[str]:
     }
 
 
+def unit_tests_of_what_has_to_be_there(manifest: Manifest) -> set[str]:
+    """Columns of `this` are asked of the database, so that `dbt build` of an empty warehouse would fail."""
+    return {
+        name for name, test in manifest["unit_tests"].items() if "this" in {given["input"] for given in test["given"]}
+    }
+
+
 RULES = [
     reads_a_source_past_staging,
     staging_that_reads_no_source_alone,
@@ -370,6 +377,7 @@ RULES = [
     sources_without_freshness,
     packages_of_others,
     folders_misplaced,
+    unit_tests_of_what_has_to_be_there,
     *documentation_rules.RULES,
 ]
 
@@ -425,6 +433,12 @@ DAMAGES: list[tuple[Rule, str, str, object]] = [
     (packages_of_others, "utc_date", "package_name", "dbt_utils"),
     (folders_misplaced, "fct_blocks", "patch_path", None),
     (folders_misplaced, "fct_blocks", "patch_path", "crypto://models/marts/_marts.yml"),
+    (
+        unit_tests_of_what_has_to_be_there,
+        "int_price_rows_seen.only_what_changed_of_a_dates_rows_is_logged",
+        "given",
+        [{"input": "this", "rows": []}],
+    ),
     *documentation_rules.DAMAGES,
 ]
 
@@ -440,7 +454,10 @@ ALLOWED: list[tuple[Rule, str, str, object]] = [
 def changed(manifest: Manifest, name: str, place: str, instead: object) -> Manifest:
     """A manifest in which something else stands at a place in a model, seed, source, macro or metric of ours."""
     other = copy.deepcopy(manifest)
-    kinds = ("model", "nodes"), ("seed", "nodes"), ("source", "sources"), ("macro", "macros"), ("metric", "metrics")
+    kinds = (
+        *(("model", "nodes"), ("seed", "nodes"), ("source", "sources")),
+        *(("macro", "macros"), ("metric", "metrics"), ("unit_test", "unit_tests")),
+    )
     part: Any = next(
         other[where][f"{kind}.crypto.{name}"] for kind, where in kinds if f"{kind}.crypto.{name}" in other[where]
     )

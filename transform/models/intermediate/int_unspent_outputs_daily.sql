@@ -12,13 +12,13 @@ with
 
 kept_days as (
 
-    {% if is_incremental() %}
+    {% if adds_rows() %}
         select
-            chain,
-            max(block_date) as block_date
-        from {{ this }}
+            held.chain,
+            max(held.block_date) as block_date
+        from {{ rows_so_far() }} as held
         where not {{ in_changed_days('block_date') }}
-        group by chain
+        group by held.chain
     {% else %}
         select
             cast(null as text) as chain,
@@ -30,7 +30,7 @@ kept_days as (
 
 kept as (
 
-    {% if is_incremental() %}
+    {% if adds_rows() %}
         select
             held.chain,
             held.block_date,
@@ -40,7 +40,7 @@ kept as (
             held.value_base,
             held.dust_output_count,
             held.dust_base
-        from {{ this }} as held
+        from {{ rows_so_far() }} as held
         inner join kept_days on held.chain = kept_days.chain and held.block_date = kept_days.block_date
     {% else %}
         select
