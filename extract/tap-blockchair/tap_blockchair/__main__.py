@@ -10,6 +10,9 @@ from singer_sdk.exceptions import ConfigValidationError, SyncError
 from tap_blockchair.redaction import redact
 from tap_blockchair.tap import TapBlockchair
 
+_KEPT = "What was sent before is kept, and the bookmark stays where its rows end."
+_AGAIN = "then run again."
+
 
 def main() -> None:
     """Run the tap; the exit code is 1 when settings, source or data stop it."""
@@ -21,6 +24,12 @@ def main() -> None:
         sys.exit(1)
     except SyncError as error:
         _complain(str(error))
+        sys.exit(1)
+    except MemoryError:
+        _complain(f"the memory did not suffice. {_KEPT} Give the tap more (ulimit -v, a container's limit), {_AGAIN}")
+        sys.exit(1)
+    except OSError as error:  # of its output: faults of files and hosts are told where they happen
+        _complain(f"the messages cannot be written ({error.strerror or error}). {_KEPT} Make room for them, {_AGAIN}")
         sys.exit(1)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from tap_blockchair.disk import writing
 from tap_blockchair.dumpfile import DumpError
 
 if TYPE_CHECKING:
@@ -29,19 +30,22 @@ def locked(folder: Path, chain: str, table: str) -> Iterator[None]:
         Nothing, with the lock held.
 
     Raises:
-        DumpError: Another run holds it.
+        DumpError: Another run holds it, or the folder takes no file.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{chain}_{table}.lock"
+    with writing(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     while True:
-        with path.open("ab") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise DumpError(
-                    f"another run of the tap is using the files of {chain} {table} in {folder}. This one "
-                    "stops, its bookmark where it was: run it again later, or give it a download_dir of its own.",
-                ) from None
+        with ExitStack() as opened:
+            with writing(path):
+                file = opened.enter_context(path.open("ab"))
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise DumpError(
+                        f"another run of the tap is using the files of {chain} {table} in {folder}. This one "
+                        "stops, its bookmark where it was: run it again later, or give it a download_dir of its own.",
+                    ) from None
             # The run before may have deleted the file between its opening and its locking here.
             if not _is(path, file.fileno()):
                 continue

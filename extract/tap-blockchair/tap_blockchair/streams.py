@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from singer_sdk.batch import Batcher
 from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig
 from singer_sdk.helpers._util import utc_now
 from typing_extensions import override
 
 from tap_blockchair.base import ChainStream
+from tap_blockchair.batches import manifests
 from tap_blockchair.bookmarks import DayBook, Loaded
 from tap_blockchair.dumpfile import DamagedDumpError, DayColumn, DumpError, DumpLayout, RowReader, verify
 from tap_blockchair.dumps import KEPT, DumpFile, DumpSource, Listing, Version
@@ -112,8 +112,7 @@ class DumpStream(ChainStream):
                 self._complete(taken)  # the loader reads the file later
             else:
                 self.open_unit(taken.unit)
-                batcher = Batcher(self.tap_name, self.name, batch_config)
-                for manifest in batcher.get_batches(iter(self._rows(taken))):
+                for manifest in manifests(self.tap_name, self.name, batch_config, self._rows(taken)):
                     yield encoding, manifest
                 self._finish(taken)
 
@@ -215,14 +214,21 @@ class DumpStream(ChainStream):
             path, found = self._source.fetch(file, version, progress.downloaded)
             try:
                 return path, found, verify(path, file.name, self.table, cut)
+            except MemoryError:
+                pass  # told outside: here, what has filled the memory is still held
             except DamagedDumpError:
                 self._source.discard(path)
                 if last:
                     raise
                 self.logger.warning("%s: %s is damaged; trying once more.", self.name, file.name)
+                continue
             except DumpError:
                 self._source.discard(path)
                 raise
+            raise DumpError(
+                f"{self.name}: to read {file.name}, the memory did not suffice; one line of it may be as long as that. "
+                f"{KEPT} The file is kept. Give the tap more memory (ulimit -v, a container's limit), then run again."
+            )
         raise AssertionError("the second try returns or raises")
 
     def _reader(self, taken: Taken) -> RowReader:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
@@ -15,12 +14,13 @@ from singer_sdk.exceptions import RetriableSyncError
 from typing_extensions import override
 
 from tap_blockchair import web
+from tap_blockchair.disk import writing
 from tap_blockchair.dumpfile import DumpError
 from tap_blockchair.dumps import KEPT, DumpFile, DumpSource, Listing, Version, dump_files, folder_of, index_page
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import date
     from pathlib import Path
 
@@ -95,8 +95,9 @@ class HostDumps(DumpSource):
 
     @override
     def discard(self, path: Path) -> None:
-        path.unlink(missing_ok=True)
-        _note_of(path).unlink(missing_ok=True)
+        with writing(path):  # some file systems need room to delete
+            path.unlink(missing_ok=True)
+            _note_of(path).unlink(missing_ok=True)
 
     @override
     def handed(self, path: Path, sha256: str) -> Path:
@@ -104,8 +105,9 @@ class HostDumps(DumpSource):
         if path.name.endswith(mark):
             return path
         handed = path.with_name(path.name.removesuffix(_SUFFIX) + mark)
-        _note_of(path).replace(_note_of(handed))
-        return path.replace(handed)
+        with writing(handed):
+            _note_of(path).replace(_note_of(handed))
+            return path.replace(handed)
 
     @override
     def prune(self, chain: str, table: str, is_loaded: Callable[[date | None, str], bool]) -> None:
@@ -128,14 +130,14 @@ class HostDumps(DumpSource):
         """Stream a file to disk as the server stores it, behind what is there; its length is held against HEAD's."""
         if not download.whole():  # else the last run ended between a file's last byte and its name
             self._receive(download, report)
-        with _writing(download.path):
+        with writing(download.path):
             download.finish()
 
     def _receive(self, download: _Download, report: Callable[[int], object]) -> None:
         with self._ask("GET", download.url, download.headers()) as response:
             if response.status_code == HTTPStatus.NOT_FOUND:
                 raise self._missing(download.url)
-            with _writing(download.path), download.open(response) as file:
+            with writing(download.path), download.open(response) as file:
                 # Not `iter_content`: it would unzip where a server labels its .gz files as a content encoding.
                 for chunk in response.raw.stream(_CHUNK, decode_content=False):
                     file.write(chunk)
@@ -277,18 +279,6 @@ class _Download:
 
     def _note(self) -> dict[str, Any]:
         return {"url": self.url, "validator": _validator(self.version), "length": self.version.length}
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Say what is wrong with the disk; faults of the network are no OSError here, urllib3 has its own for them."""
-    try:
-        yield
-    except OSError as error:
-        reason = f"{path} cannot be written ({error.strerror or error}). {KEPT}"
-    else:
-        return
-    raise DumpError(f"{reason} Check download_dir and the space on its disk, then run again.")
 
 
 def _version(response: requests.Response) -> Version:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from contextlib import contextmanager
 from functools import cached_property
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     import click
 
     from tap_coingecko.client import CoinGeckoStream
+
+_KEPT = "What was sent before is kept; run again to go on from there."
+_NO_MEMORY = f"the memory did not suffice; give the tap more (ulimit -v, a container's limit). {_KEPT}"
+_NO_ROOM = f"the messages cannot be written (%s); make room for them. {_KEPT}"
 
 
 class TapCoinGecko(Tap):
@@ -133,5 +138,13 @@ class TapCoinGecko(Tap):
         try:
             yield
         except (FatalSyncError, RetriableSyncError) as error:
-            cls.logger.error("%s. What was sent before is kept; run again to go on from there.", error)  # noqa: TRY400
+            cls.logger.error("%s. %s", error, _KEPT)  # noqa: TRY400
+            sys.exit(1)
+        except MemoryError:
+            cls.logger.error(_NO_MEMORY)  # noqa: TRY400
+            sys.exit(1)
+        except OSError as error:  # of its output: faults of the network are told where they happen
+            if error.errno == errno.EPIPE:
+                raise  # whoever read it has ended, and says why
+            cls.logger.error(_NO_ROOM, error.strerror)  # noqa: TRY400
             sys.exit(1)
