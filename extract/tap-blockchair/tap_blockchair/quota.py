@@ -179,7 +179,8 @@ class Quota:
         return 61.0 - (self._now.second if self._now else 0)
 
     def _stop(self, until: datetime | None, why: str) -> Paused:
-        self._write(self._account()._replace(until=until.isoformat() if until else None, why=why))
+        since = self._now.isoformat() if self._now and until else None
+        self._write(self._account()._replace(until=until.isoformat() if until else None, since=since, why=why))
         pause = Paused(why, until)
         # A moment that is known stands in the account, and passes.
         self._stopped = None if until else pause
@@ -193,9 +194,14 @@ class Quota:
         account = self._account()
         if account.until and self._now:
             until = datetime.fromisoformat(account.until)
+            if account.since and self._now < datetime.fromisoformat(account.since):
+                # The clock was put back since: the pause is no longer than it was, however far away its end is now.
+                until += self._now - datetime.fromisoformat(account.since)
+                account = account._replace(until=until.isoformat(), since=self._now.isoformat())
+                self._write(account)
             if self._now < until:
                 raise Paused(account.why or "the API asked to wait", until)
-            self._write(account._replace(until=None, why=None))
+            self._write(account._replace(until=None, since=None, why=None))
         elif self._stopped:
             raise Paused(self._stopped.why, self._stopped.until)
 
@@ -217,11 +223,14 @@ class Quota:
         self._now, self._seen = now, monotonic()
         account, today = self._account(), now.date().isoformat()
         if account.day != today:
-            self._write(account._replace(day=today, points=Decimal(0)))
+            # A clock that was put back begins no new day: what was spent counts until the next one begins.
+            is_back = account.day is not None and today < account.day
+            self._write(account._replace(day=today, points=account.points if is_back else Decimal(0)))
 
     def _account(self) -> _Account:
         kept = self._state().get(STATE_KEY) or {}
-        return _Account(kept.get("day"), Decimal(kept.get("points") or 0), kept.get("until"), kept.get("why"))
+        points = Decimal(kept.get("points") or 0)
+        return _Account(kept.get("day"), points, kept.get("until"), kept.get("since"), kept.get("why"))
 
     def _write(self, account: _Account) -> None:
         # Text, because targets read a fraction as a Decimal and then cannot write the state back.
@@ -258,6 +267,7 @@ class _Account(NamedTuple):
     day: str | None
     points: Decimal
     until: str | None
+    since: str | None
     why: str | None
 
 

@@ -61,10 +61,14 @@ class Credits:
         """Begin a new month where the source's clock says so.
 
         Args:
-            now: The source's clock; the call it came with counts for its month.
+            now: The source's clock; the call it came with counts for its month. One that was put back over a month's
+                beginning takes the calls along.
         """
         month = f"{now:%Y-%m}"
         self._resume = f"{now.year + now.month // 12}-{now.month % 12 + 1:02}-01"
         if self.month != month:
-            self._account["calls"] = 1 if self.month else self.calls_in_month
+            # A clock that was put back begins no new month: what was called counts until the next one begins.
+            if self.month and month > self.month:
+                self._account["calls"] = 1
+            self._account["calls"] = self.calls_in_month
             self._account["month"] = month
