@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import errno
 import logging
 import os
 import select
 import sys
 import threading
+import time
 import uuid
 from contextlib import suppress
 from functools import cached_property
@@ -189,6 +191,7 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
         self._written_state: dict[str, Any] | None = None
         self._state_is_checked = False
         hook_log_records()  # before anything can be logged
+        self._drained_at = time.monotonic()
         try:
             super().__init__(*args, **kwargs)
         except AssertionError as error:  # how the stock loader refuses settings that do not go together
@@ -203,6 +206,16 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
         """The database that this process loads into."""
         run_id = self.config.get("run_id") or os.environ.get("MELTANO_RUN_ID") or str(uuid.uuid4())
         return Warehouse(self.target_connector, self.config, run_id)
+
+    # The stock loader goes by the machine's clock: one that was put back would hold states back for as long.
+    @property
+    @override
+    def _max_record_age_in_minutes(self) -> float:
+        return (time.monotonic() - self._drained_at) / 60
+
+    @override
+    def _reset_max_record_age(self) -> None:
+        self._drained_at = time.monotonic()
 
     @override
     def listen(self, file_input: IO[str] | None = None) -> None:
@@ -223,6 +236,9 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
             if told is None:
                 raise
             raise told from error
+        except MemoryError:
+            self.warehouse.close()
+            raise
 
     @property
     def _open_sinks(self) -> list[CopySink]:
@@ -368,4 +384,12 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
             sys.exit(1)
         except (DBAPIError, psycopg.Error) as error:
             cls.logger.error("%s", refusals.told(error))  # noqa: TRY400
+            sys.exit(1)
+        except MemoryError:
+            cls.logger.error("%s", refusals.MEMORY)  # noqa: TRY400
+            sys.exit(1)
+        except OSError as error:  # of its output: what happens to files and connections is told where it happens
+            if error.errno == errno.EPIPE:
+                raise  # whoever read it has ended, and says why
+            cls.logger.error("%s", refusals.UNWRITTEN.format(error.strerror or error))  # noqa: TRY400
             sys.exit(1)

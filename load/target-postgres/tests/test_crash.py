@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_LIMIT = 20 << 20  # bytes; a segment of the write-ahead log has 16 MiB
+LOG_LIMIT = 4 << 20
 PATIENCE = 60  # seconds for what has to come about
 DAY, NEXT, FEBRUARY = "2024-01-09", "2024-01-10", "2024-02-01"
 ROWS = 5
@@ -167,3 +168,30 @@ def test_a_table_that_finds_no_room(  # noqa: PLR0913, PLR0917 - fixtures
     assert database.query(counts) == [(f"trades/{DAY}", ROWS)]
     assert json.loads(feed(unit)) == {"step": 2}
     assert database.query(counts) == [(f"trades/{DAY}", ROWS), (f"trades/{day}", len(rows))]
+
+
+def test_a_log_that_finds_no_room(start_loader: Any, feed: Any, database: Any, trades: Any, tmp_path: Path) -> None:
+    """PostgreSQL ends itself when it cannot write its write-ahead log, and does not start before there is room."""
+    feed([*trades.loaded(DAY, lines(DAY, 1), sha256="a"), trades.schema()])
+    # The log's present file is written beyond the limit, which no file of the table reaches.
+    database.query("select pg_switch_wal()")
+    database.query("select pg_logical_emit_message(false, 'test', repeat('x', 6000000))")
+    postmaster = int(database.server.postmaster.read_text().split()[0])
+    resource.prlimit(postmaster, resource.RLIMIT_FSIZE, (LOG_LIMIT, resource.RLIM_INFINITY))
+    unit = [*trades.loaded(NEXT, lines(NEXT, 11), sha256="b"), trades.schema(), {"type": "STATE", "value": {"step": 2}}]
+    loader = start_loader()
+    states, _ = loader.communicate("".join(json.dumps(message) + "\n" for message in unit), timeout=PATIENCE)
+    assert (states, loader.returncode) == ("", 1)
+    said = (tmp_path / "config_0.log").read_text()
+    assert "Traceback" not in said
+    assert said.count("| ERROR ") == 1, said
+    assert "PostgreSQL has ended itself: could not write" in said or "The connection to PostgreSQL was lost: " in said
+    assert "What was committed before is kept, and what was under way is loaded whole or not at all" in said
+
+    with suppress(ProcessLookupError):  # it may have given up by itself
+        os.kill(postmaster, signal.SIGKILL)
+    wait_until(database.server.start)
+    assert database.query("select _unit, count(*) from raw_data.trades group by 1") == [(f"trades/{DAY}", ROWS)]
+    assert json.loads(feed(unit)) == {"step": 2}
+    counts = "select _unit, count(*) from raw_data.trades group by 1 order by 1"
+    assert database.query(counts) == [(f"trades/{DAY}", ROWS), (f"trades/{NEXT}", ROWS)]

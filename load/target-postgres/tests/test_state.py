@@ -17,14 +17,18 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(("seconds", "early"), [(31, True), (20, False)])
+@pytest.mark.parametrize("put_back", [0, 3600, 365 * 86400])
 def test_state_of_half_a_minute_ago(
     database: Any,  # noqa: ANN401
     monkeypatch: pytest.MonkeyPatch,
     seconds: int,
     early: bool,  # noqa: FBT001
+    put_back: int,
 ) -> None:
-    real, ahead = time.time, 0
-    monkeypatch.setattr(time, "time", lambda: real() + ahead)
+    """By a clock that only goes on: the machine's may be put back meanwhile."""
+    real, running, ahead = time.time, time.monotonic, 0
+    monkeypatch.setattr(time, "time", lambda: real() + (ahead - put_back if ahead else 0))
+    monkeypatch.setattr(time, "monotonic", lambda: running() + ahead)
     out = io.StringIO()
     seen: list[tuple[str, list[tuple[Any, ...]]]] = []
 

@@ -1,0 +1,100 @@
+"""No memory, no room for the output, limits of the server: one sentence, and the next run loads all."""
+
+# ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
+
+from __future__ import annotations
+
+import json
+import resource
+import select
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from target_postgres_copy import refusals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PATIENCE = 60  # seconds
+DAY, NEXT = "2024-01-09", "2024-01-10"
+COUNTS = "select _unit, count(*) from raw_data.trades group by 1 order by 1"
+
+
+def lines(day: str, first: int) -> list[list[str]]:
+    return [[str(n), f"n{n}", f"{day} 12:00:00", "1.5", "1", "0"] for n in range(first, first + 5)]
+
+
+def text_of(messages: Iterable[dict[str, Any]]) -> str:
+    return "".join(json.dumps(message) + "\n" for message in messages)
+
+
+def test_no_memory(start_loader: Any, feed: Any, database: Any, trades: Any, tmp_path: Path) -> None:
+    """A unit was loaded and its state is out; a record of the next one is longer than the memory."""
+    loader = start_loader()
+    first = [*trades.loaded(DAY, lines(DAY, 1), sha256="a"), {"type": "STATE", "value": {"step": 1}}]
+    loader.stdin.write(text_of(first))
+    loader.stdin.flush()
+    assert select.select([loader.stdout], [], [], PATIENCE)[0], "no state"
+    assert json.loads(loader.stdout.readline()) == {"step": 1}
+    pages = int(Path(f"/proc/{loader.pid}/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + (40 << 20)
+    resource.prlimit(loader.pid, resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+    long = trades.record(20, f"{NEXT}T00:00:00Z", name="x" * (64 << 20))
+    second = [*trades.loaded(NEXT, lines(NEXT, 11), sha256="b"), trades.schema(trades.heights(20, None))]
+    rest = [*second, long, trades.schema(), {"type": "STATE", "value": {"step": 2}}]
+    states, _ = loader.communicate(text_of(rest), timeout=PATIENCE)
+
+    assert (states, loader.wait(PATIENCE)) == ("", 1)
+    said = (tmp_path / "config_0.log").read_text()
+    assert "Traceback" not in said
+    assert said.count("| ERROR ") == said.count(refusals.MEMORY) == 1, said
+    held = [(f"trades/{DAY}", 5), (f"trades/{NEXT}", 5)]
+    assert database.query(COUNTS) == held
+    long["record"]["name"] = "x" * 1000
+    feed([*second, long, trades.schema()])
+    assert database.query(COUNTS) == [*held, (None, 1)]
+
+
+def test_a_state_that_finds_no_room(feed: Any, database: Any, trades: Any, tmp_path: Path) -> None:
+    """What is committed stays, though no state counts it; the next run leaves it as it is."""
+    unit = [*trades.loaded(DAY, lines(DAY, 1), sha256="a"), trades.schema(), {"type": "STATE", "value": {"step": 1}}]
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(database.config()))
+    command = [sys.executable, "-m", "target_postgres_copy", "--config", str(config)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, input=text_of(unit), stdout=full, stderr=subprocess.PIPE, text=True, timeout=600, check=False
+        )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("| ERROR ") == 1, done.stderr
+    assert refusals.UNWRITTEN.format("No space left on device") in done.stderr
+    assert json.loads(feed(unit)) == {"step": 1}
+    assert database.query(COUNTS) == [(f"trades/{DAY}", 5)]
+    assert database.query("select count(*) from raw_data.load_ledger") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("state", "hint"),
+    [
+        ("53100", "make room on it"),
+        ("53200", "give it more, or lower its work_mem"),
+        ("53300", "raise max_connections"),
+        ("53400", "such as temp_file_limit: raise it"),
+    ],
+)
+def test_what_the_server_lacks_is_told(database: Any, state: str, hint: str) -> None:
+    with pytest.raises(psycopg.OperationalError) as caught:
+        database.query(f"do $$ begin raise exception using errcode = '{state}', message = 'out of memory'; end $$")
+    assert refusals.told(caught.value).startswith("PostgreSQL refused: out of memory")
+    assert hint in refusals.told(caught.value)
+
+
+def test_what_libpq_lacks_is_told() -> None:
+    """It has no SQLSTATE: no server has said it."""
+    assert refusals.told(psycopg.OperationalError("sending copy data: out of memory")) == refusals.MEMORY
