@@ -27,6 +27,7 @@ from target_postgres_copy.units import Partitioning, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from target_postgres_copy.checksums import Checksums
     from target_postgres_copy.warehouse import Warehouse
@@ -94,6 +95,7 @@ class Audit:
         self._cursor = warehouse.cursor
         self._schema = schema
         self._folder = folder
+        self._detached_months: dict[str, dict[datetime, str]] = {}
 
     def entries(self, tables: Sequence[str], days: int | None) -> Iterator[Loaded]:
         """List the units that dump files brought.
@@ -114,6 +116,11 @@ class Audit:
     def fault(self, loaded: Loaded) -> str | None:
         """Compare a unit; says what differs, nothing if all is equal, None if there is nothing to compare with."""
         table = self._table(loaded)
+        if (month := self._detached(loaded.unit, table)) is not None:
+            return (
+                f"its month {month} was detached from the table, whose readers do not see it: attach it, by the "
+                "command months, or give it another name"
+            )
         expected = loaded.sums
         if self._folder is not None and table.columns:
             path = self._file(loaded.unit)
@@ -121,6 +128,15 @@ class Audit:
                 return f"{path} is another file than the one that was loaded"
             expected = None if path is None else self._sums_of(path, table)
         return None if expected is None else self._difference(loaded, table, expected)
+
+    def _detached(self, unit: Unit, table: RawTable) -> str | None:
+        """Name the month of a unit, if somebody has detached it."""
+        if table.partitions is None or unit.month is None:
+            return None
+        if table.name not in self._detached_months:
+            months = table.partitions.months(self._cursor)
+            self._detached_months[table.name] = {month.start: month.name for month in months if month.detached}
+        return self._detached_months[table.name].get(unit.month)
 
     def _difference(self, loaded: Loaded, table: RawTable, expected: Checksums) -> str:
         if lost := expected.keys() - table.columns.keys():

@@ -69,7 +69,9 @@ def list_months(target: TargetPostgresCopy, tables: tuple[str, ...]) -> None:
         for month in table.months(cursor):
             cursor.execute(_SIZE, [table.id_of(month).as_string(cursor)])
             rows, size = cursor.fetchall()[0]
-            state = "attached" if month.attached else "apart: not visible in the table yet"
+            state = "apart: not visible in the table yet"
+            if month.attached or month.detached:
+                state = "attached" if month.attached else "detached by somebody: not visible in the table"
             click.echo(f"{visible(table.name)}  {month.start:%Y-%m}  {max(rows, 0):>14,} rows  {size:>8}  {state}")
 
 

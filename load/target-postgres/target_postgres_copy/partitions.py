@@ -37,11 +37,13 @@ class Month:
         name: Name of its table.
         start: Its first instant.
         attached: Whether it is part of the parent.
+        detached: Whether it was, and somebody has taken it out by `alter table ... detach partition`.
     """
 
     name: str
     start: datetime
     attached: bool
+    detached: bool = False
 
     @property
     def stop(self) -> datetime:
@@ -91,24 +93,37 @@ class PartitionedTable:
         return found is not None and found[0] in ("p", b"p")
 
     def months(self, cursor: Cursor[Any]) -> list[Month]:
-        """List the months there are, attached or apart, the oldest first."""
+        """List the months there are, attached or apart, the oldest first.
+
+        A month that a backfill keeps apart has a check of its rows until it is attached; one without it was attached.
+        """
         cursor.execute(
             """
-            select child.relname, inherits.inhrelid is not null
+            select
+                child.relname,
+                inherits.inhrelid is not null,
+                inherits.inhrelid is null and checked.conrelid is null
             from pg_class as child
             left join pg_inherits as inherits
                 on inherits.inhrelid = child.oid and inherits.inhparent = %(parent)s::regclass
+            left join pg_constraint as checked
+                on checked.conrelid = child.oid and checked.conname = %(check)s
             where
                 child.relnamespace = %(schema)s::regnamespace
                 and child.relkind = 'r'
                 and left(child.relname, length(%(name)s)) = %(name)s
             """,
-            {"parent": self.identifier.as_string(cursor), "schema": _quoted(self.schema), "name": self.name},
+            {
+                "parent": self.identifier.as_string(cursor),
+                "schema": _quoted(self.schema),
+                "name": self.name,
+                "check": _CHECK,
+            },
         )
         found = []
-        for name, attached in cursor.fetchall():
+        for name, attached, detached in cursor.fetchall():
             if name[: -len("_p2024_01")] == self.name and (parts := _NAME.search(name)):
-                found.append(Month(name, datetime(int(parts[1]), int(parts[2]), 1, tzinfo=UTC), attached))
+                found.append(Month(name, datetime(int(parts[1]), int(parts[2]), 1, tzinfo=UTC), attached, detached))
         return sorted(found, key=lambda month: month.start)
 
     def month(self, cursor: Cursor[Any], start: datetime) -> Month | None:

@@ -339,6 +339,7 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
             self._sound_state = self._latest_state
         super().process_endofpipe()
         self.warehouse.renew_statistics()
+        self.warehouse.tell_detached()
         self.warehouse.close()
 
     def _pass_state_on(self) -> None:

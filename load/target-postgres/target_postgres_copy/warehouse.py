@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from target_postgres_copy.connector import UtcConnector
     from target_postgres_copy.sinks import CopySink
 
+
+logger = logging.getLogger(__name__)
 
 # Tables, or months of them, with rows that the planner's statistics do not count.
 _CHANGED = """
@@ -133,6 +136,19 @@ class Warehouse:
         cursor.execute(_CHANGED, [names])
         for (name,) in cursor.fetchall():
             cursor.execute(sql.SQL("analyze (skip_locked) {}").format(sql.SQL(name)))
+
+    def tell_detached(self) -> None:
+        """Warn of months that somebody has detached and no load has attached again: readers do not see their rows."""
+        tables = {(table.schema, table.name): table.partitions for table in self._tables.values()}
+        for (schema, name), parts in tables.items():
+            for month in parts.months(self.cursor) if parts is not None else ():
+                if month.detached:
+                    logger.warning(
+                        "%s.%s was detached from %s.%s: its rows are kept, and no reader of the table sees them. "
+                        "`target-postgres-copy-months attach --month %s` makes it part of the table again, and so "
+                        "does a load into it; one that is to stay out takes another name.",
+                        *(schema, month.name, schema, name, f"{month.start:%Y-%m}"),
+                    )
 
     def close(self) -> None:
         """Close all connections; what was not committed is gone."""

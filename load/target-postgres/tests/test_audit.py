@@ -94,6 +94,20 @@ def test_a_column_that_was_widened_is_the_same(feed: Any, database: Any, stream:
     assert audit()[0] == 0
 
 
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_month_that_somebody_has_detached(feed: Any, database: Any, trades: Any, audit: Any, verify: bool) -> None:  # noqa: FBT001
+    """All its rows are there, and no reader of the table sees them; of a backfill that is in order."""
+    february, march = ([["7", "n", f"2024-0{month}-01 01:00:00", "1", "1", "0"]] for month in (2, 3))
+    feed([*loaded(trades, DAY, ROWS), *loaded(trades, "2024-02-01", february)], verify=verify)
+    feed(loaded(trades, "2024-03-01", march), backfill=True)
+    assert audit()[:2] == (0, [])
+    database.query("alter table raw_data.trades detach partition raw_data.trades_p2024_01")
+    status, (line,), _ = audit()
+    assert status == 1
+    assert line.startswith(f"trades  trades/{DAY}  load ")
+    assert "its month trades_p2024_01 was detached from the table, whose readers do not see it: attach it" in line
+
+
 def test_what_cannot_be_compared_is_told(feed: Any, stream: Any, audit: Any) -> None:
     feed(loaded(stream, DAY, ROWS))
     assert audit()[2].endswith("1 without checksums, 0 into whose days a later load reached.")

@@ -222,6 +222,65 @@ def test_months_are_listed_attached_and_taken_out(feed: Any, database: Any, trad
     assert database.query("select height from raw_data.trades") == [(1,)]
 
 
+def detach(database: Any) -> None:
+    """As an operator does, without the command."""
+    database.query("alter table raw_data.trades detach partition raw_data.trades_p2024_01")
+
+
+def test_a_month_that_somebody_detached_is_told_until_it_is_back(
+    feed: Any, database: Any, trades: Any, command: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed([*days(trades, "2024-01-09", "2024-02-09"), trades.schema()])
+    detach(database)
+
+    feed([*days(trades, "2024-02-10", first=3), trades.schema()])
+
+    assert "raw_data.trades_p2024_01 was detached from raw_data.trades: its rows are kept, and no reader" in caplog.text
+    assert "`target-postgres-copy-months attach --month 2024-01` makes it part of the table again" in caplog.text
+    assert database.query("select height from raw_data.trades_p2024_01") == [(1,)]
+    assert "2024-01" in command("list").splitlines()[0]
+    assert command("list").splitlines()[0].endswith("detached by somebody: not visible in the table")
+
+    caplog.clear()
+    assert command("attach", "--month", "2024-01") == "trades: attached 2024-01\n"
+    feed([*days(trades, "2024-02-11", first=4), trades.schema()])
+    assert "detached" not in caplog.text
+    assert database.query("select height from raw_data.trades order by 1") == [(1,), (2,), (3,), (4,)]
+
+
+def test_a_month_of_a_backfill_is_not_told_as_detached(
+    feed: Any, trades: Any, command: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed([*days(trades, "2024-01-09"), trades.schema()], backfill=True)
+
+    assert "detached" not in caplog.text
+    assert command("list").splitlines()[0].endswith("apart: not visible in the table yet")
+
+
+@pytest.mark.parametrize("way", ["a day's file again", "another day's file", "heights"])
+def test_a_load_into_a_month_that_somebody_detached(
+    feed: Any, database: Any, trades: Any, caplog: pytest.LogCaptureFixture, way: str
+) -> None:
+    """It is attached before, and the ledger says so, for who follows it: all rows are there, and each once."""
+    first = [*days(trades, "2024-01-09", "2024-01-10"), trades.schema()]
+    feed(first)
+    detach(database)
+
+    if way == "a day's file again":
+        feed(first)
+    elif way == "another day's file":
+        feed([*days(trades, "2024-01-11", first=3), trades.schema()])
+    else:
+        feed([trades.schema(trades.heights(2, None)), trades.record(3, "2024-01-11T00:00:00Z"), trades.schema()])
+
+    found = {"a day's file again": [(1,), (2,)], "another day's file": [(1,), (2,), (3,)], "heights": [(1,), (3,)]}
+    assert database.query("select height from raw_data.trades order by 1") == found[way]
+    assert database.query(ATTACHED) == [("raw_data.trades_p2024_01",)]
+    attached = "select first_day::text, last_day::text from raw_data.load_ledger where unit is null"
+    assert database.query(attached) == [("2024-01-01", "2024-01-31")]
+    assert "was detached" not in caplog.text
+
+
 def test_an_unknown_table_is_one_sentence(database: Any, tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text(json.dumps(database.config()))
