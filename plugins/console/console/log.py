@@ -21,6 +21,9 @@ _REFRESH = (
     "This release has other columns in that model than its table: run `meltano invoke dbt-postgres:build "
     "--full-refresh` once."
 )
+# How Meltano tells that a part of a run was killed, by the code with which it ended.
+_KILLED = re.compile(r"(?:(extractors|loaders)\W+|`([\w-]+).*? )-9\b")
+_PARTS = {"extractors": "the tap", "loaders": "the loader"}
 # What plugins say of themselves while they work; never why they stopped.
 _CHATTER = re.compile(
     r"METRIC:|Skipping parse|Meltano SDK v|Config validation failed|completed processing|Inserting with SQL"
@@ -51,6 +54,8 @@ class LogLine:
             text = visible(_ANSI.sub("", str(entry.get("event", ""))).rstrip())
             if details := (entry.get("install_state") or {}).get("details"):
                 text = f"{entry['install_state'].get('plugin_name')}: {_install_error(str(details))}"
+            if entry.get("exit_codes") or entry.get("err"):
+                text = f"{text}: {entry.get('err') or ''} {entry.get('exit_codes') or ''}".rstrip()
             if text == "METRIC":
                 text = f"METRIC: {json.dumps(entry.get('metric_info', {}))}"
             return cls(str(entry.get("level", "info")), str(who), text)
@@ -82,6 +87,10 @@ def reason(lines: Sequence[LogLine]) -> str:
     Args:
         lines: The whole log, in order.
     """
+    ends = [match for line in lines if line.who == "meltano" and (match := _KILLED.search(line.text))]
+    if ends:
+        part = ends[0][2] or _PARTS[ends[0][1]]
+        return f"{part} was killed by signal 9, as the system does where memory runs out; give it more, and run again"
     failed = _who_failed(lines)
     if failed == "dbt" and (told := dbt_failure(lines)):
         return told

@@ -9,8 +9,8 @@ from console.summary import Contents, _outcome, _table
 from console.terminal import out, step
 
 
-def said(who: str, event: str, level: str = "info") -> LogLine:
-    return LogLine.read(json.dumps({"level": level, "string_id": who, "event": event}))
+def said(who: str, event: str, level: str = "info", **more: object) -> LogLine:
+    return LogLine.read(json.dumps({"level": level, "string_id": who, "event": event, **more}))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,49 @@ def test_a_failed_installation_is_told_with_its_cause() -> None:
     assert reason([LogLine.read(line)]) == "tap-coingecko: Request failed; Failed to fetch: http://127.0.0.1:1/x/"
 
 
+KILLED = "was killed by signal 9, as the system does where memory runs out; give it more, and run again"
 FAILURES = {
+    "a killed tap": (
+        [
+            said("tap-blockchair", "bitcoin_blocks: day 2025-01-03 done (3 of 14), 24 rows from 5653 bytes."),
+            said("meltano", "Block run completed", "error", err="Extractor failed", exit_codes={"extractors": -9}),
+        ],
+        f"the tap {KILLED}",
+    ),
+    "a killed loader, of which its tap complains": (
+        [
+            said("tap-blockchair", "broken pipe", "error"),
+            said(
+                "meltano",
+                "Block run completed",
+                "error",
+                err="Extractor and loader failed",
+                exit_codes={"extractors": 1, "loaders": -9},
+            ),
+        ],
+        f"the loader {KILLED}",
+    ),
+    "a killed dbt": (
+        [
+            said("dbt-postgres", "09:50:36  66 of 75 START test"),
+            said("meltano", "Block run completed", "error", err="`dbt-postgres build` failed with exit code: -9"),
+        ],
+        f"dbt-postgres {KILLED}",
+    ),
+    "a model that finds no room": (
+        [
+            said("dbt-postgres", "09:50:39  Failure in model dim_date (models/a.sql)"),
+            said("dbt-postgres", "09:50:39    Database Error in model dim_date (models/a.sql)"),
+            said("dbt-postgres", '  could not extend file "base/5/16384": No space left on device'),
+            said("dbt-postgres", "  HINT:  Check free disk space."),
+            said("dbt-postgres", "  compiled code at target/compiled/crypto/models/a.sql"),
+            said("meltano", "Block run completed", "error", err="`dbt-postgres build` failed with exit code: 1"),
+        ],
+        (
+            "Failure in model dim_date (models/a.sql) Database Error in model dim_date (models/a.sql) "
+            'could not extend file "base/5/16384": No space left on device HINT:  Check free disk space.'
+        ),
+    ),
     "a setting the SDK refuses": (
         [
             said("tap-blockchair", "'pigeon' is not one of ['auto', 'dumps', 'api'] in config['channel']"),
