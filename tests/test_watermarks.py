@@ -136,6 +136,25 @@ def test_a_load_that_came_before_its_heights_are_known_waits(built: Checkout) ->
     assert built.sql(logged.format(start, "reach")) != [(0,)]
 
 
+def test_changes_are_followed_by_numbers_and_not_by_times(built: Checkout) -> None:
+    """As when the server's clock was a year ahead, and a load comes when it is right again."""
+    built.sql_do("update raw_data.load_ledger set loaded_at = loaded_at + interval '1 year'", role="loader")
+    built.sql_do("update intermediate.model_watermarks set applied_at = applied_at + interval '1 year'")
+    changed, other = written(built, "bitcoin", "2025-02-02"), written(built, "bitcoin", "2025-02-05")
+    ((load_id,),) = built.sql("select max(load_id) + 1 from raw_data.load_ledger")
+    new = f"jsonb_build_object('load_id', {load_id}, 'loaded_at', l.loaded_at - interval '1 year')"
+    built.sql_do(
+        f"insert into raw_data.load_ledger select (jsonb_populate_record(l, {new})).* from raw_data.load_ledger as l "  # noqa: S608
+        "where table_name = 'bitcoin_transactions' and first_day = '2025-02-02' limit 1",
+        role="loader",
+    )
+    dbt(built, "run", "--select", *LOGS, MODEL)
+    after = written(built, "bitcoin", "2025-02-02")
+    assert after[0] != changed[0]
+    assert after[1] == changed[1]
+    assert written(built, "bitcoin", "2025-02-05") == other
+
+
 @pytest.mark.parametrize(
     ("meta", "ranges"),
     [
