@@ -22,7 +22,7 @@ from airflow_ext.project import parse_project
 
 from .conftest import Write
 from .processes import DEADLINE_SECONDS, IGNORING, alive, pids, worker
-from .test_backfill import ASKED, TODAY
+from .test_backfill import ASKED, KNOWN, TODAY
 from .test_operator import call, context
 
 FOLDER = "${MELTANO_PROJECT_ROOT}/.state/downloads"
@@ -233,6 +233,6 @@ def test_tasks_that_may_run_at_once_are_told_to_download_apart(write: Write) -> 
     daily = build(environ)["dumps"].tasks[0]
     mapped = backfill_dag(environ).get_task("load")
     assert daily.downloads == mapped.partial_kwargs["downloads"] is not None
-    suffixes = {one["state_suffix"] for one in plan(read_request(ASKED, TODAY), "TAP_X")}
+    suffixes = {one["state_suffix"] for one in plan(read_request(ASKED, TODAY), KNOWN, "TAP_X")}
     assert len(suffixes) == 6
     assert None not in suffixes

@@ -28,7 +28,7 @@ known as (
         chain,
         close_date,
         close_price
-    from {{ rows_so_far() if adds_rows() else "(select *, 0 as change_id from closes where false)" }} as earlier
+    from {{ rows_so_far() if adds_rows() else "(select *, 0 as change_id from closes where false) as earlier" }}
     order by chain asc, close_date asc, change_id desc
 
 )

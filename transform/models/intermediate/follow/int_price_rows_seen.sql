@@ -57,7 +57,7 @@ known as (
         granularity,
         stamp_date,
         row_count
-    from {{ rows_so_far() if adds_rows() else "(select *, 0 as change_id from held where false)" }} as earlier
+    from {{ rows_so_far() if adds_rows() else "(select *, 0 as change_id from held where false) as earlier" }}
     order by table_name asc, coin_id asc, vs_currency asc, granularity asc, stamp_date asc, change_id desc
 
 )
