@@ -14,6 +14,8 @@ import pytest
 from checkout import PROJECT, Checkout
 from worlds import README, World
 
+pytestmark = pytest.mark.long(part="upgrades")
+
 RESTORED = "restored"
 PAGE = (PROJECT / "docs/deploy.md").read_text()
 BLOCKS = ("tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres", "dbt-postgres:build")

@@ -179,6 +179,7 @@ def rewritten(source: Path, target: Path, **changed: tuple[str, ...]) -> None:
     target.write_bytes(gzip.compress(text.encode()))
 
 
+@pytest.mark.long(part="compatibility")
 def test_hostile_names_are_kept_as_they_are_and_harmless_where_a_person_looks(
     loaded: Checkout, samples: Path, tmp_path: Path
 ) -> None:

@@ -36,6 +36,8 @@ WRITTEN = (
 DOUBLED, HALVED = "price * 2", "trim_scale(price / 2)"
 MONTH = "raw_data.bitcoin_outputs_p2025_02"
 
+pytestmark = pytest.mark.long(part="kills")
+
 
 @pytest.fixture(scope="module")
 def built(filled: Callable[[World], Checkout]) -> Checkout:
@@ -76,7 +78,6 @@ def too_little_room(checkout: Checkout, what: str) -> Iterator[None]:
         resource.prlimit(int(str(postmaster)), resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.long(part="kills")
 @pytest.mark.parametrize("what", NEEDS_ROOM)
 def test_a_model_that_finds_no_room(built: Checkout, what: str) -> None:
     """Its rows and its watermark are those of before; the next build takes in what this one could not."""
@@ -106,7 +107,6 @@ def test_a_model_that_finds_no_room(built: Checkout, what: str) -> None:
     assert built.tables() == before
 
 
-@pytest.mark.long(part="kills")
 def test_two_builds_at_once(built: Checkout) -> None:
     """Both are right, whichever of them did what: all is as it was before a price changed and changed back."""
     before, build = built.tables(), ("build", "--exclude-resource-type", "unit_test")
@@ -141,7 +141,6 @@ def test_two_runs_of_one_job_at_once(built: Checkout) -> None:
     assert built.tables() == before
 
 
-@pytest.mark.long(part="kills")
 def test_a_month_that_somebody_detaches(built: Checkout) -> None:
     """Every build names it, gate and audit stop what would be built without its rows, and the marts stay."""
     before = built.tables()

@@ -297,6 +297,7 @@ def test_every_table_of_the_api_and_then_its_days(pipeline: Pipeline) -> None:
     check(pipeline, with_api=True, with_dumps=True)
 
 
+@pytest.mark.long(part="other-projects")
 @pytest.mark.parametrize("pipeline", [(*CHAINS, *KIN)], indirect=True)
 def test_chains_that_settings_name_are_loaded_as_the_usual_ones(pipeline: Pipeline) -> None:
     """Dumps and the tip, statistics and addresses of five chains, then two of them from the API alone."""
