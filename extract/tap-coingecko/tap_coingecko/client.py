@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Auth, Context, Record
 
     from tap_coingecko.session import SourceSession
-    from tap_coingecko.tap import TapCoinGecko
+    from tap_coingecko.shared import SharingTap
 
 #: Header by which the local stand-in marks every answer.
 ORIGIN_HEADER = "X-Data-Origin"
@@ -51,7 +51,7 @@ class CoinGeckoStream(RESTStream[Any], ABC):
     # Rows are shaped to their schema here, exactly; the SDK's pass over them would drop what it does not know.
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
-    _tap: TapCoinGecko
+    _tap: SharingTap
 
     @cached_property
     def plan(self) -> Plan:

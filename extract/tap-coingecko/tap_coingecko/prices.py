@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 from abc import ABC
-from dataclasses import dataclass
 from datetime import datetime, time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_coingecko import answers
-from tap_coingecko.charts import SERIES, Point, completed_points, first_of_each_date, fits
+from tap_coingecko.charts import SERIES, completed_points, first_of_each_date, fits
 from tap_coingecko.client import response_time
 from tap_coingecko.errors import AsideError
 from tap_coingecko.history import HistoryStream
 from tap_coingecko.schemas import CHART_SCHEMA, TOKEN_SCHEMA
+from tap_coingecko.shared import Answer
 from tap_coingecko.windows import (
     HISTORY_START,
     HOURLY_START,
@@ -34,43 +34,6 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Record
 
 USD = "usd"
-#: Points that are kept for the second stream at most (some 40 MB).
-SHARED_POINTS = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A daily chart that was read.
-
-    Attributes:
-        ask_from: Start of the span that was asked for; its end was now.
-        points: All completed points of it.
-    """
-
-    ask_from: datetime
-    points: list[Point]
-
-
-class SharedAnswers:
-    """Daily charts in US dollars of this run, which both streams read: each costs one call, not two."""
-
-    def __init__(self) -> None:
-        self._answers: dict[str, Answer] = {}
-        self._room = SHARED_POINTS
-
-    def keep(self, coin: str, answer: Answer) -> None:
-        """Keep a coin's answer for the other stream, if there is room."""
-        if len(answer.points) <= self._room:
-            self._room -= len(answer.points)
-            self._answers[coin] = answer
-
-    def take(self, coin: str, window: Window) -> Answer | None:
-        """Hand a coin's answer out, once; None where it is not known, or does not reach back far enough."""
-        answer = self._answers.pop(coin, None)
-        if answer is None:
-            return None
-        self._room += len(answer.points)
-        return answer if answer.ask_from <= window.keep_from else None
 
 
 class ChartStream(HistoryStream, ABC):
@@ -144,7 +107,8 @@ class MarketChartStream(ChartStream):
     @override
     def rows(self, part: Mapping[str, str], window: Window) -> Iterator[tuple[datetime, Record]]:
         answer = self.chart(part, window)
-        if _granularity(part) is Granularity.DAILY and part["vs_currency"] == USD and self._tap.reads_tokens:
+        is_token = _granularity(part) is Granularity.DAILY and part["vs_currency"] == USD
+        if is_token and self._tap.streams[TokenStream.name].selected:  # it comes after this stream
             self._tap.answers.keep(part["coin_id"], answer)
         for point in answer.points:
             if window.keeps(point.stamp):

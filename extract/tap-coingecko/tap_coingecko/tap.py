@@ -5,22 +5,16 @@ from __future__ import annotations
 import errno
 import sys
 from contextlib import contextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError, FatalSyncError, RetriableSyncError
 
-from tap_coingecko.credits import STATE_KEY, Credits
-from tap_coingecko.failures import Failures
 from tap_coingecko.log_text import hook_log_records
 from tap_coingecko.ohlc import OhlcStream
-from tap_coingecko.plans import PLANS
-from tap_coingecko.prices import MarketChartStream, SharedAnswers, TokenStream
-from tap_coingecko.session import Pace, SourceSession
+from tap_coingecko.prices import MarketChartStream, TokenStream
 from tap_coingecko.settings import CONFIG_JSONSCHEMA, find_problems, normalised
+from tap_coingecko.shared import SharingTap
 from tap_coingecko.snapshots import SNAPSHOTS
-from tap_coingecko.windows import Reach
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -39,68 +33,12 @@ _NO_MEMORY = f"the memory did not suffice; give the tap more (ulimit -v, a conta
 _NO_ROOM = f"the messages cannot be written (%s); make room for them. {_KEPT}"
 
 
-class TapCoinGecko(Tap):
+class TapCoinGecko(SharingTap):
     """Singer tap for the CoinGecko API v3."""
 
     name = "tap-coingecko"
     package_name = "tap-coingecko"
     config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_JSONSCHEMA
-
-    _concluded = False
-
-    @cached_property
-    def session(self) -> SourceSession:
-        """The HTTP session that all streams share."""
-        per_minute = self.config.get("requests_per_minute") or PLANS[self.config["plan"]].requests_per_minute
-        pace = Pace(per_minute, gap=self.config.get("wait_time_between_requests") or 0)
-        return SourceSession(pace, self.credits)
-
-    @cached_property
-    def credits(self) -> Credits:
-        """The month's calls, kept in the state."""
-        budget = self.config.get("monthly_credits") or PLANS[self.config["plan"]].monthly_credits
-        kept: dict[str, Any] = self.state  # type: ignore[assignment]  # the SDK types bookmarks only
-        return Credits(budget, kept.setdefault(STATE_KEY, {}))
-
-    @cached_property
-    def failures(self) -> Failures:
-        """What was set aside, so that the rest is read."""
-        return Failures(self.logger)
-
-    @cached_property
-    def reach(self) -> Reach:
-        """How far back the plan may look; all streams learn of it together."""
-        return Reach(PLANS[self.config["plan"]].reach_days)
-
-    @cached_property
-    def answers(self) -> SharedAnswers:
-        """Daily charts that two streams read."""
-        return SharedAnswers()
-
-    @property
-    def reads_tokens(self) -> bool:
-        """Whether `coingecko_token`, which comes after `coingecko_market_chart`, will want its daily charts."""
-        return self.streams[TokenStream.name].selected
-
-    def conclude(self) -> None:
-        """Say what the run cost, and end it with an error if something was set aside.
-
-        Raises:
-            FatalSyncError: If something was set aside.
-        """
-        if not self._concluded:
-            self._concluded = True
-            cost = (self.credits.calls, self.credits.calls_in_month, self.credits.month or "all")
-            self.logger.info("%d calls in this run, %d in %s.", *cost)
-        self.failures.raise_any()
-
-    @override
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Keep the account too, which lies beside the bookmarks: its calls are shared by all streams."""
-        super().load_state(state)
-        if isinstance(account := state.get(STATE_KEY), dict):
-            kept: dict[str, Any] = self.state  # type: ignore[assignment]  # the SDK types bookmarks only
-            kept[STATE_KEY] = dict(account)
 
     @override
     def discover_streams(self) -> Sequence[CoinGeckoStream]:

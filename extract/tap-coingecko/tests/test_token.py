@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_coingecko.charts import Point
-from tap_coingecko.prices import Answer, SharedAnswers
+from tap_coingecko.shared import Answer, SharedAnswers
 from tap_coingecko.tap import TapCoinGecko
 from tap_coingecko.windows import Window
 

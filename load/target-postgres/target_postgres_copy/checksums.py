@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from target_postgres_copy.lineage import LINE
-from target_postgres_copy.tables import in_range
+from target_postgres_copy.queries import in_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from target_postgres_copy import bounds, lineage, precision
-from target_postgres_copy.tables import comma
+from target_postgres_copy.queries import comma
 from target_postgres_copy.units import UnitError
 
 if TYPE_CHECKING:

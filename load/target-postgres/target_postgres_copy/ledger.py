@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from target_postgres_copy import locks
-from target_postgres_copy.tables import columns_of
+from target_postgres_copy.queries import columns_of
 
 if TYPE_CHECKING:
     from datetime import date
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from psycopg import Cursor
 
     from target_postgres_copy.checksums import Checksums
-    from target_postgres_copy.partitions import Month
+    from target_postgres_copy.tables import Month
     from target_postgres_copy.units import Unit
 
 TABLE = "load_ledger"
-LOAD_ID = "_load_id"
 
 # A ledger of an older release lacks these.
 _ADDED = ("first_day", "last_day", "checksums")

@@ -7,14 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from target_postgres_copy.ledger import LOAD_ID
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from psycopg import Cursor
 
 LINE = "_line"
+LOAD_ID = "_load_id"  # of the load ledger
+# When and by which load a row came is no data: a row that differs in nothing else is not written again. Version and
+# deletion mark are data, since ACTIVATE_VERSION goes by them.
+LINEAGE = frozenset(
+    {
+        "_sdc_extracted_at",
+        "_sdc_received_at",
+        "_sdc_batched_at",
+        "_sdc_sequence",
+        "_sdc_sync_started_at",
+        LOAD_ID,
+    }
+)
 _FIRST_ROW = 2  # the header is line 1
 
 

@@ -9,8 +9,8 @@ from psycopg import sql
 
 from target_postgres_copy import checksums, months, upsert
 from target_postgres_copy.merging import PartitionMerge
+from target_postgres_copy.queries import count, in_range
 from target_postgres_copy.staging import Staging
-from target_postgres_copy.tables import count, in_range
 from target_postgres_copy.units import UnitError
 
 if TYPE_CHECKING:

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from target_postgres_copy.tables import comma, count, in_range
+from target_postgres_copy.queries import comma, count, in_range
 from target_postgres_copy.units import UnitError, month_of
 from target_postgres_copy.upsert import remove_repeated, same_key
 
 if TYPE_CHECKING:
     from psycopg import Cursor
 
-    from target_postgres_copy.partitions import Month, PartitionedTable
     from target_postgres_copy.run import Run
-    from target_postgres_copy.tables import RawTable
+    from target_postgres_copy.tables import Month, PartitionedTable, RawTable
     from target_postgres_copy.units import Unit
 
 

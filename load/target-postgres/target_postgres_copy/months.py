@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from target_postgres_copy import checksums, copying, lineage
-from target_postgres_copy.tables import count, in_range
+from target_postgres_copy.queries import count, in_range
 from target_postgres_copy.units import UnitError
 
 if TYPE_CHECKING:
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
     from target_postgres_copy.checksums import Checksums
     from target_postgres_copy.dumpfile import DumpFile
-    from target_postgres_copy.partitions import Month, PartitionedTable
     from target_postgres_copy.run import Run
-    from target_postgres_copy.tables import RawTable
+    from target_postgres_copy.tables import Month, PartitionedTable, RawTable
     from target_postgres_copy.units import Unit
 
 logger = logging.getLogger(__name__)

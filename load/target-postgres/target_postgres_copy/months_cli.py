@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from target_postgres_copy import locks
 from target_postgres_copy.ledger import Ledger
 from target_postgres_copy.log_text import visible
-from target_postgres_copy.partitions import Month, PartitionedTable
+from target_postgres_copy.tables import Month, PartitionedTable
 from target_postgres_copy.target import TargetPostgresCopy
 from target_postgres_copy.units import Partitioning, next_month
 

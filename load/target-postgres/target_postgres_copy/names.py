@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import FatalSyncError
 
-from target_postgres_copy.ledger import LOAD_ID
 from target_postgres_copy.ledger import TABLE as LEDGER
+from target_postgres_copy.lineage import LOAD_ID
 from target_postgres_copy.locks import TABLE as LOCKS
 from target_postgres_copy.origin import TABLE as ORIGIN
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from singer_sdk.exceptions import FatalSyncError
 
-from target_postgres_copy.tables import columns_of
+from target_postgres_copy.queries import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from target_postgres.sinks import PostgresSink  # type: ignore[import-untyped]
 
@@ -11,8 +11,8 @@ from target_postgres_copy import names
 from target_postgres_copy.connector import UtcConnector
 from target_postgres_copy.dumpfile import DumpFile
 from target_postgres_copy.loads import Load
-from target_postgres_copy.partitions import LONGEST_SUFFIX
 from target_postgres_copy.records import RecordPlan
+from target_postgres_copy.tables import LONGEST_SUFFIX
 from target_postgres_copy.units import PARTITION, Unit
 from target_postgres_copy.validation import CompiledValidator
 
@@ -25,9 +25,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from singer_sdk.helpers._batch import BaseBatchFileEncoding
+    from singer_sdk.sinks import Sink
     from singer_sdk.sinks.core import BaseJSONSchemaValidator
 
-    from target_postgres_copy.target import TargetPostgresCopy
+    from target_postgres_copy.warehouse import Warehouse
+
+
+class Drain(Protocol):
+    """What a sink needs of its target."""
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The database that the process loads into."""
+
+    def drain_one(self, sink: Sink) -> None:
+        """Pass on what a sink has buffered."""
 
 
 class CopySink(PostgresSink):  # type: ignore[misc]
@@ -39,7 +51,7 @@ class CopySink(PostgresSink):  # type: ignore[misc]
 
     connector_class = UtcConnector
 
-    def __init__(self, target: TargetPostgresCopy, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, target: Drain, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(target, *args, **kwargs)
         self._target = target
         self.unit = Unit.of(self.stream_name, self.original_schema)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from target_postgres_copy import copying, lineage, upsert
-from target_postgres_copy.ledger import LOAD_ID
+from target_postgres_copy.lineage import LOAD_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -14,7 +14,8 @@ import psycopg
 from psycopg import sql
 from singer_sdk.exceptions import FatalSyncError
 
-from target_postgres_copy.tables import LINEAGE, comma, count, in_range
+from target_postgres_copy.lineage import LINEAGE
+from target_postgres_copy.queries import comma, count, in_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

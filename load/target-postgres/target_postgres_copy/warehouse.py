@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from target_postgres_copy import bookmarks, bounds, locks, origin
-from target_postgres_copy.ledger import LOAD_ID, Ledger
-from target_postgres_copy.partitions import PartitionedTable
+from target_postgres_copy.ledger import Ledger
+from target_postgres_copy.lineage import LOAD_ID
+from target_postgres_copy.queries import columns_of
 from target_postgres_copy.run import Run
-from target_postgres_copy.tables import RawTable, columns_of
+from target_postgres_copy.tables import PartitionedTable, RawTable
 from target_postgres_copy.units import Partitioning
 from target_postgres_copy.waits import LockWatch
 
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 
     import psycopg
     from psycopg import Cursor
+    from singer_sdk.sql import SQLSink
     from sqlalchemy import Connection
 
     from target_postgres_copy.connector import UtcConnector
-    from target_postgres_copy.sinks import CopySink
 
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class Warehouse:
         self._tables: dict[str, RawTable] = {}
         self._emptied: dict[str, set[str]] = {}
 
-    def run_of(self, sink: CopySink) -> Run:
+    def run_of(self, sink: SQLSink[Any]) -> Run:
         """What loads into a sink's schema share; the schema, the ledger and the mark of origin are there afterwards."""
         name = self._schema_of(sink)
         if name not in self._runs:
@@ -86,7 +87,7 @@ class Warehouse:
             )
         return self._runs[name]
 
-    def table_of(self, sink: CopySink) -> RawTable:
+    def table_of(self, sink: SQLSink[Any]) -> RawTable:
         """Make a sink's table ready: new, or with the columns that the schema has and the table lacks.
 
         A unit opens a sink of its own, so this looks at the database once for each different set of columns.
@@ -161,7 +162,7 @@ class Warehouse:
         self._connector._engine.dispose()  # noqa: SLF001 - as above
 
     def _ready(
-        self, connection: Connection, sink: CopySink, schema: str, name: str, partitioning: Partitioning | None
+        self, connection: Connection, sink: SQLSink[Any], schema: str, name: str, partitioning: Partitioning | None
     ) -> RawTable:
         cursor = _driver(connection).cursor()
         parts = PartitionedTable(schema, name, partitioning) if partitioning else None
@@ -191,7 +192,7 @@ class Warehouse:
             add = sql.SQL("alter table {} add column if not exists {} bigint")
             cursor.execute(add.format(sql.Identifier(schema, name), sql.Identifier(LOAD_ID)))
 
-    def _schema_of(self, sink: CopySink) -> str:
+    def _schema_of(self, sink: SQLSink[Any]) -> str:
         if sink.schema_name:
             return str(sink.schema_name)
         return str(self._connection().execute(sa.select(sa.func.current_schema())).scalar() or "public")

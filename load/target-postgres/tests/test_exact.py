@@ -18,8 +18,8 @@ from target_postgres.target import TargetPostgres  # type: ignore[import-untyped
 
 from target_postgres_copy import upsert
 from target_postgres_copy.connector import UtcConnector
+from target_postgres_copy.queries import columns_of
 from target_postgres_copy.records import ExactReader, RecordPlan
-from target_postgres_copy.tables import columns_of
 from target_postgres_copy.validation import CompiledValidator
 from target_postgres_copy.values import utc_wall_time, without_nul
 

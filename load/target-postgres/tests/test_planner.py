@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from target_postgres_copy.partitions import PartitionedTable
+from target_postgres_copy.tables import PartitionedTable
 from target_postgres_copy.units import Partitioning, month_of, next_month
 
 

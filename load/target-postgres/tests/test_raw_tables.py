@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from target_postgres_copy.partitions import PartitionedTable
+from target_postgres_copy.queries import columns_of
 from target_postgres_copy.schema_change import SchemaChangeError
-from target_postgres_copy.tables import columns_of
+from target_postgres_copy.tables import PartitionedTable
 from target_postgres_copy.units import Partitioning
 
 DOCS = Path(__file__).parents[3] / "docs" / "raw-tables.md"

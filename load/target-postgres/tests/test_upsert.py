@@ -14,7 +14,8 @@ import pytest
 from psycopg import sql
 
 from target_postgres_copy import upsert
-from target_postgres_copy.tables import RawTable, columns_of
+from target_postgres_copy.queries import columns_of
+from target_postgres_copy.tables import RawTable
 from target_postgres_copy.units import Unit
 from target_postgres_copy.upsert import Counts, RowRefusedError
 

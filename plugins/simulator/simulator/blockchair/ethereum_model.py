@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulator.blockchair.tokens import Token
-
 GWEI: Final = 10**9
 ETHER: Final = 10**18
 
@@ -18,6 +16,20 @@ CALL: Final = "call"
 CALL_TREE: Final = "call_tree"
 CREATE: Final = "create"
 SYNTHETIC: Final = "synthetic_coinbase"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """An ERC-20 token; `id` numbers all tokens of the chain."""
+
+    address: str
+    id: int
+    time: int
+    name: str
+    symbol: str
+    decimals: int
+    creating_block_id: int
+    creating_transaction_hash: str
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from simulator.blockchair.dice import Dice, fingerprint
-from simulator.blockchair.ethereum_model import CALL_TREE, CREATE
+from simulator.blockchair.ethereum_model import CALL_TREE, CREATE, Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,20 +32,6 @@ _CONTROL: Final = ("Zero\x00 and\x01 bell\x07", "N\x00L", 18)
 _COUNTS: Final = (1, 0, 2, 1, 3, 0, 1, 2)
 _LARGEST: Final = 2**256 - 1
 _HOLDERS: Final = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """A token; `id` numbers all tokens of the chain."""
-
-    address: str
-    id: int
-    time: int
-    name: str
-    symbol: str
-    decimals: int
-    creating_block_id: int
-    creating_transaction_hash: str
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from simulator.blockchair.chains import ETHEREUM, utxo_chain
 from simulator.blockchair.ethereum import EthereumLedger
-from simulator.blockchair.ethereum_model import CREATE, EthereumBlock
+from simulator.blockchair.ethereum_model import CREATE, EthereumBlock, Token
 from simulator.blockchair.transactions import Block
 from simulator.blockchair.utxo import UtxoLedger
 from simulator.blockchair.wallets import NULLDATA
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from simulator.blockchair.parameters import WorldParameters
-    from simulator.blockchair.tokens import Token
     from simulator.blockchair.transactions import Output
 
 AnyBlock = Block | EthereumBlock

@@ -1,0 +1,59 @@
+"""Within a package, what a module needs lies below it: no imports in a circle, those for type checking included."""
+
+import ast
+import tomllib
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from checkout import PROJECT
+
+_MYPY = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["mypy"]
+PACKAGES = [PROJECT / folder / name for folder in _MYPY["mypy_path"] for name in _MYPY["packages"]]
+PACKAGES = [package for package in PACKAGES if package.is_dir()]
+
+
+def imports(package: Path) -> dict[str, set[str]]:
+    """The modules of a package, each with those that it imports, wherever in it."""
+    files = {".".join(path.relative_to(package.parent).with_suffix("").parts): path for path in package.rglob("*.py")}
+    files = {name.removesuffix(".__init__"): path for name, path in files.items()}
+    found: dict[str, set[str]] = {}
+    for name, path in files.items():
+        asked = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                asked |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                whole = {f"{node.module}.{alias.name}" for alias in node.names}
+                asked |= whole & files.keys() or {node.module}
+        found[name] = asked & files.keys() - {name}
+    return found
+
+
+def circle(graph: dict[str, set[str]]) -> str:
+    """One circle of a graph, from a module to itself; empty where there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return " <- ".join(error.args[1])
+    return ""
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=[package.name for package in PACKAGES])
+def test_no_imports_in_a_circle(package: Path) -> None:
+    graph = imports(package)
+    assert sum(map(len, graph.values())) > len(graph) // 2
+    assert not (found := circle(graph)), found
+
+
+def test_every_package_is_looked_at_and_a_circle_is_seen_also_of_types(tmp_path: Path) -> None:
+    assert {package.name for package in PACKAGES} == set(_MYPY["packages"])
+    package = tmp_path / "sound"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "upper.py").write_text("from sound import lower\n")
+    (package / "lower.py").write_text("import json\n")
+    assert imports(package) == {"sound": set(), "sound.upper": {"sound.lower"}, "sound.lower": set()}
+    (package / "lower.py").write_text("if TYPE_CHECKING:\n    from sound.upper import Thing\n")
+    assert set(circle(imports(package)).split(" <- ")) == {"sound.upper", "sound.lower"}
