@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
 
 from warehouse.errors import WarehouseError
 
@@ -30,24 +29,19 @@ def held(path: Path, say: Callable[[str], None], timeout: float = 360.0) -> Iter
     Raises:
         WarehouseError: Another process held the lock for all that time.
     """
-    # Not inheritable (Python's default), so a server started under the lock does not keep it.
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    # Its descriptor is not inherited, so a server started under the lock does not keep it.
+    lock = FileLock(path, mode=0o600)
     try:
-        deadline = time.monotonic() + timeout
-        told = False
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise WarehouseError(
-                        f"Another warehouse command has held {path} for {timeout:.0f} s; wait or end it, then repeat."
-                    ) from None
-                if not told:
-                    say("another warehouse command is at work, waiting for it")
-                    told = True
-                time.sleep(0.1)
+        with suppress(Timeout):
+            lock.acquire(blocking=False)
+        if not lock.is_locked:
+            say("another warehouse command is at work, waiting for it")
+            lock.acquire(timeout)
+    except Timeout:
+        raise WarehouseError(
+            f"Another warehouse command has held {path} for {timeout:.0f} s; wait or end it, then repeat."
+        ) from None
+    try:
         yield
     finally:
-        os.close(handle)
+        lock.release()
