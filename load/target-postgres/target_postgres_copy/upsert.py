@@ -15,7 +15,7 @@ from psycopg import sql
 from singer_sdk.exceptions import FatalSyncError
 
 from target_postgres_copy.lineage import LINEAGE
-from target_postgres_copy.queries import comma, count, in_range
+from target_postgres_copy.queries import comma, in_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,12 +39,10 @@ class Counts:
     Attributes:
         inserted: Rows whose key was new.
         updated: Rows whose data differed.
-        unchanged: Rows that were left alone.
     """
 
     inserted: int
     updated: int
-    unchanged: int
 
 
 def copy_rows(
@@ -90,16 +88,14 @@ def upsert(cursor: Cursor[Any], staged: sql.Identifier, table: RawTable, columns
         columns: Columns to write; others of the table keep what they hold.
 
     Returns:
-        How many rows were inserted, updated and left alone.
+        How many rows were inserted and updated; the others are left alone.
     """
     fill = _Parts(staged, table, columns)
     if not table.keys:
         cursor.execute(fill("insert into {table} ({columns}) select {columns} from {staged}"))
-        return Counts(cursor.rowcount, 0, 0)
+        return Counts(cursor.rowcount, 0)
     remove_repeated(cursor, staged, table.keys)
-    rows = count(cursor, fill("select count(*) from {staged}"))
-    inserted, updated = (_by_constraint if has_unique_key(cursor, table) else _by_search)(cursor, fill)
-    return Counts(inserted, updated, rows - inserted - updated)
+    return (_by_constraint if has_unique_key(cursor, table) else _by_search)(cursor, fill)
 
 
 def claim(cursor: Cursor[Any], staged: sql.Identifier, table: RawTable) -> int:
@@ -221,7 +217,7 @@ class _Parts:
         return sql.SQL("\n".join(statement)).format(**self._parts)
 
 
-def _by_constraint(cursor: Cursor[Any], fill: _Parts) -> tuple[int, int]:
+def _by_constraint(cursor: Cursor[Any], fill: _Parts) -> Counts:
     update = "do update set {set_excluded} where ({held_data}) is distinct from ({excluded_data})"
     cursor.execute(
         fill(
@@ -236,10 +232,10 @@ def _by_constraint(cursor: Cursor[Any], fill: _Parts) -> tuple[int, int]:
     )
     row = cursor.fetchone()
     assert row is not None  # noqa: S101 - counts are always given
-    return row[0], row[1]
+    return Counts(*row)
 
 
-def _by_search(cursor: Cursor[Any], fill: _Parts) -> tuple[int, int]:
+def _by_search(cursor: Cursor[Any], fill: _Parts) -> Counts:
     # As the stock loader finds rows, whatever key the table was made with.
     updated = 0
     if fill.has_data:
@@ -256,7 +252,7 @@ def _by_search(cursor: Cursor[Any], fill: _Parts) -> tuple[int, int]:
             "where not exists (select from {table} as held where {same})",
         )
     )
-    return cursor.rowcount, updated
+    return Counts(cursor.rowcount, updated)
 
 
 def same_key(keys: Sequence[str]) -> sql.Composable:

@@ -76,11 +76,6 @@ class CompiledValidator(BaseJSONSchemaValidator):
         self._compiled = judges.compiled
         self._stock = judges.stock
 
-    @property
-    def is_compiled(self) -> bool:
-        """Whether records meet a compiled function first."""
-        return self._compiled is not None
-
     @override
     def validate(self, record: dict[str, Any]) -> None:
         """Validate a record.
@@ -103,18 +98,6 @@ class CompiledValidator(BaseJSONSchemaValidator):
                 self._stock.validate(record)
         except ArithmeticError:
             raise InvalidRecord("a number is too great to be compared with its schema", record) from None
-
-    def accepts(self, record: dict[str, Any]) -> bool:
-        """Tell whether a record conforms.
-
-        Args:
-            record: The record.
-        """
-        try:
-            self.validate(record)
-        except InvalidRecord:
-            return False
-        return True
 
 
 @lru_cache(maxsize=_KEPT)

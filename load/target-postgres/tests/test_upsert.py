@@ -114,8 +114,8 @@ def table(request: pytest.FixtureRequest, cursor: psycopg.Cursor[Any]) -> Table:
 
 
 def test_insert_update_and_leave_alone(table: Table) -> None:
-    assert table.load((1, "a", "one", 1), (2, "a", "two", 2), (2, "b", "three", 3)) == Counts(3, 0, 0)
-    assert table.load((1, "a", "one", 1), (2, "a", "TWO", 2), (3, "a", "four", 4)) == Counts(1, 1, 1)
+    assert table.load((1, "a", "one", 1), (2, "a", "two", 2), (2, "b", "three", 3)) == Counts(3, 0)
+    assert table.load((1, "a", "one", 1), (2, "a", "TWO", 2), (3, "a", "four", 4)) == Counts(1, 1)
 
     assert table.rows() == [(1, "a", "one", 1), (2, "a", "TWO", 2), (2, "b", "three", 3), (3, "a", "four", 4)]
     assert table.rows("_load_id") == [(1,), (2,), (1,), (2,)]
@@ -128,7 +128,7 @@ def test_a_row_is_written_once_and_an_equal_one_not_at_all(table: Table) -> None
     before = table.versions()
 
     changed = [(number, "a", "new" if number == 7 else str(number), number) for number in range(1000)]
-    assert table.load(*changed) == Counts(0, 1, 999)
+    assert table.load(*changed) == Counts(0, 1)
     assert table.written() == (1000, 1, 0)
     after = table.versions()
     assert {key for key in before if before[key] != after[key]} == {(7, "a")}
@@ -152,13 +152,13 @@ def test_a_row_is_written_once_and_an_equal_one_not_at_all(table: Table) -> None
 def test_what_differs(table: Table, old: tuple[Any, ...], new: tuple[Any, ...], differs: bool) -> None:  # noqa: FBT001
     table.load((1, "a", *old))
 
-    assert table.load((1, "a", *new)) == (Counts(0, 1, 0) if differs else Counts(0, 0, 1))
+    assert table.load((1, "a", *new)) == (Counts(0, 1) if differs else Counts(0, 0))
 
 
 def test_the_last_of_a_key_counts(table: Table) -> None:
     rows = [(number % 100, "a", f"n{number}", number) for number in range(5000)]
 
-    assert table.load(*rows) == Counts(100, 0, 0)
+    assert table.load(*rows) == Counts(100, 0)
     assert table.rows() == [(number, "a", f"n{4900 + number}", 4900 + number) for number in range(100)]
     assert table.written()[:2] == (100, 0)
 
@@ -168,7 +168,7 @@ def test_version_and_deletion_mark_are_data(table: Table) -> None:
     table.load((1, "a", "one", 1, None, 5, None), (2, "a", "two", 2, None, 5, None))
     table.cursor.execute("update raw_data.things set _sdc_deleted_at = %s where id = 1", [deleted])
 
-    assert table.load((1, "a", "one", 1, None, 5, None), (2, "a", "two", 2, None, 6, None)) == Counts(0, 2, 0)
+    assert table.load((1, "a", "one", 1, None, 5, None), (2, "a", "two", 2, None, 6, None)) == Counts(0, 2)
     assert table.rows("_sdc_table_version, _sdc_deleted_at") == [(5, None), (6, None)]
 
 
@@ -176,7 +176,7 @@ def test_columns_that_are_not_loaded_keep_what_they_hold(table: Table) -> None:
     table.load((1, "a", "one", 1))
     table.cursor.execute("update raw_data.things set other = 'kept'")
 
-    assert table.load((1, "a", "new", 1)) == Counts(0, 1, 0)
+    assert table.load((1, "a", "new", 1)) == Counts(0, 1)
     assert table.rows("name, other") == [("new", "kept")]
 
 
@@ -184,7 +184,7 @@ def test_a_table_of_keys_alone(cursor: psycopg.Cursor[Any]) -> None:
     cursor.execute("create table raw_data.keys (id bigint primary key, _load_id bigint)")
     cursor.execute("create temporary table staged (like raw_data.keys)")
     table = RawTable("raw_data", "keys", columns_of(cursor, "raw_data", "keys"), ("id",), None)
-    for expected in (Counts(2, 0, 0), Counts(0, 0, 2)):
+    for expected in (Counts(2, 0), Counts(0, 0)):
         cursor.execute("truncate staged")
         upsert.copy_rows(cursor, STAGED, ["id", "_load_id"], [(1, 1), (2, 1), (1, 2)])
         assert upsert.upsert(cursor, STAGED, table, ["id", "_load_id"]) == expected
@@ -193,8 +193,8 @@ def test_a_table_of_keys_alone(cursor: psycopg.Cursor[Any]) -> None:
 def test_without_keys_rows_are_appended(cursor: psycopg.Cursor[Any]) -> None:
     table = Table(cursor, "", keys=())
 
-    assert table.load((1, "a", "one", 1), (1, "a", "one", 1)) == Counts(2, 0, 0)
-    assert table.load((1, "a", "one", 1)) == Counts(1, 0, 0)
+    assert table.load((1, "a", "one", 1), (1, "a", "one", 1)) == Counts(2, 0)
+    assert table.load((1, "a", "one", 1)) == Counts(1, 0)
     assert len(table.rows()) == 3
 
 
@@ -221,7 +221,7 @@ def test_a_partial_index_does_not_serve(cursor: psycopg.Cursor[Any]) -> None:
 
     assert not upsert.has_unique_key(cursor, table.raw)
     table.load((1, "a", "one", 1))
-    assert table.load((1, "a", "new", 1)) == Counts(0, 1, 0)
+    assert table.load((1, "a", "new", 1)) == Counts(0, 1)
 
 
 def test_an_index_that_was_never_finished_does_not_serve(cursor: psycopg.Cursor[Any]) -> None:
@@ -240,7 +240,7 @@ def test_names_that_need_quotes(cursor: psycopg.Cursor[Any]) -> None:
     odd = 'odd %s "{}'
     cursor.execute(sql.SQL("create temporary table staged (like {})").format(sql.Identifier("raw_data", odd)))
     table = RawTable("raw_data", odd, columns_of(cursor, "raw_data", odd), ("%s", "new"), None)
-    for value, expected in (("x", Counts(1, 0, 0)), ("x", Counts(0, 0, 1)), ("y", Counts(0, 1, 0))):
+    for value, expected in (("x", Counts(1, 0)), ("x", Counts(0, 0)), ("y", Counts(0, 1))):
         cursor.execute("truncate staged")
         upsert.copy_rows(cursor, STAGED, names, [(value, "k", value, value, "k", value, value)])
         assert upsert.upsert(cursor, STAGED, table, names) == expected
