@@ -102,7 +102,7 @@ class TippedStream(DumpStream):
         if self.listing is None:
             self.listing = self._source.listing(self.chain, self.table_name)
         days = [file.day for file in self.listing.files if file.day]
-        last = self._book().last
+        last = self.days.book().last
         days += [last] if last else []
         return max(days) + _DAY if days else None
 
