@@ -16,10 +16,10 @@ from sqlalchemy.exc import DBAPIError
 
 from target_postgres_copy import checksums, ledger
 from target_postgres_copy.dumpfile import DumpFile
+from target_postgres_copy.ledger import Run
 from target_postgres_copy.lineage import LINE
 from target_postgres_copy.log_text import visible
 from target_postgres_copy.queries import columns_of, in_range
-from target_postgres_copy.run import Run
 from target_postgres_copy.staging import Staging
 from target_postgres_copy.tables import PartitionedTable, RawTable
 from target_postgres_copy.target import TargetPostgresCopy

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from target_postgres_copy import checksums, months, upsert
-from target_postgres_copy.merging import PartitionMerge
 from target_postgres_copy.queries import count, in_range
 from target_postgres_copy.staging import Staging
 from target_postgres_copy.units import UnitError
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from target_postgres_copy.dumpfile import DumpFile
-    from target_postgres_copy.run import Run
+    from target_postgres_copy.ledger import Run
     from target_postgres_copy.tables import RawTable
     from target_postgres_copy.units import Unit
 
@@ -129,8 +128,7 @@ class Load:
     def _merge(self, staging: Staging, unit: Unit | None) -> tuple[int, int]:
         """Bring staged rows into the table; returns how many were written and how many removed or replaced."""
         if self._table.partitions is not None:
-            merge = PartitionMerge(self._run, self._table, staging.identifier)
-            return merge.replace(unit) if unit is not None else merge.merge()
+            return staging.replace(unit) if unit is not None else staging.merge()
         gone, columns = 0, staging.columns
         if unit is not None:
             gone = upsert.delete_range(self._cursor, self._table, unit, staging.identifier)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from target_postgres_copy import checksums, copying, lineage
+from target_postgres_copy import checksums, lineage
+from target_postgres_copy.dumpfile import copy_file
 from target_postgres_copy.queries import count, in_range
 from target_postgres_copy.units import UnitError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from target_postgres_copy.checksums import Checksums
     from target_postgres_copy.dumpfile import DumpFile
-    from target_postgres_copy.run import Run
+    from target_postgres_copy.ledger import Run
     from target_postgres_copy.tables import Month, PartitionedTable, RawTable
     from target_postgres_copy.units import Unit
 
@@ -138,7 +139,7 @@ class MonthLoad:
 
     def _copy(self, month: Month, given: dict[str, sql.Composable]) -> int:
         lines = self._months.line_sequence(month) if lineage.LINE in given else None
-        loaded = copying.copy_file(self._cursor, self._months.id_of(month), self._table, self._file, lines)
+        loaded = copy_file(self._cursor, self._months.id_of(month), self._table, self._file, lines)
         if loaded != self._unit.rows:
             msg = (
                 f"{self._unit.id}: {self._unit.rows} rows were announced and {self._file.path} holds {loaded}; what "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from target_postgres.sinks import PostgresSink  # type: ignore[import-untyped]
@@ -78,7 +79,13 @@ class CopySink(PostgresSink):  # type: ignore[misc]
         warehouse = self._target.warehouse
         self._run = warehouse.run_of(self)
         self._table = warehouse.table_of(self)
-        self._plan = RecordPlan(
+        if self.unit is not None:
+            self._load = Load(self._run, self._table, self.unit)
+
+    @cached_property
+    def _plan(self) -> RecordPlan:
+        """How records become rows; dump files need none."""
+        return RecordPlan(
             self.stream_name,
             self.schema,
             self.key_properties,
@@ -91,8 +98,6 @@ class CopySink(PostgresSink):  # type: ignore[misc]
             add_metadata=self.include_sdc_metadata_properties,
             sanitize_nul=self.connector.sanitize_null_text_characters,
         )
-        if self.unit is not None:
-            self._load = Load(self._run, self._table, self.unit)
 
     def _check_names(self) -> None:
         names.check(

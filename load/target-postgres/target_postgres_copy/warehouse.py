@@ -11,10 +11,9 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from target_postgres_copy import bookmarks, bounds, locks, origin
-from target_postgres_copy.ledger import Ledger
+from target_postgres_copy.ledger import Ledger, Run
 from target_postgres_copy.lineage import LOAD_ID
 from target_postgres_copy.queries import columns_of
-from target_postgres_copy.run import Run
 from target_postgres_copy.tables import PartitionedTable, RawTable
 from target_postgres_copy.units import Partitioning
 from target_postgres_copy.waits import LockWatch

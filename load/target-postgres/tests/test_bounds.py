@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from singer_sdk.exceptions import InvalidRecord
 
-from target_postgres_copy import bounds, copying
-from target_postgres_copy.dumpfile import DumpFile
+from target_postgres_copy import bounds
+from target_postgres_copy.dumpfile import DumpFile, copy_file
 from target_postgres_copy.tables import RawTable
 from target_postgres_copy.units import UnitError
 
@@ -114,7 +114,7 @@ def test_columns_of_floats(database: Any, trades: Any) -> None:
         for value in ("NaN", "-Infinity"):
             file = DumpFile(trades.file([["1.5"], [value]], ("c",)).as_uri())
             with pytest.raises(UnitError, match=f"line 3, column c: '{value}' is no finite number"):
-                copying.copy_file(connection.cursor(), table.identifier, table, file, None)
+                copy_file(connection.cursor(), table.identifier, table, file, None)
         assert connection.execute("select count(*) from public.floats").fetchone() == (0,)
 
 
