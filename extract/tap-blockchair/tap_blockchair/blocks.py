@@ -9,7 +9,8 @@ from typing_extensions import override
 
 from tap_blockchair.bookmarks import Heights
 from tap_blockchair.client import PAGE
-from tap_blockchair.heights import HeightStream, Tip
+from tap_blockchair.heights import HeightStream
+from tap_blockchair.plans import Tip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ class BlocksStream(HeightStream):
 
     replication_key = "id"
     may_be_empty = False
+    notes_hashes = False
 
     @override
     def read(self, span: Heights) -> Iterator[tuple[Heights, Sequence[dict[str, Any]]]]:
@@ -29,8 +31,8 @@ class BlocksStream(HeightStream):
             asked = Heights(first, min(first - first % PAGE + PAGE - 1, span.last))
             rows = self.ask(q=f"id({asked.first}..{asked.last})", s="id(asc)", limit=PAGE).rows("id")
             self._check(asked, [row["id"] for row in rows])
-            wanted = {min(asked.last, self._settled)}
-            self._hashes = {row["id"]: str(row.get("hash")) for row in rows if row["id"] in wanted}
+            wanted = {min(asked.last, self._plan.settled)}
+            self.blocks.hashes = {row["id"]: str(row.get("hash")) for row in rows if row["id"] in wanted}
             yield asked, rows
             first = asked.last + 1
 
@@ -46,11 +48,7 @@ class BlocksStream(HeightStream):
 
     @override
     def added(self, row: dict[str, Any], position: int) -> dict[str, Any]:
-        return {"is_settled": row["id"] <= self._settled}
-
-    @override
-    def note(self, heights: Sequence[int]) -> None:
-        """Ask for nothing: the rows themselves have the hashes."""
+        return {"is_settled": row["id"] <= self._plan.settled}
 
     @override
     def points_left(self) -> Decimal:

@@ -10,7 +10,8 @@ from typing_extensions import override
 from tap_blockchair import schemas
 from tap_blockchair.blocks import BlocksStream
 from tap_blockchair.bookmarks import HeightBook, Heights, Unsettled
-from tap_blockchair.heights import HeightStream, Plan
+from tap_blockchair.heights import HeightStream
+from tap_blockchair.plans import Plan, Planner
 from tap_blockchair.streams import DumpStream
 from tap_blockchair.walks import WalkStream
 
@@ -107,38 +108,28 @@ class TippedStream(DumpStream):
         return max(days) + _DAY if days else None
 
 
-class _Tip(HeightStream):
-    """The API's part of a table; it speaks in the name of the whole stream."""
+class _TipPlanner(Planner):
+    """Plans from the first day that no dump has."""
 
-    is_cheap = True
-    _whole: TippedStream
-
-    @override
-    def open_unit(self, unit: Unit) -> None:
-        self._whole.open_unit(unit)
-
-    @override
-    def announce(self, columns: Sequence[Column], where: str) -> None:
-        self._whole.announce(columns, where)
-        self.share_columns(self._whole)
+    _stream: _Tip
 
     @override
     def book(self) -> HeightBook:
-        return HeightBook(self.get_context_state(None).setdefault("heights", {}))
+        return HeightBook(self._stream.get_context_state(None).setdefault("heights", {}))
 
     @override
     def keep(self) -> None:
         # The place that people look at is the dump days'.
-        self.flush()
+        self._stream.flush()
 
     @override
     def plan(self) -> Plan:
-        self.share_columns(self._whole)
-        start, end = self.start(self.book()), self.settings.end
+        self._stream.share_columns(self._stream.whole)
+        start, end = self.start(self.book()), self._stream.settings.end
         if start is None:
-            self.logger.warning(
+            self._stream.logger.warning(
                 "%s: no dump day is published, and without start_date the API is not asked for the whole chain.",
-                self.name,
+                self._stream.name,
             )
             return Plan()
         if end and end < start:
@@ -148,10 +139,10 @@ class _Tip(HeightStream):
     @override
     def start(self, book: HeightBook) -> date | None:
         # A day that was published once does not come back to the API where an index is cut short.
-        published = [day for day in (self._whole.first_open_day(), book.above) if day]
+        published = [day for day in (self._stream.whole.first_open_day(), book.above) if day]
         if published:
             book.above = max(published)
-        days = [day for day in (book.above, self.settings.start) if day]
+        days = [day for day in (book.above, self._stream.settings.start) if day]
         return max(days, default=None)
 
     @override
@@ -164,14 +155,44 @@ class _Tip(HeightStream):
         return wanted
 
     def _stands(self, part: Unsettled) -> bool:
-        return part.hash is not None and self.hash_of(part.last) == part.hash
+        return part.hash is not None and self._stream.blocks.hash_of(part.last) == part.hash
+
+
+class _UnclesPlanner(_TipPlanner):
+    """Plans some blocks earlier, since an uncle is named late."""
+
+    @override
+    def lowest(self, book: HeightBook) -> int | None:
+        first = super().lowest(book)
+        return None if first is None else max(0, first - _UNCLE_AGE)
+
+    @override
+    def anchors(self, plan: Plan, span: Heights) -> list[int]:
+        return [*super().anchors(plan, span), span.last]
+
+
+class _Tip(HeightStream):
+    """The API's part of a table; it speaks in the name of the whole stream."""
+
+    is_cheap = True
+    planner_class = _TipPlanner
+    whole: TippedStream
+
+    @override
+    def open_unit(self, unit: Unit) -> None:
+        self.whole.open_unit(unit)
+
+    @override
+    def announce(self, columns: Sequence[Column], where: str) -> None:
+        self.whole.announce(columns, where)
+        self.share_columns(self.whole)
 
 
 class _BlocksTip(_Tip, BlocksStream):
     """The newest blocks."""
 
     def __init__(self, whole: TippedStream, tap: Tap, quota: Quota) -> None:
-        self._whole = whole
+        self.whole = whole
         super().__init__(
             tap, chain=whole.chain, table_name="blocks", table=whole.table, settings=whole.settings, quota=quota
         )
@@ -180,15 +201,8 @@ class _BlocksTip(_Tip, BlocksStream):
 class _UnclesTip(_Tip, WalkStream):
     """The newest uncles."""
 
+    planner_class = _UnclesPlanner
+
     def __init__(self, whole: TippedStream, tap: Tap, quota: Quota) -> None:
-        self._whole = whole
+        self.whole = whole
         super().__init__(tap, chain=whole.chain, table_name="uncles", settings=whole.settings, quota=quota)
-
-    @override
-    def lowest(self, book: HeightBook) -> int | None:
-        first = super().lowest(book)
-        return None if first is None else max(0, first - _UNCLE_AGE)
-
-    @override
-    def _anchored(self, span: Heights) -> list[int]:
-        return [*super()._anchored(span), span.last]

@@ -12,7 +12,8 @@ from typing_extensions import override
 from tap_blockchair.bookmarks import Heights
 from tap_blockchair.chains import CHAINS
 from tap_blockchair.client import PAGE
-from tap_blockchair.heights import HeightStream, Tip
+from tap_blockchair.heights import HeightStream
+from tap_blockchair.plans import Tip
 from tap_blockchair.schemas import api_table
 
 if TYPE_CHECKING:
@@ -86,16 +87,11 @@ class WalkStream(HeightStream):
         table = api_table(chain, table_name)
         super().__init__(tap, chain=chain, table_name=table_name, table=table, settings=settings, quota=quota)
         self.path = f"/{chain}/{self.walk.path}"
-        self.replication_key = self.walk.height
+        self.replication_key = self.height = self.walk.height
         self._filters = 1 if self.walk.cursor == self.walk.height else 2
         columns = {column.name for column in table.columns}
         spending = {column.name for column in api_table(chain, "inputs").columns} if table_name == "outputs" else set()
         self.ignored = (_INTERNAL | spending) - columns
-
-    @property
-    @override
-    def height(self) -> str:
-        return self.walk.height
 
     @override
     def tip(self) -> Tip | None:

@@ -321,6 +321,9 @@ def test_an_uncle_of_the_open_day_whose_parent_lies_seven_blocks_below_it(
     assert result.error is None
     uncles = result.records("ethereum_uncles")
     assert (uncles[0]["hash"], len(uncles) > 1) == ("a7", True)
+    # By the hash of the highest block the next run sees whether a reorganisation came.
+    block = requests.get(f"{chain.url}/ethereum/blocks?q=id({tip})", timeout=60).json()["data"][0]
+    assert result.state["bookmarks"]["ethereum_uncles"]["heights"]["unsettled"][1:] == [tip, block["hash"]]
 
 
 @pytest.fixture
