@@ -54,7 +54,8 @@ def run_plain(path: Path) -> None:
     """Read the same file as an SDK tap is usually written."""
     from singer_sdk import Stream, Tap  # noqa: PLC0415 (counted as part of the run)
 
-    from tap_blockchair.schemas import Kind, chain_table, json_schema, provenance_columns  # noqa: PLC0415
+    from tap_blockchair.columns import Kind, json_schema  # noqa: PLC0415
+    from tap_blockchair.schemas import chain_table, provenance_columns  # noqa: PLC0415
 
     table = chain_table("bitcoin", "transactions")
     kinds = {column.name: column.kind for column in table.columns}

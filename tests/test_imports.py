@@ -1,6 +1,7 @@
 """Within a package, what a module needs lies below it: no imports in a circle, those for type checking included."""
 
 import ast
+import importlib
 import tomllib
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -57,3 +58,16 @@ def test_every_package_is_looked_at_and_a_circle_is_seen_also_of_types(tmp_path:
     assert imports(package) == {"sound": set(), "sound.upper": {"sound.lower"}, "sound.lower": set()}
     (package / "lower.py").write_text("if TYPE_CHECKING:\n    from sound.upper import Thing\n")
     assert set(circle(imports(package)).split(" <- ")) == {"sound.upper", "sound.lower"}
+
+
+def test_what_the_benchmarks_import_is_there() -> None:
+    """They run by hand alone, and some import only when a measurement begins."""
+    asked = 0
+    for path in sorted((PROJECT / "benchmarks").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in _MYPY["packages"]:
+                found = importlib.import_module(str(node.module))
+                lost = [alias.name for alias in node.names if not hasattr(found, alias.name)]
+                assert not lost, f"{path.name}, line {node.lineno}: {node.module} has no {lost}"
+                asked += 1
+    assert asked
