@@ -96,5 +96,5 @@ select
     case when calls.is_transferred then calls.value_base else 0 end as transferred_value_base,
     coalesce(blocks.is_final, false) as is_final
 from calls
-left join blocks on calls.chain = blocks.chain and calls.block_height = blocks.block_height
+left join blocks on {{ is_same_block('calls', 'blocks') }}
 left join assets on calls.chain = assets.chain

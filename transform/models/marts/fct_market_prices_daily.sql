@@ -46,7 +46,8 @@ days as (
         case when closes.close_price is null then 'missing' else 'priced' end as price_status,
         case when closes.close_price is null then 'none' else 'coingecko_daily_close' end as price_source
     from coin_days
-    left join closes on coin_days.coin_id = closes.coin_id and coin_days.close_date = closes.close_date
+    -- by the date alone, which a join can hash: by the coin it may compare each of its days with each
+    left join closes on coin_days.close_date = closes.close_date and coin_days.coin_id is not distinct from closes.coin_id
     window by_day as (partition by coin_days.coin_id order by coin_days.close_date)
 
 ),

@@ -75,4 +75,4 @@ select
     transfers.value_base,
     coalesce(blocks.is_final, false) as is_final
 from transfers
-left join blocks on transfers.chain = blocks.chain and transfers.block_height = blocks.block_height
+left join blocks on {{ is_same_block('transfers', 'blocks') }}

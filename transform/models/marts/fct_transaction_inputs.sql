@@ -109,7 +109,7 @@ select
         as coin_days_destroyed,
     coalesce(blocks.is_final, false) as is_final
 from inputs
-left join blocks on inputs.chain = blocks.chain and inputs.block_height = blocks.block_height
+left join blocks on {{ is_same_block('inputs', 'blocks') }}
 left join assets on inputs.chain = assets.chain
 left join prices
     on

@@ -73,7 +73,7 @@ select
     case when prices.asset_key is null then 'missing' else 'priced' end as price_status,
     coalesce(blocks.is_final, false) as is_final
 from outputs
-left join blocks on outputs.chain = blocks.chain and outputs.block_height = blocks.block_height
+left join blocks on {{ is_same_block('outputs', 'blocks') }}
 left join assets on outputs.chain = assets.chain
 left join prices
     on

@@ -158,12 +158,10 @@ priced as (
             as charged_size,
         {{ to_usd('transactions.value_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as value_usd
     from transactions
-    left join blocks on transactions.chain = blocks.chain and transactions.block_height = blocks.block_height
+    left join blocks on {{ is_same_block('transactions', 'blocks') }}
     left join transaction_parts
         on
-            transactions.chain = transaction_parts.chain
-            and transactions.block_height = transaction_parts.block_height
-            and transactions.transaction_hash = transaction_parts.transaction_hash
+            {{ is_same_transaction('transactions', 'transaction_parts') | indent(12) }}
     left join assets on transactions.chain = assets.chain
     left join prices
         on

@@ -76,7 +76,7 @@ candidates as (
         prices.close_price_usd,
         coalesce(blocks.is_final, false) as is_final
     from transactions
-    left join blocks on transactions.chain = blocks.chain and transactions.block_height = blocks.block_height
+    left join blocks on {{ is_same_block('transactions', 'blocks') }}
     left join assets on transactions.chain = assets.chain
     -- on a day without a close no transfer is known to be that large; its rows come with the price
     left join prices
@@ -131,9 +131,7 @@ measured as (
     from candidates
     left join transfers
         on
-            candidates.chain = transfers.chain
-            and candidates.block_height = transfers.block_height
-            and candidates.transaction_hash = transfers.transaction_hash
+            {{ is_same_transaction('candidates', 'transfers') | indent(12) }}
 
 ),
 
