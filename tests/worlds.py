@@ -133,6 +133,18 @@ MONTHS_END = World(
 CLOSES_LOST = World("closes-lost", _OVER_A_MONTHS_END, MONTHS_END.loaded, _lose_closes, MONTHS_END)
 # The same, of which only the second month is loaded.
 FEBRUARY = World("february", _OVER_A_MONTHS_END, {"TAP_BLOCKCHAIR_START_DATE": "2025-02-01"}, _load_and_build)
+# Blocks of hundreds of transactions, and more of them in a day than a join may compare pairs for each row.
+LARGE_BLOCKS = World(
+    "large-blocks",
+    {
+        "SIMULATOR_START": "2025-01-31",
+        "SIMULATOR_DAYS": "2",
+        "SIMULATOR_BLOCKS_PER_DAY": "16",
+        "SIMULATOR_TRANSACTIONS_PER_BLOCK": "600",
+    },
+    {"TAP_BLOCKCHAIR_START_DATE": "2025-01-31"},
+    _load_and_build,
+)
 
 # A quarter before the Merge, of few rows, and its tip; with every gap that real data has.
 GAPPED = World(

@@ -8,6 +8,8 @@
     {%- set target = arg_dict['target_relation'] -%}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
     {%- set key = config.get('unique_key') -%}
+    -- the delete looks its keys up, and the planner hashes them only where it knows how many they are
+    analyze {{ arg_dict['temp_relation'] }};
     -- of two runs at once the second waits, and then deletes what the first has inserted
     lock table {{ target }} in share row exclusive mode;
     delete from {{ target }}

@@ -51,11 +51,12 @@
 {% endmacro %}
 
 
-{# Make the months that a table lacks for rows that wait in another. #}
+{# Make the months that a table lacks for rows that wait in another, and note these months for analyze_written(). #}
 {% macro create_partitions(target, waiting, column) %}
     {%- set months -%}
         select distinct cast(date_trunc('month', {{ column }}) as date) as month from {{ waiting }} order by 1
     {%- endset -%}
+    {%- set parts = [] -%}
     {%- for row in run_query(months).rows -%}
         {%- set name = target.identifier ~ row[0].strftime('_p%Y_%m') -%}
         {%- set part = target.incorporate(path={'identifier': name}) -%}
@@ -64,5 +65,7 @@
             "create table if not exists " ~ part ~ " partition of " ~ target
             ~ " for values from ('" ~ row[0] ~ "') to ('" ~ stop ~ "')"
         ) -%}
+        {%- do parts.append(part) -%}
     {%- endfor -%}
+    {%- do model.update({'written_parts': parts}) -%}
 {% endmacro %}

@@ -1,13 +1,9 @@
-{#
-  Indexes: by chain and day, what a load deletes; by chain and height, what a block's transactions and their parts ask for. Analyzed
-  at once, as int_transaction_transfers.
-#}
+{# Indexes: by chain and day, what a load deletes; by chain and height, what a block's transactions and their parts ask for. #}
 {{
     config(
         materialized='incremental',
         incremental_strategy='changed_days',
         indexes=[{'columns': ['chain', 'block_height'], 'unique': true}, {'columns': ['chain', 'block_date']}],
-        post_hook="analyze {{ this }}",
     )
 }}
 -- What follows for a block from its own columns and from the block one height below, where that is loaded.

@@ -1,13 +1,8 @@
-{#
-  Analyzed at once, since its days are joined row by row: of a day that the statistics do not know the planner expects one row,
-  and compares each with each.
-#}
 {{
     config(
         materialized='incremental',
         incremental_strategy='changed_days',
         indexes=[{'columns': ['chain', 'block_date']}],
-        post_hook="analyze {{ this }}",
     )
 }}
 -- What the outputs and inputs that are loaded say of a transaction: whom it paid, and what of it came back to those who paid.
