@@ -35,6 +35,7 @@ PARTS = (
     "deployment",
     "kills",
     "mutations",
+    "plans",
     "other-projects",
     "compatibility",
     "upgrades",

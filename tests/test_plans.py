@@ -15,7 +15,7 @@ from plans import Plan, faults, logged_plans
 from test_marts_follow import happen, load
 from worlds import LARGE_BLOCKS, World
 
-pytestmark = pytest.mark.long(part="mutations")
+pytestmark = pytest.mark.long(part="plans")
 
 NEW_DAY = "2025-02-02"
 MONTHS = ("2025_01", "2025_02")
