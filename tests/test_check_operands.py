@@ -2,7 +2,7 @@
 
 import re
 
-from check_operands import CHAINS, OPERANDS, PLACES, catalogue, declared, operands_of, words
+from check_operands import OPERANDS, PLACES, catalogue, declared, operands_of, words
 from checkout import PROJECT
 from test_mutations import HEIGHTS
 
@@ -54,9 +54,14 @@ def aliases(text: str) -> dict[str, set[str]]:
     return found
 
 
+def stem(chain: str) -> str:
+    """What a chain's staging models are named after: those of chains with a ledger of outputs are one."""
+    return "ethereum" if chain == "ethereum" else "utxo"
+
+
 def staged(chain: str, table: str) -> dict[str, set[str]]:
     """The columns of a staging model, each with the raw columns that it is made of."""
-    path = PROJECT / f"transform/models/staging/blockchair/stg_blockchair__{chain}_{table}.sql"
+    path = PROJECT / f"transform/models/staging/blockchair/stg_blockchair__{stem(chain)}_{table}.sql"
     text = path.read_text().split("renamed as")[1]
     return {name: parts & declared()[table][chain] for name, parts in aliases(text).items()}
 
@@ -65,7 +70,7 @@ def united(chain: str, table: str) -> dict[str, set[str]]:
     """The same of the model in which the chains' tables are one."""
     parts = (MODELS / f"int_{table}_unioned.sql").read_text().split("union all\n\n")
     below = staged(chain, table)
-    text = parts[CHAINS.index(chain)] if len(parts) > 1 else parts[0]
+    text = parts[-1 if chain == "ethereum" else 0]
     return {name: set().union(*(below.get(word, set()) for word in made)) for name, made in aliases(text).items()}
 
 
@@ -90,7 +95,7 @@ def read_in(text: str, of_chains: set[str]) -> set[tuple[str, str]]:
             below: list[dict[str, set[str]]] = []
             if f"ref('int_{table}_unioned')" in text or "ref('int_' ~ table ~ '_unioned')" in text:
                 below.append(united(chain, table))
-            if re.search(rf"ref\('stg_blockchair__' ~ chain ~ '_{table}'\)", text):
+            if f"ref('stg_blockchair__{stem(chain)}_{table}')" in text:
                 below.append(staged(chain, table))
             found |= {(table, raw) for one in below for name, made in one.items() if name in used for raw in made}
     return found

@@ -135,7 +135,8 @@ def test_amounts_are_equal_at_the_source_in_raw_in_staging_and_in_marts(
     raw = checkout.sql(f'select _dump_day::text, _line, "{column}" from raw_data.{chain}_transactions')  # noqa: S608
     assert {(day, line): value for day, line, value in raw} == expected
     staged = "output_total_base" if column == "output_total" else f"{column}_base"
-    staging = checkout.sql(f"select {staged} from staging.stg_blockchair__{chain}_transactions")  # noqa: S608
+    model = "ethereum_transactions" if chain == "ethereum" else f"utxo_transactions where chain = '{chain}'"
+    staging = checkout.sql(f"select {staged} from staging.stg_blockchair__{model}")  # noqa: S608
     marts = checkout.sql(f"select {mart_column} from analytics.fct_transactions where chain = %s", chain)  # noqa: S608
     in_order = sorted(value for value in expected.values() if value is not None)
     assert sorted(value for (value,) in staging if value is not None) == in_order
