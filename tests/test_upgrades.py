@@ -28,6 +28,11 @@ WORLD = {
     "TAP_BLOCKCHAIR_START_DATE": "2025-01-30",
     "TAP_COINGECKO_START_DATE": "2025-01-20",
 }
+# What tells of all coins of the simulated CoinGecko, of which there are more than when those commits asked it.
+WHOLE_MARKET = {
+    f"raw_data.coingecko_{name}"
+    for name in ("categories", "coin_details", "coins_list", "coins_markets", "exchange_rates", "global", "trending")
+}
 MARK = "select revision from intermediate.warehouse_revision"
 LOADS = "select load_id, table_name, unit, rows_loaded from raw_data.load_ledger order by 1"
 # Kind, columns and indexes of all that dbt builds but the seeds and what tests store.
@@ -207,5 +212,7 @@ def test_make_run_upgrades_by_itself_and_goes_on_from_the_bookmarks(older: Check
     urllib.request.urlopen(request).close()  # noqa: S310
     done: subprocess.CompletedProcess[str] = older.make("run", **WORLD)
     assert "the warehouse is of this release brought to it" in done.stdout
-    assert raw(older.tables()) == raw(before)
+    found, held = raw(older.tables()), raw(before)
+    assert found.keys() == held.keys()
+    assert {name for name in held if found[name] != held[name]} <= WHOLE_MARKET
     check_upgraded(older)
