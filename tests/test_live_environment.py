@@ -11,6 +11,8 @@ import pytest
 from checkout import RUN_TIME_COLUMNS, Checkout
 from worlds import MONTHS_END, World
 
+pytestmark = pytest.mark.long(part="other-projects")
+
 LIVE_DATABASE = "elsewhere"
 MODEL = "stg_blockchair__utxo_blocks"
 # What a database of one's own may say, and what would change what is stored or built if it were inherited.

@@ -40,7 +40,7 @@ def hook_log_records() -> None:
         if (shown := visible(message)) != message:
             record.msg, record.args = shown, ()
         if record.exc_info and record.exc_info[0] is not None:
-            lines = logging.Formatter().formatException(record.exc_info).split("\n")
+            lines = (record.exc_text or logging.Formatter().formatException(record.exc_info)).split("\n")
             record.exc_text = "\n".join(map(visible, lines))
         return record
 

@@ -81,7 +81,7 @@ def open_python(nobody: Identity) -> Iterator[tuple[str, dict[str, str]]]:
     folder = Path(tempfile.mkdtemp(prefix="warehouse-python-"))
     folder.chmod(0o755)
     try:
-        for name in (*PACKAGES, "typing_extensions"):
+        for name in (*PACKAGES, "filelock", "typing_extensions"):
             spec = find_spec(name)
             assert spec is not None, f"{name} is not installed"
             assert spec.origin is not None
