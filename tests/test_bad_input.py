@@ -7,6 +7,8 @@ import pytest
 
 from checkout import Checkout
 
+pytestmark = pytest.mark.long(part="compatibility")
+
 
 def last_line(text: str) -> str:
     return text.strip().splitlines()[-1]

@@ -20,6 +20,8 @@ from psycopg.rows import dict_row
 from checkout import Checkout, clean_environ
 from sources import KEYS, Row, api_rows, dump_rows, tables_of, time_column
 
+pytestmark = pytest.mark.long(part="other-projects")
+
 PROGRAMS = Path(sys.executable).parent
 CHAINS = ("bitcoin", "dogecoin", "ethereum")
 KIN = ("litecoin", "bitcoin-cash")  # that are there when settings name them
@@ -297,7 +299,6 @@ def test_every_table_of_the_api_and_then_its_days(pipeline: Pipeline) -> None:
     check(pipeline, with_api=True, with_dumps=True)
 
 
-@pytest.mark.long(part="other-projects")
 @pytest.mark.parametrize("pipeline", [(*CHAINS, *KIN)], indirect=True)
 def test_chains_that_settings_name_are_loaded_as_the_usual_ones(pipeline: Pipeline) -> None:
     """Dumps and the tip, statistics and addresses of five chains, then two of them from the API alone."""
