@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import documentation_rules
-from checkout import Checkout
+from checkout import PROJECT, Checkout
 from gated import NOT_GATED
 
 Node = dict[str, Any]
@@ -30,6 +30,7 @@ OF_MANY_PARENTS = {"fct_network_daily", "fct_valuation_daily"}
 MAX_CHAINED_VIEWS = 4
 # A key is proved unique by one of these, or by a primary key, which PostgreSQL enforces.
 UNIQUENESS_TESTS = ("unique", "unique_combination")
+CHAINS = PROJECT / "transform/macros/chains.sql"
 HARD_CODED = re.compile(r"\b(?:from|join)\s+\"?(?:raw_data|staging|intermediate|analytics|dq)\"?\.", re.IGNORECASE)
 # What a BI tool can hold without losing a digit, or says that it loses some (docs/power-bi.md).
 BI_TYPES = {"bigint", "boolean", "date", "double precision", "integer", "numeric(19,4)", "text", "time", "timestamp"}
@@ -95,8 +96,11 @@ def staging_that_reads_no_source_alone(manifest: Manifest) -> set[str]:
 
 
 def of_all_utxo_chains(table: str) -> str:
-    """A table's name, without its chain if that has a ledger of outputs."""
-    chain = re.match(r"(bitcoin_cash|bitcoin|dogecoin|litecoin)_", table)
+    """A table's name, without its chain if that has a ledger of outputs, by the models' own list of chains."""
+    listed = re.findall(r"'name': '([\w-]+)'[^{}]*?'ledger': 'utxo'", CHAINS.read_text())
+    chain = re.match(
+        rf"({'|'.join(sorted((name.replace('-', '_') for name in listed), key=len, reverse=True))})_", table
+    )
     return f"utxo_{table.removeprefix(chain[0])}" if chain else table
 
 
