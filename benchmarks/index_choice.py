@@ -51,10 +51,10 @@ READS = {
 }
 MONTHS = 200
 PLANS = {
-    "one day, by literals": "select count(*) from cut where time >= '2016-05-15Z' and time < '2016-05-16Z'",
+    "one day, by literals": "select count(*) from months where time >= '2016-05-15Z' and time < '2016-05-16Z'",
     "one day, by parameters": "execute day('2016-05-15Z', '2016-05-16Z')",
-    "one block": "select count(*) from cut where block_id = 5",
-    "all": "select count(*) from cut",
+    "one block": "select count(*) from months where block_id = 5",
+    "all": "select count(*) from months",
 }
 
 
@@ -116,16 +116,16 @@ def compare_indexes(connection: psycopg.Connection[Any], folder: Path, sample: P
 
 def look_at_planner(connection: psycopg.Connection[Any]) -> None:
     """Print what the planner does with a table of 200 months."""
-    connection.execute("create table cut (block_id bigint, time timestamptz) partition by range (time)")
-    connection.execute("create index on cut (block_id)")
-    connection.execute("create index on cut using brin (time)")
+    connection.execute("create table months (block_id bigint, time timestamptz) partition by range (time)")
+    connection.execute("create index on months (block_id)")
+    connection.execute("create index on months using brin (time)")
     for number in range(MONTHS):
         first, last = (f"{2009 + at // 12}-{at % 12 + 1:02}-01Z" for at in (number, number + 1))
-        make = sql.SQL("create table {} partition of cut for values from ({}) to ({})")
-        connection.execute(make.format(sql.Identifier(f"cut_{number}"), sql.Literal(first), sql.Literal(last)))
+        make = sql.SQL("create table {} partition of months for values from ({}) to ({})")
+        connection.execute(make.format(sql.Identifier(f"months_{number}"), sql.Literal(first), sql.Literal(last)))
     connection.execute("set plan_cache_mode = force_generic_plan")
     connection.execute(
-        "prepare day(timestamptz, timestamptz) as select count(*) from cut where time >= $1 and time < $2"
+        "prepare day(timestamptz, timestamptz) as select count(*) from months where time >= $1 and time < $2"
     )
     print(f"\n{MONTHS} months{'':22}{'planning':>14}{'tables in the plan':>20}{'left out at start':>20}")
     for name, query in PLANS.items():

@@ -6,7 +6,7 @@
 The world is the simulator's: every block, transaction, output and input of three chains is true, so each check has its
 work; 90 days of it are 5 million rows. All runs are `dbt build`, tests included, on one warehouse. After a full build
 and one more with nothing new, so that all statistics are there, builds with nothing new and with a new day take turns.
-They are compared by processor seconds, of dbt and of the server: a clock on the wall also tells what else the machine
+They are compared by processor seconds, of dbt and of the server: a clock on the wall also counts what else the machine
 does. Autovacuum waits while a build is measured, and its work is done between. `--resume` goes on in a folder that
 `--keep` left. Linux only, standard library only.
 """
@@ -62,7 +62,7 @@ class Size:
         return pages(self.day) - pages(self.nothing)
 
     def noise(self) -> float:
-        """How far apart equal builds were."""
+        """By how much equal builds differed."""
         seconds = ([build.processor for build in builds] for builds in (self.nothing, self.day))
         return max(max(runs) - min(runs) for runs in seconds)
 
@@ -215,14 +215,14 @@ def main() -> None:
     print("  days   raw rows    full build   nothing new   one day more   day - nothing   of full - nothing   noise")
     for size in sizes:
         seconds = (size.full.processor, processor(size.nothing), processor(size.day), size.more())
-        told = f"{seconds[0]:10.1f} s {seconds[1]:11.1f} s {seconds[2]:12.1f} s {seconds[3]:13.1f} s"
-        print(f"  {size.days:4} {size.rows:10,} {told} {size.share():19.3f} {size.noise():5.1f} s  of the processors")
-        told = f"{size.full.clock:10.1f} s {clock(size.nothing):11.1f} s {clock(size.day):12.1f} s"
-        print(f"  {'':15} {told} {clock(size.day) - clock(size.nothing):13.1f} s  by the clock")
-        told = (
+        shown = f"{seconds[0]:10.1f} s {seconds[1]:11.1f} s {seconds[2]:12.1f} s {seconds[3]:13.1f} s"
+        print(f"  {size.days:4} {size.rows:10,} {shown} {size.share():19.3f} {size.noise():5.1f} s  of the processors")
+        shown = f"{size.full.clock:10.1f} s {clock(size.nothing):11.1f} s {clock(size.day):12.1f} s"
+        print(f"  {'':15} {shown} {clock(size.day) - clock(size.nothing):13.1f} s  by the clock")
+        shown = (
             f"{size.full.pages:12,.0f} {pages(size.nothing):13,.0f} {pages(size.day):14,.0f} {size.more_pages():15,.0f}"
         )
-        print(f"  {'':15} {told}  pages")
+        print(f"  {'':15} {shown}  pages")
     for large in sizes[1:]:
         times = (
             f"{large.more() / sizes[0].more():.2f} in time, {large.more_pages() / sizes[0].more_pages():.2f} in pages"

@@ -59,7 +59,7 @@ def explain(connection: psycopg.Connection[Any], query: str, parameters: dict[st
 
 
 def main() -> None:
-    """Ask everything, print a table, and tell whole reads."""
+    """Ask everything, print a table, and report whole reads."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url", help="the warehouse, as bi_reader")
     parser.add_argument("--coin", default="Bitcoin")

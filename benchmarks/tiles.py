@@ -33,14 +33,7 @@ _CHUNK = 5000
 
 @dataclass(frozen=True)
 class Tiling:
-    """What is tiled.
-
-    Attributes:
-        rows: How many rows.
-        day: The UTC day that they lie on.
-        first_height: Height of the first block.
-        seed: Text that the hashes depend on; another seed gives the same day another content.
-    """
+    """What is tiled: rows of a UTC day, from a height on; another seed gives the same day other hashes."""
 
     rows: int
     day: date = DAY
@@ -58,29 +51,13 @@ class Tiling:
 
 
 def read_sample(sample: Path) -> tuple[list[str], list[list[str]]]:
-    """Read a day of Bitcoin transactions.
-
-    Args:
-        sample: A dump file, gzip.
-
-    Returns:
-        The header's names and the rows' fields.
-    """
+    """Read a dump file of Bitcoin transactions; gives the header's names and the rows' fields."""
     header, *lines = gzip.decompress(sample.read_bytes()).decode().rstrip("\n").split("\n")
     return header.split("\t"), [line.split("\t") for line in lines]
 
 
 def tile(sample: Path, tiling: Tiling, folder: Path) -> Path:
-    """Write a dump file; like the published ones it has no line end after its last row.
-
-    Args:
-        sample: Where the rows come from.
-        tiling: How many, of which day.
-        folder: Where the file is made, under the name that the dump host would give it.
-
-    Returns:
-        The file.
-    """
+    """Write a dump file under the name that the dump host would give it, without a line end after its last row."""
     names, rows = read_sample(sample)
     path = folder / f"blockchair_bitcoin_transactions_{tiling.day:%Y%m%d}.tsv.gz"
     published = datetime(tiling.day.year, tiling.day.month, tiling.day.day, tzinfo=UTC).timestamp()

@@ -27,11 +27,9 @@ _FIRST_LINE = 2
 
 @dataclass(frozen=True)
 class Table:
-    """The table to look at.
+    """The table to check, by a session in UTC.
 
     Attributes:
-        connection: A session in UTC.
-        name: The table's name, in the schema of raw tables.
         lineage: Whether `_line`, `_unit`, `_channel` and `_dump_day` must be there; the yardstick may leave them empty.
     """
 
@@ -60,12 +58,7 @@ class Table:
 
 
 def check(table: Table, dumps: list[Dump], sample: Path) -> None:
-    """Compare a table with the days that it must hold, and no other rows.
-
-    Args:
-        table: The table.
-        dumps: All days.
-        sample: What they were tiled from.
+    """Compare a table with the days, tiled from a sample, that it must hold, and no other rows.
 
     Raises:
         WrongLoadError: They differ; the text says in what.
@@ -100,7 +93,7 @@ def _check_own_values(table: Table, dump: Dump) -> None:
                     hash = encode(sha256(convert_to({seed} || number, 'UTF8')), 'hex')
                     and block_id = {height} + number / {per_block}
                     and time::timestamptz = {start}::timestamptz + number * {seconds} / {rows} * interval '1 second'
-                    and _unit = {unit} and _channel = 'dumps' and _dump_day::date = {on}
+                    and _unit = {slice} and _channel = 'dumps' and _dump_day::date = {on}
             )
         from (select *, (_line - {first})::bigint as number from {table} where {day}) as numbered
         """,
@@ -111,7 +104,7 @@ def _check_own_values(table: Table, dump: Dump) -> None:
         start=f"{tiling.day} 00:00:00+00",
         seconds=LAST_SECOND,
         rows=tiling.rows,
-        unit=dump.unit,
+        slice=dump.slice,
         on=tiling.day,
         first=_FIRST_LINE,
     )[0]
@@ -157,22 +150,17 @@ def _canonical(value: object) -> str:
 
 
 def check_ledger(table: Table, dumps: list[Dump], *, checksums: bool = False) -> None:
-    """Compare the load ledger, and each row's load id, with the files.
-
-    Args:
-        table: The raw table.
-        dumps: All that it holds.
-        checksums: Whether the ledger must have noted them.
+    """Compare the load ledger, and each row's load id, with the files; `checksums`: whether it must have noted them.
 
     Raises:
-        WrongLoadError: There is no ledger, a unit's last entry is not its file's, or checksums are there, or lack.
+        WrongLoadError: There is no ledger, a slice's last entry is not its file's, or checksums are there, or lack.
     """
     ledger = Table(table.connection, "load_ledger")
     if not ledger.columns():
         raise WrongLoadError("There is no load ledger.")
     last = {
-        unit: (load_id, rows, digest)
-        for unit, load_id, rows, digest in ledger.all(
+        name: (load_id, rows, digest)
+        for name, load_id, rows, digest in ledger.all(
             "select distinct on (unit) unit, load_id, rows_loaded, sha256 from {table} where table_name = {name}"
             " order by unit, load_id desc",
             name=table.name,
@@ -180,11 +168,11 @@ def check_ledger(table: Table, dumps: list[Dump], *, checksums: bool = False) ->
     }
     ids = dict(table.all("select _unit, string_agg(distinct _load_id::text, ' ') from {table} group by _unit"))
     for dump in dumps:
-        load_id, rows, digest = last.get(dump.unit, (None, None, None))
-        if (rows, digest) != (dump.tiling.rows, dump.sha256) or ids.get(dump.unit) != str(load_id):
+        load_id, rows, digest = last.get(dump.slice, (None, None, None))
+        if (rows, digest) != (dump.tiling.rows, dump.sha256) or ids.get(dump.slice) != str(load_id):
             raise WrongLoadError(
-                f"The ledger says of {dump.unit}: load {load_id}, {rows} rows, sha256 {digest}; the file has "
-                f"{dump.tiling.rows} rows, sha256 {dump.sha256}, and the rows name load {ids.get(dump.unit)}."
+                f"The ledger has for {dump.slice}: load {load_id}, {rows} rows, sha256 {digest}; the file has "
+                f"{dump.tiling.rows} rows, sha256 {dump.sha256}, and the rows name load {ids.get(dump.slice)}."
             )
     if ledger.all("select from {table} where (checksums is not null) <> {wanted}", wanted=checksums):
         raise WrongLoadError(f"The ledger has {'no ' if checksums else ''}checksums of some loads.")

@@ -51,30 +51,17 @@ _BYTES_ALWAYS = 4 << 30
 
 
 def check_disk(folder: Path, largest: int) -> None:
-    """Look for room before anything is written.
-
-    Args:
-        folder: Where all files will lie.
-        largest: Rows of the largest load.
-
-    Raises:
-        BenchError: There is too little.
-    """
+    """Refuse to start where the folder's disk has too little space for the largest load, in rows."""
     needed, free = _BYTES_ALWAYS + largest * _BYTES_A_ROW, shutil.disk_usage(folder).free
     if free < needed:
         raise BenchError(
             f"Loading {largest:,} rows takes about {needed / 1e9:.0f} GB in {folder}, and {free / 1e9:.0f} GB are "
-            "free: make room, name another folder with --folder, or ask for less with --only or --sizes."
+            "free: free some space, name another folder with --folder, or ask for less with --only or --sizes."
         )
 
 
 def measure(steps: Sequence[Step], repetitions: int) -> list[Figure]:
-    """Go through all steps, round by round, so that a slower hour of the machine hits every contender.
-
-    Args:
-        steps: In order.
-        repetitions: How many rounds.
-    """
+    """Go through all steps, round by round, so that a slower hour of the machine hits every contender."""
     figures: list[Figure] = []
     for number in range(repetitions):
         for step in steps:
@@ -86,11 +73,7 @@ def measure(steps: Sequence[Step], repetitions: int) -> list[Figure]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and report.
-
-    Returns:
-        Exit status: 1 if a contender failed or loaded something wrong, or there is no room.
-    """
+    """Measure and report; exit status 1 if a contender failed or loaded something wrong, or the disk is too small."""
     given = _parser().parse_args(arguments)
     if given.list:
         print("\n".join(f"{key:17} {text}" for key, text in SCENARIOS.items()))

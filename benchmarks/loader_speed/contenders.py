@@ -35,14 +35,7 @@ _LEAF = "bitcoin_transactions_p2024_01"
 
 @dataclass(frozen=True)
 class Bench:
-    """What all contenders share.
-
-    Attributes:
-        server: The one server.
-        source: Files and messages.
-        sample: The true rows that were tiled.
-        folder: For configuration files and logs.
-    """
+    """What all contenders share: the server, files and messages, the true rows, a folder for configuration and logs."""
 
     server: Server
     source: Source
@@ -75,10 +68,8 @@ class Contender(Protocol):
 class Yardstick:
     r"""`zcat file | psql \copy` into an empty monthly partition that has its indexes.
 
-    The partition is equal to the loader's: the same columns, indexes, and defaults that fill the columns of lineage.
-
-    Args:
-        bare: Whether it has no defaults, so that lineage stays empty.
+    The partition is equal to the loader's: the same columns, indexes, and defaults that fill the columns of lineage. A
+    bare one has no such defaults, so that lineage stays empty.
     """
 
     def __init__(self, *, bare: bool = False) -> None:
@@ -97,7 +88,7 @@ class Yardstick:
             "columns": each,
             "start": sql.Literal(f"{MONTH} 00:00:00+00"),
             "stop": sql.Literal("2024-02-01 00:00:00+00"),
-            "unit": sql.Literal(f"bitcoin/transactions/{LAST_DAY}"),
+            "slice": sql.Literal(f"bitcoin/transactions/{LAST_DAY}"),
             "day": sql.Literal(str(LAST_DAY)),
         }
         statements = [
@@ -109,7 +100,7 @@ class Yardstick:
         if self._filled:
             statements.append("create sequence raw_data.line cache 10000 start 2")
             statements.append(
-                "alter table {leaf} alter _channel set default 'dumps', alter _unit set default {unit},"
+                "alter table {leaf} alter _channel set default 'dumps', alter _unit set default {slice},"
                 " alter _line set default nextval('raw_data.line'), alter _dump_day set default {day},"
                 " alter _load_id set default 1, alter _sdc_extracted_at set default now(),"
                 " alter _sdc_received_at set default now(), alter _sdc_batched_at set default now(),"
@@ -143,7 +134,6 @@ class SingerTarget:
     Attributes:
         name: How it is called in the table.
         environment: One of the recipes.
-        program: The target's program.
         kind: `batch` or `records`, what it is fed with.
         database_setting: What the target calls the database.
         settings: More of its configuration.
@@ -198,11 +188,7 @@ class SingerTarget:
 
 
 class Dlt:
-    """dlt with pyarrow.
-
-    Args:
-        disposition: `append` or `merge`.
-    """
+    """dlt with pyarrow, by `append` or `merge`."""
 
     def __init__(self, disposition: str) -> None:
         self.name = f"dlt, pyarrow, {disposition}"
@@ -224,7 +210,7 @@ class Dlt:
             "key": ["block_id", "hash"],
             "path": str(dump.path),
             "types": {name: sql_type(properties[name]) for name in _header(bench)},
-            "unit": dump.unit,
+            "slice": dump.slice,
             "day": str(dump.tiling.day),
             "folder": str(bench.fresh_folder(f"dlt-{database}")),
         }
@@ -265,11 +251,7 @@ def check_own(table: checks.Table, bench: Bench, loads: list[Load], *, checksums
 
 
 def table_columns(schema: dict[str, Any]) -> dict[str, str]:
-    """Name the columns of the raw table, in the notation of PostgreSQL.
-
-    Args:
-        schema: The stream's JSON schema.
-    """
+    """The SQL types of the raw table's columns, of a stream with that JSON schema."""
     columns = {name: sql_type(kind) for name, kind in schema["properties"].items()}
     return columns | _SDC | {"_load_id": "bigint"}
 

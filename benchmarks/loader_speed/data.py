@@ -26,33 +26,21 @@ _BATCH = {"format": "tsv", "compression": "gzip"}
 
 @dataclass(frozen=True)
 class Dump:
-    """One dump day.
-
-    Attributes:
-        path: The file.
-        tiling: What it holds.
-        sha256: Its digest.
-    """
+    """One dump day: its file, what it holds, and its digest."""
 
     path: Path
     tiling: Tiling
     sha256: str
 
     @property
-    def unit(self) -> str:
-        """The unit's name."""
+    def slice(self) -> str:
+        """The slice's name."""
         return f"bitcoin/transactions/{self.tiling.day}"
 
 
 @dataclass(frozen=True)
 class Load:
-    """Dump days that are loaded by one command.
-
-    Attributes:
-        name: Its folder's name.
-        dumps: The days, in order.
-        folder: Where the files lie, and nothing else.
-    """
+    """Dump days that are loaded by one command, in order; `folder` holds their files and nothing else."""
 
     name: str
     dumps: tuple[Dump, ...]
@@ -65,13 +53,7 @@ class Load:
 
 
 class Source:
-    """Makes dump days and messages, each once.
-
-    Args:
-        folder: Where they are kept.
-        sample: The true rows that are tiled.
-        log: For what the tap says.
-    """
+    """Makes dump days, tiled from the sample's rows, and messages, each once, in a folder; the tap writes the log."""
 
     def __init__(self, folder: Path, sample: Path, log: Path) -> None:
         if not sample.is_file():
@@ -87,13 +69,9 @@ class Source:
         """What the tap took, by load and kind of messages."""
 
     def load(self, name: str, rows: int, *, days: int = 1, seed: str = "") -> Load:
-        """Tile the last days of the month; each has the same number of rows, and heights rise from day to day.
+        """Tile the last days of the month, up to the 31st; each has as many rows, and heights rise from day to day.
 
-        Args:
-            name: A name for it; the same name gives the same load.
-            rows: Rows of all days.
-            days: How many days; the last is the 31st.
-            seed: Another seed gives other hashes.
+        The same name gives the same load; another seed gives other hashes.
         """
         each = rows // days
         return self._made(
@@ -119,15 +97,7 @@ class Source:
         )
 
     def messages(self, load: Load, kind: str) -> Path:
-        """Let the tap read a load's files and keep what it says.
-
-        Args:
-            load: The days.
-            kind: `batch` or `records`.
-
-        Returns:
-            A file of Singer messages.
-        """
+        """Let the tap read a load's files; gives a file of its Singer messages, of the kind `batch` or `records`."""
         path = self._folder / f"{load.name}.{kind}.singer"
         key = f"{load.name} {kind}"
         if key not in self.tap:
@@ -165,11 +135,8 @@ class Source:
 
     def _dump(self, tiling: Tiling, folder: Path) -> Dump:
         path = tile(self._sample, tiling, folder)
-        digest = hashlib.sha256()
         with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-        return Dump(path, tiling, digest.hexdigest())
+            return Dump(path, tiling, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def sql_type(schema: Mapping[str, Any]) -> str:

@@ -32,7 +32,7 @@ _TYPES = {
 _BLOCK_BYTES = 16 << 20
 
 
-def tables(path: str, types: dict[str, str], unit: str, day: str) -> Iterator[pa.Table]:
+def tables(path: str, types: dict[str, str], slice_id: str, day: str) -> Iterator[pa.Table]:
     """Read the file piece by piece, with the columns that say where a row came from."""
     line = 2
     with pa.input_stream(path, compression="gzip") as stream:
@@ -52,7 +52,7 @@ def tables(path: str, types: dict[str, str], unit: str, day: str) -> Iterator[pa
             place = table.schema.get_field_index("time")
             table = table.set_column(place, "time", compute.assume_timezone(table["time"], "UTC"))
             rows = table.num_rows
-            constants: dict[str, Any] = {"_channel": "dumps", "_unit": unit, "_dump_day": date.fromisoformat(day)}
+            constants: dict[str, Any] = {"_channel": "dumps", "_unit": slice_id, "_dump_day": date.fromisoformat(day)}
             for name, value in constants.items():
                 table = table.append_column(name, pa.repeat(pa.scalar(value), rows))
             yield table.append_column("_line", pa.array(range(line, line + rows), pa.int64()))
@@ -70,7 +70,7 @@ def main() -> None:
         dataset_name=config["schema"],
     )
     resource = dlt.resource(
-        tables(config["path"], config["types"], config["unit"], config["day"]),
+        tables(config["path"], config["types"], config["slice"], config["day"]),
         name=config["table"],
         write_disposition=disposition,
         primary_key=config["key"] if disposition == "merge" else None,

@@ -22,7 +22,6 @@ class Recipe:
     """What an environment is made of.
 
     Attributes:
-        name: Its folder.
         pins: Compiled requirements.
         package: A package of this project, installed as it stands; None for a contender from outside.
         python: Newest interpreter that the pins install on; None for the one that runs the benchmark.
@@ -47,11 +46,7 @@ RECIPES = {
 
 
 def find_uv() -> str:
-    """Find uv beside this interpreter or on PATH.
-
-    Raises:
-        BenchError: There is none.
-    """
+    """Find uv beside this interpreter or on PATH."""
     beside = Path(sys.executable).with_name("uv")
     found = str(beside) if beside.is_file() else shutil.which("uv")
     if found is None:
@@ -60,18 +55,7 @@ def find_uv() -> str:
 
 
 def build(name: str, cache: Path = CACHE) -> Path:
-    """Make an environment, unless it is there with the same pins.
-
-    Args:
-        name: One of RECIPES.
-        cache: Folder of all environments.
-
-    Returns:
-        Its folder of programs.
-
-    Raises:
-        BenchError: The interpreter or a package cannot be had.
-    """
+    """Make an environment of RECIPES, unless it is there with the same pins; gives its folder of programs."""
     recipe = RECIPES[name]
     folder, stamp = cache / name, cache / name / "bench.stamp"
     wanted = hashlib.sha256(recipe.pins.read_bytes() + sys.version.encode())

@@ -1,4 +1,4 @@
-"""What stops a benchmark, told in a sentence."""
+"""What stops a benchmark, in a sentence."""
 
 
 class BenchError(Exception):

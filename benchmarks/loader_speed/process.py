@@ -32,10 +32,10 @@ class Usage:
 
     Attributes:
         seconds: From start to exit.
-        step_seconds: The same without the time until the command, started, reads its input; None if it was not fed.
         cpu_seconds: User and system time of the command and all its children; the server's is not in it.
         peak_mb: Largest memory (RSS, megabytes of 10^6 bytes) of the process tree at one time.
         programs: The same of each program that was asked for, its children included.
+        step_seconds: `seconds` without the time until the command, started, reads its input; None if it was not fed.
     """
 
     seconds: float
@@ -56,33 +56,30 @@ def run(  # noqa: PLR0913 - each is one of a process's own
     cwd: Path | None = None,
     programs: Sequence[str] = (),
 ) -> Usage:
-    """Run a command to its end.
+    """Run a command to its end, in just that environment; what it prints goes to the log.
 
     Args:
         command: Program and arguments.
         environ: Its whole environment.
-        log: File for what it says.
+        log: File for what it prints.
         stdin: What it reads; else nothing.
-        fed: Whether that is passed to it by a pipe once it reads, so that `step_seconds` can be told.
+        fed: Whether that is passed to it by a pipe once it reads, so that `step_seconds` can be measured.
         stdout: File for its output; else the log.
         cwd: Where it runs.
-        programs: Names of programs below it whose memory is told apart.
-
-    Returns:
-        What it took.
+        programs: Names of programs below it whose memory is measured for each.
 
     Raises:
         BenchError: It failed; the text ends with the last lines of the log.
     """
     with (
-        log.open("ab") as said,
+        log.open("ab") as logged,
         (stdin or Path(os.devnull)).open("rb") as source,
         (stdout or log).open("wb" if stdout else "ab") as sink,
     ):
         started = ready = time.monotonic()
         given = subprocess.PIPE if fed else source
         try:
-            child = subprocess.Popen(command, stdin=given, stdout=sink, stderr=said, env=dict(environ), cwd=cwd)
+            child = subprocess.Popen(command, stdin=given, stdout=sink, stderr=logged, env=dict(environ), cwd=cwd)
         except OSError as error:
             raise BenchError(f"{command[0]} could not be started: {error}.") from error
         watch = _Watch(child.pid, programs)
@@ -99,18 +96,18 @@ def run(  # noqa: PLR0913 - each is one of a process's own
             watch.stop()
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
-        lines = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
-        told = "\n".join(f"  {line[:300]}" for line in lines)
-        raise BenchError(f"{' '.join(command)[:200]} failed with status {child.returncode}:\n{told}")
+        raise _failure(command, child.returncode, log)
     # Where there is no /proc: the largest process, which may be this one before it became the command.
     peak = watch.peak or used.ru_maxrss * 1024
-    return Usage(
-        ended - started,
-        used.ru_utime + used.ru_stime,
-        peak / 1e6,
-        {name: size / 1e6 for name, size in watch.programs.items()},
-        ended - ready if fed else None,
-    )
+    programs_mb = {name: size / 1e6 for name, size in watch.programs.items()}
+    step = ended - ready if fed else None
+    return Usage(ended - started, used.ru_utime + used.ru_stime, peak / 1e6, programs_mb, step)
+
+
+def _failure(command: Sequence[str], status: int, log: Path) -> BenchError:
+    lines = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+    shown = "\n".join(f"  {line[:300]}" for line in lines)
+    return BenchError(f"{' '.join(command)[:200]} failed with status {status}:\n{shown}")
 
 
 def _feed(pipe: IO[bytes], content: bytes) -> float:
@@ -119,8 +116,8 @@ def _feed(pipe: IO[bytes], content: bytes) -> float:
     It is given one byte before, and a moment later the kernel says that nothing is left of it in the pipe.
     """
     unread, gone = bytearray(4), select.poll()
-    gone.register(pipe, 0)  # no event is asked for: an end of the pipe that was closed is told anyway
-    with suppress(BrokenPipeError), pipe:  # of a command that has failed, its status tells
+    gone.register(pipe, 0)  # no event is asked for: an end of the pipe that was closed is reported anyway
+    with suppress(BrokenPipeError), pipe:  # a command that has failed has a status
         pipe.write(content[:1])
         pipe.flush()
         while fcntl.ioctl(pipe, termios.FIONREAD, unread) == 0 and any(unread) and not gone.poll(_LOOK_MILLISECONDS):
@@ -143,7 +140,7 @@ class _Watch(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Sample until told to stop."""
+        """Sample until `stop`."""
         pause = _FIRST_SAMPLE_SECONDS
         while not self._end.wait(pause):
             pause = _SAMPLE_SECONDS

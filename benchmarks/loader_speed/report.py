@@ -25,17 +25,12 @@ class Line:
     """Medians of one scenario at one size.
 
     Attributes:
-        scenario: Its key.
-        title: What was loaded.
-        contender: Who loaded.
-        rows: How many rows.
-        runs: Of how many runs.
         rows_per_second: Rows by wall time.
         seconds: Wall time.
         cpu_seconds: Client CPU.
         peak_mb: Largest memory of the client's processes in any run.
         ratio: Rows per second against the yardstick of the same size; None without one.
-        step_seconds: Wall time of the load step, the loader's start left out; None where that was not told apart.
+        step_seconds: Wall time of the load step, the loader's start left out; None where that was not measured.
         step_ratio: Rows per second of the load step, likewise.
         bare_ratio: Rows per second against the yardstick that leaves lineage empty: of the load step, else in all.
     """
@@ -60,8 +55,6 @@ class Goal:
     """A figure that the loader must show.
 
     Attributes:
-        name: What it is.
-        wanted: The bound.
         found: The value measured; None if it was not.
         below: Whether the bound is an upper one.
         bare: The same against the yardstick that leaves lineage empty, where that was measured.
@@ -74,7 +67,7 @@ class Goal:
     bare: float | None = None
 
     @property
-    def reached(self) -> bool | None:
+    def is_met(self) -> bool | None:
         """Whether the bound holds; None if nothing was measured."""
         if self.found is None:
             return None
@@ -114,14 +107,7 @@ def summarise(figures: Sequence[Figure]) -> list[Line]:
 
 
 def goals(lines: Sequence[Line], figures: Sequence[Figure], tap: dict[str, Usage], sizes: Sizes) -> list[Goal]:
-    """Compare with what the loader must show.
-
-    Args:
-        lines: Medians.
-        figures: All runs.
-        tap: What the tap took to hand files over, by load and kind of messages.
-        sizes: How many rows.
-    """
+    """Compare with what the loader must show; `tap` is what the tap took, by load and kind of messages."""
     by_key = {(line.scenario, line.rows): line for line in lines}
     slow, medium, large, huge = sizes.slow, sizes.medium, sizes.large, sizes.huge
 
@@ -205,7 +191,7 @@ def as_text(lines: Sequence[Line], aims: Sequence[Goal]) -> str:
     for aim in measured:
         bound = f"{'below' if aim.below else 'at least'} {aim.wanted:g}"
         bare = "" if aim.bare is None else f"(against the bare one {aim.bare:.2f})"
-        text.append(f"  {aim.name:84} {bound:>13} {aim.found:9.2f}  {bare:28} {'yes' if aim.reached else 'NO'}")
+        text.append(f"  {aim.name:84} {bound:>13} {aim.found:9.2f}  {bare:28} {'yes' if aim.is_met else 'NO'}")
     return "\n".join(text)
 
 
@@ -222,7 +208,7 @@ def as_json(
         "machine": machine,
         "postgresql": server,
         "lines": [asdict(line) for line in lines],
-        "goals": [{**asdict(aim), "reached": aim.reached} for aim in aims],
+        "goals": [{**asdict(aim), "reached": aim.is_met} for aim in aims],
         "runs": [asdict(figure) for figure in figures],
         "tap": {key: asdict(usage) for key, usage in tap.items()},
     }

@@ -39,15 +39,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured load.
-
-    Attributes:
-        scenario: Its key.
-        title: What was loaded.
-        contender: Who loaded.
-        rows: How many rows.
-        usage: What it took.
-    """
+    """One measured load."""
 
     scenario: str
     title: str
@@ -58,12 +50,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Step:
-    """Something to be done in every round.
-
-    Attributes:
-        keys: The scenarios that it measures.
-        run: Yields their figures.
-    """
+    """Something to be done in every round; `run` yields the figures of the scenarios that `keys` name."""
 
     keys: tuple[str, ...]
     run: Callable[[], Iterator[Figure]] = field(compare=False)
@@ -74,12 +61,7 @@ class Step:
 
 
 class Plan:
-    """Puts the scenarios in order, so that the yardstick runs close to whatever is compared with it.
-
-    Args:
-        bench: Server, files and folders.
-        sizes: How many rows.
-    """
+    """Puts the scenarios in order, so that the yardstick runs close to whatever is compared with it."""
 
     def __init__(self, bench: Bench, sizes: Sizes) -> None:
         self._bench = bench
@@ -89,8 +71,7 @@ class Plan:
     def steps(self, wanted: Collection[str]) -> list[Step]:
         """The steps of a round that measure something wanted.
 
-        Args:
-            wanted: Scenarios. The yardstick runs beside each that is compared with it; alone, once per size.
+        The yardstick runs beside each scenario that is compared with it; alone, once per size.
         """
         sizes = self._sizes
         batch = ours("batch")

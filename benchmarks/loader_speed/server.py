@@ -32,13 +32,7 @@ _SECONDS = 300
 
 @dataclass(frozen=True)
 class Server:
-    """A running server.
-
-    Attributes:
-        programs: Folder of its programs, `psql` among them.
-        port: TCP port on the loopback address.
-        password: The superuser's and the loader's.
-    """
+    """A running server; the password is the superuser's and the loader's."""
 
     programs: Path
     port: int
@@ -87,16 +81,9 @@ class Server:
 
 @contextmanager
 def serve(folder: Path) -> Iterator[Server]:
-    """Make a cluster in an empty folder, serve it, stop it.
+    """Make a cluster in an empty folder, which the caller deletes, serve it, stop it.
 
-    Args:
-        folder: Where its data lie; deleting it is the caller's.
-
-    Yields:
-        The server. The programs are those that POSTGRES_BIN names, else the embedded ones.
-
-    Raises:
-        BenchError: There are no programs, or they failed.
+    The programs are those that POSTGRES_BIN names, else the embedded ones.
     """
     data, password_file, log = folder / "data", folder / "password", folder / "server.log"
     folder.mkdir(parents=True)

@@ -140,9 +140,9 @@ def test_the_ledger_must_agree_with_file_and_rows(loaded: Loaded, entry: str, *,
         " (load_id bigint, rows_loaded bigint, sha256 text, unit text, table_name text, checksums jsonb)"
     )
     values = entry.format(rows=ROWS, sha256=dumps[0].sha256)
-    loaded.spoil(f"insert into raw_data.load_ledger values ({values}, '{dumps[0].unit}', '{STREAM}')")  # noqa: S608
+    loaded.spoil(f"insert into raw_data.load_ledger values ({values}, '{dumps[0].slice}', '{STREAM}')")  # noqa: S608
     if not right:
-        with pytest.raises(WrongLoadError, match="ledger says"):
+        with pytest.raises(WrongLoadError, match="ledger has for"):
             checks.check_ledger(loaded.table, dumps)
         return
     checks.check_ledger(loaded.table, dumps)

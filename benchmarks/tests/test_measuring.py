@@ -61,7 +61,7 @@ def test_a_whole_process_tree_is_measured(tmp_path: Path) -> None:
     assert usage.programs[Path(sys.executable).name] > 120
 
 
-def test_a_failing_command_is_told_with_its_last_words(tmp_path: Path) -> None:
+def test_a_failing_command_is_reported_with_its_last_words(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="status 3:\n  the reason"):
         run(["sh", "-c", "echo the reason >&2; exit 3"], environ=os.environ, log=tmp_path / "log")
     with pytest.raises(BenchError, match="could not be started"):
@@ -121,7 +121,7 @@ def test_goals_compare_the_right_sizes_and_say_what_was_missed() -> None:
         figure("whole", large, 50, tap_blockchair=90, target_postgres_copy=250),
     ]
     aims = report.goals(report.summarise(figures), figures, {"1 batch": Usage(1, 1, 80)}, SIZES)
-    found = {aim.name: (round(aim.found, 3), aim.reached) for aim in aims if aim.found is not None}
+    found = {aim.name: (round(aim.found, 3), aim.is_met) for aim in aims if aim.found is not None}
     assert found == {
         "BATCH load step, 5,000,000 rows into a fresh month, against the yardstick": (1.316, True),
         "BATCH load step, 1,000,000 rows into a month of 30 days of 100,000, against the yardstick": (0.625, False),
@@ -174,7 +174,7 @@ def test_the_yardstick_runs_beside_what_is_compared_with_it(
     assert " ".join("+".join(step.keys) for step in Plan(bench, SIZES).steps(wanted)) == expected
 
 
-def test_a_full_disk_is_told_before_anything_is_written(
+def test_a_full_disk_is_reported_before_anything_is_written(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10_000_000_000))
@@ -186,12 +186,12 @@ def test_a_full_disk_is_told_before_anything_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_absent_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_absent_folder_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--folder", str(tmp_path / "absent")]) == 1
     assert "Name another --folder" in capsys.readouterr().err
 
 
-def test_a_small_part_needs_little_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_small_part_needs_little_space(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10_000_000_000))
     ran: list[str] = []
     monkeypatch.setattr(cli, "_run", lambda given, *_: ran.extend(given.only))
@@ -199,6 +199,6 @@ def test_a_small_part_needs_little_room(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert ran == ["stock", "record"]
 
 
-def test_an_absent_sample_is_told(tmp_path: Path) -> None:
+def test_an_absent_sample_is_reported(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="--sample"):
         Source(tmp_path, tmp_path / "absent.tsv.gz", tmp_path / "log")

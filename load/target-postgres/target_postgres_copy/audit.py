@@ -14,16 +14,14 @@ from psycopg import sql
 from singer_sdk.exceptions import SingerSDKError
 from sqlalchemy.exc import DBAPIError
 
-from target_postgres_copy import checksums, ledger
-from target_postgres_copy.dumpfile import DumpFile
-from target_postgres_copy.ledger import Run
-from target_postgres_copy.lineage import LINE
-from target_postgres_copy.log_text import visible
-from target_postgres_copy.queries import columns_of, in_range
-from target_postgres_copy.staging import Staging
-from target_postgres_copy.tables import PartitionedTable, RawTable
-from target_postgres_copy.target import TargetPostgresCopy
-from target_postgres_copy.units import Partitioning, Unit
+from target_postgres_copy import checksums
+from target_postgres_copy.dump_files import DumpFile
+from target_postgres_copy.own_names import LEDGER, LINE
+from target_postgres_copy.staging import StagingTable
+from target_postgres_copy.stream_schema import Partitioning, StreamSlice
+from target_postgres_copy.tables import PartitionedTable, RawTable, columns_of
+from target_postgres_copy.target import TargetPostgresCopy, visible
+from target_postgres_copy.warehouse import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from target_postgres_copy.checksums import Checksums
     from target_postgres_copy.warehouse import Warehouse
 
-# The last load of each unit of dump files, and whether a later load reached into its days.
+# The last load of each slice of dump files, and whether a later load changed its days.
 _ENTRIES = """
     select
         last.load_id, last.table_name, last.unit, last.range_column, last.range_from, last.range_to,
@@ -62,12 +60,9 @@ _ENTRIES = """
 
 @dataclass(frozen=True)
 class Loaded:
-    """What the ledger says of a unit's last load.
+    """What the ledger holds of a slice's last load.
 
     Attributes:
-        load_id: Its number.
-        table: The raw table's name.
-        unit: The unit.
         rows: How many rows it loaded.
         sums: The checksums taken then; None if none were.
         was_changed: Whether a later load may have replaced rows of it.
@@ -75,20 +70,14 @@ class Loaded:
 
     load_id: int
     table: str
-    unit: Unit
+    slice: StreamSlice
     rows: int
     sums: Checksums | None
     was_changed: bool
 
 
 class Audit:
-    """Compares the rows of one schema of raw tables.
-
-    Args:
-        warehouse: As the role `loader` sees it.
-        schema: The schema.
-        folder: Where dump files lie, to compare with; None to compare with the ledger's checksums.
-    """
+    """Compares the rows of one schema of raw tables with the dump files of a folder, or the ledger's checksums."""
 
     def __init__(self, warehouse: Warehouse, schema: str, folder: Path | None) -> None:
         self._warehouse = warehouse
@@ -98,45 +87,40 @@ class Audit:
         self._detached_months: dict[str, dict[datetime, str]] = {}
 
     def entries(self, tables: Sequence[str], days: int | None) -> Iterator[Loaded]:
-        """List the units that dump files brought.
-
-        Args:
-            tables: Only of these tables; all if there are none.
-            days: Only the newest days of each table; None for all.
-        """
+        """List the slices of dump files: of the tables given or of all, of the newest days or of all."""
         with self._cursor.connection.transaction():
-            ledger.Ledger(self._schema, "target-postgres-copy-audit").prepare(self._cursor)
-        query = sql.SQL(_ENTRIES).format(ledger=sql.Identifier(self._schema, ledger.TABLE))
+            Ledger(self._schema, "target-postgres-copy-audit").prepare(self._cursor)
+        query = sql.SQL(_ENTRIES).format(ledger=sql.Identifier(self._schema, LEDGER))
         self._cursor.execute(query, {"tables": list(tables), "days": days})
         for load_id, table, name, column, start, stop, rows, file, sha256, sums, was_changed in self._cursor.fetchall():
-            unit = Unit(name, column, start, stop, rows, file, None, sha256)
+            found = StreamSlice(name, column, start, stop, rows, file, None, sha256)
             taken = None if sums is None else {column: (kind, int(value)) for column, (kind, value) in sums.items()}
-            yield Loaded(load_id, table, unit, rows, taken, was_changed)
+            yield Loaded(load_id, table, found, rows, taken, was_changed)
 
     def fault(self, loaded: Loaded) -> str | None:
-        """Compare a unit; says what differs, nothing if all is equal, None if there is nothing to compare with."""
+        """Compare a slice; says what differs, nothing if all is equal, None if there is nothing to compare with."""
         table = self._table(loaded)
-        if (month := self._detached(loaded.unit, table)) is not None:
+        if (month := self._detached(loaded.slice, table)) is not None:
             return (
                 f"its month {month} was detached from the table, whose readers do not see it: attach it, by the "
                 "command months, or give it another name"
             )
         expected = loaded.sums
         if self._folder is not None and table.columns:
-            path = self._file(loaded.unit)
-            if path is not None and checksums.digest(path) != loaded.unit.sha256:
+            path = self._file(loaded.slice)
+            if path is not None and checksums.digest(path) != loaded.slice.sha256:
                 return f"{path} is another file than the one that was loaded"
             expected = None if path is None else self._sums_of(path, table)
         return None if expected is None else self._difference(loaded, table, expected)
 
-    def _detached(self, unit: Unit, table: RawTable) -> str | None:
-        """Name the month of a unit, if somebody has detached it."""
-        if table.partitions is None or unit.month is None:
+    def _detached(self, stream_slice: StreamSlice, table: RawTable) -> str | None:
+        """Name the month of a slice, if somebody has detached it."""
+        if not isinstance(table, PartitionedTable) or stream_slice.month is None:
             return None
         if table.name not in self._detached_months:
-            months = table.partitions.months(self._cursor)
-            self._detached_months[table.name] = {month.start: month.name for month in months if month.detached}
-        return self._detached_months[table.name].get(unit.month)
+            months = table.months(self._cursor)
+            self._detached_months[table.name] = {month.start: month.name for month in months if month.by_hand}
+        return self._detached_months[table.name].get(stream_slice.month)
 
     def _difference(self, loaded: Loaded, table: RawTable, expected: Checksums) -> str:
         if lost := expected.keys() - table.columns.keys():
@@ -144,7 +128,7 @@ class Audit:
         types = {name: expected[name][0] for name in table.columns if name in expected}
         numbered = LINE in table.columns
         rows, found = checksums.of(
-            self._cursor, table.places(self._cursor), types, in_range(loaded.unit), numbered=numbered
+            self._cursor, table.places(self._cursor), types, loaded.slice.condition, numbered=numbered
         )
         if rows != loaded.rows:
             return f"{loaded.rows} rows were loaded, {rows} are there"
@@ -152,22 +136,22 @@ class Audit:
         return f"differs in {', '.join(other)}" if other else ""
 
     def _table(self, loaded: Loaded) -> RawTable:
-        parts = PartitionedTable(self._schema, loaded.table, Partitioning(str(loaded.unit.column), ()))
-        is_cut = parts.is_partitioned(self._cursor)
         columns = columns_of(self._cursor, self._schema, loaded.table)
-        return RawTable(self._schema, loaded.table, columns, (), parts if is_cut else None)
+        by = Partitioning(str(loaded.slice.column))
+        table = PartitionedTable(self._schema, loaded.table, columns, partitioning=by)
+        return table if table.is_partitioned(self._cursor) else RawTable(self._schema, loaded.table, columns)
 
-    def _file(self, unit: Unit) -> Path | None:
-        """Find a unit's file by its published name, or by the one under which the tap hands it over."""
+    def _file(self, stream_slice: StreamSlice) -> Path | None:
+        """Find a slice's file by its published name, or by the one under which the tap hands it over."""
         assert self._folder is not None  # noqa: S101 - the caller looked
-        stem, _, ending = (unit.file or "").partition(".")
+        stem, _, ending = (stream_slice.file or "").partition(".")
         found = [*self._folder.rglob(f"{stem}.{ending}"), *self._folder.rglob(f"{stem}.*.{ending}")] if stem else []
-        right = [path for path in found if checksums.digest(path) == unit.sha256]
+        right = [path for path in found if checksums.digest(path) == stream_slice.sha256]
         return next(iter([*right, *found]), None)
 
     def _sums_of(self, path: Path, table: RawTable) -> Checksums:
         """Load a file once more, into a temporary table, and add that up."""
-        staging = Staging(Run(self._cursor, ledger.Ledger(self._schema, ""), 0, self._warehouse.beside), table, 0)
+        staging = StagingTable(self._warehouse, table, 0)
         try:
             file = DumpFile(path.as_uri())
             staging.add_file(file, {}, 0)
@@ -195,7 +179,7 @@ class Audit:
 def main(config: TextIO | None, tables: tuple[str, ...], days: int | None, folder: Path | None) -> None:
     """Compare raw rows with what was loaded from dump files.
 
-    Without --against-files, with the checksums that the ledger has where the setting `verify` was on. Each unit that
+    Without --against-files, with the checksums that the ledger has where the setting `verify` was on. Each slice that
     differs is a line, and the exit status is 1 then.
     """
     target = TargetPostgresCopy(config=json.load(config) if config else None, parse_env_config=config is None)
@@ -208,7 +192,7 @@ def main(config: TextIO | None, tables: tuple[str, ...], days: int | None, folde
                 continue
             fault = audit.fault(loaded)
             if fault:
-                click.echo(visible(f"{loaded.table}  {loaded.unit.id}  load {loaded.load_id}: {fault}"))
+                click.echo(visible(f"{loaded.table}  {loaded.slice.id}  load {loaded.load_id}: {fault}"))
             differing += bool(fault)
             unknown += fault is None
             equal += fault is not None and not fault
@@ -219,8 +203,8 @@ def main(config: TextIO | None, tables: tuple[str, ...], days: int | None, folde
     finally:
         target.warehouse.close()
     click.echo(
-        f"{equal} units are as they were loaded, {differing} differ. Not compared: {unknown} "
-        f"{'without a file' if folder else 'without checksums'}, {changed} into whose days a later load reached.",
+        f"{equal} slices are as they were loaded, {differing} differ. Not compared: {unknown} "
+        f"{'without a file' if folder else 'without checksums'}, {changed} whose days a later load changed.",
         err=True,
     )
     sys.exit(1 if differing else 0)

@@ -10,9 +10,9 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
-from singer_sdk.exceptions import FatalSyncError
 
-from target_postgres_copy.ledger import TABLE
+from target_postgres_copy.errors import OtherWarehouseError
+from target_postgres_copy.own_names import LEDGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,7 +42,7 @@ _DAYS = """
 _COUNTED = """
     select table_name from {ledger} group by table_name having sum(rows_loaded) > sum(rows_deleted) order by 1
 """
-# Where a table's rows may be: in itself, in its months, and in months that are kept apart.
+# Where a table's rows may be: in itself, and in its months, attached or detached.
 _PLACES = """
     select relname, has_table_privilege(oid, 'select') from pg_class
     where
@@ -51,21 +51,8 @@ _PLACES = """
 """
 
 
-class OtherWarehouseError(FatalSyncError):
-    """A bookmark counts loads that the warehouse does not have."""
-
-
 def mark(cursor: Cursor[Any], state: Mapping[str, Any], schemas: Iterable[str]) -> dict[str, Any]:
-    """Say in a state which loads it counts.
-
-    Args:
-        cursor: Of the warehouse, with no transaction open.
-        state: The state.
-        schemas: The schemas that this process has loaded into.
-
-    Returns:
-        The state, with the number and the time of each schema's last load among its bookmarks.
-    """
+    """Add to a state's bookmarks the number and the time of the last load of each schema; no transaction is open."""
     marked = copy.deepcopy(dict(state))
     last = {schema: _row(cursor, schema, _LAST) for schema in schemas}
     if isinstance(marked.get("bookmarks"), dict) and any(last.values()):
@@ -75,15 +62,7 @@ def mark(cursor: Cursor[Any], state: Mapping[str, Any], schemas: Iterable[str]) 
 
 
 def emptied(cursor: Cursor[Any], schema: str) -> set[str]:
-    """Find the tables of a schema that hold no row, though its ledger counts some.
-
-    Args:
-        cursor: Of the warehouse, with no transaction open.
-        schema: The schema.
-
-    Returns:
-        Their names; also of tables that are not there.
-    """
+    """Name the tables of a schema that hold no row, or are gone, though its ledger counts some."""
     return {table for (table,) in _rows(cursor, schema, _COUNTED) if not _holds_rows(cursor, schema, table)}
 
 
@@ -115,7 +94,7 @@ def check(
     schema, load_id, loaded_at = missing[0]
     again = sorted(set(state["bookmarks"]) - {MARK, *_same(state["bookmarks"], kept["bookmarks"])})
     return kept, OtherWarehouseError(
-        f"The bookmark counts load {load_id} of {loaded_at} UTC, which {schema}.{TABLE} of this warehouse does not "
+        f"The bookmark counts load {load_id} of {loaded_at} UTC, which {schema}.{LEDGER} of this warehouse does not "
         "have: the warehouse was restored from an older copy, made anew, or is another one. The bookmark was cut to "
         f"what the ledger holds, so that the rest is read again ({', '.join(again) or 'nothing'}): run the same "
         "command again."
@@ -138,7 +117,7 @@ def _without_emptied(
     }
     named = ", ".join(sorted(f"{tables[table]}.{table}" for table in set(again.values())))
     return kept, OtherWarehouseError(
-        f"The bookmark counts rows of {named}, of which {TABLE} has the loads, but no row is there: somebody has "
+        f"The bookmark counts rows of {named}, of which {LEDGER} has the loads, but no row is there: somebody has "
         "emptied or dropped what held them. The bookmark was cut, so that they are read again from the tap's "
         f"start_date on ({', '.join(sorted(again))}): run the same command again."
     )
@@ -152,7 +131,7 @@ def _holds_rows(cursor: Cursor[Any], schema: str, table: str) -> bool:
     cursor.execute(_PLACES, [sql.Identifier(schema).as_string(cursor), table, table, table])
     for name, is_readable in cursor.fetchall():
         if not is_readable:
-            return True  # nobody can tell
+            return True  # unknown
         cursor.execute(sql.SQL("select exists (select from {})").format(sql.Identifier(schema, name)))
         if cursor.fetchone() == (True,):
             return True
@@ -202,7 +181,7 @@ def _row(cursor: Cursor[Any], schema: str, query: str, parameters: list[Any] | N
 
 def _rows(cursor: Cursor[Any], schema: str, query: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
     """What a query finds in a schema's ledger; nothing where there is none."""
-    ledger = sql.Identifier(schema, TABLE)
+    ledger = sql.Identifier(schema, LEDGER)
     cursor.execute("select to_regclass(%s) is not null", [ledger.as_string(cursor)])
     if cursor.fetchone() != (True,):
         return []

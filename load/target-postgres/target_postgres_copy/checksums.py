@@ -1,4 +1,4 @@
-"""Checksums of a unit's rows as PostgreSQL holds them, column by column.
+"""Checksums of a slice's rows as PostgreSQL holds them, column by column.
 
 Each value is hashed with the number of its line, and the hashes are summed: the order of rows does not matter, a value
 that has moved to another row does. PostgreSQL keeps these hash functions the same in all releases, since hash
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from target_postgres_copy.lineage import LINE
-from target_postgres_copy.queries import in_range
+from target_postgres_copy.own_names import LINE
+from target_postgres_copy.tables import comma
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from psycopg import Cursor
 
+    from target_postgres_copy.stream_schema import StreamSlice
     from target_postgres_copy.tables import RawTable
-    from target_postgres_copy.units import Unit
 
 # By column, its type and the sum of its values' hashes.
 Checksums = dict[str, tuple[str, int]]
@@ -64,36 +64,27 @@ def of(
     for name, kind in columns.items():
         value = sql.SQL(f"{{}}::{kind}").format(sql.Identifier(name))
         sums.append(sql.SQL("coalesce(sum({}), 0)").format(sql.SQL(_BY_TYPE.get(kind, _ANY)).format(value, line)))
-    names = sql.SQL(", ").join(map(sql.Identifier, [*columns, *([LINE] if numbered else [])]))
+    names = comma([*columns, *([LINE] if numbered else [])])
     rows = sql.SQL(" union all ").join(
         sql.SQL("select {} from {} where {}").format(names, place, condition) for place in places
     )
-    cursor.execute(
-        sql.SQL("select {} from ({}) as held").format(sql.SQL(", ").join([sql.SQL("count(*)"), *sums]), rows)
-    )
-    count, *found = cursor.fetchall()[0]
+    shown = sql.SQL(", ").join([sql.SQL("count(*)"), *sums])
+    cursor.execute(sql.SQL("select {} from ({}) as held").format(shown, rows))
+    ((count, *found),) = cursor.fetchall()
     return count, {name: (kind, int(Decimal(each))) for (name, kind), each in zip(columns.items(), found, strict=True)}
 
 
-def of_unit(
+def of_slice(
     cursor: Cursor[Any],
     table: RawTable,
     carried: Iterable[str],
-    unit: Unit,
+    stream_slice: StreamSlice,
     places: Sequence[sql.Composable] | None = None,
 ) -> Checksums:
-    """Add up what a table holds of a unit, in the columns that its file carried.
-
-    Args:
-        cursor: Any.
-        table: The table.
-        carried: The file's columns.
-        unit: The unit.
-        places: Where its rows are; None: anywhere in the table.
-    """
+    """Add up what a table, or the places given, hold of a slice, in the columns that its file carried."""
     columns = {name: table.columns[name] for name in carried if name in table.columns}
     held = table.places(cursor) if places is None else places
-    return of(cursor, held, columns, in_range(unit), numbered=LINE in table.columns)[1]
+    return of(cursor, held, columns, stream_slice.condition, numbered=LINE in table.columns)[1]
 
 
 def digest(path: Path) -> str:

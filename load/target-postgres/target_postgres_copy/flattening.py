@@ -13,11 +13,7 @@ _TEXT = ["null", "string"]
 def with_types(schema: Mapping[str, Any]) -> dict[str, Any]:
     """State the types of every property by `type`, nested ones included.
 
-    Args:
-        schema: A JSON schema with properties.
-
-    Returns:
-        A schema that allows what this one does, if not more: a union of several types keeps the types alone.
+    The schema returned allows what this one does, if not more: a union of several types keeps the types alone.
     """
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):

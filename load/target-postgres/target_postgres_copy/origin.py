@@ -5,55 +5,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
-from singer_sdk.exceptions import FatalSyncError
 from sqlalchemy.dialects.postgresql import insert
 
-from target_postgres_copy import locks
+from target_postgres_copy.errors import OriginMismatchError
+from target_postgres_copy.own_names import ORIGIN
+from target_postgres_copy.settings import ORIGINS
+from target_postgres_copy.tables import lock, prepare_schema
 
 if TYPE_CHECKING:
     import psycopg
     from sqlalchemy import Connection
 
-TABLE = "warehouse_origin"
-ORIGINS = ("simulator", "live")
 _WORDS = {"simulator": "simulated", "live": "live"}
 
 
-class OriginMismatchError(FatalSyncError):
-    """The warehouse holds data of another origin than what was about to be loaded."""
-
-
 def claim(connection: Connection, schema: str, origin: str) -> None:
-    """Mark an unmarked warehouse with an origin, or check the mark it has.
+    """Mark an unmarked warehouse with an origin, or check the mark it has; makes the schema where it is missing.
 
-    Loaders that start at the same time take turns, so that exactly one of them sets the mark.
-
-    Args:
-        connection: A connection in a transaction; the mark stands when that is committed.
-        schema: Schema that holds the raw tables and the mark; made if there is none.
-        origin: Origin of what is about to be loaded, `simulator` or `live`.
+    Loaders that start at the same time take turns, so that exactly one of them sets the mark, which is there when the
+    connection's transaction is committed.
 
     Raises:
         OriginMismatchError: If the warehouse is marked with the other origin.
     """
     mark = _mark_table(schema)
     cursor = cast("psycopg.Connection[Any]", connection.connection.driver_connection).cursor()
-    locks.prepare(cursor, schema)
-    locks.lock(cursor, schema, TABLE)
+    prepare_schema(cursor, schema)
+    lock(cursor, schema, ORIGIN)
     mark.create(connection, checkfirst=True)
     connection.execute(insert(mark).values(origin=origin).on_conflict_do_nothing())
     found = connection.execute(sa.select(mark.c.origin)).scalar_one()
     if found != origin:
         raise OriginMismatchError(
             f"this warehouse holds {_WORDS[found]} data; refusing to load {_WORDS[origin]} data into it, and nothing "
-            f"was written: point the loader to another database, or empty this one and its mark {schema}.{TABLE}"
+            f"was written: point the loader to another database, or empty this one and its mark {schema}.{ORIGIN}"
         )
 
 
 def _mark_table(schema: str) -> sa.Table:
     names = ", ".join(f"'{name}'" for name in ORIGINS)
     return sa.Table(
-        TABLE,
+        ORIGIN,
         sa.MetaData(schema=schema),
         sa.Column("origin", sa.Text, sa.CheckConstraint(f"origin in ({names})"), primary_key=True),
         sa.Column("marked_at", sa.TIMESTAMP(timezone=True), nullable=False, server_default=sa.func.now()),

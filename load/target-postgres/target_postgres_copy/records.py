@@ -7,25 +7,16 @@ record must fulfil and what its values mean is the SDK's and the stock loader's.
 
 from __future__ import annotations
 
-import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-from singer_sdk.contrib.msgspec import MsgSpecReader
-from singer_sdk.contrib.msgspec import decoder as exact_decoder
 from singer_sdk.exceptions import InvalidRecord, MissingKeyPropertiesError
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
-from target_postgres_copy.precision import FinerError
+from target_postgres_copy.errors import FinerError
 from target_postgres_copy.values import converter
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if TYPE_CHECKING:
     import logging
@@ -36,66 +27,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
-_SHOWN = 200  # characters of an unreadable line that its error shows
-
-
-class ExactReader(MsgSpecReader):
-    """Reads Singer messages with msgspec: every number exact, every unreadable line one sentence.
-
-    Reads what the SDK's default reader reads, to equal values. It refuses three things more, none of which is JSON or
-    can be stored: `NaN`, `Infinity` and `-Infinity`, and half a surrogate pair.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._line = 0
-
-    @override
-    def deserialize_json(self, line: str) -> dict[str, Any]:
-        """Decode one line.
-
-        Args:
-            line: The line; a number with a point or exponent becomes a Decimal, one without an int.
-
-        Returns:
-            The message.
-
-        Raises:
-            InvalidInputLine: If the line is no JSON object, naming its number and beginning.
-        """
-        self._line += 1
-        try:
-            message = exact_decoder.decode(line)
-        except (msgspec.DecodeError, ArithmeticError, RecursionError, UnicodeError) as error:
-            # A decimal with an exponent beyond all bounds raises without a text.
-            raise InvalidInputLine(self._complaint(line, str(error) or "a number out of bounds")) from None
-        if type(message) is not dict:
-            raise InvalidInputLine(self._complaint(line, "not an object"))
-        return message
-
-    @override
-    def _process_unknown_message(self, message_dict: dict[str, Any]) -> None:
-        raise InvalidInputLine(
-            f"line {self._line} of the input has the type {message_dict.get('type')!r}, which is none of Singer's. "
-            "What was committed before is kept; put the tap right and run again."
-        )
-
-    def _complaint(self, line: str, reason: str) -> str:
-        reason = reason.removeprefix("JSON is malformed: ").splitlines()[0]
-        text = line.strip()
-        shown = f"{text[:_SHOWN]!a}{'...' if len(text) > _SHOWN else ''}"
-        return (
-            f"line {self._line} of the input is not a Singer message: {reason}; it begins {shown}. "
-            "What was committed before is kept; put the tap right and run again."
-        )
+_SHOWN = 200  # characters of a value that its error shows
 
 
 def passes_unchanged(stream_maps: Sequence[StreamMap]) -> bool:
-    """Tell whether a stream's records reach its sink as the tap sent them: no stream map, no flattening.
-
-    Args:
-        stream_maps: The maps of one stream, as in `target.mapper.stream_maps[name]`.
-    """
+    """Whether a stream's records come to its sink as the tap sent them: no stream map, no flattening."""
     return (
         len(stream_maps) == 1 and type(stream_maps[0]) is SameRecordTransform and not stream_maps[0].flattening_enabled
     )
@@ -132,7 +68,7 @@ class RecordPlan:
             stored: SQL types of the table's columns as PostgreSQL writes them, with one for every property.
             to_sql_type: The connector's mapping from a property's schema to its type.
             dialect: The engine's dialect, whose bind processors convert values.
-            validator: Judges records; None leaves them unchecked.
+            validator: Validates records; None leaves them unchecked.
             sync_started_at: When the target started, in milliseconds since 1970.
             logger: Takes the warning about fields that the schema lacks.
             add_metadata: Whether records get `_sdc_` values (setting `add_record_metadata`).
@@ -165,14 +101,11 @@ class RecordPlan:
                 (self._null_converters if conversion.of_null else self._converters).append((place, conversion.convert))
 
     def row(self, message: Mapping[str, Any], *, batched_at: datetime) -> list[Any]:
-        """Check the record of a RECORD message and give its row.
+        """Check the record of a RECORD message, which is changed, and give its row in the order of `columns`.
 
         Args:
-            message: The decoded message; its record is changed.
+            message: The decoded message.
             batched_at: When the batch was begun that the record belongs to, for `_sdc_batched_at`.
-
-        Returns:
-            Python values in the order of `columns`, ready for psycopg's `Copy.write_row`.
 
         Raises:
             InvalidInputLine: If the message holds no record.
@@ -212,11 +145,7 @@ class RecordPlan:
         return self.values(record)
 
     def validate(self, record: dict[str, Any]) -> None:
-        """Hold a record against the schema, for the SDK's own path.
-
-        Raises:
-            InvalidRecord: If it does not conform.
-        """
+        """Validate a record by the schema; an InvalidRecord names its stream, column and key."""
         if self._validate is not None:
             try:
                 self._validate(record)
@@ -224,10 +153,7 @@ class RecordPlan:
                 raise self._refusal(error, record) from None
 
     def values(self, record: Mapping[str, Any]) -> list[Any]:
-        """Give the row of a record that was checked before, as the SDK's own path leaves it.
-
-        Args:
-            record: The record, with date-times read or as text.
+        """Give the row of a record that was validated before; dates and times are read or text.
 
         Raises:
             InvalidRecord: If a date or time cannot be read.

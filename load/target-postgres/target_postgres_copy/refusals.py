@@ -16,11 +16,11 @@ _HINTS = {
     "42501": "give the loader's role the right, or let it own the schema and its tables",
     "42P07": "something else has that name: move it, or rename the stream by a stream map",
     "40": "another transaction was in the way: run again",
-    "53100": "the disk that the server writes to is full: make room on it",
+    "53100": "the disk that the server writes to is full: free space on it",
     "53200": "the server has no memory left: give it more, or lower its work_mem, shared_buffers or max_connections",
     "53300": "the server has no connection left: end some, or raise max_connections",
     "53400": "a limit of the server's configuration, such as temp_file_limit: raise it",
-    "53": "the server has no room or no connection left: make some",
+    "53": "the server has no space or no connection left: free some",
     "57014": "was it the setting statement_timeout, or somebody's cancel?",
     "57": "the server was stopped or is starting: wait for it",
 }
@@ -32,27 +32,20 @@ _CUT = re.compile("server closed the connection|connection is (lost|closed)|Conn
 _OWN_MEMORY = re.compile("out of memory|cannot allocate memory", re.IGNORECASE)
 
 MEMORY = (
-    "The memory of the loader did not suffice. What was committed before is kept, and a unit that was open is not "
+    "The memory of the loader did not suffice. What was committed before is kept, and a slice that was open is not "
     "loaded; give the loader more (ulimit -v, a container's limit), or let batch_size_rows be less, and run again."
 )
-"""Said of a MemoryError, which tells nothing itself."""
+"""Of a MemoryError, which has no text itself."""
 
 UNWRITTEN = (
-    "The state cannot be written ({}). What was committed is kept; make room for the loader's output and run again: "
+    "The state cannot be written ({}). What was committed is kept; free space for the loader's output and run again: "
     "what the last state does not count is read once more."
 )
-"""Said where the output takes no more, with why."""
+"""Where the output takes no more, with the reason."""
 
 
-def told(error: BaseException) -> str:
-    """Tell of a refusal.
-
-    Args:
-        error: psycopg's error, or SQLAlchemy's around it.
-
-    Returns:
-        One sentence, with a hint where its kind has one.
-    """
+def sentence(error: BaseException) -> str:
+    """Say in one sentence what psycopg's error, or SQLAlchemy's around it, refused, with a hint where there is one."""
     cause = getattr(error, "orig", None) or error
     state = getattr(cause, "sqlstate", None) or ""
     if not state and _OWN_MEMORY.search(str(cause)):
@@ -69,7 +62,7 @@ def told(error: BaseException) -> str:
     if getattr(getattr(cause, "diag", None), "severity_nonlocalized", None) == "PANIC":
         return (
             f"PostgreSQL has ended itself: {why}. What was committed before is kept, and what was under way is loaded "
-            "whole or not at all, which the next run finds out; make room where the server writes its log (pg_wal), "
+            "whole or not at all, which the next run finds out; free space where the server writes its log (pg_wal), "
             "start the server, and run again."
         )
     return f"PostgreSQL refused: {why}. What was committed before is kept; {mended} and run again."

@@ -10,9 +10,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
-from singer_sdk.exceptions import FatalSyncError
 
-from target_postgres_copy.queries import columns_of
+from target_postgres_copy.errors import SchemaChangeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,57 +34,44 @@ _HOLDS = {
 _NAMES = {"decimal": "numeric", "varchar": "character varying", "float": "double precision"}
 
 
-class SchemaChangeError(FatalSyncError):
-    """A table would have to change in a way that only its owner may decide."""
-
-
-def adapt(cursor: Cursor[Any], schema: str, table: str, wanted: Mapping[str, str]) -> list[str]:
+def adapt(
+    cursor: Cursor[Any], schema: str, table: str, stored: Mapping[str, str], wanted: Mapping[str, str]
+) -> None:
     """Add the columns that a table lacks, after making sure that those it has can take what is to come.
 
     Args:
         cursor: In a transaction.
         schema: The table's schema.
         table: The table's name.
-        wanted: SQL types by column, as the stream's schema asks for them.
-
-    Returns:
-        Names of the columns added.
+        stored: The SQL types that its columns have, as PostgreSQL's `format_type` writes them.
+        wanted: The SQL types that the stream's schema asks for.
 
     Raises:
         SchemaChangeError: If a column cannot hold every value of the type wanted; nothing was changed then.
     """
-    stored = columns_of(cursor, schema, table)
     narrow = [name for name, kind in wanted.items() if name in stored and not fits(stored[name], kind)]
     if narrow:
         name = narrow[0]
         more = f" (as do {', '.join(narrow[1:])})" if narrow[1:] else ""
         views = dependent_views(cursor, schema, table, name)
-        told = f"views {', '.join(views)} depend on it" if views else "no view depends on it"
+        dependent = f"views {', '.join(views)} depend on it" if views else "no view depends on it"
         raise SchemaChangeError(
             f"column {name} of {schema}.{table} is {stored[name]}, the schema now asks for "
-            f"{_plain(wanted[name])}{more}, which it cannot hold without loss, and {told}: nothing was loaded; change "
-            "the table as docs/raw-tables.md says, then run again"
+            f"{_plain(wanted[name])}{more}, which it cannot hold without loss, and {dependent}: nothing was loaded; "
+            "change the table as docs/raw-tables.md says, then run again"
         )
-    missing = [name for name in wanted if name not in stored]
-    for name in missing:
+    for name in (name for name in wanted if name not in stored):
         cursor.execute(
             sql.SQL("alter table {} add column if not exists {} {}").format(
                 sql.Identifier(schema, table), sql.Identifier(name), sql.SQL(wanted[name])
             )
         )
-    return missing
 
 
 def fits(stored: str, wanted: str) -> bool:
-    """Tell whether a column takes every value of another type without changing it.
+    """Whether a column takes every value of another type and loses nothing of it; text is written out in full.
 
-    Args:
-        stored: The column's type, as PostgreSQL's `format_type` writes it.
-        wanted: The type that the schema asks for, in SQL.
-
-    Returns:
-        Whether values go in and nothing of them is lost. A value that a column of type text takes counts as kept:
-        it is written out in full.
+    `stored` is written as PostgreSQL's `format_type` does, `wanted` is any SQL.
     """
     stored, wanted = _plain(stored), _plain(wanted)
     if stored in _TEXTS:
@@ -96,17 +82,7 @@ def fits(stored: str, wanted: str) -> bool:
 
 
 def dependent_views(cursor: Cursor[Any], schema: str, table: str, column: str) -> list[str]:
-    """Find the views that stand on a column, and those that stand on them.
-
-    Args:
-        cursor: Any.
-        schema: The table's schema.
-        table: The table's name.
-        column: The column's name.
-
-    Returns:
-        Quoted names with schema, in alphabetical order.
-    """
+    """Find the views that depend on a column, and those that depend on them: quoted names, in alphabetical order."""
     cursor.execute(
         """
         with recursive dependent (view) as (
@@ -148,10 +124,10 @@ def _fits_number(stored: str, wanted: str) -> bool:
     wants = _NUMERIC.fullmatch(wanted)
     if stored == "numeric":
         return wanted in _WIDTHS or wants is not None
-    if (room := _NUMERIC.fullmatch(stored)) is None:
+    if (holds := _NUMERIC.fullmatch(stored)) is None:
         return False
-    scale = int(room[2])
-    whole = int(room[1]) - scale
+    scale = int(holds[2])
+    whole = int(holds[1]) - scale
     if wants is not None:
         return int(wants[2]) <= scale and int(wants[1]) - int(wants[2]) <= whole
     return wanted in _DIGITS and scale >= 0 and _DIGITS[wanted] <= whole

@@ -1,20 +1,22 @@
-"""The sink: the stock one, with its way into PostgreSQL replaced."""
+"""The sink: takes the messages of one slice and loads them (`load.py`), if PostgreSQL can hold their names."""
 
 from __future__ import annotations
 
+import json
 import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from target_postgres.sinks import PostgresSink  # type: ignore[import-untyped]
 
-from target_postgres_copy import names
-from target_postgres_copy.connector import UtcConnector
-from target_postgres_copy.dumpfile import DumpFile
-from target_postgres_copy.loads import Load
+from target_postgres_copy.dump_files import DumpFile
+from target_postgres_copy.errors import NameRefusedError
+from target_postgres_copy.load import Load
+from target_postgres_copy.own_names import LEDGER, LOAD_ID, LOCKS, ORIGIN
 from target_postgres_copy.records import RecordPlan
+from target_postgres_copy.sessions import UtcConnector
+from target_postgres_copy.stream_schema import PARTITION, StreamSlice
 from target_postgres_copy.tables import LONGEST_SUFFIX
-from target_postgres_copy.units import PARTITION, Unit
 from target_postgres_copy.validation import CompiledValidator
 
 if sys.version_info >= (3, 12):
@@ -23,13 +25,20 @@ else:
     from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from singer_sdk.helpers._batch import BaseBatchFileEncoding
     from singer_sdk.sinks import Sink
-    from singer_sdk.sinks.core import BaseJSONSchemaValidator
 
     from target_postgres_copy.warehouse import Warehouse
+
+
+# Bytes of an identifier, from PostgreSQL's NAMEDATALEN of 64. A longer one is cut off without an error.
+_LONGEST = 63
+_OWN_TABLES = {LEDGER, LOCKS, ORIGIN}
+# https://www.postgresql.org/docs/current/ddl-system-columns.html
+_SYSTEM = {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
+_SHOWN = 80
 
 
 class Drain(Protocol):
@@ -44,43 +53,40 @@ class Drain(Protocol):
 
 
 class CopySink(PostgresSink):  # type: ignore[misc]
-    """Rows of one stream; where the schema announces a unit, the rows of that unit.
-
-    The stock sink makes and alters tables; rows reach them by COPY into a staging table, or a dump file by COPY into
-    its month.
-    """
+    """Rows of one stream; where the schema announces a slice, the rows of that slice."""
 
     connector_class = UtcConnector
 
     def __init__(self, target: Drain, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(target, *args, **kwargs)
         self._target = target
-        self.unit = Unit.of(self.stream_name, self.original_schema)
+        self.slice = StreamSlice.of(self.stream_name, self.original_schema)
         self._load: Load | None = None
 
     @property
     def is_open(self) -> bool:
-        """Whether a unit has begun whose rows are not in the table yet."""
+        """Whether a slice has begun whose rows are not in the table yet."""
         return self._load is not None and self._load.is_open
 
     @property
     def is_complete(self) -> bool:
-        """Whether all rows that an open unit announced have come, buffered ones included."""
-        return self._load is not None and self._load.lacks == self.current_size
+        """Whether all rows that an open slice announced have come, buffered ones included."""
+        return self._load is not None and self._load.remaining == self.current_size
 
     @override
-    def get_validator(self) -> BaseJSONSchemaValidator | None:
-        return CompiledValidator(self.schema) if self.validate_schema else None
+    def get_validator(self) -> None:
+        """None: records are validated by `_plan`, and dump files by COPY."""
 
     @override
     def setup(self) -> None:
         self.append_only = not self.key_properties
-        self._check_names()
-        warehouse = self._target.warehouse
-        self._run = warehouse.run_of(self)
-        self._table = warehouse.table_of(self)
-        if self.unit is not None:
-            self._load = Load(self._run, self._table, self.unit)
+        suffix = LONGEST_SUFFIX if PARTITION in self.original_schema else ""
+        columns, keys = self.schema["properties"], self.key_properties
+        check_names(self.stream_name, self.table_name, self.schema_name, columns, keys, longest_suffix=suffix)
+        self._warehouse = self._target.warehouse
+        self._table = self._warehouse.table_of(self)
+        if self.slice is not None:
+            self._load = Load(self._warehouse, self._table, self.slice)
 
     @cached_property
     def _plan(self) -> RecordPlan:
@@ -91,34 +97,16 @@ class CopySink(PostgresSink):  # type: ignore[misc]
             self.key_properties,
             self._table.columns,
             to_sql_type=self.connector.to_sql_type,
-            dialect=self.connector._engine.dialect,  # noqa: SLF001 - the connector's only door to it
-            validator=self._validator,
+            dialect=self.connector._engine.dialect,  # noqa: SLF001 - the connector gives no other access
+            validator=CompiledValidator(self.schema) if self.validate_schema else None,
             sync_started_at=self.sync_started_at,
             logger=self.logger,
             add_metadata=self.include_sdc_metadata_properties,
             sanitize_nul=self.connector.sanitize_null_text_characters,
         )
 
-    def _check_names(self) -> None:
-        names.check(
-            self.stream_name,
-            self.table_name,
-            self.schema_name,
-            self.schema["properties"],
-            self.key_properties,
-            longest_suffix=LONGEST_SUFFIX if PARTITION in self.original_schema else "",
-        )
-
     def take(self, message: dict[str, Any]) -> None:
-        """Take a RECORD message in, as the tap sent it: what the SDK does in six steps, by a plan made once.
-
-        Args:
-            message: The message.
-
-        Raises:
-            InvalidRecord: If its record is not as the schema says.
-            MissingKeyPropertiesError: If it lacks a key.
-        """
+        """Take a RECORD message in, as the tap sent it: what the SDK does in six steps, by a plan made once."""
         context = self._get_context(message)
         self._rows_of(context).append(self._plan.row(message, batched_at=context["batch_start_time"]))
         self.tally_record_read()
@@ -138,7 +126,7 @@ class CopySink(PostgresSink):  # type: ignore[misc]
     def process_batch(self, context: dict[str, Any]) -> None:
         rows = self._rows_of(context)
         rows += [self._plan.values(record) for record in context.get("records", [])]  # of a JSONL file
-        load = self._load or Load(self._run, self._table, None)
+        load = self._load or Load(self._warehouse, self._table, None)
         load.add_rows(self._plan.columns, rows)
         if load is not self._load:
             load.commit()
@@ -148,34 +136,34 @@ class CopySink(PostgresSink):  # type: ignore[misc]
         if encoding.format != "tsv":
             super().process_batch_files(encoding, files)
             return
-        load = self._load or Load(self._run, self._table, None)
+        load = self._load or Load(self._warehouse, self._table, None)
         for url in files:
             load.add_file(DumpFile(url, sanitize_nul=self.connector.sanitize_null_text_characters))
         self.record_counter_metric.increment(load.seen)
         if load is not self._load:
             load.commit()
-        elif load.is_open and load.lacks == 0:
+        elif load.is_open and load.remaining == 0:
             self.close()
 
     def close(self) -> None:
-        """Commit the unit, if one is open; all its rows have come."""
+        """Commit the slice, if one is open; all its rows have come."""
         if self._load is not None and self._load.is_open:
             self._target.drain_one(self)
             self._load.commit()
 
     def end(self) -> bool:
-        """The input has ended: commit a unit that is complete, drop one that is not; returns which."""
+        """The input has ended: commit a slice that is complete, drop one that is not; returns which."""
         if self._load is None or not self._load.is_open:
             return True
         self._target.drain_one(self)
-        if self._load.lacks == 0:
+        if self._load.remaining == 0:
             self._load.commit()
             return True
         self._load.abandon()
         self.logger.warning(
-            "%s: the input ended before this unit did; it was not loaded, and what the table held is kept: run the tap "
-            "again",
-            self.unit.id if self.unit else self.stream_name,
+            "%s: the input ended before this slice did; it was not loaded, and what the table held is kept: run the "
+            "tap again",
+            self.slice.id if self.slice else self.stream_name,
         )
         return False
 
@@ -183,3 +171,86 @@ class CopySink(PostgresSink):  # type: ignore[misc]
     def _rows_of(context: dict[str, Any]) -> list[list[Any]]:
         rows: list[list[Any]] = context.setdefault("rows", [])
         return rows
+
+
+def check_names(  # noqa: PLR0913 - what has a name
+    stream: str,
+    table: str,
+    schema: str | None,
+    columns: Collection[str],
+    keys: Sequence[str],
+    *,
+    longest_suffix: str = "",
+) -> None:
+    """Refuse names that PostgreSQL cannot hold before anything is made, with the stream map that gives another one.
+
+    Args:
+        stream: The stream's name.
+        table: Its table's.
+        schema: The schema's; None for the session's own.
+        columns: The columns that the stream's schema asks for.
+        keys: The stream's key properties.
+        longest_suffix: What names of its months add to the table's.
+
+    Raises:
+        NameRefusedError: If PostgreSQL cannot hold a name, a name is the loader's own, or a key is no column.
+    """
+    if schema is not None and (fault := _fault(schema)):
+        raise NameRefusedError(
+            f"the schema {_shown(schema)} {fault}, so nothing was loaded: set default_target_schema to another name"
+        )
+    fault = "is the name of a table of the loader's own" if table in _OWN_TABLES else _fault(table, longest_suffix)
+    if fault:
+        raise _refused(stream, f"its table's name {_shown(table)} {fault}", {"__alias__": "another_name"})
+    lost = [key for key in keys if key not in columns]
+    if lost:
+        kept = [key for key in keys if key in columns]
+        what = f"its key property {_shown(lost[0])} is not in its schema, which has {', '.join(sorted(columns)[:10])}"
+        # With the keys that are left; where none is, rows are appended.
+        raise _refused(stream, what, {"__key_properties__": kept})
+    for name, what in _unfit(columns):
+        raise _refused(stream, f"its property {_shown(name)} {what}", _renamed(name, keys))
+
+
+def _unfit(columns: Collection[str]) -> Iterator[tuple[str, str]]:
+    for name in columns:
+        if fault := _fault(name):
+            yield name, fault
+        elif name in _SYSTEM:
+            yield name, "has the name of a system column"
+        elif name == LOAD_ID:
+            yield name, "has the name of the column that leads a row back to its load"
+
+
+def _fault(name: str, suffix: str = "") -> str | None:
+    if not name:
+        return "is empty, and PostgreSQL has no column or table without a name"
+    if "\0" in name:
+        return "holds a NUL character, which no name in PostgreSQL can"
+    size, most = len(name.encode()), _LONGEST - len(suffix)
+    if size > most:
+        of_months = f" and {most} where the table is partitioned by month" if suffix else ""
+        return f"has {size} bytes, and PostgreSQL cuts names off after {_LONGEST}{of_months}"
+    return None
+
+
+def _renamed(name: str, keys: Sequence[str]) -> dict[str, Any]:
+    expression = name if name.isidentifier() and name.isascii() else f"record[{name!r}]"
+    renamed: dict[str, Any] = {"another_name": expression, name: None}
+    if name in keys:
+        renamed["__key_properties__"] = ["another_name" if key == name else key for key in keys]
+    return renamed
+
+
+def _refused(stream: str, what: str, stream_map: dict[str, Any]) -> NameRefusedError:
+    # Flattening comes after stream maps, and joins names by two underscores.
+    flat = " (of a flattened property, rename the outermost one, or set flattening_max_key_length)"
+    mended = json.dumps({stream: stream_map}, ensure_ascii=False)
+    hint = flat if any("__" in name[1:-1] for name in stream_map if not name.startswith("__")) else ""
+    return NameRefusedError(
+        f"stream {_shown(stream)}: {what}, so nothing of it was loaded: set stream_maps to {mended}{hint}"
+    )
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}...")

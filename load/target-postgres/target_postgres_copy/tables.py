@@ -1,51 +1,86 @@
-"""Raw tables, and how those that are cut by UTC month are made: parent, months, months kept apart until complete.
+"""Raw tables: their columns, their monthly partitions, and the row locks by which loaders take turns.
 
-A partition is an ordinary table `<table>_p2024_01` beside its parent. A month that is kept apart is the same table,
-not attached yet: whoever reads the parent does not see it, and it has no index, so that a backfill fills it fast.
+A partition is a table `<table>_p2024_01` beside its parent. A detached month is the same table before it is attached:
+readers of the parent do not see it, and it has no index, so that a backfill fills it fast.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from psycopg import sql
+from psycopg import errors, sql
 
-from target_postgres_copy import locks
-from target_postgres_copy.lineage import LINE, LINEAGE
-from target_postgres_copy.queries import columns_of, not_null_columns
-from target_postgres_copy.units import Partitioning, next_month
+from target_postgres_copy.own_names import LINE, LINEAGE, LOCKS
+from target_postgres_copy.stream_schema import Bounds, Partitioning, next_month
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from psycopg import Cursor
 
-    from target_postgres_copy.bounds import Bounds
-
-_NAME = re.compile(r"_p(\d{4,})_(\d\d)$")
 LONGEST_SUFFIX = "_p2024_01_line_seq"  # of what a table's name begins
+_NAME = re.compile(r"_p(\d{4,})_(\d\d)$")
 _BRIN_PAGES = 32
 _CHECK = "rows_of_the_month"
+_LOCKS_DDL = """
+create table {locks} (name text primary key);
+comment on table {locks} is
+'Locks of loaders: a load locks the row that names the table or month it works on, until its transaction ends.';
+"""
+# What PostgreSQL says of a name that is taken depends on when the other transaction ended: a table has a type as well.
+_TAKEN = (errors.UniqueViolation, errors.DuplicateSchema, errors.DuplicateTable, errors.DuplicateObject)
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A table that rows are loaded into.
+
+    Attributes:
+        columns: SQL types by column, in the table's order.
+        keys: The stream's key properties.
+        bounds: What numbers of a dump file must be, by column.
+    """
+
+    schema: str
+    name: str
+    columns: dict[str, str]
+    keys: tuple[str, ...] = ()
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The quoted name."""
+        return sql.Identifier(self.schema, self.name)
+
+    @property
+    def data_columns(self) -> list[str]:
+        """Columns that hold what the source said, not when and by which load it came."""
+        return [name for name in self.columns if name not in LINEAGE]
+
+    def places(self, cursor: Cursor[Any]) -> list[sql.Identifier]:  # noqa: ARG002 - of partitioned tables
+        """Where its rows may be: in the table, and in detached months."""
+        return [self.identifier]
 
 
 @dataclass(frozen=True)
 class Month:
-    """One month of a table.
+    """One month of a partitioned table.
 
     Attributes:
         name: Name of its table.
         start: Its first instant.
         attached: Whether it is part of the parent.
-        detached: Whether it was, and somebody has taken it out by `alter table ... detach partition`.
+        by_hand: Whether it was attached, and somebody has run `alter table ... detach partition`.
     """
 
     name: str
     start: datetime
     attached: bool
-    detached: bool = False
+    by_hand: bool = False
 
     @property
     def stop(self) -> datetime:
@@ -53,39 +88,28 @@ class Month:
         return next_month(self.start)
 
 
-class PartitionedTable:
-    """A raw table that is partitioned by month.
+@dataclass(frozen=True)
+class PartitionedTable(RawTable):
+    """A raw table that is partitioned by UTC month."""
 
-    Args:
-        schema: Its schema.
-        name: Its name.
-        partitioning: How it is cut.
-    """
+    partitioning: Partitioning = field(kw_only=True)
 
-    def __init__(self, schema: str, name: str, partitioning: Partitioning) -> None:
-        self.schema = schema
-        self.name = name
-        self.column = partitioning.column
-        self._index = partitioning.index
-        self.identifier = sql.Identifier(schema, name)
+    def places(self, cursor: Cursor[Any]) -> list[sql.Identifier]:
+        """Where its rows may be: in the table, and in detached months."""
+        return [self.identifier, *(self.id_of(month) for month in self.months(cursor) if not month.attached)]
 
     def create(self, cursor: Cursor[Any], columns: Mapping[str, str]) -> None:
-        """Make the parent and its indexes, which every attached month gets too.
-
-        Args:
-            cursor: In a transaction.
-            columns: SQL types by name.
-        """
+        """Make the parent, with columns of the SQL types given, and the indexes that every attached month gets."""
         defined = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in columns.items()]
         fill: dict[str, Any] = {"table": self.identifier, "columns": sql.SQL(", ").join(defined)}
-        fill |= {"by": sql.Identifier(self.column), "pages": sql.Literal(_BRIN_PAGES)}
+        fill |= {"by": sql.Identifier(self.partitioning.column), "pages": sql.Literal(_BRIN_PAGES)}
         cursor.execute(sql.SQL("create table {table} ({columns}) partition by range ({by})").format(**fill))
-        # Without autosummarize: a bulk load fills its queue, and the server's log with what found no room in it.
+        # Without autosummarize: a bulk load fills its queue, and the server's log with what did not fit in it.
         cursor.execute(
             sql.SQL("create index on {table} using brin ({by}) with (pages_per_range = {pages})").format(**fill)
         )
-        if self._index:
-            keys = sql.SQL(", ").join(map(sql.Identifier, self._index))
+        if self.partitioning.index:
+            keys = comma(self.partitioning.index)
             cursor.execute(sql.SQL("create index on {table} ({keys})").format(keys=keys, **fill))
 
     def is_partitioned(self, cursor: Cursor[Any]) -> bool:
@@ -95,9 +119,10 @@ class PartitionedTable:
         return found is not None and found[0] in ("p", b"p")
 
     def months(self, cursor: Cursor[Any]) -> list[Month]:
-        """List the months there are, attached or apart, the oldest first.
+        """List the months that have a table, the oldest first.
 
-        A month that a backfill keeps apart has a check of its rows until it is attached; one without it was attached.
+        A month that a backfill fills has a check of its rows until it is attached; a detached one without it was
+        attached before.
         """
         cursor.execute(
             """
@@ -117,27 +142,19 @@ class PartitionedTable:
             """,
             {
                 "parent": self.identifier.as_string(cursor),
-                "schema": _quoted(self.schema),
+                "schema": sql.Identifier(self.schema).as_string(cursor),
                 "name": self.name,
                 "check": _CHECK,
             },
         )
         found = []
-        for name, attached, detached in cursor.fetchall():
+        for name, attached, by_hand in cursor.fetchall():
             if name[: -len("_p2024_01")] == self.name and (parts := _NAME.search(name)):
-                found.append(Month(name, datetime(int(parts[1]), int(parts[2]), 1, tzinfo=UTC), attached, detached))
+                found.append(Month(name, datetime(int(parts[1]), int(parts[2]), 1, tzinfo=UTC), attached, by_hand))
         return sorted(found, key=lambda month: month.start)
 
     def month(self, cursor: Cursor[Any], start: datetime) -> Month | None:
-        """Look for one month's table.
-
-        Args:
-            cursor: Any.
-            start: The month's first instant.
-
-        Returns:
-            The month, None if it has no table yet.
-        """
+        """Look for the table of the month that begins at an instant."""
         name = self.month_name(start)
         cursor.execute(
             """
@@ -156,7 +173,7 @@ class PartitionedTable:
         return f"{self.name}_p{start.year:04}_{start.month:02}"
 
     def create_month(
-        self, cursor: Cursor[Any], start: datetime, *, apart: bool = False, columns: Collection[str] | None = None
+        self, cursor: Cursor[Any], start: datetime, *, detached: bool = False, columns: Collection[str] | None = None
     ) -> Month:
         """Make a month's table with the parent's columns, not attached and without index.
 
@@ -165,7 +182,7 @@ class PartitionedTable:
         Args:
             cursor: In a transaction.
             start: The month's first instant.
-            apart: Whether the month stays apart for a while: then each row is checked to belong to it as it comes.
+            detached: Whether the month stays detached for a while: then each row is checked to belong to it.
             columns: Those of the parent's columns that it gets now, for `add_missing` to add the others; else all.
         """
         month = Month(self.month_name(start), start, attached=False)
@@ -176,20 +193,20 @@ class PartitionedTable:
             # The cache makes a number cheap; a session that ends throws its rest away, and every load starts anew.
             sequence, column = self.line_sequence(month), sql.Identifier(self.schema, month.name, LINE)
             cursor.execute(sql.SQL("create sequence {} cache 10000 owned by {}").format(sequence, column))
-        if apart:
+        if detached:
             check = "alter table {} add constraint {} check ({} is not null and {} >= {} and {} < {})"
-            by = sql.Identifier(self.column)
-            bounds = (by, by, sql.Literal(month.start), by, sql.Literal(month.stop))
-            cursor.execute(sql.SQL(check).format(self.id_of(month), sql.Identifier(_CHECK), *bounds))
+            by = sql.Identifier(self.partitioning.column)
+            limits = (by, by, sql.Literal(month.start), by, sql.Literal(month.stop))
+            cursor.execute(sql.SQL(check).format(self.id_of(month), sql.Identifier(_CHECK), *limits))
         return month
 
     def attach(self, cursor: Cursor[Any], month: Month) -> Month:
         """Make a month part of the table; its indexes are built now, once.
 
-        PostgreSQL reads a month through that was not checked row by row, to see that every row belongs to it; readers
-        of the table are not kept waiting meanwhile.
+        PostgreSQL reads a month without the check through, to see that every row belongs to it; readers of the table
+        do not wait for that.
         """
-        self.add_missing(cursor, month, {})  # the parent may have gained columns while the month was apart
+        self.add_missing(cursor, month, {})  # the parent may have gained columns since
         cursor.execute(
             sql.SQL("alter table {} attach partition {} for values from ({}) to ({})").format(
                 self.identifier, self.id_of(month), sql.Literal(month.start), sql.Literal(month.stop)
@@ -201,14 +218,9 @@ class PartitionedTable:
         return Month(month.name, month.start, attached=True)
 
     def add_missing(self, cursor: Cursor[Any], month: Month, constants: Mapping[str, sql.Composable]) -> None:
-        """Add the columns that a month lacks.
+        """Add the columns that a month lacks; `constants` are the values that some have in all rows, else null.
 
         No row is written for it: PostgreSQL keeps the value that a new column has in all rows once, in its catalogue.
-
-        Args:
-            cursor: In a transaction.
-            month: The month.
-            constants: The value that a column has in all rows, as its default; null where there is none.
         """
         has = columns_of(cursor, self.schema, month.name)
         add = []
@@ -233,53 +245,74 @@ class PartitionedTable:
 
     def lock(self, cursor: Cursor[Any], start: datetime) -> None:
         """Let no other session load into a month until the transaction ends."""
-        locks.lock(cursor, self.schema, self.month_name(start))
+        lock(cursor, self.schema, self.month_name(start))
 
     def _definitions(self, cursor: Cursor[Any]) -> dict[str, sql.Composable]:
-        """Write down the parent's columns as a month must have them, in order."""
-        required = not_null_columns(cursor, self.schema, self.name)
+        """The parent's columns, in order; this loader makes none that takes no null, an administrator may have."""
+        cursor.execute(
+            "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and attnotnull",
+            [self.identifier.as_string(cursor)],
+        )
+        required = {column for (column,) in cursor.fetchall()}
         return {
             name: sql.SQL(f"{kind} not null" if name in required else kind)
             for name, kind in columns_of(cursor, self.schema, self.name).items()
         }
 
 
-@dataclass(frozen=True)
-class RawTable:
-    """A table that rows are loaded into.
+def columns_of(cursor: Cursor[Any], schema: str, name: str) -> dict[str, str]:
+    """Read the SQL types of a table's columns, in the table's order; none if there is no such table."""
+    cursor.execute(
+        """
+        select attname, format_type(atttypid, atttypmod)
+        from pg_attribute
+        where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped
+        order by attnum
+        """,
+        [sql.Identifier(schema, name).as_string(cursor)],
+    )
+    return dict(cursor.fetchall())
 
-    Attributes:
-        schema: Its schema.
-        name: Its name.
-        columns: SQL types by column, in the table's order.
-        keys: The stream's key properties.
-        partitions: How to reach its months, None if it is not partitioned.
-        bounds: What numbers of a dump file must be, by column.
+
+def comma(names: Iterable[str]) -> sql.Composable:
+    """Write a list of columns."""
+    return sql.SQL(", ").join(map(sql.Identifier, names))
+
+
+def count(cursor: Cursor[Any], query: sql.Composed) -> int:
+    """Run a query that gives one number."""
+    cursor.execute(query)
+    ((number,),) = cursor.fetchall()
+    return int(number)
+
+
+def prepare_schema(cursor: Cursor[Any], schema: str) -> None:
+    """Make a schema of raw tables, and its table of locks, where they are missing.
+
+    Loaders that do so at once all succeed: PostgreSQL lets the later one wait for the earlier one's transaction, and
+    then refuses the name, which is taken.
     """
-
-    schema: str
-    name: str
-    columns: dict[str, str]
-    keys: tuple[str, ...]
-    partitions: PartitionedTable | None
-    bounds: Mapping[str, Bounds] = field(default_factory=dict)
-
-    @property
-    def identifier(self) -> sql.Identifier:
-        """The quoted name."""
-        return sql.Identifier(self.schema, self.name)
-
-    @property
-    def data_columns(self) -> list[str]:
-        """Columns that hold what the source said, not when and by which load it came."""
-        return [name for name in self.columns if name not in LINEAGE]
-
-    def places(self, cursor: Cursor[Any]) -> list[sql.Identifier]:
-        """Where its rows may be: in the table, and in months that are kept apart."""
-        parts = self.partitions
-        apart = [month for month in parts.months(cursor) if not month.attached] if parts is not None else []
-        return [self.identifier, *(parts.id_of(month) for month in apart if parts is not None)]
+    locks = sql.Identifier(schema, LOCKS)
+    named = [sql.Identifier(schema).as_string(cursor), locks.as_string(cursor)]
+    cursor.execute("select to_regnamespace(%s) is null, to_regclass(%s) is null", named)
+    ((lacks_schema, lacks_table),) = cursor.fetchall()
+    if lacks_schema:
+        with suppress(*_TAKEN), cursor.connection.transaction():
+            cursor.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
+    if lacks_table:
+        with suppress(*_TAKEN), cursor.connection.transaction():
+            cursor.execute(sql.SQL(_LOCKS_DDL).format(locks=locks))
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def lock(cursor: Cursor[Any], schema: str, name: str) -> None:
+    """Lock the row that names a table or month until the transaction ends, after `prepare_schema`.
+
+    A row can be locked only by a role that may update its table; an advisory lock is anybody's to take, and `pg_locks`
+    shows every login which numbers are in use. The name stands in the statement, where `sessions.py` reads it.
+    """
+    fill = {"locks": sql.Identifier(schema, LOCKS), "name": sql.Literal(name)}
+    take = sql.SQL("select from {locks} where name = {name} for update").format(**fill)
+    add = sql.SQL("insert into {locks} (name) values ({name}) on conflict do nothing").format(**fill)
+    # A row that another transaction is adding cannot be seen; to add it as well waits for that transaction.
+    while not cursor.execute(take).rowcount and not cursor.execute(add).rowcount:
+        pass

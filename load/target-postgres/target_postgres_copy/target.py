@@ -1,4 +1,7 @@
-"""The target: the stock loader's behaviour, with a few settings guarded."""
+"""The target: Singer messages in, states out.
+
+A message goes to the sink of its stream (`sinks.py`); a state goes out when all rows that it counts are committed.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import copy
 import errno
 import logging
 import os
+import re
 import select
 import sys
 import threading
@@ -15,18 +19,19 @@ from contextlib import suppress
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
+import msgspec
 import psycopg
-from singer_sdk import typing as th
+from singer_sdk.contrib.msgspec import MsgSpecReader
+from singer_sdk.contrib.msgspec import decoder as exact_decoder
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 from sqlalchemy.exc import DBAPIError
 from target_postgres.target import TargetPostgres  # type: ignore[import-untyped]
 
 from target_postgres_copy import flattening, refusals
-from target_postgres_copy.log_text import hook_log_records
-from target_postgres_copy.names import NameRefusedError
-from target_postgres_copy.origin import ORIGINS
-from target_postgres_copy.records import ExactReader, passes_unchanged
+from target_postgres_copy.errors import NameRefusedError
+from target_postgres_copy.records import passes_unchanged
+from target_postgres_copy.settings import OWN_SETTINGS
 from target_postgres_copy.sinks import CopySink
 from target_postgres_copy.warehouse import Warehouse
 
@@ -42,124 +47,28 @@ if TYPE_CHECKING:
 _PATIENCE = 3  # seconds from a signal to the end, if nobody answers
 _QUIET = 0.5  # seconds without input after which no more is waited for
 
+_SHOWN = 200  # characters of an unreadable line that its error shows
+#: Control characters, tabs and ends of lines too, and those that hide text or turn its direction.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+
 _COLLISION = "Duplicate column name produced in schema: "
 _OF_SCHEMAS = ("Schema has changed for stream", "Schema or key properties for", "Key properties have changed")
 
-_OWN_SETTINGS = th.PropertiesList(
-    th.Property(
-        "data_origin",
-        th.StringType(allowed_values=list(ORIGINS)),
-        title="Data origin",
-        description=(
-            "Origin of the data: the first load marks the warehouse with it, and later loads with the other one are "
-            "refused. Unset, nothing is checked or marked."
-        ),
-    ),
-    th.Property(
-        "backfill",
-        th.BooleanType,
-        default=False,
-        title="Backfill",
-        description=(
-            "Keep a month that is new to a partitioned table apart, without index, until its last day is loaded; then "
-            "it is indexed once and attached. For history in bulk: readers see a month when it is complete."
-        ),
-    ),
-    th.Property(
-        "check_state",
-        th.BooleanType,
-        default=False,
-        title="Check state",
-        description=(
-            "Note the last load in each state, and stop where a state counts loads that the warehouse does not have: "
-            "it was restored, made anew, or is another one. The state is cut to what the ledger holds, so that the "
-            "next run reads the rest again."
-        ),
-    ),
-    th.Property(
-        "reload",
-        th.BooleanType,
-        default=False,
-        title="Reload",
-        description=(
-            "Load a dump file also where the ledger says that this very file was loaded: for rows that somebody "
-            "changed, or that a release with a fault stored."
-        ),
-    ),
-    th.Property(
-        "allow_empty",
-        th.BooleanType,
-        default=False,
-        title="Allow empty files",
-        description=(
-            "Let a dump file that has a header and no rows take away the rows that the table holds of its day; "
-            "otherwise the load stops at it and keeps them."
-        ),
-    ),
-    th.Property(
-        "lock_timeout",
-        th.IntegerType(minimum=0),
-        default=3600,
-        title="Longest wait for a lock",
-        description="Seconds that a statement waits for somebody else's lock before the load ends; 0: without end.",
-    ),
-    th.Property(
-        "statement_timeout",
-        th.IntegerType(minimum=0),
-        default=0,
-        title="Longest statement",
-        description="Seconds that a statement may run, COPY of a whole file included; 0: without end.",
-    ),
-    th.Property(
-        "connect_timeout",
-        th.IntegerType(minimum=0),
-        default=10,
-        title="Longest wait for a connection",
-        description="Seconds until PostgreSQL must have let a connection in; 0: without end.",
-    ),
-    th.Property(
-        "silence_timeout",
-        th.IntegerType(minimum=0),
-        default=600,
-        title="Longest silence",
-        description=(
-            "Seconds without a sign that PostgreSQL works on what it was sent, after which the load ends; a statement "
-            "that runs long is at work. 0: without end."
-        ),
-    ),
-    th.Property(
-        "verify",
-        th.BooleanType,
-        default=False,
-        title="Verify",
-        description=(
-            "Note in the ledger, for each dump file, checksums of its rows as PostgreSQL holds them, by column; the "
-            "command audit compares them later. It reads the rows once more, which takes 6 to 13 % of a load."
-        ),
-    ),
-    th.Property(
-        "run_id",
-        th.StringType,
-        title="Run",
-        description="Name of the pipeline run, for the load ledger; by default MELTANO_RUN_ID, else a random one.",
-    ),
-).to_dict()
-
 
 class _StoppedError(SystemExit):
-    """The process was told to stop; what it was doing is rolled back on the way."""
+    """A signal stopped the process; what it was doing is rolled back on the way."""
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Leave out what the SDK says of every new schema: each unit has one, and a line of its own when it is loaded."""
+    """Leave out what the SDK logs of every new schema: each slice has one, and a line of its own when it is loaded."""
     return not (record.levelno <= logging.INFO and str(record.msg).startswith(_OF_SCHEMAS))
 
 
 def _read_on() -> None:
     """Throw away what is still being sent, so that the sender can end.
 
-    Meltano 4.4.1, told to stop, waits for its tap, and for asyncio a process has ended only when its output was read.
-    What the tap has sent ahead, Meltano passes on for as long as the loader takes it, and no longer (docs/loader.md).
+    Meltano 4.4.1 waits for its tap when it gets a signal, and for asyncio a process has ended only when its output was
+    read. What the tap has sent ahead, Meltano passes on only while the loader takes it (docs/loader.md).
     """
     with suppress(OSError, ValueError):  # no input at all
         while select.select([sys.stdin], [], [], _QUIET)[0] and os.read(sys.stdin.fileno(), 1 << 20):
@@ -168,9 +77,82 @@ def _read_on() -> None:
 
 def _with_own_settings(stock: dict[str, Any]) -> dict[str, Any]:
     schema = copy.deepcopy(stock)
-    schema["properties"] |= _OWN_SETTINGS["properties"]
+    schema["properties"] |= OWN_SETTINGS["properties"]
     schema["properties"]["use_copy"]["description"] = "Without effect: rows always go by COPY, and exactly."
     return schema
+
+
+def visible(text: str) -> str:
+    r"""Write out what a terminal would obey or hide: `\x1b` in place of an escape character, and so on."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def _hook_log_records() -> None:
+    """Make all log records visible at their birth: filters of loggers and handlers would miss libraries' loggers."""
+    make_record = logging.getLogRecordFactory()
+    if getattr(make_record, "is_visible", False):
+        return
+
+    def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:  # noqa: ANN401 - as the factory it wraps
+        record = make_record(*args, **kwargs)
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):  # arguments that do not fit the message: logging reports that itself
+            return record
+        if (shown := visible(message)) != message:
+            record.msg, record.args = shown, ()
+        if record.exc_info and record.exc_info[0] is not None:
+            lines = (record.exc_text or logging.Formatter().formatException(record.exc_info)).split("\n")
+            record.exc_text = "\n".join(map(visible, lines))
+        return record
+
+    factory.is_visible = True  # type: ignore[attr-defined]
+    logging.setLogRecordFactory(factory)
+
+
+class ExactReader(MsgSpecReader):
+    """Reads Singer messages with msgspec: every number exact, every unreadable line one sentence.
+
+    Reads what the SDK's default reader reads, to equal values. It refuses three things more, none of which is JSON or
+    can be stored: `NaN`, `Infinity` and `-Infinity`, and half a surrogate pair.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._line = 0
+
+    @override
+    def deserialize_json(self, line: str) -> dict[str, Any]:
+        """Decode one line; a number with a point or exponent becomes a Decimal, one without an int.
+
+        Raises:
+            InvalidInputLine: If the line is no JSON object, naming its number and beginning.
+        """
+        self._line += 1
+        try:
+            message = exact_decoder.decode(line)
+        except (msgspec.DecodeError, ArithmeticError, RecursionError, UnicodeError) as error:
+            # A decimal with an exponent beyond all bounds raises without a text.
+            raise InvalidInputLine(self._complaint(line, str(error) or "a number out of bounds")) from None
+        if type(message) is not dict:
+            raise InvalidInputLine(self._complaint(line, "not an object"))
+        return message
+
+    @override
+    def _process_unknown_message(self, message_dict: dict[str, Any]) -> None:
+        raise InvalidInputLine(
+            f"line {self._line} of the input has the type {message_dict.get('type')!r}, which is none of Singer's. "
+            "What was committed before is kept; put the tap right and run again."
+        )
+
+    def _complaint(self, line: str, reason: str) -> str:
+        reason = reason.removeprefix("JSON is malformed: ").splitlines()[0]
+        text = line.strip()
+        shown = f"{text[:_SHOWN]!a}{'...' if len(text) > _SHOWN else ''}"
+        return (
+            f"line {self._line} of the input is not a Singer message: {reason}; it begins {shown}. "
+            "What was committed before is kept; put the tap right and run again."
+        )
 
 
 class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
@@ -190,7 +172,7 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
         self._sound_state: dict[str, Any] | None = None
         self._written_state: dict[str, Any] | None = None
         self._state_is_checked = False
-        hook_log_records()  # before anything can be logged
+        _hook_log_records()  # before anything can be logged
         self._drained_at = time.monotonic()
         try:
             super().__init__(*args, **kwargs)
@@ -219,23 +201,15 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
 
     @override
     def listen(self, file_input: IO[str] | None = None) -> None:
-        """Read all messages.
-
-        Args:
-            file_input: Where from; None for the standard input.
-
-        Raises:
-            LockTimeoutError: If somebody else held a lock for longer than the setting `lock_timeout` says.
-            SilenceError: If the server gave no sign for longer than the setting `silence_timeout` says.
-        """
+        """Read all messages; a LockTimeoutError or SilenceError ends a wait that was too long."""
         try:
             super().listen(file_input)
         except (psycopg.Error, DBAPIError) as error:
-            told = self.warehouse.watch.error(error)
+            waited = self.warehouse.watch.error(error)
             self.warehouse.close()  # else the pool would try to roll back later, and log that it cannot
-            if told is None:
+            if waited is None:
                 raise
-            raise told from error
+            raise waited from error
         except MemoryError:
             self.warehouse.close()
             raise
@@ -253,7 +227,7 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
         schema: dict[str, Any] | None = None,
         key_properties: Sequence[str] | None = None,
     ) -> CopySink:
-        """Return a stream's sink; a new schema ends the stream's unit, so the old sink is closed before."""
+        """Return a stream's sink; a new schema ends the stream's slice, so the old sink is closed before."""
         if schema is not None and (sink := self._sinks_active.pop(stream_name, None)) is not None:
             self.drain_one(sink)
             sink.close()
@@ -284,7 +258,7 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
         super()._process_activate_version_message(message_dict)
 
     def _require(self, message: dict[str, Any], *fields: str) -> None:
-        """Make sure that a message which is no record has its fields, and follows its stream's schema."""
+        """Make sure that a message which is no record has its fields, and comes after its stream's schema."""
         kind = message["type"]
         if lost := [field for field in ("stream", *fields) if field not in message]:
             raise InvalidInputLine(f"a {kind} message lacks {', '.join(lost)}: {str(message)[:200]}; put the tap right")
@@ -313,11 +287,11 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
                 sink.close()
         if not self._open_sinks:
             self._sound_state = self._latest_state
-            if any(sink.unit is not None for sink in self._sinks_active.values()):
-                self.drain_all()  # a unit has ended: what the state says of it need not wait
+            if any(sink.slice is not None for sink in self._sinks_active.values()):
+                self.drain_all()  # a slice has ended: what the state counts of it need not wait
 
     def _check_state(self, state: dict[str, Any]) -> None:
-        """Stop where the tap counts loads that the warehouse does not have; the state that is right goes out before."""
+        """Stop where the tap counts loads that the warehouse does not have, after a state that is right."""
         self._state_is_checked = True
         if found := self.warehouse.check(state):
             right, error = found
@@ -327,7 +301,7 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
     @override
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
         self._require(message_dict, "encoding", "manifest")
-        # Records that came before stand for older rows than the file's.
+        # Records that came before are older than the file's rows.
         for stream_map in self.mapper.stream_maps[message_dict["stream"]]:
             self.drain_one(self.get_sink(stream_map.stream_alias))
         super()._process_batch_message(message_dict)
@@ -339,18 +313,18 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
             self._sound_state = self._latest_state
         super().process_endofpipe()
         self.warehouse.renew_statistics()
-        self.warehouse.tell_detached()
+        self.warehouse.warn_of_detached()
         self.warehouse.close()
 
     def _pass_state_on(self) -> None:
-        """After a unit: its rows are committed, so the state that counts them may go."""
+        """After a slice: its rows are committed, so the state that counts them may go."""
         if not self._open_sinks:
             self._sound_state = self._latest_state
             self.drain_all()
 
     @override
     def _write_state_message(self, state: dict[str, Any]) -> None:
-        """Write the latest state whose rows are all committed, once; a state that came while a unit was open waits."""
+        """Write the latest state whose rows are all committed, once; a state that came while a slice was open waits."""
         sound = self._sound_state
         if sound is not None and sound != self._written_state:
             marked = self.warehouse.mark(sound) if self.config.get("check_state") else copy.deepcopy(sound)
@@ -361,7 +335,7 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """End at once: what is not committed is rolled back by PostgreSQL, and the last state that was true is out."""
         self.logger.warning(
-            "Stopped by signal %d; a unit that was open is not loaded, and what its table held is kept.", signum
+            "Stopped by signal %d; a slice that was open is not loaded, and what its table held is kept.", signum
         )
         # The driver asks the server to cancel, and waits; one that answers no more is not waited for.
         end = threading.Timer(_PATIENCE, os._exit, [128 + signum])
@@ -376,7 +350,7 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
         try:
             super().invoke(**kwargs)
         except ConfigValidationError:
-            raise  # the SDK's command tells these
+            raise  # the SDK's command reports these
         except _StoppedError:
             _read_on()
             raise
@@ -384,13 +358,13 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
             cls.logger.error("%s", error)  # noqa: TRY400
             sys.exit(1)
         except (DBAPIError, psycopg.Error) as error:
-            cls.logger.error("%s", refusals.told(error))  # noqa: TRY400
+            cls.logger.error("%s", refusals.sentence(error))  # noqa: TRY400
             sys.exit(1)
         except MemoryError:
             cls.logger.error("%s", refusals.MEMORY)  # noqa: TRY400
             sys.exit(1)
-        except OSError as error:  # of its output: what happens to files and connections is told where it happens
+        except OSError as error:  # of its output: errors of files and connections are reported where they happen
             if error.errno == errno.EPIPE:
-                raise  # whoever read it has ended, and says why
+                raise  # whoever read it has ended, and reports why
             cls.logger.error("%s", refusals.UNWRITTEN.format(error.strerror or error))  # noqa: TRY400
             sys.exit(1)

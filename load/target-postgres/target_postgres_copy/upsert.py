@@ -12,34 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
-from singer_sdk.exceptions import FatalSyncError
 
-from target_postgres_copy.lineage import LINEAGE
-from target_postgres_copy.queries import comma, in_range
+from target_postgres_copy.errors import RowRefusedError
+from target_postgres_copy.own_names import LINEAGE
+from target_postgres_copy.tables import comma
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from psycopg import Cursor
 
+    from target_postgres_copy.stream_schema import StreamSlice
     from target_postgres_copy.tables import RawTable
-    from target_postgres_copy.units import Unit
 
 _PLACE = re.compile(r"line (\d+)(?:, column ([^:]+))?")
 
 
-class RowRefusedError(FatalSyncError):
-    """PostgreSQL, or its driver, refused a row; nothing of the transaction is kept."""
-
-
 @dataclass(frozen=True)
 class Counts:
-    """What an upsert did.
-
-    Attributes:
-        inserted: Rows whose key was new.
-        updated: Rows whose data differed.
-    """
+    """Rows that an upsert inserted because their key was new, and updated because their data differed."""
 
     inserted: int
     updated: int
@@ -48,16 +39,7 @@ class Counts:
 def copy_rows(
     cursor: Cursor[Any], target: sql.Identifier, columns: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> int:
-    """Write rows with one COPY.
-
-    Args:
-        cursor: Any.
-        target: The table to write to, a staging table or any other.
-        columns: Names of the columns, in the order of the rows' values.
-        rows: The rows, read one by one.
-
-    Returns:
-        Number of rows written.
+    """Write rows, read one by one, with one COPY; returns how many.
 
     Raises:
         RowRefusedError: If a row does not fit the table or cannot be written, naming row and column.
@@ -77,18 +59,11 @@ def copy_rows(
 
 
 def upsert(cursor: Cursor[Any], staged: sql.Identifier, table: RawTable, columns: Sequence[str]) -> Counts:
-    """Bring staged rows into a table: insert, or update where data differ; append where there is no key.
+    """Bring staged rows into a table that is not partitioned, in a transaction to be given up if this fails.
 
-    Of rows with the same key the one staged last counts; the others are removed from the staging table.
-
-    Args:
-        cursor: In a transaction, to be given up if this fails.
-        staged: The staging table, written by COPY alone.
-        table: The table, not partitioned.
-        columns: Columns to write; others of the table keep what they hold.
-
-    Returns:
-        How many rows were inserted and updated; the others are left alone.
+    Rows are inserted, or updated where data differ; appended where there is no key. Of rows with the same key the one
+    staged last counts; the others are removed from the staging table, which COPY alone has written. Columns of the
+    table beside `columns` keep what they hold.
     """
     fill = _Parts(staged, table, columns)
     if not table.keys:
@@ -99,12 +74,7 @@ def upsert(cursor: Cursor[Any], staged: sql.Identifier, table: RawTable, columns
 
 
 def claim(cursor: Cursor[Any], staged: sql.Identifier, table: RawTable) -> int:
-    """Let rows that an upsert left alone name the load that brought them again.
-
-    Args:
-        cursor: In the upsert's transaction.
-        staged: The staging table that was upserted.
-        table: The table.
+    """Let rows that an upsert left alone name the load that brought them again, in the upsert's transaction.
 
     Returns:
         How many rows did not name it yet; none where there is no key, since each row was inserted then.
@@ -122,15 +92,9 @@ def claim(cursor: Cursor[Any], staged: sql.Identifier, table: RawTable) -> int:
 
 
 def remove_repeated(cursor: Cursor[Any], staged: sql.Identifier, keys: Sequence[str]) -> int:
-    """Remove staged rows whose key was staged again later.
+    """Remove staged rows whose key was staged again later; returns how many.
 
-    Args:
-        cursor: Any.
-        staged: The staging table. COPY alone has written it, so its rows lie in the order they came.
-        keys: Names of the key's columns.
-
-    Returns:
-        Number of rows removed.
+    COPY alone has written the table, so its rows lie in the order they came.
     """
     # Statistics keep the planner from comparing every row with every other.
     cursor.execute(sql.SQL("analyze {} ({})").format(staged, comma(keys)))
@@ -142,34 +106,23 @@ def remove_repeated(cursor: Cursor[Any], staged: sql.Identifier, keys: Sequence[
     return cursor.rowcount
 
 
-def delete_range(cursor: Cursor[Any], table: RawTable, unit: Unit, staged: sql.Identifier) -> int:
-    """Delete the rows of a unit's range whose key is not staged; all of them where the table has no key.
+def delete_range(cursor: Cursor[Any], table: RawTable, stream_slice: StreamSlice, staged: sql.Identifier) -> int:
+    """Delete the rows of a slice's range whose key is not staged; all of them where the table has no key.
 
-    Args:
-        cursor: In a transaction, its session in UTC.
-        table: The table.
-        unit: The unit. Rows where its column is null lie in no range.
-        staged: The staging table with the unit's rows, which are about to be upserted.
-
-    Returns:
-        Number of rows deleted.
+    Rows where the slice's column is null lie in no range. Returns how many were deleted.
     """
     spared: sql.Composable = sql.SQL("true")
     if table.keys:
         spared = sql.SQL("not exists (select from {} as new where {})").format(staged, same_key(table.keys))
     statement = sql.SQL("delete from {} as held where {} and {}")
-    cursor.execute(statement.format(table.identifier, in_range(unit), spared))
+    cursor.execute(statement.format(table.identifier, stream_slice.condition, spared))
     return cursor.rowcount
 
 
 def has_unique_key(cursor: Cursor[Any], table: RawTable) -> bool:
-    """Tell whether a unique constraint or index on exactly the table's keys lets ON CONFLICT find a row.
+    """Whether a unique constraint or index on exactly the table's keys lets ON CONFLICT find a row.
 
     A table that was made with another key, or none, has no such thing.
-
-    Args:
-        cursor: Any.
-        table: The table.
     """
     cursor.execute(
         """
@@ -230,9 +183,8 @@ def _by_constraint(cursor: Cursor[Any], fill: _Parts) -> Counts:
             "select count(*) filter (where is_new), count(*) filter (where not is_new) from done",
         )
     )
-    row = cursor.fetchone()
-    assert row is not None  # noqa: S101 - counts are always given
-    return Counts(*row)
+    (found,) = cursor.fetchall()
+    return Counts(*found)
 
 
 def _by_search(cursor: Cursor[Any], fill: _Parts) -> Counts:

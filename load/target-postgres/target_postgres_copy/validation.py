@@ -1,4 +1,4 @@
-"""Record validation at compiled speed, with the stock validator as the judge.
+"""Record validation at compiled speed, with the stock validator to decide.
 
 A record is first asked of a function that fastjsonschema compiled from the schema. Its yes is final; whatever else it
 says, the stock validator of the SDK decides, so a record is refused with the stock message or not at all. What is left
@@ -61,16 +61,13 @@ class CompiledValidator(BaseJSONSchemaValidator):
     """Validates as the SDK's `JSONSchemaValidator` does with formats unchecked, some twenty times as fast."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
-        """Compile a schema, or take what was compiled from an equal one.
-
-        Args:
-            schema: The stream's JSON schema. Annotations at its top (`x-...`) change nothing.
+        """Compile a schema, or take what was compiled from an equal one; its annotations (`x-...`) change nothing.
 
         Raises:
             InvalidJSONSchema: If the schema is not a valid one.
         """
         super().__init__(schema)
-        # What a unit says of itself differs from unit to unit; the records' rules do not.
+        # Annotations differ from slice to slice; the records' rules do not.
         rules = {keyword: value for keyword, value in schema.items() if not keyword.startswith("x-")}
         judges = _judges(_Source(repr(rules), rules))
         self._compiled = judges.compiled
@@ -78,14 +75,7 @@ class CompiledValidator(BaseJSONSchemaValidator):
 
     @override
     def validate(self, record: dict[str, Any]) -> None:
-        """Validate a record.
-
-        Args:
-            record: The record, as decoded from JSON with decimals exact.
-
-        Raises:
-            InvalidRecord: If the record does not conform, with the stock validator's message.
-        """
+        """Validate a record, as decoded from JSON with decimals exact; an InvalidRecord has the stock message."""
         if self._compiled is not None:
             try:
                 self._compiled(record)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from singer_sdk.helpers._typing import get_datelike_property_type
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from target_postgres_copy import precision
+from target_postgres_copy.stream_schema import check_of, refuse_finer_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,12 +31,7 @@ _CYCLE = 400  # years after which the Gregorian calendar repeats
 
 
 class Conversion(NamedTuple):
-    """What to do to the values of a column.
-
-    Attributes:
-        convert: The function.
-        of_null: Whether it wants nulls too, as for JSON, where null is a value.
-    """
+    """What to do to the values of a column; `of_null` to nulls too, as for JSON, where null is a value."""
 
     convert: Callable[[Any], Any]
     of_null: bool = False
@@ -66,15 +61,15 @@ def converter(  # noqa: PLR0913 - what a conversion depends on
         and FinerError for what the column does not hold in full.
     """
     steps: list[Callable[[Any], Any]] = []
-    check = precision.check_of(stored)
+    check = check_of(stored)
     if (datelike := get_datelike_property_type(schema)) is not None:
         # Into a column of texts goes the source's text, as long as it can be read.
         read = _READERS[datelike]
-        steps.append(_checker(read) if stored in _TEXTS else _reader(read, may_be_cut=may_be_cut))
+        steps.append(_readable(read) if stored in _TEXTS else _reader(read, may_be_cut=may_be_cut))
     elif sanitize_nul:
         steps.append(without_nul)
     if check is not None:
-        steps.append(_asked(check))
+        steps.append(_checked(check))
     # The type for this dialect, not the generic one, whose processor of numbers makes floats.
     processor = declared.dialect_impl(dialect).bind_processor(dialect)
     if processor is not None and not _is_boolean(schema):
@@ -85,14 +80,7 @@ def converter(  # noqa: PLR0913 - what a conversion depends on
 
 
 def without_nul(value: Any) -> Any:  # noqa: ANN401
-    """Replace NUL characters, which PostgreSQL's text cannot hold, at any depth.
-
-    Args:
-        value: Any value of a record; others than texts, lists and objects are returned as they are.
-
-    Returns:
-        The value with U+FFFD in place of each NUL.
-    """
+    """Replace NUL characters, which PostgreSQL's text cannot hold, by U+FFFD, at any depth of a record's value."""
     if isinstance(value, str):
         return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
     if isinstance(value, dict):
@@ -105,13 +93,8 @@ def without_nul(value: Any) -> Any:  # noqa: ANN401
 def utc_wall_time(value: dt.datetime) -> dt.datetime | str:
     """Give what a column without time zone holds for a moment, its wall time in UTC.
 
-    PostgreSQL ignores an offset in text for such a column, so it has to be applied before.
-
-    Args:
-        value: The moment; one without an offset is in UTC already.
-
-    Returns:
-        A naive datetime; PostgreSQL's text where UTC falls outside the years 1 to 9999.
+    PostgreSQL ignores an offset in text for such a column, so it has to be applied before. Where UTC falls outside the
+    years 1 to 9999, the result is PostgreSQL's text.
     """
     if not isinstance(value, dt.datetime) or (offset := value.utcoffset()) is None:
         return value
@@ -137,14 +120,14 @@ def _reader(read: Callable[[str], Any], *, may_be_cut: bool) -> Callable[[Any], 
     def convert(value: Any) -> Any:  # noqa: ANN401
         if type(value) is str:
             if not may_be_cut:
-                precision.refuse_finer_time(value)
+                refuse_finer_time(value)
             return read(value)
         return value if isinstance(value, dt.date | dt.time) else read(value)
 
     return convert
 
 
-def _asked(check: Callable[[Any], None]) -> Callable[[Any], Any]:
+def _checked(check: Callable[[Any], None]) -> Callable[[Any], Any]:
     def convert(value: Any) -> Any:  # noqa: ANN401
         check(value)
         return value
@@ -152,7 +135,7 @@ def _asked(check: Callable[[Any], None]) -> Callable[[Any], Any]:
     return convert
 
 
-def _checker(read: Callable[[str], Any]) -> Callable[[Any], Any]:
+def _readable(read: Callable[[str], Any]) -> Callable[[Any], Any]:
     # Into a column of texts goes the source's text, as long as it can be read.
     def convert(value: Any) -> Any:  # noqa: ANN401
         if not isinstance(value, dt.date | dt.time):
@@ -175,7 +158,7 @@ def _chain(steps: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
 
 
 def _types(schema: dict[str, Any]) -> set[str]:
-    """Tell the JSON types a property may have; `any` where that is not a plain list."""
+    """The JSON types a property may have; `any` where that is not a plain list."""
     types = schema.get("type", "any")
     return {types} if isinstance(types, str) else set(types)
 

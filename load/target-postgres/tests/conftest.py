@@ -43,7 +43,7 @@ ON_EACH_RELEASE = {
     "test_killed_at_random",
     "test_checksums_are_the_same_on_each_release",
     "test_months",
-    "test_unit_life",
+    "test_slice_life",
     "test_values",
 }
 
@@ -366,7 +366,7 @@ def freezing_proxy(database: Database) -> Iterator[FreezingProxy]:
 
 
 class Trades:
-    """A stream like a chain's table: cut by month of `at`, indexed by `height`, from dump files and by records."""
+    """A stream like a chain's table: partitioned by month of `at`, indexed by `height`, of dump files and records."""
 
     PROPERTIES: ClassVar[dict[str, Any]] = {
         "height": {"type": ["integer", "null"]},
@@ -382,30 +382,30 @@ class Trades:
     HEADER = ("height", "name", "at", "amount", "is_new", "flag")
     KEYS = ("height", "name")
 
-    def __init__(self, folder: Path, *, stream: str = "trades", cut: bool = True) -> None:
+    def __init__(self, folder: Path, *, stream: str = "trades", is_partitioned: bool = True) -> None:
         self.folder = folder
         self.stream = stream
-        self.cut = cut
+        self.is_partitioned = is_partitioned
 
-    def schema(self, unit: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The stream's SCHEMA message; with a unit, the one that opens it."""
+    def schema(self, stream_slice: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The stream's SCHEMA message; with a slice, the one that opens it."""
         schema: dict[str, Any] = {"type": "object", "properties": self.PROPERTIES}
-        if self.cut:
+        if self.is_partitioned:
             schema["x-partition"] = {"column": "at", "interval": "month", "index": ["height"]}
-        if unit is not None:
-            schema["x-unit"] = unit
+        if stream_slice is not None:
+            schema["x-unit"] = stream_slice
         return {"type": "SCHEMA", "stream": self.stream, "key_properties": list(self.KEYS), "schema": schema}
 
     def day(self, day: str, rows: int | None = None, **more: Any) -> dict[str, Any]:
-        """A dump day's unit."""
+        """A dump day's slice."""
         start = datetime.fromisoformat(f"{day}T00:00:00+00:00")
-        unit_id = f"{self.stream}/{day}"
-        unit: dict[str, Any] = {"id": unit_id, "column": "at", "from": start.isoformat()}
-        unit |= {"to": (start + timedelta(days=1)).isoformat(), "constants": {"_channel": "dumps", "_unit": unit_id}}
-        return unit | ({} if rows is None else {"rows": rows}) | more
+        name = f"{self.stream}/{day}"
+        opened: dict[str, Any] = {"id": name, "column": "at", "from": start.isoformat()}
+        opened |= {"to": (start + timedelta(days=1)).isoformat(), "constants": {"_channel": "dumps", "_unit": name}}
+        return opened | ({} if rows is None else {"rows": rows}) | more
 
     def heights(self, first: int, stop: int | None) -> dict[str, Any]:
-        """A range of heights as a unit; `stop` is the first height above it."""
+        """A range of heights as a slice; `stop` is the first height above it."""
         name = f"{self.stream}/heights/{first}-{stop}"
         return {"id": name, "column": "height", "from": first, "to": stop, "constants": {"_channel": "api"}}
 
@@ -439,4 +439,4 @@ def trades(tmp_path: Path) -> Trades:
 @pytest.fixture
 def plain_trades(tmp_path: Path) -> Trades:
     """The same, in an ordinary table with a primary key."""
-    return Trades(tmp_path, stream="plain", cut=False)
+    return Trades(tmp_path, stream="plain", is_partitioned=False)

@@ -32,7 +32,7 @@ def stream(request: pytest.FixtureRequest, trades: Any, plain_trades: Any) -> An
 
 @pytest.fixture
 def audit(database: Any, tmp_path: Path) -> Callable[..., tuple[int, list[str], str]]:
-    """Run the command: its status, the units that differ, and its last line."""
+    """Run the command: its status, the slices that differ, and its last line."""
 
     def run(*arguments: str) -> tuple[int, list[str], str]:
         config = tmp_path / "audit.json"
@@ -67,7 +67,7 @@ def test_rows_that_were_changed_by_hand(feed: Any, database: Any, stream: Any, a
     if before:
         feed(first, verify=True)
     feed(loaded(stream, DAY, ROWS), verify=True)
-    all_right = f"{1 + before} units are as they were loaded, 0 differ. Not compared: 0 without checksums, 0 into"
+    all_right = f"{1 + before} slices are as they were loaded, 0 differ. Not compared: 0 without checksums, 0 whose"
     assert audit()[:2] == (0, [])
     assert audit()[2].startswith(all_right)
 
@@ -110,14 +110,14 @@ def test_a_month_that_somebody_has_detached(feed: Any, database: Any, trades: An
 
 def test_what_cannot_be_compared_is_told(feed: Any, stream: Any, audit: Any) -> None:
     feed(loaded(stream, DAY, ROWS))
-    assert audit()[2].endswith("1 without checksums, 0 into whose days a later load reached.")
+    assert audit()[2].endswith("1 without checksums, 0 whose days a later load changed.")
 
     feed(loaded(stream, DAY, ROWS), verify=True, reload=True)
     late = stream.schema(stream.heights(3, 4))
     late["schema"]["x-unit"]["time"] = "at"
     feed([late, stream.record(3, f"{DAY}T03:00:00Z"), stream.schema()])
     assert audit()[:2] == (0, [])
-    assert audit()[2].startswith("0 units are as they were loaded, 0 differ. Not compared: 0 without checksums, 1 into")
+    assert audit()[2].startswith("0 slices are as they were loaded, 0 differ. Not compared: 0 without checksums, 1 whose")
 
 
 def test_tables_and_days_are_chosen(feed: Any, database: Any, stream: Any, audit: Any) -> None:
@@ -142,7 +142,7 @@ def test_against_the_files(feed: Any, database: Any, stream: Any, audit: Any, tm
     path.write_bytes(path.read_bytes() + b"\0")
     assert audit(*folder)[1][0].endswith("is another file than the one that was loaded")
     path.unlink()
-    assert audit(*folder)[2].endswith("Not compared: 1 without a file, 0 into whose days a later load reached.")
+    assert audit(*folder)[2].endswith("Not compared: 1 without a file, 0 whose days a later load changed.")
     assert database.query("select count(*) from pg_class where relname like 'staging%'") == [(0,)]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_postgres_copy.bookmarks import OtherWarehouseError
+from target_postgres_copy.errors import OtherWarehouseError
 from target_postgres_copy.target import TargetPostgresCopy
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def test_what_was_loaded_before_the_state_came_counts(
     trades: Any,  # noqa: ANN401
     database: Any,  # noqa: ANN401
 ) -> None:
-    """A tap's first state may come with its first unit: that is loaded, and stays."""
+    """A tap's first state may come with its first slice: that is loaded, and stays."""
     database.query("drop table raw_data.load_ledger, raw_data.trades")
     day = "2024-01-14"
     messages = [trades.schema(), *trades.loaded(day, lines_of(day), sha256="f9"), trades.schema()]
@@ -138,7 +138,7 @@ def test_what_was_loaded_before_the_state_came_counts(
     assert database.query("select count(*) from raw_data.trades") == [(1,)]
 
 
-@pytest.mark.parametrize("before", [True, False], ids=["the state comes first", "a unit comes first"])
+@pytest.mark.parametrize("before", [True, False], ids=["the state comes first", "a slice comes first"])
 @pytest.mark.parametrize(
     "change",
     ["truncate raw_data.trades", "drop table raw_data.trades", "drop table raw_data.trades_p2024_01"],
@@ -156,9 +156,9 @@ def test_a_table_that_was_emptied_or_dropped(  # noqa: PLR0913, PLR0917 - fixtur
     prices = {"replication_key": "at", "replication_key_value": "2024-01-13"}
     counted = {"type": "STATE", "value": {**loaded, "bookmarks": loaded["bookmarks"] | {"prices": prices}}}
     day = "2024-01-14"
-    unit = [*trades.loaded(day, lines_of(day), sha256="f9"), trades.schema()]
+    messages = [*trades.loaded(day, lines_of(day), sha256="f9"), trades.schema()]
 
-    said, states = refused(database, [trades.schema(), counted] if before else [trades.schema(), *unit, counted])
+    said, states = refused(database, [trades.schema(), counted] if before else [trades.schema(), *messages, counted])
 
     assert (
         "The bookmark counts rows of raw_data.trades, of which load_ledger has the loads, but no row is there" in said
@@ -167,7 +167,7 @@ def test_a_table_that_was_emptied_or_dropped(  # noqa: PLR0913, PLR0917 - fixtur
     assert states == [{"bookmarks": {"prices": prices}, "points": 7}]
     # The next run is not stopped once more, though the table may still be empty.
     later = {"bookmarks": {"prices": prices, "trades": bookmark(day)}, "points": 7}
-    assert json.loads(feed([trades.schema(), *unit, {"type": "STATE", "value": later}], check_state=True))
+    assert json.loads(feed([trades.schema(), *messages, {"type": "STATE", "value": later}], check_state=True))
     assert database.query("select _unit from raw_data.trades") == [(f"trades/{day}",)]
 
 

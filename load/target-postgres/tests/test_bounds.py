@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from singer_sdk.exceptions import InvalidRecord
 
-from target_postgres_copy import bounds
-from target_postgres_copy.dumpfile import DumpFile, copy_file
+from target_postgres_copy.dump_files import DumpFile, copy_file
+from target_postgres_copy.stream_schema import bounds_of
 from target_postgres_copy.tables import RawTable
-from target_postgres_copy.units import UnitError
+from target_postgres_copy.errors import SliceError
 
 DAY = "2024-01-09"
 MOST = 2**256 - 1
@@ -54,7 +54,7 @@ TAKEN = [
 
 
 def with_columns(trades: Any, parts: dict[str, Any], rows: int) -> dict[str, Any]:
-    """The SCHEMA that opens a day's unit, with more columns."""
+    """The SCHEMA that opens a day's slice, with more columns."""
     schema: dict[str, Any] = copy.deepcopy(trades.schema(trades.day(DAY, rows)))
     schema["schema"]["properties"] |= parts
     return schema
@@ -64,10 +64,10 @@ def row(height: int, *more: str) -> list[str]:
     return [str(height), "n", f"{DAY} 12:00:00", "1", "1", "0", *more]
 
 
-@pytest.mark.parametrize("cut", [True, False], ids=["partitioned", "plain"])
-def test_a_dump_file_is_refused(feed: Any, database: Any, trades: Any, plain_trades: Any, cut: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize("partitioned", [True, False], ids=["partitioned", "plain"])
+def test_a_dump_file_is_refused(feed: Any, database: Any, trades: Any, plain_trades: Any, partitioned: bool) -> None:  # noqa: FBT001
     """A column for each case, right in the first rows and wrong in one of the last."""
-    stream = trades if cut else plain_trades
+    stream = trades if partitioned else plain_trades
     parts = {f"c{place}": part for place, (part, _, _) in enumerate(REFUSED)}
     header = (*stream.HEADER, *parts)
     good = [row(number, *["0"] * len(parts)) for number in range(1, 3)]
@@ -76,11 +76,11 @@ def test_a_dump_file_is_refused(feed: Any, database: Any, trades: Any, plain_tra
     for place, (_, value, why) in enumerate(REFUSED):
         bad = row(9, *(value if place == other else "0" for other in range(len(parts))))
         path = stream.file([*good, bad, bad], header)
-        with pytest.raises(UnitError) as caught:
+        with pytest.raises(SliceError) as caught:
             feed([with_columns(stream, parts, 4), stream.batch(path), stream.schema()])
-        told = str(caught.value)
-        assert f"dump file {path}, line 4, column c{place}: {value!r} {why}" in told
-        assert "(2 rows have such values); nothing of this file was loaded" in told
+        reported = str(caught.value)
+        assert f"dump file {path}, line 4, column c{place}: {value!r} {why}" in reported
+        assert "(2 rows have such values); nothing of this file was loaded" in reported
     assert database.query(f"select height from raw_data.{stream.stream} order by 1") == [(1,), (2,)]  # noqa: S608
 
 
@@ -108,12 +108,12 @@ def test_a_record_is_refused(feed: Any, database: Any, part: Any, value: str) ->
 def test_columns_of_floats(database: Any, trades: Any) -> None:
     """The loader makes none and takes none that it did not make, as a schema may ask for more than they hold."""
     columns = {"c": "double precision"}
-    table = RawTable("public", "floats", columns, (), None, bounds.of({}, columns))
+    table = RawTable("public", "floats", columns, (), bounds_of({}, columns))
     with database.server.connect(database.name) as connection:
         connection.execute("create table public.floats (c double precision)")
         for value in ("NaN", "-Infinity"):
             file = DumpFile(trades.file([["1.5"], [value]], ("c",)).as_uri())
-            with pytest.raises(UnitError, match=f"line 3, column c: '{value}' is no finite number"):
+            with pytest.raises(SliceError, match=f"line 3, column c: '{value}' is no finite number"):
                 copy_file(connection.cursor(), table.identifier, table, file, None)
         assert connection.execute("select count(*) from public.floats").fetchone() == (0,)
 
@@ -128,4 +128,4 @@ def test_without_validation_nothing_is_asked(feed: Any, database: Any, trades: A
 
 def test_bounds_that_a_type_keeps_by_itself_cost_nothing() -> None:
     small = {"type": "integer", "minimum": -(2**15), "maximum": 2**15 - 1, "multipleOf": 1}
-    assert bounds.of({"a": small, "b": {"type": "string"}}, {"a": "smallint", "b": "text", "c": "bigint"}) == {}
+    assert bounds_of({"a": small, "b": {"type": "string"}}, {"a": "smallint", "b": "text", "c": "bigint"}) == {}

@@ -1,4 +1,4 @@
-"""PostgreSQL is killed or has no room during a load: a unit is the old or the new one, and the next load goes on."""
+"""PostgreSQL is killed or has no space during a load: a slice is the old or the new one, and the next load goes on."""
 
 # ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
 
@@ -103,14 +103,14 @@ def test_killed(  # noqa: PLR0913, PLR0917 - fixtures
     day: str,
     is_committed: bool,  # noqa: FBT001
 ) -> None:
-    """The loader ends in one sentence and writes no state; the next run loads the unit, or finds that it is there."""
+    """The loader ends in one sentence and writes no state; the next run loads the slice, or finds that it is there."""
     feed([*trades.loaded(DAY, lines(DAY, 1), sha256="a"), trades.schema()])
-    unit = [*trades.loaded(day, lines(day, 11), sha256="b"), trades.schema(), {"type": "STATE", "value": {"step": 2}}]
+    messages = [*trades.loaded(day, lines(day, 11), sha256="b"), trades.schema(), {"type": "STATE", "value": {"step": 2}}]
     loader = start_loader(**({"port": freezing_proxy.port} if is_committed else {}))
     with database.server.connect(database.name) as holder:
         holder.execute("select pg_advisory_lock(42)")
         database.query("grant usage on schema public to loader;" + trigger)
-        loader.stdin.writelines(json.dumps(message) + "\n" for message in unit)
+        loader.stdin.writelines(json.dumps(message) + "\n" for message in messages)
         loader.stdin.flush()
         wait_until(lambda: database.query(STANDS_STILL))
         if is_committed:
@@ -131,7 +131,7 @@ def test_killed(  # noqa: PLR0913, PLR0917 - fixtures
     first, second = (f"trades/{DAY}", ROWS, 1), (f"trades/{day}", ROWS, 1)
     assert database.query(counts) == ([first, second] if is_committed else [first])
 
-    assert json.loads(feed(unit)) == {"step": 2}
+    assert json.loads(feed(messages)) == {"step": 2}
 
     assert database.query(counts) == [first, second]
     ledger = "select load_id, rows_loaded, rows_deleted from raw_data.load_ledger order by 1"
@@ -149,12 +149,12 @@ def test_a_table_that_finds_no_room(  # noqa: PLR0913, PLR0917 - fixtures
     feed([*trades.loaded(DAY, lines(DAY, 1), sha256="a"), trades.schema()])
     dice = random.Random(1)  # noqa: S311 - nothing secret
     rows = [[str(n), dice.randbytes(900).hex(), f"{day} 12:00:00", "1.5", "1", "0"] for n in range(15_000)]
-    unit = [*trades.loaded(day, rows, sha256="b"), trades.schema(), {"type": "STATE", "value": {"step": 2}}]
+    messages = [*trades.loaded(day, rows, sha256="b"), trades.schema(), {"type": "STATE", "value": {"step": 2}}]
     postmaster = int(database.server.postmaster.read_text().split()[0])
     before = resource.prlimit(postmaster, resource.RLIMIT_FSIZE, (FILE_LIMIT, resource.RLIM_INFINITY))
     try:
         loader = start_loader()
-        states, _ = loader.communicate("".join(json.dumps(message) + "\n" for message in unit), timeout=PATIENCE)
+        states, _ = loader.communicate("".join(json.dumps(message) + "\n" for message in messages), timeout=PATIENCE)
     finally:
         resource.prlimit(postmaster, resource.RLIMIT_FSIZE, before)
     assert (states, loader.returncode) == ("", 1)
@@ -166,21 +166,21 @@ def test_a_table_that_finds_no_room(  # noqa: PLR0913, PLR0917 - fixtures
 
     counts = "select _unit, count(*) from raw_data.trades group by 1 order by 1"
     assert database.query(counts) == [(f"trades/{DAY}", ROWS)]
-    assert json.loads(feed(unit)) == {"step": 2}
+    assert json.loads(feed(messages)) == {"step": 2}
     assert database.query(counts) == [(f"trades/{DAY}", ROWS), (f"trades/{day}", len(rows))]
 
 
 def test_a_log_that_finds_no_room(start_loader: Any, feed: Any, database: Any, trades: Any, tmp_path: Path) -> None:
-    """PostgreSQL ends itself when it cannot write its write-ahead log, and does not start before there is room."""
+    """PostgreSQL ends itself when it cannot write its write-ahead log, and does not start before there is space."""
     feed([*trades.loaded(DAY, lines(DAY, 1), sha256="a"), trades.schema()])
-    # The log's present file is written beyond the limit, which no file of the table reaches.
+    # The log's present file is written beyond the limit, which no file of the table exceeds.
     database.query("select pg_switch_wal()")
     database.query("select pg_logical_emit_message(false, 'test', repeat('x', 6000000))")
     postmaster = int(database.server.postmaster.read_text().split()[0])
     resource.prlimit(postmaster, resource.RLIMIT_FSIZE, (LOG_LIMIT, resource.RLIM_INFINITY))
-    unit = [*trades.loaded(NEXT, lines(NEXT, 11), sha256="b"), trades.schema(), {"type": "STATE", "value": {"step": 2}}]
+    messages = [*trades.loaded(NEXT, lines(NEXT, 11), sha256="b"), trades.schema(), {"type": "STATE", "value": {"step": 2}}]
     loader = start_loader()
-    states, _ = loader.communicate("".join(json.dumps(message) + "\n" for message in unit), timeout=PATIENCE)
+    states, _ = loader.communicate("".join(json.dumps(message) + "\n" for message in messages), timeout=PATIENCE)
     assert (states, loader.returncode) == ("", 1)
     said = (tmp_path / "config_0.log").read_text()
     assert "Traceback" not in said
@@ -192,6 +192,6 @@ def test_a_log_that_finds_no_room(start_loader: Any, feed: Any, database: Any, t
         os.kill(postmaster, signal.SIGKILL)
     wait_until(database.server.start)
     assert database.query("select _unit, count(*) from raw_data.trades group by 1") == [(f"trades/{DAY}", ROWS)]
-    assert json.loads(feed(unit)) == {"step": 2}
+    assert json.loads(feed(messages)) == {"step": 2}
     counts = "select _unit, count(*) from raw_data.trades group by 1 order by 1"
     assert database.query(counts) == [(f"trades/{DAY}", ROWS), (f"trades/{NEXT}", ROWS)]

@@ -17,9 +17,11 @@ from psycopg import sql
 from target_postgres.target import TargetPostgres  # type: ignore[import-untyped]
 
 from target_postgres_copy import upsert
-from target_postgres_copy.connector import UtcConnector
-from target_postgres_copy.queries import columns_of
-from target_postgres_copy.records import ExactReader, RecordPlan
+from target_postgres_copy.errors import RowRefusedError
+from target_postgres_copy.records import RecordPlan
+from target_postgres_copy.sessions import UtcConnector
+from target_postgres_copy.tables import columns_of
+from target_postgres_copy.target import ExactReader
 from target_postgres_copy.validation import CompiledValidator
 from target_postgres_copy.values import utc_wall_time, without_nul
 
@@ -198,7 +200,7 @@ def test_nul_characters(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     schema = {"type": "SCHEMA", "stream": "nul", "key_properties": ["id"], "schema": {"properties": properties}}
     record = {"id": 1, "text": "a\0b", "texts": ["\0", "x"], "nested": {"a": "\0", "b": {"c\0": ["\0"]}}}
 
-    with pytest.raises(upsert.RowRefusedError, match=r"row 1 of the batch, column text: it holds a NUL character"):
+    with pytest.raises(RowRefusedError, match=r"row 1 of the batch, column text: it holds a NUL character"):
         Copied(database).load([schema, {"record": copy.deepcopy(record)}])
     Copied(database, sanitize_null_text_characters=True).load([schema, {"record": copy.deepcopy(record)}])
 

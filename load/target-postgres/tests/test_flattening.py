@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from target_postgres_copy.names import NameRefusedError
+from target_postgres_copy.errors import NameRefusedError
 
 NULL = {"type": "null"}
 TEXT = {"type": "string"}

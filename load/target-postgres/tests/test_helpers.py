@@ -86,12 +86,12 @@ def test_a_day_s_messages_are_those_of_a_tap(stream: Any) -> None:
 
     schema, batch = stream.loaded(DAY, lines, sha256="a")
 
-    unit = schema["schema"]["x-unit"]
-    start, stop = (datetime.fromisoformat(unit[name]) for name in ("from", "to"))
+    stream_slice = schema["schema"]["x-unit"]
+    start, stop = (datetime.fromisoformat(stream_slice[name]) for name in ("from", "to"))
     assert (start, stop - start) == (datetime(2024, 2, 29, tzinfo=UTC), timedelta(days=1))
-    assert (unit["id"], unit["rows"], unit["sha256"]) == (f"{stream.stream}/{DAY}", 2, "a")
-    assert ("x-partition" in schema["schema"]) is stream.cut
-    assert {unit["column"], *schema["key_properties"]} <= schema["schema"]["properties"].keys()
+    assert (stream_slice["id"], stream_slice["rows"], stream_slice["sha256"]) == (f"{stream.stream}/{DAY}", 2, "a")
+    assert ("x-partition" in schema["schema"]) is stream.is_partitioned
+    assert {stream_slice["column"], *schema["key_properties"]} <= schema["schema"]["properties"].keys()
     (url,) = batch["manifest"]
     header, *rows = gzip.decompress(Path(urlsplit(url).path).read_bytes()).decode().split("\n")
     assert header.split("\t") == list(stream.HEADER)

@@ -68,13 +68,13 @@ def test_names_of_tables_and_columns_are_names_and_nothing_else(
     assert database.query("select table_name from raw_data.load_ledger") == [(name,)] * 2
 
 
-def test_a_unit_and_a_file_of_a_hostile_name(feed: Callable[..., str], database: Any, trades: Any) -> None:
-    unit = trades.day(DAY, 1, file="x'\x1b[31m; drop.tsv.gz") | {"id": "a/'; drop table x; --\x1b[2J"}
+def test_a_slice_and_a_file_of_a_hostile_name(feed: Callable[..., str], database: Any, trades: Any) -> None:
+    stream_slice = trades.day(DAY, 1, file="x'\x1b[31m; drop.tsv.gz") | {"id": "a/'; drop table x; --\x1b[2J"}
     path = trades.file([["1", "n", f"{DAY} 00:00:00", "1", "1", "0"]])
     hostile = path.rename(path.with_name("a'; $(id) %s\x1b[31m \u202e.tsv.gz"))
-    feed([trades.schema(unit), trades.batch(hostile), trades.schema()])
+    feed([trades.schema(stream_slice), trades.batch(hostile), trades.schema()])
     ledger = database.query("select unit, file from raw_data.load_ledger")
-    assert ledger == [(unit["id"], unit["file"])]
+    assert ledger == [(stream_slice["id"], stream_slice["file"])]
 
 
 def test_the_log_shows_such_text_and_controls_no_terminal(
@@ -83,9 +83,9 @@ def test_the_log_shows_such_text_and_controls_no_terminal(
     """A value that its column refuses is quoted in the error, and by PostgreSQL with the line it came in."""
     bad = "\x1b[2J\x9b31m\u202eproof failed"
     rows = [["1", "n", f"{DAY} 00:00:00", bad, "1", "0"]]
-    unit = trades.day(DAY, 1) | {"id": f"trades/{bad}"}
+    stream_slice = trades.day(DAY, 1) | {"id": f"trades/{bad}"}
     with pytest.raises(FatalSyncError):
-        feed([trades.schema(unit), trades.batch(trades.file(rows)), trades.schema()])
+        feed([trades.schema(stream_slice), trades.batch(trades.file(rows)), trades.schema()])
 
     path = trades.file(rows)
     hostile = path.rename(path.with_name(f"{bad}.tsv.gz"))
@@ -94,7 +94,7 @@ def test_the_log_shows_such_text_and_controls_no_terminal(
     config = tmp_path / "config.json"
     config.write_text(json.dumps(database.config()))
     said = ""
-    for messages in ([trades.schema(unit), trades.batch(hostile)], [trades.schema(), field, key]):
+    for messages in ([trades.schema(stream_slice), trades.batch(hostile)], [trades.schema(), field, key]):
         done = subprocess.run(
             [sys.executable, "-m", "target_postgres_copy", "--config", str(config)],
             input="".join(f"{json.dumps(message)}\n" for message in messages),

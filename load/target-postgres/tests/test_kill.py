@@ -1,4 +1,4 @@
-"""Killed with SIGKILL at random moments, the loader leaves each unit as it was or as it shall be, and nothing else.
+"""Killed with SIGKILL at random moments, the loader leaves each slice as it was or as it shall be, and nothing else.
 
 `KILLS=50 pytest load/target-postgres/tests/test_kill.py` kills fifty times on each release of PostgreSQL, by default
 it is two; `SEED` chooses the input and the moments.
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from target_postgres_copy.months_cli import main as months
+from target_postgres_copy.months import main as months
 
 if TYPE_CHECKING:
     import subprocess
@@ -47,7 +47,7 @@ LIMIT = 60  # seconds
 
 @dataclass(frozen=True)
 class Replacement:
-    """A unit: what heights it covers, and what they hold afterwards."""
+    """A slice: what heights it covers, and what they hold afterwards."""
 
     first: int
     stop: int
@@ -59,7 +59,7 @@ class Replacement:
 
 @dataclass(frozen=True)
 class Upsert:
-    """A record that belongs to no unit."""
+    """A record that belongs to no slice."""
 
     row: Row
 
@@ -76,13 +76,13 @@ class Step:
 
 
 class Source:
-    """A tap's endless output: a seeded mix of units, in steps with a state after each."""
+    """A tap's endless output: a seeded mix of slices, in steps with a state after each."""
 
     def __init__(self, folder: Path, trades: Any, plain: Any) -> None:
         self.streams = {
             "trades": trades,
             "plain": plain,
-            "snapshots": type(trades)(folder, stream="snapshots", cut=False),
+            "snapshots": type(trades)(folder, stream="snapshots", is_partitioned=False),
         }
         self.random = random.Random(f"input {SEED}")
         self.steps: list[Step] = []
@@ -119,12 +119,12 @@ class Source:
         """A day's dump, new or changed, also an empty one."""
         day = self.random.randrange(len(DAYS))
         stream, rows = self.streams[name], self._rows(day * PER_DAY, self.random.choice([0, 5, 600, 9000]))
-        unit_id = f"{name}/{DAYS[day]}"
-        held = [(*row[:6], "dumps", unit_id, line) for line, row in enumerate(rows, 2)]
+        slice_id = f"{name}/{DAYS[day]}"
+        held = [(*row[:6], "dumps", slice_id, line) for line, row in enumerate(rows, 2)]
         path = stream.file([_fields(row) for row in rows])
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        unit = stream.day(DAYS[day], len(rows), sha256=digest, file=path.name)
-        messages = [stream.schema(), stream.schema(unit), stream.batch(path)]
+        stream_slice = stream.day(DAYS[day], len(rows), sha256=digest, file=path.name)
+        messages = [stream.schema(), stream.schema(stream_slice), stream.batch(path)]
         self._batches[name, day] = [messages, Replacement(day * PER_DAY, (day + 1) * PER_DAY, _content(held))]
         self._add(step, name, *self._batches[name, day])
 
@@ -137,13 +137,13 @@ class Source:
     def _day_of_records(self, step: Step, name: str) -> None:
         day, stream = self.random.randrange(len(DAYS)), self.streams[name]
         rows = self._rows(day * PER_DAY, self.random.randrange(2000))
-        unit = stream.day(DAYS[day], len(rows))
-        rows = [(*row[:6], "dumps", unit["id"], line) for line, row in enumerate(rows, 2)]
-        messages = [stream.schema(), stream.schema(unit), *self._records(name, rows)]
+        stream_slice = stream.day(DAYS[day], len(rows))
+        rows = [(*row[:6], "dumps", stream_slice["id"], line) for line, row in enumerate(rows, 2)]
+        messages = [stream.schema(), stream.schema(stream_slice), *self._records(name, rows)]
         self._add(step, name, messages, Replacement(day * PER_DAY, (day + 1) * PER_DAY, _content(rows)))
 
     def _heights(self, step: Step, name: str) -> None:
-        """Heights that lie in one day or reach into the next; how many rows follow is not known."""
+        """Heights that lie in one day or extend into the next; how many rows follow is not known."""
         first = self.random.randrange(len(DAYS)) * PER_DAY + self.random.choice([0, 300])
         stop = first + self.random.choice([500, PER_DAY])
         rows = [row for row in self._rows(first, self.random.randrange(900)) if row[0] < stop]
@@ -152,7 +152,7 @@ class Source:
         rows = [(*row[:6], "api", f"{name}/{first}", None) for row in rows if row[0] < len(DAYS) * PER_DAY]
         stream = self.streams[name]
         messages = [stream.schema(), stream.schema(stream.heights(first, stop)), *self._records(name, rows)]
-        if self.random.random() < 0.5:  # else the unit ends with the stream's next one, and its state waits
+        if self.random.random() < 0.5:  # else the slice ends with the stream's next one, and its state waits
             messages.append(stream.schema())
         self._add(step, name, messages, Replacement(first, stop, _content(rows)))
 
@@ -162,7 +162,7 @@ class Source:
         self._add(step, "snapshots", messages, *map(Upsert, rows))
 
     def _open(self, step: Step, name: str) -> None:
-        """A unit that stays open while another stream's comes and goes."""
+        """A slice that stays open while another stream's comes and goes."""
         outer = Step()
         self._heights(outer, name)
         cut = self.random.randrange(2, len(outer.messages) + 1)
@@ -208,7 +208,7 @@ def _fields(row: Row) -> list[str]:
 
 
 class Warehouse:
-    """What is in PostgreSQL, months that are kept apart included."""
+    """What is in PostgreSQL, detached months included."""
 
     def __init__(self, database: Any) -> None:
         self._database = database
@@ -262,7 +262,7 @@ class Warehouse:
             assert self._database.query(query) == [], what
 
     def check_nothing_is_half(self) -> None:
-        """Once no month is kept apart any more, every one is whole."""
+        """Once no month is detached any more, every one is whole."""
         nothing = {
             "months that are no partition": "select relname from pg_class where relkind = 'r' and not relispartition "
             r"and relname ~ '_p\d{4}_\d\d$'",
@@ -333,7 +333,7 @@ class Killer:
             time.sleep(self._random.uniform(0, 0.03))
 
     def _check(self, table: str, before: int) -> None:
-        """A table holds what it held and then the first units sent since, whole ones; and all that the state counts."""
+        """A table holds what it held and then the first slices sent since, whole ones; and all that the state counts."""
         found, content = self._warehouse.content(table), self.contents[table]
         sent = [
             (number, change)
@@ -347,7 +347,7 @@ class Killer:
             if done >= counted and content == found:
                 break
         else:
-            pytest.fail(f"{table} holds half a unit, or less than the state says (SEED={SEED})")
+            pytest.fail(f"{table} holds half a slice, or less than the state says (SEED={SEED})")
         self.contents[table] = found
         if found:
             self._warehouse.check_ledger(table)

@@ -1,4 +1,4 @@
-"""The ledger tells on which days rows came or went."""
+"""The ledger holds on which days rows came or went."""
 
 # ruff: noqa: ANN401 - fixtures
 
@@ -17,7 +17,7 @@ def days(database: Any) -> list[tuple[date | None, date | None]]:
 
 
 def timed(schema: dict[str, Any]) -> dict[str, Any]:
-    """A unit's schema that names the time column, as this project's tap does."""
+    """A slice's schema that names the time column, as this project's tap does."""
     schema["schema"]["x-unit"]["time"] = "at"
     return schema
 
@@ -60,7 +60,7 @@ def test_a_ledger_of_an_older_release_gets_the_columns(feed: Any, database: Any,
     assert days(database) == [(None, None), (FIRST, SECOND)]
 
 
-def test_a_month_that_was_apart_is_entered_when_it_can_be_seen(feed: Any, database: Any, trades: Any) -> None:
+def test_a_detached_month_is_entered_when_it_can_be_seen(feed: Any, database: Any, trades: Any) -> None:
     for day, height in (("2024-01-30", 1), ("2024-01-31", 2)):
         schema, *rows = trades.loaded(day, [[str(height), "n", f"{day} 12:00:00", "1", "1", "0"]])
         feed([timed(schema), *rows, trades.schema()], backfill=True)

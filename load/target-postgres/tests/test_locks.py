@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from psycopg import errors
 
-from target_postgres_copy import locks, months
+from target_postgres_copy import load as load_module
+from target_postgres_copy.tables import lock, prepare_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,13 +87,13 @@ def test_the_first_loaders_make_the_locks_at_once(database: Any, end: str) -> No
         ThreadPoolExecutor(1) as thread,
     ):
         first.execute("begin")
-        locks.prepare(first.cursor(), "raw_data")
-        made = thread.submit(locks.prepare, second.cursor(), "raw_data")
+        prepare_schema(first.cursor(), "raw_data")
+        made = thread.submit(prepare_schema, second.cursor(), "raw_data")
         wait_for_a_waiter(database)
         first.execute(end.encode())
         made.result(LIMIT)
         with second.transaction():
-            locks.lock(second.cursor(), "raw_data", "trades")
+            lock(second.cursor(), "raw_data", "trades")
     assert database.query("select name from raw_data.load_locks") == [("trades",)]
 
 
@@ -104,15 +105,15 @@ def test_a_lock_lasts_until_its_transaction_ends(database: Any, is_known: bool) 
         database.server.connect(database.name, user="loader") as second,
         ThreadPoolExecutor(1) as thread,
     ):
-        locks.prepare(first.cursor(), "raw_data")
+        prepare_schema(first.cursor(), "raw_data")
         if is_known:
-            locks.lock(first.cursor(), "raw_data", "trades")
+            lock(first.cursor(), "raw_data", "trades")
         for ending in ("rollback", "commit"):
             first.execute("begin")
             second.execute("begin")
-            locks.lock(first.cursor(), "raw_data", "trades")
-            locks.lock(second.cursor(), "raw_data", "others")
-            taken = thread.submit(locks.lock, second.cursor(), "raw_data", "trades")
+            lock(first.cursor(), "raw_data", "trades")
+            lock(second.cursor(), "raw_data", "others")
+            taken = thread.submit(lock, second.cursor(), "raw_data", "trades")
             wait_for_a_waiter(database)
             assert not taken.done()
             first.execute(ending.encode())
@@ -126,7 +127,7 @@ def test_who_waits_for_a_month_keeps_nobody_from_its_table(feed: Any, database: 
     rows = [trades.record(month, f"2024-0{month}-01T00:00:00Z") for month in (1, 2)]
     with database.server.connect(database.name, user="loader") as other, ThreadPoolExecutor(1) as thread:
         other.execute("begin")
-        locks.lock(other.cursor(), "raw_data", "trades_p2024_02")
+        lock(other.cursor(), "raw_data", "trades_p2024_02")
         loading = thread.submit(feed, [trades.schema(trades.heights(1, None)), *rows, trades.schema()])
         wait_for_a_waiter(database)
         other.execute("set local lock_timeout = '5s'; lock table raw_data.trades in share update exclusive mode")
@@ -156,8 +157,8 @@ def test_a_reader_waits_for_no_load(feed: Any, database: Any, trades: Any) -> No
 def test_a_load_does_not_wait_long_for_a_reader(
     feed: Any, database: Any, trades: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Then the unit goes by a staging table, which alters nothing."""
-    monkeypatch.setattr(months, "_PATIENCE", "200ms")
+    """Then the slice goes by a staging table, which alters nothing."""
+    monkeypatch.setattr(load_module, "_PATIENCE", "200ms")
     feed(day_of(trades, 1, DAY))
     with ThreadPoolExecutor(1) as thread, database.server.connect(database.name) as reading:
         reading.execute("begin; select height from raw_data.trades")

@@ -59,15 +59,15 @@ def test_a_refusal_of_postgresql_has_the_hint_of_its_kind(feed: Any, database: A
     with pytest.raises((psycopg.Error, sa.exc.DBAPIError)) as caught:
         feed([SCHEMA, RECORD])
 
-    told = refusals.told(caught.value)
-    assert CONNECTION not in told
-    assert hint in told
+    reported = refusals.sentence(caught.value)
+    assert CONNECTION not in reported
+    assert hint in reported
 
 
 def test_a_server_out_of_reach_has_that_of_connections(feed: Any) -> None:
     with pytest.raises(sa.exc.DBAPIError) as caught:
         feed([SCHEMA], port=9)
-    assert CONNECTION in refusals.told(caught.value)
+    assert CONNECTION in refusals.sentence(caught.value)
 
 
 def test_a_host_may_be_the_folder_of_a_socket(feed: Any, tmp_path: Path) -> None:

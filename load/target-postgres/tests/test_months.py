@@ -1,4 +1,4 @@
-"""Months of a partitioned table: made with the first load, kept apart by a backfill, taken out when they are old."""
+"""Months of a partitioned table: made with the first load, kept detached by a backfill, taken out when they are old."""
 
 # ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
 
@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from singer_sdk.exceptions import FatalSyncError
 
-from target_postgres_copy.months_cli import main
+from target_postgres_copy.months import main
 from target_postgres_copy.target import TargetPostgresCopy
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def test_a_read_of_one_day_looks_at_one_month(feed: Any, database: Any, trades: 
     assert "trades_p2023_06" not in str(plan)
 
 
-def test_a_backfill_keeps_a_month_apart_until_its_last_day(feed: Any, database: Any, trades: Any) -> None:
+def test_a_backfill_keeps_a_month_detached_until_its_last_day(feed: Any, database: Any, trades: Any) -> None:
     feed([trades.schema(), *days(trades, "2024-01-28", "2024-01-29", first=0), trades.schema()], backfill=True)
     assert database.query("select count(*) from raw_data.trades") == [(0,)]
     assert database.query("select indexdef from pg_indexes where tablename = 'trades_p2024_01'") == []
@@ -104,7 +104,7 @@ def test_a_load_that_is_no_backfill_attaches_first(feed: Any, database: Any, tra
 
 
 @pytest.mark.parametrize("backfill", [False, True])
-def test_records_reach_months_that_are_apart(feed: Any, database: Any, trades: Any, *, backfill: bool) -> None:
+def test_records_of_detached_months(feed: Any, database: Any, trades: Any, *, backfill: bool) -> None:
     feed([*days(trades, "2024-01-09"), trades.schema()], backfill=True)
     record = trades.record(5, "2024-01-09T00:00:00Z")
 
@@ -115,7 +115,7 @@ def test_records_reach_months_that_are_apart(feed: Any, database: Any, trades: A
 
 
 def test_a_table_whose_name_begins_alike_is_another_one(feed: Any, database: Any, trades: Any, tmp_path: Path) -> None:
-    """Its months that are apart are no places of this table's rows."""
+    """Its detached months are no places of this table's rows."""
     more = type(trades)(tmp_path, stream="trades_more")
     feed([*days(more, "2024-01-09"), more.schema()], backfill=True)
     feed([*days(trades, "2024-01-09"), trades.schema()], backfill=True)
@@ -146,7 +146,7 @@ def test_a_name_that_leaves_no_room_for_its_months_is_refused(  # noqa: PLR0913 
     assert long.stream not in database.tables()
 
 
-def test_a_month_that_is_apart_gets_columns_that_came_later(feed: Any, database: Any, trades: Any) -> None:
+def test_a_detached_month_gets_columns_that_came_later(feed: Any, database: Any, trades: Any) -> None:
     feed([*days(trades, "2024-01-09"), trades.schema()], backfill=True)
     trades.PROPERTIES = {**trades.PROPERTIES, "added": {"type": ["string", "null"]}}
 
@@ -162,8 +162,8 @@ def test_what_all_rows_of_a_new_month_share_is_kept_once(feed: Any, database: An
         "select height, _line, _channel, _unit, _sdc_received_at = _sdc_batched_at, unit"
         " from raw_data.trades join raw_data.load_ledger on load_id = _load_id order by 1"
     )
-    units = ["trades/2024-01-09", "trades/2024-01-10"]
-    expected = [(height, 2, "dumps", unit, True, unit) for height, unit in enumerate(units, 1)]
+    slices = ["trades/2024-01-09", "trades/2024-01-10"]
+    expected = [(height, 2, "dumps", stream_slice, True, stream_slice) for height, stream_slice in enumerate(slices, 1)]
     assert database.query(rows) == expected
     once = (
         "select attname from pg_attribute where attrelid = 'raw_data.trades_p2024_01'::regclass and atthasmissing"
@@ -205,7 +205,7 @@ def test_months_are_listed_attached_and_taken_out(feed: Any, database: Any, trad
     ]
 
     assert command("attach", "--month", "2024-01") == "trades: attached 2024-01\n"
-    assert command("attach") == "No month is apart.\n"
+    assert command("attach") == "No month is detached.\n"
     assert "would take 2023-11 out" in command("detach", "--before", "2023-12", "--dry-run")
     assert database.query("select height from raw_data.trades order by 1") == [(1,), (2,), (3,)]
 
@@ -254,7 +254,7 @@ def test_a_month_of_a_backfill_is_not_told_as_detached(
     feed([*days(trades, "2024-01-09"), trades.schema()], backfill=True)
 
     assert "detached" not in caplog.text
-    assert command("list").splitlines()[0].endswith("apart: not visible in the table yet")
+    assert command("list").splitlines()[0].endswith("detached: not visible in the table yet")
 
 
 @pytest.mark.parametrize("way", ["a day's file again", "another day's file", "heights"])

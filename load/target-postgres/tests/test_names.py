@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from target_postgres_copy.names import NameRefusedError
+from target_postgres_copy.errors import NameRefusedError
 
 INTEGER = {"type": "integer"}
 TEXT = {"type": ["string", "null"]}
@@ -53,9 +53,9 @@ def test_a_name_is_refused_and_mended_by_the_map_that_is_named(feed: Any, databa
         feed(sent)
     assert database.tables() == []
 
-    told = re.search(r"set stream_maps to (\{.*\})", str(caught.value))
-    assert told is not None
-    feed(sent, stream_maps=json.loads(told[1]))
+    reported = re.search(r"set stream_maps to (\{.*\})", str(caught.value))
+    assert reported is not None
+    feed(sent, stream_maps=json.loads(reported[1]))
 
     (table,) = set(database.tables()) - {"load_ledger", "load_locks"}
     ((row,),) = database.query(f"select to_jsonb(held) from raw_data.{table} as held")  # noqa: S608

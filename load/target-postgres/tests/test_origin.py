@@ -13,8 +13,9 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from target_postgres_copy import locks
-from target_postgres_copy.origin import OriginMismatchError, claim
+from target_postgres_copy.errors import OriginMismatchError
+from target_postgres_copy.origin import claim
+from target_postgres_copy.tables import prepare_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +122,7 @@ def test_a_mark_waits_for_another_loaders_transaction(database: Any) -> None:
 
     with ThreadPoolExecutor(1) as thread:
         with database.server.connect(database.name, user="loader") as earlier:  # else making them is what is waited for
-            locks.prepare(earlier.cursor(), "raw_data")
+            prepare_schema(earlier.cursor(), "raw_data")
         with engine.begin() as connection:
             claim(connection, "raw_data", "simulator")
             other = thread.submit(second)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from target_postgres_copy.tables import PartitionedTable
-from target_postgres_copy.units import Partitioning, month_of, next_month
+from target_postgres_copy.stream_schema import Partitioning, month_of, next_month
 
 
 @pytest.fixture(params=["partitioned", "plain"])
@@ -19,7 +19,7 @@ def stream(request: pytest.FixtureRequest, trades: Any, plain_trades: Any) -> An
 
 
 def test_two_hundred_months(database: Any) -> None:
-    table = PartitionedTable("raw_data", "trades", Partitioning("at", ("height",)))
+    table = PartitionedTable("raw_data", "trades", {}, partitioning=Partitioning("at", ("height",)))
     with database.server.connect(database.name) as connection:
         cursor = connection.cursor()
         with connection.transaction():

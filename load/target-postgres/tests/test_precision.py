@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_sdk.exceptions import InvalidRecord
 
-from target_postgres_copy.units import UnitError
+from target_postgres_copy.errors import SliceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,19 +98,19 @@ def test_what_a_column_holds_is_kept(feed: Callable[..., str], database: Any) ->
     assert database.query(f"select {shown} from raw_data.things") == [tuple(kept for _, _, kept in TAKEN)]  # noqa: S608
 
 
-@pytest.mark.parametrize("cut", [True, False], ids=["partitioned", "plain"])
+@pytest.mark.parametrize("partitioned", [True, False], ids=["partitioned", "plain"])
 def test_a_dump_file_with_a_fine_time_is_refused(
     feed: Callable[..., str],
     database: Any,
     trades: Any,
     plain_trades: Any,
-    cut: bool,  # noqa: FBT001
+    partitioned: bool,  # noqa: FBT001
 ) -> None:
-    stream = trades if cut else plain_trades
+    stream = trades if partitioned else plain_trades
     good = ["1", "n:00.1234567", f"{DAY} 12:00:00.5", "1", "1", "0"]  # a name that looks like a fine time
     fine = ["2", "n", f"{DAY} 12:00:00.1234567", "1", "1", "0"]
 
-    with pytest.raises(UnitError, match=rf"dump file .*, line 3, column at: '{DAY} 12:00:00.1234567' {FINE}"):
+    with pytest.raises(SliceError, match=rf"dump file .*, line 3, column at: '{DAY} 12:00:00.1234567' {FINE}"):
         feed([*stream.loaded(DAY, [good, fine]), stream.schema()])
     feed([*stream.loaded(DAY, [good]), stream.schema()])
 
@@ -127,7 +127,7 @@ def test_a_dump_file_with_a_value_finer_than_its_column_is_refused(  # noqa: PLR
     schema = json.loads(json.dumps(trades.schema(trades.day(DAY, 2))))
     schema["schema"]["properties"]["more"] = part
 
-    with pytest.raises(UnitError, match=f"dump file .*, line 3, column more: '.*' {why}"):
+    with pytest.raises(SliceError, match=f"dump file .*, line 3, column more: '.*' {why}"):
         feed([schema, trades.batch(trades.file(rows, header)), trades.schema()])
 
     assert database.query("select 1 from raw_data.trades") == []

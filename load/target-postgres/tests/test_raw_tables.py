@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from target_postgres_copy.queries import columns_of
-from target_postgres_copy.schema_change import SchemaChangeError
+from target_postgres_copy.tables import columns_of
+from target_postgres_copy.errors import SchemaChangeError
 from target_postgres_copy.tables import PartitionedTable
-from target_postgres_copy.units import Partitioning
+from target_postgres_copy.stream_schema import Partitioning
 
 DOCS = Path(__file__).parents[3] / "docs" / "raw-tables.md"
 ID = {"type": "integer"}
@@ -121,7 +121,7 @@ def test_recipe_another_type(database: Any, send: Callable[..., str]) -> None:
 def test_recipe_months(database: Any, feed: Callable[..., str], plain_trades: Any, trades: Any) -> None:
     """A table without partitions becomes what the loader would have made, and loads go on into it."""
     trades.stream = plain_trades.stream = "flat"
-    plain_trades.cut = False
+    plain_trades.is_partitioned = False
     days = ["2024-01-30", "2024-01-31", "2024-02-01"]
     for number, day in enumerate(days):
         feed(plain_trades.loaded(day, [[str(number), f"n{number}", f"{day} 23:59:59", "1.5", "1", "0"]]))
@@ -142,7 +142,8 @@ def test_recipe_months(database: Any, feed: Callable[..., str], plain_trades: An
             "made", {"properties": {"at": {}, "height": {}}, "x-partition": trades.schema()["schema"]["x-partition"]}
         )
         assert described is not None
-        PartitionedTable("raw_data", "made", described).create(cursor, columns_of(cursor, "raw_data", "flat"))
+        columns = columns_of(cursor, "raw_data", "flat")
+        PartitionedTable("raw_data", "made", {}, partitioning=described).create(cursor, columns)
     indexes = "select replace(indexdef, tablename, '') from pg_indexes where tablename = '{}' order by 1"
     assert database.query(indexes.format("flat")) == database.query(indexes.format("made"))
     feed(trades.loaded("2024-01-31", [["7", "n7", "2024-01-31 01:00:00", "2", "1", "0"]]))

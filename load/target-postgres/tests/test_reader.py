@@ -8,7 +8,7 @@ import pytest
 from singer_sdk.singerlib.encoding import SimpleSingerReader
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
-from target_postgres_copy.records import ExactReader
+from target_postgres_copy.target import ExactReader
 
 READ_ALIKE = [
     '{"a":1,"a":2}', '{"a":894582879806664207241}', '{"a":-9223372036854775809}', '{"a":18446744073709551616}',

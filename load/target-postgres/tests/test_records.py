@@ -21,7 +21,7 @@ from singer_sdk.sinks.core import Sink
 from target_postgres.target import TargetPostgres  # type: ignore[import-untyped]
 
 from target_postgres_copy import upsert
-from target_postgres_copy.connector import UtcConnector
+from target_postgres_copy.sessions import UtcConnector
 from target_postgres_copy.records import RecordPlan, passes_unchanged
 from target_postgres_copy.validation import CompiledValidator
 

@@ -1,4 +1,4 @@
-"""No memory, no room for the output, limits of the server: one sentence, and the next run loads all."""
+"""No memory, no space for the output, limits of the server: one sentence, and the next run loads all."""
 
 # ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
 
@@ -34,7 +34,7 @@ def text_of(messages: Iterable[dict[str, Any]]) -> str:
 
 
 def test_no_memory(start_loader: Any, feed: Any, database: Any, trades: Any, tmp_path: Path) -> None:
-    """A unit was loaded and its state is out; a record of the next one is longer than the memory."""
+    """A slice was loaded and its state is out; a record of the next one is longer than the memory."""
     loader = start_loader()
     first = [*trades.loaded(DAY, lines(DAY, 1), sha256="a"), {"type": "STATE", "value": {"step": 1}}]
     loader.stdin.write(text_of(first))
@@ -62,19 +62,19 @@ def test_no_memory(start_loader: Any, feed: Any, database: Any, trades: Any, tmp
 
 def test_a_state_that_finds_no_room(feed: Any, database: Any, trades: Any, tmp_path: Path) -> None:
     """What is committed stays, though no state counts it; the next run leaves it as it is."""
-    unit = [*trades.loaded(DAY, lines(DAY, 1), sha256="a"), trades.schema(), {"type": "STATE", "value": {"step": 1}}]
+    messages = [*trades.loaded(DAY, lines(DAY, 1), sha256="a"), trades.schema(), {"type": "STATE", "value": {"step": 1}}]
     config = tmp_path / "config.json"
     config.write_text(json.dumps(database.config()))
     command = [sys.executable, "-m", "target_postgres_copy", "--config", str(config)]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            command, input=text_of(unit), stdout=full, stderr=subprocess.PIPE, text=True, timeout=600, check=False
+            command, input=text_of(messages), stdout=full, stderr=subprocess.PIPE, text=True, timeout=600, check=False
         )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.count("| ERROR ") == 1, done.stderr
     assert refusals.UNWRITTEN.format("No space left on device") in done.stderr
-    assert json.loads(feed(unit)) == {"step": 1}
+    assert json.loads(feed(messages)) == {"step": 1}
     assert database.query(COUNTS) == [(f"trades/{DAY}", 5)]
     assert database.query("select count(*) from raw_data.load_ledger") == [(1,)]
 
@@ -82,7 +82,7 @@ def test_a_state_that_finds_no_room(feed: Any, database: Any, trades: Any, tmp_p
 @pytest.mark.parametrize(
     ("state", "hint"),
     [
-        ("53100", "make room on it"),
+        ("53100", "free space on it"),
         ("53200", "give it more, or lower its work_mem"),
         ("53300", "raise max_connections"),
         ("53400", "such as temp_file_limit: raise it"),
@@ -91,10 +91,10 @@ def test_a_state_that_finds_no_room(feed: Any, database: Any, trades: Any, tmp_p
 def test_what_the_server_lacks_is_told(database: Any, state: str, hint: str) -> None:
     with pytest.raises(psycopg.OperationalError) as caught:
         database.query(f"do $$ begin raise exception using errcode = '{state}', message = 'out of memory'; end $$")
-    assert refusals.told(caught.value).startswith("PostgreSQL refused: out of memory")
-    assert hint in refusals.told(caught.value)
+    assert refusals.sentence(caught.value).startswith("PostgreSQL refused: out of memory")
+    assert hint in refusals.sentence(caught.value)
 
 
 def test_what_libpq_lacks_is_told() -> None:
     """It has no SQLSTATE: no server has said it."""
-    assert refusals.told(psycopg.OperationalError("sending copy data: out of memory")) == refusals.MEMORY
+    assert refusals.sentence(psycopg.OperationalError("sending copy data: out of memory")) == refusals.MEMORY

@@ -91,10 +91,10 @@ def test_taken_away_while_it_loads(  # noqa: PLR0913, PLR0917 - fixtures
     with redirect_stdout(io.StringIO()) as out, pytest.raises((psycopg.Error, sa.exc.DBAPIError)) as caught:
         target.listen(json.dumps(message) for message in loading(taken))  # type: ignore[arg-type]
 
-    assert words in refusals.told(caught.value)
-    units = role.query("select unit from raw_data.load_ledger where rows_loaded = 3")
-    assert role.query("select count(*) from raw_data.trades") == [(3 * len(units),)]
-    assert json.loads(out.getvalue().splitlines()[-1])["step"] <= len(units)
+    assert words in refusals.sentence(caught.value)
+    slices = role.query("select unit from raw_data.load_ledger where rows_loaded = 3")
+    assert role.query("select count(*) from raw_data.trades") == [(3 * len(slices),)]
+    assert json.loads(out.getvalue().splitlines()[-1])["step"] <= len(slices)
     if given:
         role.query(given)
     feed(loading("select 1"))
@@ -118,5 +118,5 @@ def test_a_load_goes_on_in_the_session_that_it_has(
     assert all_is_there(role)
     with pytest.raises(sa.exc.DBAPIError) as caught:
         feed(loading("select 1"))
-    assert words in refusals.told(caught.value)
-    assert "put that right (" in refusals.told(caught.value)
+    assert words in refusals.sentence(caught.value)
+    assert "put that right (" in refusals.sentence(caught.value)

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from psycopg.types.string import TextLoader
 
-from target_postgres_copy import session
-from target_postgres_copy.session import SessionError
+from target_postgres_copy import sessions
+from target_postgres_copy.errors import SessionError
+from target_postgres_copy.settings import PINNED
 
 DAY = "2024-01-09"
 TEXT = "ü€漢字 \\ 'x'"
@@ -67,7 +68,7 @@ DIFFERENT: dict[str, tuple[str, str]] = {
 
 def test_every_setting_is_tried() -> None:
     assert DIFFERENT.keys() == {
-        *session.PINNED.keys() - {"session_replication_role"},
+        *PINNED.keys() - {"session_replication_role"},
         "lock_timeout",
         "statement_timeout",
         "synchronous_commit",
@@ -78,7 +79,7 @@ def answer(database: Any, query: str, *, pinned: bool) -> Any:
     """Ask as the loader's role, all values as texts."""
     with database.server.connect(database.name, user="loader") as connection:
         if pinned:
-            session.prepare(connection, {"lock_timeout": "0", "statement_timeout": "0"})
+            sessions.prepare(connection, {"lock_timeout": "0", "statement_timeout": "0"})
         connection.adapters.register_loader("timestamptz", TextLoader)
         connection.adapters.register_loader("date", TextLoader)
         return connection.execute(query).fetchall()

@@ -14,7 +14,8 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from target_postgres_copy.silence import KEEPALIVES, SilenceError
+from target_postgres_copy.errors import SilenceError
+from target_postgres_copy.settings import KEEPALIVES
 from target_postgres_copy.target import TargetPostgresCopy
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ WAITS = "select 1 from pg_locks where not granted and waitstart < clock_timestam
 
 
 def rows(trades: Any, height: int) -> list[dict[str, Any]]:
-    unit = trades.schema(trades.heights(1, None))
-    return [unit, trades.record(height, f"{DAY}T12:00:00Z"), trades.schema()]
+    opening = trades.schema(trades.heights(1, None))
+    return [opening, trades.record(height, f"{DAY}T12:00:00Z"), trades.schema()]
 
 
 def wait_until(is_so: Callable[[], Any]) -> None:
@@ -99,7 +100,7 @@ def test_a_server_that_lets_nobody_in(feed: Any, trades: Any) -> None:
 
 
 @pytest.mark.parametrize("stated", [{}, {"silence_timeout": 0, "connect_timeout": 0}])
-def test_what_the_driver_is_told(database: Any, stated: dict[str, int]) -> None:
+def test_what_the_driver_is_given(database: Any, stated: dict[str, int]) -> None:
     """PostgreSQL's own means, for a machine or a network that is gone."""
     wanted = {name: str(value) for name, value in KEEPALIVES.items()}
     wanted |= {} if stated else {"connect_timeout": "10", "tcp_user_timeout": "600000"}
@@ -107,8 +108,8 @@ def test_what_the_driver_is_told(database: Any, stated: dict[str, int]) -> None:
     with connector._engine.connect() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
-        told = driver.info.get_parameters()
+        given = driver.info.get_parameters()
     names = {*KEEPALIVES, "connect_timeout", "tcp_user_timeout"}
-    assert {name: value for name, value in told.items() if name in names and value != "0"} == {
+    assert {name: value for name, value in given.items() if name in names and value != "0"} == {
         name: value for name, value in wanted.items() if value != "0"
     }

@@ -1,4 +1,4 @@
-"""A loader that is told to stop stops within seconds, wherever it is: with a true state and no half unit."""
+"""A loader that gets a signal stops within seconds, wherever it is: with a true state and no half slice."""
 
 # ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
 
@@ -97,7 +97,7 @@ def big_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["existing month", "new month", "staging"])
-def big_unit(request: pytest.FixtureRequest, trades: Any, big_file: Path) -> list[Any]:
+def big_slice(request: pytest.FixtureRequest, trades: Any, big_file: Path) -> list[Any]:
     """A day of many rows, on each way into the table."""
     day = "2024-02-10" if request.param == "new month" else NEXT
     if request.param == "new month":
@@ -110,12 +110,12 @@ def big_unit(request: pytest.FixtureRequest, trades: Any, big_file: Path) -> lis
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_in_the_midst_of_a_copy(  # noqa: PLR0913, PLR0917 - fixtures
-    start_loader: Any, feed: Any, database: Any, trades: Any, big_unit: Any, number: signal.Signals
+    start_loader: Any, feed: Any, database: Any, trades: Any, big_slice: Any, number: signal.Signals
 ) -> None:
-    """It leaves nothing of the unit, which the end of the copy would commit, and the next loader loads it whole."""
+    """It leaves nothing of the slice, which the end of the copy would commit, and the next loader loads it whole."""
     loader = start_loader()
     first_load(loader, trades)
-    send(loader, *big_unit, state(2), trades.schema())
+    send(loader, *big_slice, state(2), trades.schema())
     wait_until(database, "select 1 from pg_stat_progress_copy where tuples_processed > 1000")
 
     loader.send_signal(number)
@@ -123,7 +123,7 @@ def test_in_the_midst_of_a_copy(  # noqa: PLR0913, PLR0917 - fixtures
     ended(loader, number)
     nothing_is_left(database)
     assert database.query("select 1 from pg_class where relname = 'trades_p2024_02'") == []
-    feed([trades.schema(), *big_unit, trades.schema()])
+    feed([trades.schema(), *big_slice, trades.schema()])
     assert database.query("select count(*), count(distinct height) from raw_data.trades") == [(MANY + 2, MANY)]
 
 
@@ -148,7 +148,7 @@ def test_while_it_waits_for_a_lock(start_loader: Any, database: Any, trades: Any
 
 
 def test_killed_while_it_waits_for_a_lock(start_loader: Any, database: Any, trades: Any) -> None:
-    """A server looks after its client only when it has something to say, unless it is told to."""
+    """A server looks after its client only when it has something to say, unless a setting makes it."""
     loader = start_loader()
     first_load(loader, trades)
     with blocked(database, loader, trades, "record", "a writer"):
@@ -173,7 +173,7 @@ def blocked(database: Any, loader: subprocess.Popen[str], trades: Any, path: str
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_while_it_waits_for_input(start_loader: Any, database: Any, trades: Any, number: int) -> None:
-    """With a unit open, of which rows lie in staging."""
+    """With a slice open, of which rows lie in staging."""
     loader = start_loader(batch_size_rows=10)
     first_load(loader, trades)
     records = [trades.record(number, f"{DAY}T00:00:00Z") for number in range(10)]

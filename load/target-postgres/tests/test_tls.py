@@ -46,7 +46,7 @@ def server(start_server: Any, debian: Any, authority: tuple[Path, Path]) -> Any:
 
 
 @pytest.mark.parametrize("mode", ["verify-ca", "verify-full"])
-def test_units_by_file_and_by_records(feed: Any, database: Any, trades: Any, authority: Any, mode: str) -> None:
+def test_slices_by_file_and_by_records(feed: Any, database: Any, trades: Any, authority: Any, mode: str) -> None:
     sessions: list[Any] = []
 
     def messages() -> Any:
@@ -76,10 +76,10 @@ def test_a_refusal_is_one_sentence(start_loader: Any, database: Any, trades: Any
 
     loader.communicate(json.dumps(trades.schema()) + "\n", timeout=60)
 
-    told = (tmp_path / "config_0.log").read_text()
+    reported = (tmp_path / "config_0.log").read_text()
     assert loader.returncode == 1
-    assert REFUSALS[mode] in told
-    assert "PostgreSQL refused: " in told
-    assert "Traceback" not in told
-    assert database.server.password not in told
+    assert REFUSALS[mode] in reported
+    assert "PostgreSQL refused: " in reported
+    assert "Traceback" not in reported
+    assert database.server.password not in reported
     assert database.tables() == []

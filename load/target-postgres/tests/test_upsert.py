@@ -1,4 +1,4 @@
-"""Staged rows reach a table by key, each written once, and not at all where nothing differs."""
+"""Staged rows are merged into a table by key, each written once, and not at all where nothing differs."""
 
 # ruff: noqa: ANN401, S608 - fixtures of conftest, rows of any kind, and tables of this file's own
 
@@ -14,10 +14,11 @@ import pytest
 from psycopg import sql
 
 from target_postgres_copy import upsert
-from target_postgres_copy.queries import columns_of
+from target_postgres_copy.tables import columns_of
 from target_postgres_copy.tables import RawTable
-from target_postgres_copy.units import Unit
-from target_postgres_copy.upsert import Counts, RowRefusedError
+from target_postgres_copy.stream_schema import StreamSlice
+from target_postgres_copy.errors import RowRefusedError
+from target_postgres_copy.upsert import Counts
 
 STAGED = sql.Identifier("pg_temp", "staged")
 COLUMNS = (
@@ -49,7 +50,7 @@ class Table:
             f"create table raw_data.things ({TYPES}, _sdc_deleted_at timestamptz, _load_id bigint, other text{extra})"
         )
         columns = columns_of(cursor, "raw_data", "things")
-        self.raw = RawTable("raw_data", "things", columns, tuple(keys), None)
+        self.raw = RawTable("raw_data", "things", columns, tuple(keys))
         cursor.execute("create temporary table staged (like raw_data.things)")
         self.loads = 0
 
@@ -183,7 +184,7 @@ def test_columns_that_are_not_loaded_keep_what_they_hold(table: Table) -> None:
 def test_a_table_of_keys_alone(cursor: psycopg.Cursor[Any]) -> None:
     cursor.execute("create table raw_data.keys (id bigint primary key, _load_id bigint)")
     cursor.execute("create temporary table staged (like raw_data.keys)")
-    table = RawTable("raw_data", "keys", columns_of(cursor, "raw_data", "keys"), ("id",), None)
+    table = RawTable("raw_data", "keys", columns_of(cursor, "raw_data", "keys"), ("id",))
     for expected in (Counts(2, 0), Counts(0, 0)):
         cursor.execute("truncate staged")
         upsert.copy_rows(cursor, STAGED, ["id", "_load_id"], [(1, 1), (2, 1), (1, 2)])
@@ -239,15 +240,15 @@ def test_names_that_need_quotes(cursor: psycopg.Cursor[Any]) -> None:
     cursor.execute(f'create table raw_data."odd %s ""{{}}" ({columns}, primary key ("%s", "new"))')
     odd = 'odd %s "{}'
     cursor.execute(sql.SQL("create temporary table staged (like {})").format(sql.Identifier("raw_data", odd)))
-    table = RawTable("raw_data", odd, columns_of(cursor, "raw_data", odd), ("%s", "new"), None)
+    table = RawTable("raw_data", odd, columns_of(cursor, "raw_data", odd), ("%s", "new"))
     for value, expected in (("x", Counts(1, 0)), ("x", Counts(0, 0)), ("y", Counts(0, 1))):
         cursor.execute("truncate staged")
         upsert.copy_rows(cursor, STAGED, names, [(value, "k", value, value, "k", value, value)])
         assert upsert.upsert(cursor, STAGED, table, names) == expected
 
 
-def day(start: Any, stop: Any, column: str = "_sdc_received_at") -> Unit:
-    return Unit.of(
+def day(start: Any, stop: Any, column: str = "_sdc_received_at") -> StreamSlice:
+    return StreamSlice.of(
         "things", {"properties": {column: {}}, "x-unit": {"id": "u", "column": column, "from": start, "to": stop}}
     )
 
@@ -286,16 +287,16 @@ def test_a_range_of_time(cursor: psycopg.Cursor[Any], kind: str) -> None:
         "insert into raw_data.times values ('before', '2025-12-31 23:59:59.999999'), ('first', '2026-01-01'), "
         "('last', '2026-01-01 23:59:59.999999'), ('after', '2026-01-02'), ('none', null)"
     )
-    table = RawTable("raw_data", "times", columns_of(cursor, "raw_data", "times"), ("id",), None)
-    unit = day("2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00", "at")
+    table = RawTable("raw_data", "times", columns_of(cursor, "raw_data", "times"), ("id",))
+    stream_slice = day("2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00", "at")
 
-    assert upsert.delete_range(cursor, table, unit, STAGED) == 2
+    assert upsert.delete_range(cursor, table, stream_slice, STAGED) == 2
     cursor.execute("select id from raw_data.times order by 1")
     assert cursor.fetchall() == [("after",), ("before",), ("none",)]
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "reason"),
     [
         (
             (2**63, "a", "x", 1),
@@ -309,11 +310,11 @@ def test_a_range_of_time(cursor: psycopg.Cursor[Any], kind: str) -> None:
         ((1, "a", "x"), r"row 2 of the batch: missing data for column \"amount\""),
     ],
 )
-def test_a_refused_row_is_one_sentence(cursor: psycopg.Cursor[Any], row: tuple[Any, ...], told: str) -> None:
+def test_a_refused_row_is_one_sentence(cursor: psycopg.Cursor[Any], row: tuple[Any, ...], reason: str) -> None:
     table = Table(cursor)
     rows = [(0, "a", "x", 1), row, (2, "a", "x", 2)]
 
-    with pytest.raises(RowRefusedError, match=told) as caught:
+    with pytest.raises(RowRefusedError, match=reason) as caught:
         upsert.copy_rows(cursor, table.raw.identifier, COLUMNS[:4], rows)
 
     assert "\n" not in str(caught.value)

@@ -156,8 +156,8 @@ class Random:
         for _ in range(chance.choice([1, 1, 2, 3])):
             keyword = chance.choice(list(_FLAT | _DEEP if depth else _FLAT))
             if chance.random() < 0.05:
-                keyword = chance.choice(list(_APART))
-            made[keyword] = (_FLAT | _DEEP | _APART)[keyword](self, depth - 1)
+                keyword = chance.choice(list(_DIFFERING))
+            made[keyword] = (_FLAT | _DEEP | _DIFFERING)[keyword](self, depth - 1)
         return made
 
     def value(self, depth: int = 3) -> Any:
@@ -205,7 +205,7 @@ _FLAT: dict[str, Any] = {
     **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties"), lambda r, _: r.count()),
 }
 # Keywords that the stock validator judges alone: seldom, since one keeps its whole schema from being compiled.
-_APART: dict[str, Any] = {
+_DIFFERING: dict[str, Any] = {
     "const": lambda r, _: r.scalar(),
     "pattern": lambda r, _: "a$" if r.count() else "^a",
     "uniqueItems": lambda r, _: bool(r.count()),
@@ -271,7 +271,7 @@ def test_a_record_is_left_as_it_is() -> None:
     assert record == {"x": "aGVsbG8="}
 
 
-def test_units_of_a_stream_share_what_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slices_of_a_stream_share_what_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     validation._judges.cache_clear()
     compiled = 0
     compile_one = fastjsonschema.compile
@@ -283,8 +283,8 @@ def test_units_of_a_stream_share_what_is_compiled(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(fastjsonschema, "compile", counted)
     for day in range(50):
-        unit = {"id": f"bitcoin/blocks/{day}"}
-        validator = CompiledValidator({"properties": {"a": {"type": "integer", "maximum": 1}}, "x-unit": unit})
+        stream_slice = {"id": f"bitcoin/blocks/{day}"}
+        validator = CompiledValidator({"properties": {"a": {"type": "integer", "maximum": 1}}, "x-unit": stream_slice})
     assert compiled == 1
     with pytest.raises(InvalidRecord):
         validator.validate({"a": 2})

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_postgres_copy.session import SessionError
-from target_postgres_copy.waits import LockTimeoutError
+from target_postgres_copy.errors import SessionError
+from target_postgres_copy.errors import LockTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +33,8 @@ HELD = {
 
 
 def rows(trades: Any, height: int) -> list[dict[str, Any]]:
-    unit = trades.schema(trades.heights(1, None))
-    return [unit, trades.record(height, f"{DAY}T12:00:00Z"), trades.schema()]
+    opening = trades.schema(trades.heights(1, None))
+    return [opening, trades.record(height, f"{DAY}T12:00:00Z"), trades.schema()]
 
 
 @pytest.mark.parametrize("statement", HELD)
@@ -47,14 +47,14 @@ def test_a_wait_ends_and_names_the_holder(feed: Any, database: Any, trades: Any,
         with pytest.raises(LockTimeoutError) as caught:
             feed(rows(trades, 2), lock_timeout=4)
 
-        told = str(caught.value)
-        assert told.startswith("waited 4 s (the setting lock_timeout) for ")
-        assert HELD[statement] in told
-        assert f"held by pid {other.info.backend_pid} (role postgres, application nightly report," in told
+        reported = str(caught.value)
+        assert reported.startswith("waited 4 s (the setting lock_timeout) for ")
+        assert HELD[statement] in reported
+        assert f"held by pid {other.info.backend_pid} (role postgres, application nightly report," in reported
     assert database.query("select height from raw_data.trades") == [(1,)]
 
 
-def test_a_wait_is_told_while_it_lasts(feed: Any, database: Any, trades: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_wait_is_logged_while_it_lasts(feed: Any, database: Any, trades: Any, caplog: pytest.LogCaptureFixture) -> None:
     feed(rows(trades, 1))
     with database.server.connect(database.name) as other:
         other.execute("begin; lock table raw_data.trades_p2024_01 in exclusive mode")
@@ -74,7 +74,7 @@ def test_a_wait_is_told_while_it_lasts(feed: Any, database: Any, trades: Any, ca
 def pooler(database: Any, *, keeps: bool) -> Iterator[int]:
     """What pgbouncer does: sessions that are logged in already are lent to clients, for good or for a transaction.
 
-    A client is told the number of no process of the server.
+    A client is given the number of no process of the server.
     """
     with ExitStack() as opened:
         done = threading.Event()
@@ -123,9 +123,9 @@ def lend(client: socket.socket, free: queue.Queue[socket.socket], done: threadin
                 server.sendall(sent)
             elif server in ready:
                 assert server is not None
-                told = whole(server)
-                client.sendall(told)
-                if told == message(b"Z", b"I") and not keeps:
+                answer = whole(server)
+                client.sendall(answer)
+                if answer == message(b"Z", b"I") and not keeps:
                     free.put(server)
                     server = None
         if server is not None:

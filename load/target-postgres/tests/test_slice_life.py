@@ -1,4 +1,4 @@
-"""A unit replaces itself, in one transaction, and a state waits for it."""
+"""A slice replaces itself, in one transaction, and a state waits for it."""
 
 # ruff: noqa: ANN401, S608 - fixtures, whose classes live in conftest, which tests do not import; SQL of tests' own names
 
@@ -64,7 +64,7 @@ def test_a_dump_replaces_a_dump(feed: Any, database: Any, stream: Any) -> None:
 
 
 def test_a_dump_replaces_rows_of_the_api(feed: Any, database: Any, stream: Any) -> None:
-    """Whatever unit put them there, and those of other days stay."""
+    """Whatever slice put them there, and those of other days stay."""
     feed(
         [
             stream.schema(stream.heights(1, None)),
@@ -94,12 +94,12 @@ def test_a_column_that_the_dump_lacks_becomes_null(feed: Any, database: Any, str
 
 @pytest.mark.parametrize(("again", "expected"), [([3, 4], [1, 2, 3, 4]), ([3], [1, 2, 3]), ([], [1, 2])])
 def test_a_height_range_replaces_itself(feed: Any, database: Any, stream: Any, again: Any, expected: Any) -> None:
-    def walk(first: int, stop: int | None, numbers: Any, hour: int) -> list[Any]:
+    def messages(first: int, stop: int | None, numbers: Any, hour: int) -> list[Any]:
         records = [stream.record(number, f"{DAY}T{hour:02}:00:00Z", name=f"at {hour}") for number in numbers]
         return [stream.schema(stream.heights(first, stop)), *records]
 
-    feed([*walk(1, 3, [1, 2], 1), *walk(3, None, [3, 4, 5], 1), stream.schema()])
-    feed([*walk(3, None, again, 2), stream.schema()])
+    feed([*messages(1, 3, [1, 2], 1), *messages(3, None, [3, 4, 5], 1), stream.schema()])
+    feed([*messages(3, None, again, 2), stream.schema()])
 
     assert heights(database, stream.stream) == expected
     hours = database.query(f"select name from raw_data.{stream.stream} order by height")
@@ -151,7 +151,7 @@ def test_a_file_without_rows_is_a_question(feed: Any, database: Any, stream: Any
     assert feed(empty)  # nothing is lost by it any more
 
 
-def test_a_file_without_rows_for_a_month_that_is_kept_apart(feed: Any, database: Any, trades: Any) -> None:
+def test_a_file_without_rows_for_a_detached_month(feed: Any, database: Any, trades: Any) -> None:
     feed([*trades.loaded(DAY, [line(1)]), trades.schema()], backfill=True)
     assert heights(database) == []
 
@@ -165,7 +165,7 @@ def test_a_file_without_rows_for_a_month_that_is_kept_apart(feed: Any, database:
 @pytest.mark.parametrize(
     ("again", "replaced"), [([1, 2, 4], 3), ([1, 2], 3), ([1, 2, 3, 4], 3)], ids=["other row", "row less", "row more"]
 )
-def test_a_unit_that_changed_in_part_is_the_last_loads_as_a_whole(
+def test_a_slice_that_changed_in_part_is_the_last_loads_as_a_whole(
     feed: Any, database: Any, stream: Any, again: Any, replaced: int
 ) -> None:
     """So that its rows can be counted against what the load brought, and the file is known when it comes again."""
@@ -197,7 +197,7 @@ def test_an_unchanged_file_is_left_alone(feed: Any, database: Any, stream: Any) 
 
 
 def test_a_file_is_known_by_its_table_too(feed: Any, database: Any, trades: Any, plain_trades: Any) -> None:
-    """Units of two tables may have one name."""
+    """Slices of two tables may have one name."""
     loaded = {stream.stream: stream.loaded(DAY, [line(1)], id="a day", sha256="a") for stream in (trades, plain_trades)}
     feed([*loaded["trades"], trades.schema(), *loaded["plain"], plain_trades.schema()])
 
@@ -243,12 +243,12 @@ def test_rows_that_occur_twice_are_counted(
 ) -> None:
     """A table without a unique index holds equal rows, and two of one are not the same as two of another."""
 
-    def walk(numbers: list[int]) -> list[Any]:
+    def messages(numbers: list[int]) -> list[Any]:
         records = [trades.record(number, f"{DAY}T12:00:00Z") for number in numbers]
         return [trades.schema(trades.heights(1, 9)), *records, trades.schema()]
 
-    feed(walk(before))
-    feed(walk(after))
+    feed(messages(before))
+    feed(messages(after))
 
     assert heights(database) == after
     assert [row[9:] for row in ledger(database)] == [
@@ -284,7 +284,7 @@ def test_an_unchanged_range_is_left_alone(feed: Any, database: Any, stream: Any)
     assert len(ledger(database)) == 1
 
 
-def test_records_of_one_unit_in_many_batches(feed: Any, database: Any, stream: Any) -> None:
+def test_records_of_one_slice_in_many_batches(feed: Any, database: Any, stream: Any) -> None:
     """All or nothing, however small the batches; the file's digest and rows are known for records too."""
     records = [stream.record(number, f"{DAY}T00:00:00Z") for number in range(25)]
 
@@ -294,14 +294,14 @@ def test_records_of_one_unit_in_many_batches(feed: Any, database: Any, stream: A
     assert [row[9:] for row in ledger(database)] == [(25, 0)]
 
 
-def test_rows_outside_their_unit_are_refused(feed: Any, database: Any, stream: Any) -> None:
+def test_rows_outside_their_slice_are_refused(feed: Any, database: Any, stream: Any) -> None:
     with pytest.raises(FatalSyncError, match=r"1 rows lie outside its range of height"):
         feed([stream.schema(stream.heights(5, 6)), stream.record(6, f"{DAY}T00:00:00Z"), stream.schema()])
 
     assert heights(database, stream.stream) == []
 
 
-def test_an_input_that_breaks_off_loads_no_half_unit(
+def test_an_input_that_breaks_off_loads_no_half_slice(
     feed: Any, database: Any, stream: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     feed([stream.schema(stream.heights(1, 3)), stream.record(1, f"{DAY}T00:00:00Z"), stream.schema(), state(1)])
@@ -315,10 +315,10 @@ def test_an_input_that_breaks_off_loads_no_half_unit(
 
     assert heights(database, stream.stream) == [1]
     assert out == ""
-    assert "the input ended before this unit did" in caplog.text
+    assert "the input ended before this slice did" in caplog.text
 
 
-def test_a_state_waits_for_the_units_that_were_open_when_it_came(feed: Any, stream: Any) -> None:
+def test_a_state_waits_for_the_slices_that_were_open_when_it_came(feed: Any, stream: Any) -> None:
     seen: list[str] = []
 
     def messages() -> Any:
@@ -334,46 +334,46 @@ def test_a_state_waits_for_the_units_that_were_open_when_it_came(feed: Any, stre
 
     out = feed(messages())
     seen = [json.loads(text)["at"] for text in out.splitlines()]
-    # The second unit never ended: the last state that is true says what the first one brought.
+    # The second slice never ended: the last state that is true says what the first one brought.
     assert seen == [2]
 
 
-def test_a_state_follows_every_unit(database: Any, trades: Any) -> None:
-    told: list[tuple[str, list[int]]] = []
+def test_a_state_follows_every_slice(database: Any, trades: Any) -> None:
+    seen: list[tuple[str, list[int]]] = []
     out = io.StringIO()
 
     def messages() -> Any:
         for number, day in enumerate([DAY, NEXT, "2024-02-01"], 1):
             yield from trades.loaded(day, [line(number, f"{day} 00:00:00")])
             yield state(number)
-            told.append((out.getvalue(), heights(database)))
+            seen.append((out.getvalue(), heights(database)))
         yield trades.schema()
 
     with redirect_stdout(out):
         TargetPostgresCopy(config=database.config()).listen(json.dumps(message) for message in messages())  # type: ignore[arg-type]
 
     written = ['{"at": 1}\n', '{"at": 1}\n{"at": 2}\n', '{"at": 1}\n{"at": 2}\n{"at": 3}\n']
-    assert told == [(text, list(range(1, number + 1))) for number, text in enumerate(written, 1)]
+    assert seen == [(text, list(range(1, number + 1))) for number, text in enumerate(written, 1)]
 
 
-def test_a_state_follows_a_unit_of_records_that_is_complete(database: Any, stream: Any) -> None:
+def test_a_state_follows_a_slice_of_records_that_is_complete(database: Any, stream: Any) -> None:
     """Also while its rows are in the loader's memory alone, and the tap has said nothing more."""
-    out, told = io.StringIO(), []
+    out, seen = io.StringIO(), []
 
     def messages() -> Any:
         yield stream.schema(stream.day(DAY, 2))
         yield from (stream.record(number, f"{DAY}T00:00:00Z") for number in (1, 2))
         yield state(1)
-        told.append((out.getvalue(), heights(database, stream.stream)))
+        seen.append((out.getvalue(), heights(database, stream.stream)))
         yield stream.schema()
 
     with redirect_stdout(out):
         TargetPostgresCopy(config=database.config()).listen(json.dumps(message) for message in messages())  # type: ignore[arg-type]
 
-    assert told == [('{"at": 1}\n', [1, 2])]
+    assert seen == [('{"at": 1}\n', [1, 2])]
 
 
-def test_a_state_waits_for_each_unit_that_was_open(feed: Any, database: Any, trades: Any, plain_trades: Any) -> None:
+def test_a_state_waits_for_each_slice_that_was_open(feed: Any, database: Any, trades: Any, plain_trades: Any) -> None:
     """At the end of the input one of two is complete, and what the state says of the other is not true."""
     out = feed(
         [
@@ -389,6 +389,6 @@ def test_a_state_waits_for_each_unit_that_was_open(feed: Any, database: Any, tra
     assert (heights(database, "trades"), heights(database, "plain")) == ([1], [])
 
 
-def test_a_unit_that_is_not_described_is_one_sentence(feed: Any, stream: Any) -> None:
+def test_a_slice_that_is_not_described_is_one_sentence(feed: Any, stream: Any) -> None:
     with pytest.raises(FatalSyncError, match=r"stream \w+: its x-unit lacks column, to"):
         feed([stream.schema({"id": "x", "from": 1})])

@@ -1,9 +1,13 @@
-"""A dump file on its way into a table: decompressed, passed to COPY unparsed, refused by file, line and column."""
+"""A dump file into a table: decompressed, passed to COPY unparsed, refused by file, line and column.
+
+Columns that a file does not carry are filled by column defaults, so that COPY writes them with the row.
+"""
 
 from __future__ import annotations
 
 import re
 import select
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -15,20 +19,22 @@ import psycopg
 from isal import igzip, isal_zlib
 from psycopg import sql
 
-from target_postgres_copy import bounds, lineage
-from target_postgres_copy.precision import FinerError, check_of, has_finer_time
-from target_postgres_copy.queries import comma
-from target_postgres_copy.units import UnitError
+from target_postgres_copy.errors import FinerError, SliceError
+from target_postgres_copy.own_names import LINE, LOAD_ID
+from target_postgres_copy.stream_schema import check_of
+from target_postgres_copy.tables import comma
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from psycopg import Connection, Cursor
 
-    from target_postgres_copy.bounds import Bounds
+    from target_postgres_copy.stream_schema import Bounds
     from target_postgres_copy.tables import RawTable
 
 _CHUNK = 1 << 20
+_FIRST_ROW = 2  # the header is line 1
+_FINE_TIME = re.compile(rb":\d\d\.\d{6}\d*[1-9]")  # with a digit below the microsecond
 _DAMAGE: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error, cast("type[Exception]", isal_zlib.error))
 # COPY's text format reads a backslash as the start of an escape; a dump knows only the whole field `\N`.
 _BARE_BACKSLASH = re.compile(rb"(?!\A)(?<![\t\n])\\|\\(?!N(?:[\t\n]|\Z))")
@@ -49,23 +55,13 @@ class DumpFile:
     def __init__(self, url: str, *, sanitize_nul: bool = False) -> None:
         parts = urlparse(url)
         if parts.scheme not in ("", "file"):
-            msg = f"cannot read the batch file {url}: only files on this machine are loaded"
-            raise UnitError(msg)
+            raise SliceError(f"cannot read the batch file {url}: only files on this machine are loaded")
         self.path = Path(unquote(parts.path))
         self._sanitize_nul = sanitize_nul
 
-    @property
-    def name(self) -> str:
-        """The file's name, without folder."""
-        return self.path.name
-
     @cached_property
     def columns(self) -> list[str]:
-        """The names of the columns, in the file's order.
-
-        Raises:
-            UnitError: If there is no such file, or it is no gzip file with a header.
-        """
+        """The names of the columns, in the file's order; a SliceError if it is no gzip file with a header."""
         try:
             with self._open() as file:
                 header = file.readline()
@@ -76,23 +72,19 @@ class DumpFile:
         return header.decode().rstrip("\n").split("\t")
 
     def chunks(self, times: Collection[str] = ()) -> Iterator[bytes]:
-        """Read all rows as they stand, escaped as COPY's text format wants them.
+        """Read all rows as they stand, escaped as COPY's text format wants them: whole lines, a megabyte at a time.
 
-        Args:
-            times: Columns of date-times, whose digits below the microsecond PostgreSQL would round off.
-
-        Yields:
-            Whole lines, about a megabyte at a time.
+        Columns `times` are checked for digits below the microsecond, which PostgreSQL would round off.
 
         Raises:
-            UnitError: If the file is damaged, or a date-time is finer than a microsecond.
+            SliceError: If the file is damaged, or a date-time is finer than a microsecond.
         """
         try:
             with self._open() as file:
                 file.readline()
                 while chunk := file.read(_CHUNK) + file.readline():
-                    if times and has_finer_time(chunk):
-                        self._ask_times(chunk, times)
+                    if times and _FINE_TIME.search(chunk):
+                        self._check_times(chunk, times)
                     yield self._escaped(chunk)
         except _DAMAGE as error:
             raise self._unreadable(error) from error
@@ -105,21 +97,18 @@ class DumpFile:
         times: Collection[str] = (),
         checks: Mapping[str, Callable[[str], None]] | None = None,
     ) -> Iterator[bytes]:
-        """Read all rows with some columns only, and with empty fields made null: slower, every row is looked at.
+        """Read all rows with some columns only, and with empty fields made null: slower than `chunks`.
 
         Args:
             wanted: The columns to keep; others are left out.
             nullable: Columns in which an empty field is null; in others it is empty text.
-            times: Columns of date-times.
+            times: As of `chunks`.
             checks: Raise FinerError for a value that a column would change; by column.
 
-        Yields:
-            Whole lines, about a megabyte at a time.
-
         Raises:
-            UnitError: If the file is damaged, or a value is finer than its column.
+            SliceError: If the file is damaged, or a value is finer than its column.
         """
-        asked = [(place, name, checks[name]) for place, name in enumerate(self.columns) if checks and name in checks]
+        checked = [(place, name, checks[name]) for place, name in enumerate(self.columns) if checks and name in checks]
         number = 1
         places = [(place, name in nullable) for place, name in enumerate(self.columns) if name in wanted]
         for chunk in self.chunks(times):
@@ -127,42 +116,37 @@ class DumpFile:
             for line in chunk.removesuffix(b"\n").split(b"\n"):
                 fields = line.split(b"\t")
                 number += 1
-                for place, name, check in asked:
+                for place, name, check in checked:
                     if place < len(fields) and (value := fields[place]) not in (b"", b"\\N"):
-                        self._ask(check, value.decode(errors="replace"), number, name)
+                        self._check(check, value.decode(errors="replace"), number, name)
                 # A line that is too short is left as it is: COPY names it.
                 cut = [fields[place] or (b"\\N" if null else b"") for place, null in places if place < len(fields)]
                 lines.append(b"\t".join(cut if len(fields) == len(self.columns) else fields))
             yield b"\n".join(lines) + b"\n"
 
-    def out_of_bounds(self, bounds: Mapping[str, Bounds], rows: int) -> UnitError:
-        """Tell of the first value that breaks its column's bounds, reading the file once more.
-
-        Args:
-            bounds: By column.
-            rows: How many rows hold such a value.
-        """
+    def out_of_bounds(self, bounds: Mapping[str, Bounds], rows: int) -> SliceError:
+        """Name the first value that breaks its column's bounds, as `rows` rows do, by reading the file once more."""
         for number, name, value in self._values(bounds):
             if fault := bounds[name].fault(value):
                 more = f" ({rows} rows have such values)" if rows > 1 else ""
-                return self._refused(f", line {number}, column {name}: {value!r} {fault}{more}")
-        return self._refused(f": {rows} rows break the bounds of {', '.join(bounds)}")
+                return self.refused(f", line {number}, column {name}: {value!r} {fault}{more}")
+        return self.refused(f": {rows} rows break the bounds of {', '.join(bounds)}")
 
-    def _ask(self, check: Callable[[str], None], value: str, number: int, column: str) -> None:
+    def _check(self, check: Callable[[str], None], value: str, number: int, column: str) -> None:
         try:
             check(value)
         except FinerError as error:
-            raise self._refused(f", line {number}, column {column}: {value!r} {error}") from None
+            raise self.refused(f", line {number}, column {column}: {value!r} {error}") from None
 
-    def _ask_times(self, chunk: bytes, times: Collection[str]) -> None:
-        """Look closer at rows of which some text, perhaps no time, looks like a fine one."""
+    def _check_times(self, chunk: bytes, times: Collection[str]) -> None:
+        """Refuse a fine time; what looks like one may also stand in a text."""
         places = [place for place, name in enumerate(self.columns) if name in times]
         rows = (line.split(b"\t") for line in chunk.split(b"\n"))
-        if not any(has_finer_time(row[place]) for row in rows for place in places if place < len(row)):
+        if not any(_FINE_TIME.search(row[place]) for row in rows for place in places if place < len(row)):
             return
         for number, name, value in self._values(times):
-            if has_finer_time(value.encode()):
-                raise self._refused(f", line {number}, column {name}: {value!r} is finer than a microsecond")
+            if _FINE_TIME.search(value.encode()):
+                raise self.refused(f", line {number}, column {name}: {value!r} is finer than a microsecond")
 
     def _values(self, names: Collection[str]) -> Iterator[tuple[int, str, str]]:
         """Read the file from its beginning, for the line, the column and the text of each value of some columns."""
@@ -174,9 +158,11 @@ class DumpFile:
                 if place < len(fields):
                     yield number, name, fields[place].decode(errors="replace")
 
-    def _refused(self, why: str) -> UnitError:
-        kept = "nothing of this file was loaded, and what the table held is kept"
-        return UnitError(f"dump file {self.path}{why}; {kept}")
+    def refused(self, why: str) -> SliceError:
+        """Say that a row, named by `why`, keeps the file from being loaded."""
+        return SliceError(
+            f"dump file {self.path}{why}; nothing of this file was loaded, and what the table held is kept"
+        )
 
     def _open(self) -> BinaryIO:
         return cast("BinaryIO", igzip.open(self.path, "rb"))  # type: ignore[no-untyped-call]
@@ -190,8 +176,8 @@ class DumpFile:
             chunk = chunk.replace(b"\0", "\ufffd".encode())
         return chunk
 
-    def _unreadable(self, why: object) -> UnitError:
-        return UnitError(
+    def _unreadable(self, why: object) -> SliceError:
+        return SliceError(
             f"cannot read the dump file {self.path}: {why}; nothing of it was loaded, what the table held is kept: "
             "run the tap again, it fetches the file anew"
         )
@@ -211,36 +197,33 @@ class _EmptyFieldError(Exception):
 def copy_file(
     cursor: Cursor[Any], target: sql.Identifier, table: RawTable, file: DumpFile, lines: sql.Identifier | None
 ) -> int:
-    """Stream a dump's rows into a table, in one transaction or in the savepoint of one.
+    """Stream a dump's rows into a table, in one transaction or in the savepoint of one; returns how many.
 
     Args:
         cursor: Any.
-        target: The table to write to: the raw table, one of its months or a staging table.
-        table: The raw table, whose columns it has.
-        file: The dump. Columns that the table lacks are left out.
+        target: The table to write to: one of the raw table's months or a staging table.
+        table: The raw table. Columns of the file that it lacks are left out.
+        file: The dump.
         lines: The sequence that numbers the rows, if the table has them numbered.
 
-    Returns:
-        How many rows were copied.
-
     Raises:
-        UnitError: If a row is not as the table wants it, naming file, line and column.
+        SliceError: If a row is not as the table wants it, naming file, line and column.
     """
     wanted = [name for name in file.columns if name in table.columns]
     checks = {name: check for name in wanted if (check := check_of(table.columns[name])) is not None}
     times = [name for name in wanted if table.columns[name].startswith("timestamp")]
     numbers = [name for name in wanted if table.columns[name] not in _TEXT]
-    asked = {name: table.bounds[name] for name in wanted if name in table.bounds}
+    bounds = {name: table.bounds[name] for name in wanted if name in table.bounds}
     connection = cursor.connection
     if len(wanted) == len(file.columns) and not checks:
         try:
             with connection.transaction():
-                return _stream(cursor, target, file, wanted, file.chunks(times), lines, asked)
+                return _stream(cursor, target, file, wanted, file.chunks(times), lines, bounds)
         except _EmptyFieldError:
             pass  # a dump's second way to say null, which COPY does not know
     data = file.chosen(wanted, numbers, times=times, checks=checks)
     with connection.transaction():
-        return _stream(cursor, target, file, wanted, data, lines, asked)
+        return _stream(cursor, target, file, wanted, data, lines, bounds)
 
 
 def _stream(  # noqa: PLR0913, PLR0917 - what a COPY is made of
@@ -250,13 +233,13 @@ def _stream(  # noqa: PLR0913, PLR0917 - what a COPY is made of
     columns: list[str],
     data: Iterator[bytes],
     lines: sql.Identifier | None,
-    asked: Mapping[str, Bounds],
+    bounds: Mapping[str, Bounds],
 ) -> int:
     if lines is not None:
-        lineage.restart_lines(cursor, lines)
+        cursor.execute("select setval(%s::regclass, %s, false)", [lines.as_string(cursor), _FIRST_ROW])
     statement = sql.SQL("copy {} ({}) from stdin").format(target, comma(columns))
-    if (condition := bounds.kept(asked)) is not None:
-        statement += sql.SQL(" where ") + condition
+    if broken := [each for name, those in bounds.items() if (each := those.broken(name)) is not None]:
+        statement += sql.SQL(" where ({}) is not true").format(sql.SQL(" or ").join(broken))
     sent = 0
     try:
         with cursor.copy(statement) as copy:
@@ -268,14 +251,14 @@ def _stream(  # noqa: PLR0913, PLR0917 - what a COPY is made of
         context = error.diag.context or ""
         if _EMPTY.search(context):
             raise _EmptyFieldError from error
-        raise UnitError(_told(file, error, context)) from error
+        raise _refusal(file, error, context) from error
     if cursor.rowcount != sent:
-        raise file.out_of_bounds(asked, sent - cursor.rowcount)
+        raise file.out_of_bounds(bounds, sent - cursor.rowcount)
     return cursor.rowcount
 
 
 def _read_ahead(chunks: Iterator[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Unpack and look at the next chunk in a thread while the server takes this one; says how many rows each has."""
+    """Unpack the next chunk in a thread while the server takes this one; gives each with its number of rows."""
 
     def read() -> tuple[bytes, int] | None:
         chunk = next(chunks, None)
@@ -294,11 +277,62 @@ def _send(connection: Connection[Any]) -> None:
         select.select([], [connection.fileno()], [])
 
 
-def _told(file: DumpFile, error: psycopg.Error, context: str) -> str:
-    where = _CONTEXT.search(context)
-    place = f"dump file {file.path}"
-    if where:
+def _refusal(file: DumpFile, error: psycopg.Error, context: str) -> SliceError:
+    place = ""
+    if where := _CONTEXT.search(context):
         place += f", line {int(where['line']) + 1}"  # COPY does not see the header
         place += f", column {where['column']}" if where["column"] else ""
-    why = error.diag.message_primary or str(error)
-    return f"{place}: {why}; nothing of this file was loaded, and what the table held is kept"
+    return file.refused(f"{place}: {error.diag.message_primary or error}")
+
+
+def lineage_defaults(
+    columns: Iterable[str],
+    *,
+    constants: Mapping[str, Any],
+    load_id: int,
+    sync_started_at: int,
+    line_sequence: sql.Identifier,
+) -> dict[str, sql.Composable]:
+    """Write down, in SQL, the default of each column that the loader fills.
+
+    Args:
+        columns: The table's columns that the file lacks.
+        constants: The slice's constants.
+        load_id: The load's number in the ledger.
+        sync_started_at: Milliseconds since 1970, as the SDK fills `_sdc_sync_started_at`.
+        line_sequence: The sequence that numbers the rows.
+
+    Returns:
+        Expressions by column. Three `_sdc_` times are the transaction's: rows of a file have none of their own.
+    """
+    now = sql.SQL("now()")
+    made: dict[str, sql.Composable] = {
+        LINE: sql.SQL("nextval({})").format(sql.Literal(line_sequence.as_string(None))),
+        LOAD_ID: sql.Literal(load_id),
+        "_sdc_extracted_at": now,
+        "_sdc_received_at": now,
+        "_sdc_batched_at": now,
+        "_sdc_sequence": sql.Literal(round(time.time() * 1000)),
+        "_sdc_sync_started_at": sql.Literal(sync_started_at),
+    }
+    made |= {name: sql.Literal(value) for name, value in constants.items()}
+    return {name: made[name] for name in columns if name in made}
+
+
+def set_defaults(cursor: Cursor[Any], table: sql.Identifier, expressions: Mapping[str, sql.Composable]) -> None:
+    """Give columns defaults, in one statement; readers of the table wait until the transaction ends."""
+    each = [
+        sql.SQL("alter column {} set default {}").format(sql.Identifier(name), expression)
+        for name, expression in expressions.items()
+    ]
+    _alter(cursor, table, each)
+
+
+def drop_defaults(cursor: Cursor[Any], table: sql.Identifier, columns: Iterable[str]) -> None:
+    """Take columns' defaults away."""
+    _alter(cursor, table, [sql.SQL("alter column {} drop default").format(sql.Identifier(name)) for name in columns])
+
+
+def _alter(cursor: Cursor[Any], table: sql.Identifier, changes: list[sql.Composed]) -> None:
+    if changes:
+        cursor.execute(sql.SQL("alter table {} {}").format(table, sql.SQL(", ").join(changes)))
