@@ -1,7 +1,5 @@
 """A real PostgreSQL server, and a way to feed it through the target."""
 
-# ruff: noqa: ANN401 - settings and rows hold values of any kind
-
 from __future__ import annotations
 
 import gzip
@@ -16,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
 DATA = Path(__file__).parent / "data"
 OLDEST = "15"
+PATIENCE = 60  # seconds for what has to come about
 # Modules and functions.
 ON_EACH_RELEASE = {
     "test_dump_files",
@@ -99,9 +99,23 @@ class Database:
             cursor = connection.execute(sql)
             return cursor.fetchall() if cursor.description else []
 
+    def wait_for(self, query: str) -> None:
+        """Wait until a query gives a row, such as for a session that waits."""
+        self.wait_until(lambda: self.query(query), query)
+
+    def wait_until(self, is_so: Callable[[], object], what: str = "it") -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not is_so():
+            assert time.monotonic() < deadline, f"never true: {what}"
+            time.sleep(0.01)
+
     def tables(self) -> list[str]:
         rows = self.query("select tablename from pg_tables where schemaname = 'raw_data' order by 1")
         return [name for (name,) in rows]
+
+    def url(self, scheme: str = "postgresql") -> str:
+        """Where the loader connects to."""
+        return f"{scheme}://loader:{self.server.password}@127.0.0.1:{self.server.port}/{self.name}"
 
     def config(self, **settings: Any) -> dict[str, Any]:
         return {
@@ -282,14 +296,16 @@ def start_loader(database: Database, tmp_path: Path) -> Iterator[Callable[..., s
     """Start the loader as a process of its own, as Meltano does; what a test leaves running is killed after it."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(*, stdin: Any = subprocess.PIPE, process_group: int = 0, **settings: Any) -> subprocess.Popen[str]:
+    def start(
+        *, stdin: Any = subprocess.PIPE, stdout: Any = subprocess.PIPE, process_group: int = 0, **settings: Any
+    ) -> subprocess.Popen[str]:
         config = tmp_path / f"config_{len(started)}.json"
         config.write_text(json.dumps(database.config(**settings)))
         command = [sys.executable, "-m", "target_postgres_copy", "--config", str(config)]
         # stderr to a file: a pipe that nobody empties would stop the loader.
         with config.with_suffix(".log").open("w") as log:
             process = subprocess.Popen(
-                command, stdin=stdin, stdout=subprocess.PIPE, stderr=log, text=True, process_group=process_group
+                command, stdin=stdin, stdout=stdout, stderr=log, text=True, process_group=process_group
             )
         started.append(process)
         return process
@@ -303,6 +319,22 @@ def start_loader(database: Database, tmp_path: Path) -> Iterator[Callable[..., s
             if pipe is not None:
                 with suppress(BrokenPipeError):
                     pipe.close()
+
+
+@pytest.fixture
+def failure() -> Callable[..., str]:
+    """Feed a loader, if with messages, that ends with status 1 and one error, without state or traceback; its log."""
+
+    def run(loader: subprocess.Popen[str], messages: Iterable[dict[str, Any]] | None = None) -> str:
+        text = None if messages is None else "".join(json.dumps(message) + "\n" for message in messages)
+        states, _ = loader.communicate(text, timeout=PATIENCE)
+        assert (states or "", loader.returncode) == ("", 1)
+        log = Path(loader.args[-1]).with_suffix(".log").read_text()  # type: ignore[index]
+        assert "Traceback" not in log
+        assert log.count("| ERROR ") == 1, log
+        return log
+
+    return run
 
 
 class FreezingProxy:
@@ -440,3 +472,8 @@ def trades(tmp_path: Path) -> Trades:
 def plain_trades(tmp_path: Path) -> Trades:
     """The same, in an ordinary table with a primary key."""
     return Trades(tmp_path, stream="plain", is_partitioned=False)
+
+
+@pytest.fixture(params=["partitioned", "plain"])
+def stream(request: pytest.FixtureRequest, trades: Trades, plain_trades: Trades) -> Trades:
+    return trades if request.param == "partitioned" else plain_trades

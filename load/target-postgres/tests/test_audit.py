@@ -1,7 +1,5 @@
 """Raw rows are held against the checksums of their load, or against their file."""
 
-# ruff: noqa: ANN401, S608 - fixtures, whose classes live in conftest, which tests do not import; SQL of tests' own names
-
 from __future__ import annotations
 
 import json
@@ -23,11 +21,6 @@ ROWS = [
     ["2", "ü\\x", f"{DAY} 02:00:00", "894582879806664207241", "0", "-1"],
     ["3", "", f"{DAY} 03:00:00", r"\N", r"\N", r"\N"],
 ]
-
-
-@pytest.fixture(params=["partitioned", "plain"])
-def stream(request: pytest.FixtureRequest, trades: Any, plain_trades: Any) -> Any:
-    return trades if request.param == "partitioned" else plain_trades
 
 
 @pytest.fixture
@@ -62,7 +55,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("before", [False, True], ids=["first day", "later day"])
-def test_rows_that_were_changed_by_hand(feed: Any, database: Any, stream: Any, audit: Any, before: bool) -> None:  # noqa: FBT001
+def test_rows_that_were_changed_by_hand(feed: Any, database: Any, stream: Any, audit: Any, before: bool) -> None:
     first = loaded(stream, NEXT, [["7", "n", f"{NEXT} 12:00:00", "1", "1", "0"]])
     if before:
         feed(first, verify=True)
@@ -95,7 +88,7 @@ def test_a_column_that_was_widened_is_the_same(feed: Any, database: Any, stream:
 
 
 @pytest.mark.parametrize("verify", [False, True])
-def test_a_month_that_somebody_has_detached(feed: Any, database: Any, trades: Any, audit: Any, verify: bool) -> None:  # noqa: FBT001
+def test_a_month_that_somebody_has_detached(feed: Any, database: Any, trades: Any, audit: Any, verify: bool) -> None:
     """All its rows are there, and no reader of the table sees them; of a backfill that is in order."""
     february, march = ([["7", "n", f"2024-0{month}-01 01:00:00", "1", "1", "0"]] for month in (2, 3))
     feed([*loaded(trades, DAY, ROWS), *loaded(trades, "2024-02-01", february)], verify=verify)

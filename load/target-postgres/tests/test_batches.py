@@ -31,11 +31,7 @@ ROWS = [{"id": 1, "name": "ü€漢字\t\\N", "at": "2024-01-09T00:00:00+02:00"}
 
 @pytest.mark.parametrize(("suffix", "compression"), [("jsonl", "none"), ("jsonl.gz", "gzip")])
 def test_a_batch_in_jsonl(
-    database: Any,  # noqa: ANN401
-    feed: Callable[..., str],
-    tmp_path: Path,
-    suffix: str,
-    compression: str,
+    database: Any, feed: Callable[..., str], tmp_path: Path, suffix: str, compression: str
 ) -> None:
     path = tmp_path / f"coins.{suffix}"
     content = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
@@ -58,8 +54,8 @@ def test_a_batch_in_jsonl(
     ("settings", "variable", "found"),
     [({"run_id": "mine"}, "meltano's", "mine"), ({}, "meltano's", "meltano's"), ({}, None, None)],
 )
-def test_a_runs_name_is_the_setting_else_meltanos_else_random(  # noqa: PLR0913, PLR0917
-    database: Any,  # noqa: ANN401
+def test_a_runs_name_is_the_setting_else_meltanos_else_random(
+    database: Any,
     feed: Callable[..., str],
     monkeypatch: pytest.MonkeyPatch,
     settings: dict[str, str],

@@ -29,12 +29,12 @@ CONFORMANCE = get_target_test_class(
 
 class TestConformance(CONFORMANCE):  # type: ignore[misc,valid-type]
     @pytest.fixture(autouse=True)
-    def settings(self, database: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # noqa: ANN401
+    def settings(self, database: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         """Give the suite a database, and close what it leaves open: a loader that fails ends with its process."""
         opened: list[Warehouse] = []
         make = Warehouse.__init__
 
-        def note(self: Warehouse, *args: Any) -> None:  # noqa: ANN401
+        def note(self: Warehouse, *args: Any) -> None:
             opened.append(self)
             make(self, *args)
 

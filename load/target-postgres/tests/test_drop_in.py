@@ -94,7 +94,7 @@ def _tables(connection: psycopg.Connection[Any], schema: str) -> Tables:
         quoted = ['"' + column.replace('"', '""') + '"' for column, _ in columns]
         # When a row was marked as deleted is the run's, whether it was is not.
         listed = ", ".join(f"{name} is not null" if name == '"_sdc_deleted_at"' else name for name in quoted) or "1"
-        rows = connection.execute(f'select {listed} from "{schema}"."{name}"'.encode()).fetchall()  # noqa: S608
+        rows = connection.execute(f'select {listed} from "{schema}"."{name}"'.encode()).fetchall()
         found[name] = (
             [(column, kind.replace("without time zone", "with time zone")) for column, kind in columns],
             sorted((tuple(map(_in_utc, row)) for row in rows), key=repr),
@@ -102,18 +102,14 @@ def _tables(connection: psycopg.Connection[Any], schema: str) -> Tables:
     return found
 
 
-def _in_utc(value: Any) -> Any:  # noqa: ANN401
+def _in_utc(value: Any) -> Any:
     """The stock loader's times have no zone and are UTC."""
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     return value
 
 
-def assert_equal(
-    database: Any,  # noqa: ANN401
-    messages: Sequence[dict[str, Any]] | Sequence[str],
-    **settings: Any,  # noqa: ANN401
-) -> Outcome:
+def assert_equal(database: Any, messages: Sequence[dict[str, Any]] | Sequence[str], **settings: Any) -> Outcome:
     """Send the same through both; returns what this loader made of it."""
     lines = [line if isinstance(line, str) else json.dumps(line) for line in messages]
     database.query("create schema stock authorization loader; create schema ours authorization loader")
@@ -149,7 +145,7 @@ SAMPLES = {path.stem: path for path in samples()}
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_a_sample_gives_the_same_tables_and_state(database: Any, name: str) -> None:  # noqa: ANN401
+def test_a_sample_gives_the_same_tables_and_state(database: Any, name: str) -> None:
     assert_equal(database, SAMPLES[name].read_text().splitlines(keepends=True))
 
 
@@ -215,13 +211,13 @@ def streams(draw: st.DrawFn) -> list[dict[str, Any]]:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(messages=streams(), flattened=st.booleans(), by_batch=st.booleans())
-def test_whatever_comes_gives_the_same_tables_or_both_refuse(  # noqa: PLR0913, PLR0917 - what is tried
-    database: Any,  # noqa: ANN401
+def test_whatever_comes_gives_the_same_tables_or_both_refuse(
+    database: Any,
     engines: list[Engine],
     tmp_path: Path,
     messages: list[dict[str, Any]],
-    flattened: bool,  # noqa: FBT001
-    by_batch: bool,  # noqa: FBT001
+    flattened: bool,
+    by_batch: bool,
 ) -> None:
     # Flattened, the stock loader leaves a union's column out or takes it for text.
     assume(not (flattened and any("anyOf" in part for part in messages[0]["schema"]["properties"].values())))

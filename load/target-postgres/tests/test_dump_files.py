@@ -1,7 +1,5 @@
 """Dump files of slices: what arrives, how it lies, and what a file that is not as it should be leads to."""
 
-# ruff: noqa: ANN401, PLR0913, PLR0917 - fixtures and what they are given; their classes live in conftest
-
 from __future__ import annotations
 
 import gzip

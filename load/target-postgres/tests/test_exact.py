@@ -1,7 +1,5 @@
 """Values in PostgreSQL equal those sent, and those that the stock loader stores."""
 
-# ruff: noqa: ANN401, S608 - fixtures and values of any kind; names of tables are this file's own
-
 from __future__ import annotations
 
 import copy
@@ -39,12 +37,9 @@ class Copied:
     """Loads a stream by plan and COPY into a table of its own."""
 
     def __init__(self, database: Any, **config: Any) -> None:
-        url = sa.URL.create(
-            "postgresql", "loader", database.server.password, "127.0.0.1", database.server.port, database.name
-        )
         self.database = database
         self.config = config
-        self.connector = UtcConnector({"sqlalchemy_url": url.render_as_string(hide_password=False), **config})
+        self.connector = UtcConnector({"sqlalchemy_url": database.url(), **config})
 
     def load(self, stream: list[dict[str, Any]]) -> None:
         schema, *records = copy.deepcopy(stream)

@@ -1,7 +1,5 @@
 """A property of several types has its columns also where flattening is on, whatever stands first."""
 
-# ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
-
 from __future__ import annotations
 
 from typing import Any

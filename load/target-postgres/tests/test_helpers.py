@@ -1,7 +1,5 @@
 """What the tests rest on: servers of their own, processes that end, and messages that say what they are taken for."""
 
-# ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
-
 from __future__ import annotations
 
 import gzip
@@ -74,11 +72,6 @@ class TestDatabase:
             "settings": [],
             "rights": [],
         }
-
-
-@pytest.fixture(params=["trades", "plain"])
-def stream(request: pytest.FixtureRequest, trades: Any, plain_trades: Any) -> Any:
-    return {"trades": trades, "plain": plain_trades}[request.param]
 
 
 def test_a_day_s_messages_are_those_of_a_tap(stream: Any) -> None:

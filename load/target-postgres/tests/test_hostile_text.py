@@ -1,12 +1,7 @@
 """Text that is code to a database, a shell, a page, a sheet or a terminal: stored as it is, and harmless in the log."""
 
-# ruff: noqa: ANN401 - fixtures; their classes live in conftest
-
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +10,6 @@ from singer_sdk.exceptions import FatalSyncError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 DAY = "2024-01-09"
 #: None has a tab or an end of line, which a dump's field cannot hold.
@@ -78,7 +72,7 @@ def test_a_slice_and_a_file_of_a_hostile_name(feed: Callable[..., str], database
 
 
 def test_the_log_shows_such_text_and_controls_no_terminal(
-    tmp_path: Path, database: Any, trades: Any, caplog: pytest.LogCaptureFixture, feed: Callable[..., str]
+    start_loader: Any, failure: Any, trades: Any, caplog: pytest.LogCaptureFixture, feed: Callable[..., str]
 ) -> None:
     """A value that its column refuses is quoted in the error, and by PostgreSQL with the line it came in."""
     bad = "\x1b[2J\x9b31m\u202eproof failed"
@@ -91,20 +85,9 @@ def test_the_log_shows_such_text_and_controls_no_terminal(
     hostile = path.rename(path.with_name(f"{bad}.tsv.gz"))
     field = {"type": "RECORD", "stream": "trades", "record": {"height": 1, "name": "n", "at": None, bad: 1}}
     key = {"type": "RECORD", "stream": "trades", "record": {"height": "x", "name": f"{bad}\nforged line"}}
-    config = tmp_path / "config.json"
-    config.write_text(json.dumps(database.config()))
     said = ""
     for messages in ([trades.schema(stream_slice), trades.batch(hostile)], [trades.schema(), field, key]):
-        done = subprocess.run(
-            [sys.executable, "-m", "target_postgres_copy", "--config", str(config)],
-            input="".join(f"{json.dumps(message)}\n" for message in messages),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 1
-        said += done.stderr
+        said += failure(start_loader(), messages)
     shown = r"\x1b[2J\x9b31m\u202eproof failed"
     assert f"{shown}.tsv.gz, line 2, column amount: " in said
     assert f"No schema for record field '{shown}'" in said

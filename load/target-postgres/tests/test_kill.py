@@ -4,10 +4,6 @@
 it is two; `SEED` chooses the input and the moments.
 """
 
-# ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
-# ruff: noqa: S311 - what is random here is no secret
-# ruff: noqa: S608 - names of tables are this module's own
-
 from __future__ import annotations
 
 import hashlib
@@ -247,11 +243,8 @@ class Warehouse:
 
     def wait_for_sessions(self) -> None:
         """A server notices that its client is gone within seconds."""
-        deadline = time.monotonic() + LIMIT
         query = "select state, query from pg_stat_activity where usename = 'loader' and datname = current_database()"
-        while found := self._database.query(query):
-            assert time.monotonic() < deadline, found
-            time.sleep(0.01)
+        self._database.wait_until(lambda: not self._database.query(query), "sessions end")
 
     def check_nothing_is_left(self) -> None:
         nothing = {

@@ -1,7 +1,5 @@
 """The ledger holds on which days rows came or went."""
 
-# ruff: noqa: ANN401 - fixtures
-
 from __future__ import annotations
 
 from datetime import date
@@ -20,11 +18,6 @@ def timed(schema: dict[str, Any]) -> dict[str, Any]:
     """A slice's schema that names the time column, as this project's tap does."""
     schema["schema"]["x-unit"]["time"] = "at"
     return schema
-
-
-@pytest.fixture(params=["partitioned", "plain"])
-def stream(request: pytest.FixtureRequest, trades: Any, plain_trades: Any) -> Any:
-    return trades if request.param == "partitioned" else plain_trades
 
 
 def test_a_day(feed: Any, database: Any, stream: Any) -> None:

@@ -1,10 +1,7 @@
 """Loads of the same month take turns, by locks that a reader of the database can neither guess nor take."""
 
-# ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
-
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -37,13 +34,6 @@ def reader(database: Any) -> Iterator[psycopg.Connection[Any]]:
             yield connection
     finally:
         database.query("drop owned by bi_reader; drop role bi_reader")
-
-
-def wait_for_a_waiter(database: Any) -> None:
-    deadline = time.monotonic() + LIMIT
-    while not database.query(WAITING):
-        assert time.monotonic() < deadline, "nobody has come to wait"
-        time.sleep(0.01)
 
 
 def day_of(trades: Any, height: int, day: str) -> list[dict[str, Any]]:
@@ -89,7 +79,7 @@ def test_the_first_loaders_make_the_locks_at_once(database: Any, end: str) -> No
         first.execute("begin")
         prepare_schema(first.cursor(), "raw_data")
         made = thread.submit(prepare_schema, second.cursor(), "raw_data")
-        wait_for_a_waiter(database)
+        database.wait_for(WAITING)
         first.execute(end.encode())
         made.result(LIMIT)
         with second.transaction():
@@ -98,7 +88,7 @@ def test_the_first_loaders_make_the_locks_at_once(database: Any, end: str) -> No
 
 
 @pytest.mark.parametrize("is_known", [False, True])
-def test_a_lock_lasts_until_its_transaction_ends(database: Any, is_known: bool) -> None:  # noqa: FBT001
+def test_a_lock_lasts_until_its_transaction_ends(database: Any, is_known: bool) -> None:
     """Of a name that nobody has locked before, and of one that has its row."""
     with (
         database.server.connect(database.name, user="loader") as first,
@@ -114,7 +104,7 @@ def test_a_lock_lasts_until_its_transaction_ends(database: Any, is_known: bool) 
             lock(first.cursor(), "raw_data", "trades")
             lock(second.cursor(), "raw_data", "others")
             taken = thread.submit(lock, second.cursor(), "raw_data", "trades")
-            wait_for_a_waiter(database)
+            database.wait_for(WAITING)
             assert not taken.done()
             first.execute(ending.encode())
             taken.result(LIMIT)
@@ -129,7 +119,7 @@ def test_who_waits_for_a_month_keeps_nobody_from_its_table(feed: Any, database: 
         other.execute("begin")
         lock(other.cursor(), "raw_data", "trades_p2024_02")
         loading = thread.submit(feed, [trades.schema(trades.heights(1, None)), *rows, trades.schema()])
-        wait_for_a_waiter(database)
+        database.wait_for(WAITING)
         other.execute("set local lock_timeout = '5s'; lock table raw_data.trades in share update exclusive mode")
         other.execute("commit")
         loading.result(LIMIT)
@@ -146,7 +136,7 @@ def test_a_reader_waits_for_no_load(feed: Any, database: Any, trades: Any) -> No
     ):
         other.execute("begin; lock table raw_data.load_ledger in share mode")
         loading = thread.submit(feed, day_of(trades, 2, "2024-01-10"))
-        wait_for_a_waiter(database)
+        database.wait_for(WAITING)
         reading.execute("set lock_timeout to '3s'")
         assert reading.execute("select height from raw_data.trades").fetchall() == [(1,)]
         other.execute("rollback")

@@ -1,9 +1,9 @@
 """What is no Singer message, or none that a loader can follow, ends in one sentence that says what is wrong."""
 
-# ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
-
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -14,8 +14,9 @@ from singer_sdk.singerlib.exceptions import InvalidInputLine
 from target_postgres_copy import refusals
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
+DATA = Path(__file__).parent / "data"
 SCHEMA = {
     "type": "SCHEMA",
     "stream": "things",
@@ -73,3 +74,24 @@ def test_a_server_out_of_reach_has_that_of_connections(feed: Any) -> None:
 def test_a_host_may_be_the_folder_of_a_socket(feed: Any, tmp_path: Path) -> None:
     with pytest.raises(sa.exc.DBAPIError, match=rf'socket "{tmp_path}/.s.PGSQL.7654"'):
         feed([SCHEMA], host=str(tmp_path), port=7654)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"data_origin": "simulator"}, "this warehouse holds live data; refusing to load simulated data"),
+        ({"port": 9}, "PostgreSQL refused: connection failed"),
+        ({"password": "not-the-password"}, "password authentication failed"),
+        ({"default_target_schema": "elsewhere"}, "permission denied for database"),
+    ],
+)
+def test_a_refusal_is_one_sentence_of_the_executable(
+    start_loader: Any, failure: Any, load: Callable[..., str], settings: dict[str, Any], sentence: str
+) -> None:
+    load("blocks.singer", data_origin="live")
+    messages = map(json.loads, (DATA / "amounts.singer").read_text().splitlines())
+
+    log = failure(start_loader(**settings), messages)
+
+    assert sentence in log
+    assert "not-the-password" not in log

@@ -1,7 +1,5 @@
 """Months of a partitioned table: made with the first load, kept detached by a backfill, taken out when they are old."""
 
-# ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
-
 from __future__ import annotations
 
 import json
@@ -131,7 +129,7 @@ def test_a_table_whose_name_begins_alike_is_another_one(feed: Any, database: Any
 @pytest.mark.parametrize(
     ("length", "fits"), [(63 - len("_p2024_01_line_seq"), True), (64 - len("_p2024_01_line_seq"), False)]
 )
-def test_a_name_that_leaves_no_room_for_its_months_is_refused(  # noqa: PLR0913 - fixtures
+def test_a_name_that_leaves_no_room_for_its_months_is_refused(
     feed: Any, database: Any, trades: Any, tmp_path: Path, length: int, *, fits: bool
 ) -> None:
     """PostgreSQL would cut the names of its months and their sequences down, without a word."""

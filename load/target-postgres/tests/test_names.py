@@ -1,7 +1,5 @@
 """A name that PostgreSQL cannot hold is refused before anything is made, with a stream map that mends it."""
 
-# ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
-
 from __future__ import annotations
 
 import json
@@ -58,7 +56,7 @@ def test_a_name_is_refused_and_mended_by_the_map_that_is_named(feed: Any, databa
     feed(sent, stream_maps=json.loads(reported[1]))
 
     (table,) = set(database.tables()) - {"load_ledger", "load_locks"}
-    ((row,),) = database.query(f"select to_jsonb(held) from raw_data.{table} as held")  # noqa: S608
+    ((row,),) = database.query(f"select to_jsonb(held) from raw_data.{table} as held")
     values = [value for name, value in row.items() if not name.startswith("_")]
     assert sorted(map(str, values)) == sorted(map(str, sent[1]["record"].values()))
 

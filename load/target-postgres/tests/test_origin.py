@@ -1,11 +1,8 @@
 """Simulated and live data never meet in one warehouse."""
 
-# ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
-
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -81,14 +78,11 @@ def test_the_mark_is_one_of_two_words_in_one_row(load: Callable[..., str], datab
 
 
 def test_loaders_that_start_at_once(database: Any) -> None:
-    url = sa.URL.create(
-        "postgresql+psycopg", "loader", database.server.password, "127.0.0.1", database.server.port, database.name
-    )
     outcomes: list[str] = []
     start = threading.Barrier(8)
 
     def one(origin: str) -> None:
-        engine = sa.create_engine(url)
+        engine = sa.create_engine(database.url("postgresql+psycopg"))
         try:
             start.wait(LIMIT)
             with engine.begin() as connection:
@@ -110,10 +104,7 @@ def test_loaders_that_start_at_once(database: Any) -> None:
 
 def test_a_mark_waits_for_another_loaders_transaction(database: Any) -> None:
     """The second loader must see the first one's mark even when it looked before that was committed."""
-    url = sa.URL.create(
-        "postgresql+psycopg", "loader", database.server.password, "127.0.0.1", database.server.port, database.name
-    )
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(database.url("postgresql+psycopg"))
     waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
     def second() -> None:
@@ -126,11 +117,7 @@ def test_a_mark_waits_for_another_loaders_transaction(database: Any) -> None:
         with engine.begin() as connection:
             claim(connection, "raw_data", "simulator")
             other = thread.submit(second)
-            deadline = time.monotonic() + LIMIT
-            while not database.query(waiting):
-                assert not other.done(), "the second loader did not wait"
-                assert time.monotonic() < deadline, "the second loader never came to wait"
-                time.sleep(0.01)
+            database.wait_for(waiting)
         with pytest.raises(OriginMismatchError):
             other.result(LIMIT)
     engine.dispose()

@@ -1,7 +1,5 @@
 """Two hundred months: what the planner looks at."""
 
-# ruff: noqa: ANN401, S608 - fixtures, whose classes live in conftest; SQL of the test's own words
-
 from __future__ import annotations
 
 import json
@@ -11,11 +9,6 @@ import pytest
 
 from target_postgres_copy.tables import PartitionedTable
 from target_postgres_copy.stream_schema import Partitioning, month_of, next_month
-
-
-@pytest.fixture(params=["partitioned", "plain"])
-def stream(request: pytest.FixtureRequest, trades: Any, plain_trades: Any) -> Any:
-    return trades if request.param == "partitioned" else plain_trades
 
 
 def test_two_hundred_months(database: Any) -> None:

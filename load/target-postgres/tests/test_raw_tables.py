@@ -1,7 +1,5 @@
 """The recipes of docs/raw-tables.md do what they say, and loads go on afterwards."""
 
-# ruff: noqa: ANN401 - fixtures of conftest, values of any kind, and tables of this file's own
-
 from __future__ import annotations
 
 import re

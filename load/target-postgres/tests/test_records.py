@@ -1,7 +1,5 @@
 """Records become rows as the stock loader would have them: the same values, the same refusals."""
 
-# ruff: noqa: ANN401 - fixtures and values of any kind; names of tables are this file's own
-
 from __future__ import annotations
 
 import logging

@@ -1,7 +1,5 @@
 """A right is revoked, a password rotated or a session ended while a load runs: it ends, and the next one goes on."""
 
-# ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
-
 from __future__ import annotations
 
 import io
@@ -84,7 +82,7 @@ def all_is_there(database: Any) -> bool:
         ),
     ],
 )
-def test_taken_away_while_it_loads(  # noqa: PLR0913, PLR0917 - fixtures
+def test_taken_away_while_it_loads(
     role: Any, feed: Any, loading: Callable[[str], Iterator[dict[str, Any]]], taken: str, given: str, words: str
 ) -> None:
     target = TargetPostgresCopy(config=role.config())

@@ -1,7 +1,5 @@
 """A changed schema: columns are added, no type changes, and no digit is lost."""
 
-# ruff: noqa: ANN401, S608 - fixtures of conftest, values of any kind, and tables of this file's own
-
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -80,10 +78,7 @@ TAKES: dict[str, set[str]] = {
 
 
 def connector_of(database: Any) -> UtcConnector:
-    url = sa.URL.create(
-        "postgresql", "loader", database.server.password, "127.0.0.1", database.server.port, database.name
-    )
-    return UtcConnector({"sqlalchemy_url": url.render_as_string(hide_password=False)})
+    return UtcConnector({"sqlalchemy_url": database.url()})
 
 
 def prepare(connector: UtcConnector, name: str, properties: dict[str, Any], keys: tuple[str, ...] = ()) -> sa.Table:
@@ -284,7 +279,7 @@ def test_a_naive_column_is_left_alone(database: Any, send: Callable[..., None]) 
         ("bigint", "BIGINT[]", False),
     ],
 )
-def test_more_types(stored: str, wanted: str, expected: bool) -> None:  # noqa: FBT001
+def test_more_types(stored: str, wanted: str, expected: bool) -> None:
     assert fits(stored, wanted) is expected
 
 

@@ -1,7 +1,5 @@
 """No setting of environment, role or database changes what is stored."""
 
-# ruff: noqa: ANN401, S608 - fixtures, whose classes live in conftest, which tests do not import; SQL of this file's own
-
 from __future__ import annotations
 
 from typing import Any

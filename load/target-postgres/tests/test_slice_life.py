@@ -1,7 +1,5 @@
 """A slice replaces itself, in one transaction, and a state waits for it."""
 
-# ruff: noqa: ANN401, S608 - fixtures, whose classes live in conftest, which tests do not import; SQL of tests' own names
-
 from __future__ import annotations
 
 import io
@@ -37,11 +35,6 @@ def ledger(database: Any) -> list[tuple[Any, ...]]:
             "rows_deleted from raw_data.load_ledger order by load_id"
         )
     )
-
-
-@pytest.fixture(params=["partitioned", "plain"])
-def stream(request: pytest.FixtureRequest, trades: Any, plain_trades: Any) -> Any:
-    return trades if request.param == "partitioned" else plain_trades
 
 
 def test_a_dump_replaces_a_dump(feed: Any, database: Any, stream: Any) -> None:

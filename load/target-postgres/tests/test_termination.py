@@ -1,7 +1,5 @@
 """A loader that gets a signal stops within seconds, wherever it is: with a true state and no half slice."""
 
-# ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
-
 from __future__ import annotations
 
 import gzip
@@ -12,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +23,8 @@ LIMIT = 20  # seconds from the signal to the end; the loader waits 3 s for its s
 PATIENCE = 60  # seconds for what has to come about before the signal
 DAY, NEXT = "2024-01-09", "2024-01-10"
 MANY = 300_000
+SESSIONS = "select state, query from pg_stat_activity where usename = 'loader'"
+COPIES = "select 1 from pg_stat_progress_copy where tuples_processed > 1000"
 
 
 def line(height: int, day: str) -> list[str]:
@@ -53,14 +52,6 @@ def next_state(process: subprocess.Popen[str]) -> Any:
     return json.loads(text)
 
 
-def wait_until(database: Any, query: str) -> None:
-    """Wait until a query gives a row."""
-    deadline = time.monotonic() + PATIENCE
-    while not database.query(query):
-        assert time.monotonic() < deadline, f"never true: {query}"
-        time.sleep(0.01)
-
-
 def first_load(process: subprocess.Popen[str], stream: Any) -> None:
     """Load a day of two rows, and wait for its state."""
     send(process, stream.schema(), *stream.loaded(DAY, [line(1, DAY), line(2, DAY)], sha256="a"), state(1))
@@ -76,11 +67,7 @@ def ended(process: subprocess.Popen[str], number: int) -> None:
 
 def nothing_is_left(database: Any, *, rows: int = 2) -> None:
     """The sessions end by themselves, and the first load is all there is."""
-    deadline = time.monotonic() + LIMIT
-    sessions = "select state, query from pg_stat_activity where usename = 'loader' and datname = current_database()"
-    while found := database.query(sessions):
-        assert time.monotonic() < deadline, found
-        time.sleep(0.05)
+    database.wait_until(lambda: not database.query(f"{SESSIONS} and datname = current_database()"), "sessions end")
     assert database.query("select 1 from pg_class where relpersistence = 't'") == []
     assert database.query("select height from raw_data.trades order by 1") == [(n,) for n in range(1, rows + 1)]
     assert database.query("select rows_loaded, rows_deleted from raw_data.load_ledger") == [(rows, 0)]
@@ -109,14 +96,14 @@ def big_slice(request: pytest.FixtureRequest, trades: Any, big_file: Path) -> li
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_in_the_midst_of_a_copy(  # noqa: PLR0913, PLR0917 - fixtures
+def test_in_the_midst_of_a_copy(
     start_loader: Any, feed: Any, database: Any, trades: Any, big_slice: Any, number: signal.Signals
 ) -> None:
     """It leaves nothing of the slice, which the end of the copy would commit, and the next loader loads it whole."""
     loader = start_loader()
     first_load(loader, trades)
     send(loader, *big_slice, state(2), trades.schema())
-    wait_until(database, "select 1 from pg_stat_progress_copy where tuples_processed > 1000")
+    database.wait_for(COPIES)
 
     loader.send_signal(number)
 
@@ -167,7 +154,7 @@ def blocked(database: Any, loader: subprocess.Popen[str], trades: Any, path: str
             send(loader, *trades.loaded(DAY, [line(3, DAY)], sha256="b"), state(2))
         else:
             send(loader, trades.schema(trades.heights(1, 2)), trades.record(1, f"{DAY}T00:00:00Z"), trades.schema())
-        wait_until(database, "select 1 from pg_stat_activity where usename = 'loader' and wait_event_type = 'Lock'")
+        database.wait_for(f"{SESSIONS} and wait_event_type = 'Lock'")
         yield
 
 
@@ -178,9 +165,7 @@ def test_while_it_waits_for_input(start_loader: Any, database: Any, trades: Any,
     first_load(loader, trades)
     records = [trades.record(number, f"{DAY}T00:00:00Z") for number in range(10)]
     send(loader, trades.schema(trades.heights(1, None)), *records, state(2))
-    wait_until(
-        database, "select 1 from pg_stat_activity where usename = 'loader' and query ~* '^copy' and state = 'idle'"
-    )
+    database.wait_for(f"{SESSIONS} and query ~* '^copy' and state = 'idle'")
 
     loader.send_signal(number)
 
@@ -204,7 +189,7 @@ def test_with_its_process_group(start_loader: Any, database: Any, trades: Any, t
         assert feeding.stdout is not None
         feeding.stdout.close()
         assert next_state(loader) == {"step": 1}
-        wait_until(database, "select 1 from pg_stat_activity where usename = 'loader' and query ~* '^copy'")
+        database.wait_for(f"{SESSIONS} and query ~* '^copy'")
 
         os.killpg(feeding.pid, signal.SIGTERM)
 
@@ -246,7 +231,7 @@ def test_with_a_server_that_answers_no_more(
     loader = start_loader(port=freezing_proxy.port)
     first_load(loader, trades)
     send(loader, trades.schema(trades.day(NEXT, MANY)), trades.batch(big_file))
-    wait_until(database, "select 1 from pg_stat_progress_copy where tuples_processed > 1000")
+    database.wait_for(COPIES)
     freezing_proxy.freeze()
     loader.terminate()
 

@@ -1,7 +1,5 @@
 """Staged rows are merged into a table by key, each written once, and not at all where nothing differs."""
 
-# ruff: noqa: ANN401, S608 - fixtures of conftest, rows of any kind, and tables of this file's own
-
 from __future__ import annotations
 
 import secrets
@@ -150,7 +148,7 @@ def test_a_row_is_written_once_and_an_equal_one_not_at_all(table: Table) -> None
         (("x", 1, None), ("x", 1, "null"), True),
     ],
 )
-def test_what_differs(table: Table, old: tuple[Any, ...], new: tuple[Any, ...], differs: bool) -> None:  # noqa: FBT001
+def test_what_differs(table: Table, old: tuple[Any, ...], new: tuple[Any, ...], differs: bool) -> None:
     table.load((1, "a", *old))
 
     assert table.load((1, "a", *new)) == (Counts(0, 1) if differs else Counts(0, 0))
@@ -211,7 +209,7 @@ def test_without_keys_rows_are_appended(cursor: psycopg.Cursor[Any]) -> None:
         ("unique (id, part) include (name)", True),
     ],
 )
-def test_which_constraint_serves(cursor: psycopg.Cursor[Any], definition: str, found: bool) -> None:  # noqa: FBT001
+def test_which_constraint_serves(cursor: psycopg.Cursor[Any], definition: str, found: bool) -> None:
     assert upsert.has_unique_key(cursor, Table(cursor, definition).raw) is found
 
 

@@ -1,6 +1,6 @@
 """The compiled validator judges as the SDK's own: on a corpus, and on schemas and records made at random."""
 
-# ruff: noqa: ANN401, E501 - schemas and records hold anything, and tables of them are wide
+# ruff: noqa: E501 - schemas and records hold anything, and tables of them are wide
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ class Random:
     """Schemas and values at random, from one seed."""
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311
+        self._random = random.Random(seed)
 
     def schema(self, depth: int) -> Any:
         chance = self._random

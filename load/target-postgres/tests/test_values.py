@@ -1,19 +1,16 @@
 """What arrives in PostgreSQL equals what was sent."""
 
-# ruff: noqa: ANN401 - fixtures, whose classes live in conftest, which tests do not import
-
 from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-
 import pytest
+from typing import Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
 
 @pytest.mark.parametrize("use_copy", [False, True])
 def test_amounts_are_exact(load: Callable[..., str], database: Any, *, use_copy: bool) -> None:
@@ -79,10 +76,7 @@ def test_date_times_hold_utc(load: Callable[..., str], database: Any, monkeypatc
     monkeypatch.setenv("PGTZ", "Asia/Tokyo")
     database.query(f"alter role loader in database {database.name} set timezone to 'America/New_York'")
     database.query(f"alter database {database.name} set timezone to 'Pacific/Auckland'")
-    url = (
-        f"postgresql+psycopg://loader:{database.server.password}@127.0.0.1:{database.server.port}/{database.name}"
-        "?options=-ctimezone%3DAmerica/New_York"
-    )
+    url = f"{database.url('postgresql+psycopg')}?options=-ctimezone%3DAmerica/New_York"
     before = datetime.now(UTC)
 
     load("types.singer", **({"sqlalchemy_url": url} if by == "url" else {}))
@@ -94,3 +88,13 @@ def test_date_times_hold_utc(load: Callable[..., str], database: Any, monkeypatc
 
 def test_state_is_passed_on(load: Callable[..., str]) -> None:
     assert json.loads(load("amounts.singer")) == {"bookmarks": {"amounts": {"done": True}}}
+
+
+def test_rows_of_slices_load(database: Any, load: Any) -> None:
+    """Fourteen real blocks as a slice, then the same day again with two of them, as of a replaced file."""
+    state = json.loads(load("slices.singer").splitlines()[-1])
+    rows = database.query('select id, hash, "_unit", "_line" from raw_data.bitcoin_blocks order by id')
+    assert [(row[0], row[3]) for row in rows] == [(1, 2), (2, 3)]
+    assert rows[0][1] == "00000000839a8e6886ab5951d76f411475428afc90947ee320161bbf18eb6048"
+    assert {row[2] for row in rows} == {"bitcoin/blocks/2009-01-09"}
+    assert state["bookmarks"]["bitcoin_blocks"]["replication_key_value"] == "2009-01-09"
