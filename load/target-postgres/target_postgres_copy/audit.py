@@ -98,7 +98,7 @@ class Audit:
             yield Loaded(load_id, table, found, rows, taken, was_changed)
 
     def fault(self, loaded: Loaded) -> str | None:
-        """Compare a slice; says what differs, nothing if all is equal, None if there is nothing to compare with."""
+        """What differs in a slice; nothing if all is equal, None if there is nothing to compare with."""
         table = self._table(loaded)
         if (month := self._detached(loaded.slice, table)) is not None:
             return (

@@ -159,7 +159,7 @@ class DumpFile:
                     yield number, name, fields[place].decode(errors="replace")
 
     def refused(self, why: str) -> SliceError:
-        """Say that a row, named by `why`, keeps the file from being loaded."""
+        """The error of a file that is not loaded, with the line and the reason in `why`."""
         return SliceError(
             f"dump file {self.path}{why}; nothing of this file was loaded, and what the table held is kept"
         )
@@ -220,7 +220,7 @@ def copy_file(
             with connection.transaction():
                 return _stream(cursor, target, file, wanted, file.chunks(times), lines, bounds)
         except _EmptyFieldError:
-            pass  # a dump's second way to say null, which COPY does not know
+            pass  # a dump's second form of null, which COPY does not know
     data = file.chosen(wanted, numbers, times=times, checks=checks)
     with connection.transaction():
         return _stream(cursor, target, file, wanted, data, lines, bounds)

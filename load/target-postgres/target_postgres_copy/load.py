@@ -133,7 +133,7 @@ class Load:
         self._drop()
 
     def _copy_to_month(self, stream_slice: StreamSlice, file: DumpFile) -> bool:
-        """Copy a file into its month, if all its rows lie in one month of a partitioned table; says whether it did."""
+        """Copy a file into its month, if all its rows lie in one month of a partitioned table; gives whether it did."""
         table, month = self._table, stream_slice.month
         if not isinstance(table, PartitionedTable) or table.partitioning.column != stream_slice.column or month is None:
             return False
@@ -229,7 +229,7 @@ class MonthCopy:
         if is_detached:
             self._warehouse.detached.add((self._table.schema, self._table.name, self._start))
         _log(self._slice, self._since, loaded=loaded, deleted=deleted)
-        # Where this is no backfill, another one has begun the month since the look above.
+        # Where this is no backfill, another one has begun the month since the check above.
         if is_detached and (self._slice.ends_month or not self._backfill):
             self._attach_detached(self._start)
         return True

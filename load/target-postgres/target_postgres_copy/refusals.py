@@ -25,10 +25,10 @@ _HINTS = {
     "57": "the server was stopped or is starting: wait for it",
 }
 
-# What libpq and psycopg say of a connection that was there; the error has no SQLSTATE then.
+# The texts of libpq and psycopg for a connection that was there; the error has no SQLSTATE then.
 _CUT = re.compile("server closed the connection|connection is (lost|closed)|Connection reset|terminating connection")
 
-# What libpq says when this process has no memory left.
+# The texts of libpq when this process has no memory left.
 _OWN_MEMORY = re.compile("out of memory|cannot allocate memory", re.IGNORECASE)
 
 MEMORY = (
@@ -45,7 +45,7 @@ UNWRITTEN = (
 
 
 def sentence(error: BaseException) -> str:
-    """Say in one sentence what psycopg's error, or SQLAlchemy's around it, refused, with a hint where there is one."""
+    """One sentence for psycopg's error, or SQLAlchemy's around it, with a hint where its kind has one."""
     cause = getattr(error, "orig", None) or error
     state = getattr(cause, "sqlstate", None) or ""
     if not state and _OWN_MEMORY.search(str(cause)):

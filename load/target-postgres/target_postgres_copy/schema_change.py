@@ -34,9 +34,7 @@ _HOLDS = {
 _NAMES = {"decimal": "numeric", "varchar": "character varying", "float": "double precision"}
 
 
-def adapt(
-    cursor: Cursor[Any], schema: str, table: str, stored: Mapping[str, str], wanted: Mapping[str, str]
-) -> None:
+def adapt(cursor: Cursor[Any], schema: str, table: str, stored: Mapping[str, str], wanted: Mapping[str, str]) -> None:
     """Add the columns that a table lacks, after making sure that those it has can take what is to come.
 
     Args:

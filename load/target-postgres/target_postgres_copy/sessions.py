@@ -49,9 +49,7 @@ logger = logging.getLogger(__name__)
 # A state that is passed on must not be ahead of rows that a power cut can still take.
 _DURABLE = "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'"
 # So that a server at work, or waiting for a lock, gives up soon after its loader was killed.
-_CHECK_CLIENT = (
-    "select set_config(name, '1s', false) from pg_settings where name = 'client_connection_check_interval'"
-)
+_CHECK_CLIENT = "select set_config(name, '1s', false) from pg_settings where name = 'client_connection_check_interval'"
 _NAME = "select set_config('application_name', 'target-postgres', false) where current_setting('application_name') = ''"
 _PIN = """
     select set_config(name, value, false) from unnest(%s::text[], %s::text[]) as wanted (name, value)

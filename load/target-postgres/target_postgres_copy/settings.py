@@ -43,7 +43,7 @@ OWN_SETTINGS = th.PropertiesList(
         default=False,
         title="Reload",
         description=(
-            "Load a dump file also where the ledger says that this very file was loaded: for rows that somebody "
+            "Load a dump file also where the ledger has this very file as loaded: for rows that somebody "
             "changed, or that a release with a fault stored."
         ),
     ),

@@ -219,7 +219,7 @@ def _unfit(columns: Collection[str]) -> Iterator[tuple[str, str]]:
         elif name in _SYSTEM:
             yield name, "has the name of a system column"
         elif name == LOAD_ID:
-            yield name, "has the name of the column that leads a row back to its load"
+            yield name, "has the name of the column that names a row's load"
 
 
 def _fault(name: str, suffix: str = "") -> str | None:

@@ -84,8 +84,9 @@ class StagingTable:
             staged=self.identifier,
         )
         self._cursor.execute(
-            sql.SQL("select min(moment at time zone 'UTC')::date, max(moment at time zone 'UTC')::date from ({}) as m")
-            .format(moments)
+            sql.SQL(
+                "select min(moment at time zone 'UTC')::date, max(moment at time zone 'UTC')::date from ({}) as m"
+            ).format(moments)
         )
         found: tuple[date | None, date | None] | None = self._cursor.fetchone()
         return found
@@ -193,8 +194,6 @@ class StagingTable:
             place = table.identifier if month.attached else table.id_of(month)
             bounds = (sql.Literal(month.start), sql.Literal(month.stop))
             by = sql.Identifier(table.partitioning.column)
-            self._cursor.execute(
-                insert.format(place, self.identifier, *bounds, columns=comma(table.columns), by=by)
-            )
+            self._cursor.execute(insert.format(place, self.identifier, *bounds, columns=comma(table.columns), by=by))
             loaded += self._cursor.rowcount
         return loaded

@@ -1,4 +1,4 @@
-"""What a SCHEMA message says: the slice that follows, how its table is partitioned, and which values its columns take.
+"""What a SCHEMA message states: the slice that follows, how its table is partitioned, which values its columns take.
 
 `docs/slices.md` is the contract for slices and partitions; a schema without these annotations is an ordinary stream.
 """
@@ -195,7 +195,7 @@ class Bounds:
         return sql.SQL(" or ").join(each) if each else None
 
     def fault(self, text: str) -> str:
-        """Say what is wrong with a value of a dump file; nothing if it is right or no number."""
+        """What is wrong with a value of a dump file; nothing if it is right or no number."""
         try:
             value = Decimal(text)
         except InvalidOperation:
@@ -229,7 +229,7 @@ class Bounds:
 
 
 def bounds_of(properties: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Bounds]:
-    """Read the bounds of the columns in which a value can break them; each must be finite, whatever its schema says.
+    """Read the bounds of the columns in which a value can break them; each must be finite, whatever its schema states.
 
     Args:
         properties: The stream's JSON schema, by property. Bounds inside `anyOf` and the like are not looked at.

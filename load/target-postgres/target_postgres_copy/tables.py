@@ -31,7 +31,7 @@ create table {locks} (name text primary key);
 comment on table {locks} is
 'Locks of loaders: a load locks the row that names the table or month it works on, until its transaction ends.';
 """
-# What PostgreSQL says of a name that is taken depends on when the other transaction ended: a table has a type as well.
+# The error for a name that is taken depends on when the other transaction ended: a table has a type as well.
 _TAKEN = (errors.UniqueViolation, errors.DuplicateSchema, errors.DuplicateTable, errors.DuplicateObject)
 
 

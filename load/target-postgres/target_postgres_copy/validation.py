@@ -1,10 +1,10 @@
-"""Record validation at compiled speed, with the stock validator to decide.
+"""Record validation at compiled speed, with the messages of the stock validator.
 
-A record is first asked of a function that fastjsonschema compiled from the schema. Its yes is final; whatever else it
-says, the stock validator of the SDK decides, so a record is refused with the stock message or not at all. What is left
-to make sure is that the compiled function never says yes where the stock validator says no: the two differ in places
-(`$` in patterns, decimals beside floats, `true` beside 1, drafts). Hence a schema that uses anything beyond the
-keywords known to be equal is not compiled, and its records go to the stock validator alone.
+A record is first given to a function that fastjsonschema compiled from the schema. What that accepts is accepted;
+everything else goes to the stock validator of the SDK, so a record is refused with the stock message or not at all. The
+compiled function must never accept what the stock validator refuses, and the two differ in places (`$` in patterns,
+decimals beside floats, `true` beside 1, drafts). So a schema with anything beyond the keywords known to be equal is not
+compiled, and its records go to the stock validator alone.
 """
 
 from __future__ import annotations
@@ -34,25 +34,24 @@ _KEPT = 256
 
 _DIGITS = 1000  # of numbers that `multipleOf` divides; those of 256 bits have 78
 
-# Says nothing about validity: formats are not checked, and comments are comments.
-_SILENT = {"format", "$comment"}
-_JUDGED = set(DEFAULT_JSONSCHEMA_VALIDATOR.VALIDATORS) - _SILENT
+_WITHOUT_EFFECT = {"format", "$comment"}  # formats are not checked
+_WITH_EFFECT = set(DEFAULT_JSONSCHEMA_VALIDATOR.VALIDATORS) - _WITHOUT_EFFECT
 
 
-class _NotAlikeError(Exception):
-    """The schema uses something the two validators may judge differently."""
+class _NotSharedError(Exception):
+    """The schema uses something in which the two validators may differ."""
 
 
 @dataclass(frozen=True)
 class _Source:
-    """A schema as a key of the cache: compared by its text, which tells 1, 1.0 and true apart."""
+    """A schema as a key of the cache: compared by its text, which differs for 1, 1.0 and true."""
 
     text: str
     schema: dict[str, Any] = field(compare=False)
 
 
 @dataclass(frozen=True)
-class _Judges:
+class _Validators:
     compiled: Check | None
     stock: JSONSchemaValidator
 
@@ -69,9 +68,9 @@ class CompiledValidator(BaseJSONSchemaValidator):
         super().__init__(schema)
         # Annotations differ from slice to slice; the records' rules do not.
         rules = {keyword: value for keyword, value in schema.items() if not keyword.startswith("x-")}
-        judges = _judges(_Source(repr(rules), rules))
-        self._compiled = judges.compiled
-        self._stock = judges.stock
+        validators = _validators(_Source(repr(rules), rules))
+        self._compiled = validators.compiled
+        self._stock = validators.stock
 
     @override
     def validate(self, record: dict[str, Any]) -> None:
@@ -91,49 +90,47 @@ class CompiledValidator(BaseJSONSchemaValidator):
 
 
 @lru_cache(maxsize=_KEPT)
-def _judges(source: _Source) -> _Judges:
+def _validators(source: _Source) -> _Validators:
     stock = JSONSchemaValidator(source.schema)  # first, since it refuses what is no schema
-    return _Judges(_compile(source.schema), stock)
+    return _Validators(_compile(source.schema), stock)
 
 
 def _compile(schema: dict[str, Any]) -> Check | None:
     try:
-        alike = _alike({keyword: value for keyword, value in schema.items() if keyword != "$schema"})
-        compiled: Check = fastjsonschema.compile(alike, use_default=False, use_formats=False, detailed_exceptions=False)
-    except Exception:  # noqa: BLE001 - what it cannot compile, the stock validator judges alone
+        shared = _shared({keyword: value for keyword, value in schema.items() if keyword != "$schema"})
+        compiled: Check = fastjsonschema.compile(
+            shared, use_default=False, use_formats=False, detailed_exceptions=False
+        )
+    except Exception:  # noqa: BLE001 - left to the stock validator
         return None
     return compiled
 
 
-def _alike(schema: object) -> dict[str, Any]:
-    """Keep of a schema what both validators judge alike.
-
-    Raises:
-        _NotAlikeError: If there is more to judge than that.
-    """
+def _shared(schema: object) -> dict[str, Any]:
+    """Keep of a schema what both validators treat alike; a _NotSharedError if there is more to it than that."""
     if schema is True:
         return {}
     if not isinstance(schema, Mapping):
-        raise _NotAlikeError
+        raise _NotSharedError
     return dict(_keywords(schema))
 
 
 def _keywords(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     if _is_one(schema.get("multipleOf")):
-        # Integers alone are let through; whether a number with a point is whole, the stock validator says.
+        # Only integers are accepted; whether a number with a point is whole is left to the stock validator.
         types = schema.get("type", ())
         narrowed = ["integer" if name == "number" else name for name in ([types] if isinstance(types, str) else types)]
         schema = {name: value for name, value in schema.items() if name != "multipleOf"}
         schema["type"] = narrowed or _refuse(types)
     for keyword, value in schema.items():
-        if keyword.startswith("$") and keyword not in _SILENT:
-            raise _NotAlikeError  # references, and a dialect of its own for a part
-        if keyword in _JUDGED:
-            yield keyword, _JUDGED_ALIKE.get(keyword, _refuse)(value)
+        if keyword.startswith("$") and keyword not in _WITHOUT_EFFECT:
+            raise _NotSharedError  # references, and a dialect of its own for a part
+        if keyword in _WITH_EFFECT:
+            yield keyword, _SHARED.get(keyword, _refuse)(value)
 
 
 def _refuse(_value: object) -> object:
-    raise _NotAlikeError
+    raise _NotSharedError
 
 
 def _is_one(value: object) -> bool:
@@ -154,24 +151,24 @@ def _member(value: object) -> object:
 
 
 def _branches(branches: list[object]) -> object:
-    return [_alike(branch) for branch in branches]
+    return [_shared(branch) for branch in branches]
 
 
 def _properties(properties: Mapping[str, Any]) -> object:
     # The compiled code names its variables by the letters and digits of a property.
     letters = [re.sub("[^a-zA-Z0-9]", "", name) for name in properties]
     if "" in letters or len(set(letters)) < len(letters):
-        raise _NotAlikeError
-    return {name: _alike(part) for name, part in properties.items()}
+        raise _NotSharedError
+    return {name: _shared(part) for name, part in properties.items()}
 
 
-# Keywords that both validators judge alike, and what becomes of their values.
-_JUDGED_ALIKE: dict[str, Callable[[Any], object]] = {
+# Keywords that both validators treat alike, and what becomes of their values.
+_SHARED: dict[str, Callable[[Any], object]] = {
     "type": _as_it_is,
     "required": _as_it_is,
     "properties": _properties,
-    "additionalProperties": lambda value: False if value is False else _alike(value),
-    "items": _alike,
+    "additionalProperties": lambda value: False if value is False else _shared(value),
+    "items": _shared,
     "anyOf": _branches,
     "oneOf": _branches,
     "allOf": _branches,

@@ -110,7 +110,9 @@ def test_what_cannot_be_compared_is_told(feed: Any, stream: Any, audit: Any) -> 
     late["schema"]["x-unit"]["time"] = "at"
     feed([late, stream.record(3, f"{DAY}T03:00:00Z"), stream.schema()])
     assert audit()[:2] == (0, [])
-    assert audit()[2].startswith("0 slices are as they were loaded, 0 differ. Not compared: 0 without checksums, 1 whose")
+    assert audit()[2].startswith(
+        "0 slices are as they were loaded, 0 differ. Not compared: 0 without checksums, 1 whose"
+    )
 
 
 def test_tables_and_days_are_chosen(feed: Any, database: Any, stream: Any, audit: Any) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from psycopg import sql
 from target_postgres.target import TargetPostgres  # type: ignore[import-untyped]
 

@@ -326,7 +326,7 @@ class Killer:
             time.sleep(self._random.uniform(0, 0.03))
 
     def _check(self, table: str, before: int) -> None:
-        """A table holds what it held and then the first slices sent since, whole ones; and all that the state counts."""
+        """A table holds what it held, then the first slices sent since, whole ones; and all that the state counts."""
         found, content = self._warehouse.content(table), self.contents[table]
         sent = [
             (number, change)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-import pytest
-
 FIRST, SECOND, THIRD = (date(2024, 1, day) for day in (9, 10, 11))
 
 

@@ -31,7 +31,7 @@ REFUSED: dict[str, tuple[list[dict[str, Any]], str]] = {
     "empty": (messages([""]), "its property '' is empty, and PostgreSQL has no column or table without a name"),
     "NUL": (messages(["a\0b"]), "holds a NUL character"),
     "system column": (messages(["ctid"]), "its property 'ctid' has the name of a system column"),
-    "load": (messages(["_load_id"]), "its property '_load_id' has the name of the column that leads a row back"),
+    "load": (messages(["_load_id"]), "its property '_load_id' has the name of the column that names a row"),
     "stream": (messages([], stream="s" * 76), "its table's name 'sss.*' has 76 bytes"),
     "Cyrillic stream": (messages([], stream="ж" * 40), "its table's name 'жжж.*' has 80 bytes"),
     "empty stream": (messages([], stream=""), "its table's name '' is empty"),

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
-from target_postgres_copy.tables import PartitionedTable
 from target_postgres_copy.stream_schema import Partitioning, month_of, next_month
+from target_postgres_copy.tables import PartitionedTable
 
 
 def test_two_hundred_months(database: Any) -> None:

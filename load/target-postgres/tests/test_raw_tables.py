@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from target_postgres_copy.tables import columns_of
 from target_postgres_copy.errors import SchemaChangeError
-from target_postgres_copy.tables import PartitionedTable
 from target_postgres_copy.stream_schema import Partitioning
+from target_postgres_copy.tables import PartitionedTable, columns_of
 
 DOCS = Path(__file__).parents[3] / "docs" / "raw-tables.md"
 ID = {"type": "integer"}

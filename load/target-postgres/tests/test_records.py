@@ -19,8 +19,8 @@ from singer_sdk.sinks.core import Sink
 from target_postgres.target import TargetPostgres  # type: ignore[import-untyped]
 
 from target_postgres_copy import upsert
-from target_postgres_copy.sessions import UtcConnector
 from target_postgres_copy.records import RecordPlan, passes_unchanged
+from target_postgres_copy.sessions import UtcConnector
 from target_postgres_copy.validation import CompiledValidator
 
 DATA = Path(__file__).parent / "data"

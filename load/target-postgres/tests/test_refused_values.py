@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import copy
+import json
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
 import pytest
 from singer_sdk.exceptions import InvalidRecord
+
 from target_postgres_copy.dump_files import DumpFile, copy_file
+from target_postgres_copy.errors import SliceError
 from target_postgres_copy.stream_schema import bounds_of
 from target_postgres_copy.tables import RawTable
-from target_postgres_copy.errors import SliceError
-import json
-from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -46,7 +46,11 @@ def test_no_memory(start_loader: Any, failure: Any, feed: Any, database: Any, tr
 
 def test_a_state_that_finds_no_space(start_loader: Any, failure: Any, feed: Any, database: Any, trades: Any) -> None:
     """What is committed stays, though no state counts it; the next run leaves it as it is."""
-    messages = [*trades.loaded(DAY, lines(DAY, 1), sha256="a"), trades.schema(), {"type": "STATE", "value": {"step": 1}}]
+    messages = [
+        *trades.loaded(DAY, lines(DAY, 1), sha256="a"),
+        trades.schema(),
+        {"type": "STATE", "value": {"step": 1}},
+    ]
     with Path("/dev/full").open("w") as full:
         log = failure(start_loader(stdout=full), messages)
     assert refusals.UNWRITTEN.format("No space left on device") in log

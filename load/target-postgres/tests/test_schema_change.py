@@ -10,10 +10,10 @@ import pytest
 import sqlalchemy as sa
 from singer_sdk.singerlib.json import serialize_json
 
-from target_postgres_copy.sessions import UtcConnector
-from target_postgres_copy.tables import columns_of
 from target_postgres_copy.errors import SchemaChangeError
 from target_postgres_copy.schema_change import dependent_views, fits
+from target_postgres_copy.sessions import UtcConnector
+from target_postgres_copy.tables import columns_of
 from target_postgres_copy.target import TargetPostgresCopy
 
 # Properties, and values at the ends of what they allow.

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
+
 import pytest
+
 from target_postgres_copy.errors import OtherWarehouseError
 from target_postgres_copy.target import TargetPostgresCopy
-from typing import Any
-import time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 DAYS = ("2024-01-09", "2024-01-10", "2024-01-12", "2024-01-13")
 

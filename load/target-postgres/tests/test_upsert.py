@@ -12,10 +12,9 @@ import pytest
 from psycopg import sql
 
 from target_postgres_copy import upsert
-from target_postgres_copy.tables import columns_of
-from target_postgres_copy.tables import RawTable
-from target_postgres_copy.stream_schema import StreamSlice
 from target_postgres_copy.errors import RowRefusedError
+from target_postgres_copy.stream_schema import StreamSlice
+from target_postgres_copy.tables import RawTable, columns_of
 from target_postgres_copy.upsert import Counts
 
 STAGED = sql.Identifier("pg_temp", "staged")

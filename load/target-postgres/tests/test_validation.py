@@ -272,7 +272,7 @@ def test_a_record_is_left_as_it_is() -> None:
 
 
 def test_slices_of_a_stream_share_what_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    validation._judges.cache_clear()
+    validation._validators.cache_clear()
     compiled = 0
     compile_one = fastjsonschema.compile
 

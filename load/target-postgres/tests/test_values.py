@@ -6,11 +6,12 @@ import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+
 import pytest
-from typing import Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
 
 @pytest.mark.parametrize("use_copy", [False, True])
 def test_amounts_are_exact(load: Callable[..., str], database: Any, *, use_copy: bool) -> None:

@@ -8,21 +8,18 @@ import select
 import socket
 import struct
 import threading
-import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
-import pytest
-from target_postgres_copy.errors import SessionError
-from target_postgres_copy.errors import LockTimeoutError
-from contextlib import contextmanager
+
 import psycopg
+import pytest
 import sqlalchemy as sa
-from target_postgres_copy.errors import SilenceError
+
+from target_postgres_copy.errors import LockTimeoutError, SessionError, SilenceError
 from target_postgres_copy.settings import KEEPALIVES
 from target_postgres_copy.target import TargetPostgresCopy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from collections.abc import Callable, Iterator
 
 DAY = "2024-01-09"
@@ -57,7 +54,9 @@ def test_a_wait_ends_and_names_the_holder(feed: Any, database: Any, trades: Any,
     assert database.query("select height from raw_data.trades") == [(1,)]
 
 
-def test_a_wait_is_logged_while_it_lasts(feed: Any, database: Any, trades: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_wait_is_logged_while_it_lasts(
+    feed: Any, database: Any, trades: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     feed(rows(trades, 1))
     with database.server.connect(database.name) as other:
         other.execute("begin; lock table raw_data.trades_p2024_01 in exclusive mode")
