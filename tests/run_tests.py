@@ -47,7 +47,7 @@ ON_EACH_INTERPRETER = (
     "extract/tap-coingecko/tests/test_conformance.py",
     "extract/tap-coingecko/tests/test_cli.py",
     "load/target-postgres/tests/test_conformance.py",
-    "load/target-postgres/tests/test_cli.py",
+    "load/target-postgres/tests/test_messages.py",
     "plugins/console/tests/test_bootstrap.py",
 )
 PACKAGES = ("analyze", "extract", "load", "orchestrate", "plugins", "benchmarks")
