@@ -18,10 +18,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+
+from run_times import timed
 
 PROJECT = Path(__file__).resolve().parents[1]
 LOAD = ("meltano", "run", "tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres")
@@ -110,11 +111,7 @@ class Project:
 
     def run(self, *command: str) -> float:
         """Run a command; return the seconds it took."""
-        started = time.monotonic()
-        done = subprocess.run(command, cwd=self.root, env=self.environ, capture_output=True, text=True, check=False)
-        took = time.monotonic() - started
-        if done.returncode != 0:
-            sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+        took = timed(self.root, self.environ, *command)
         print(f"  {took:8.1f} s  {' '.join(command)}", flush=True)
         return took
 

@@ -89,19 +89,12 @@ def run_plain(path: Path) -> None:
     Plain(config={}).sync_all()
 
 
-def measure(command: list[str]) -> tuple[float, float]:
+def measure(command: list[str], log: Path) -> tuple[float, float]:
     """Run a command with its output thrown away; give seconds and peak megabytes."""
-    code = (
-        "import resource,subprocess,sys,time;t=time.monotonic();"
-        "r=subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,stderr=subprocess.PIPE);"
-        "print(time.monotonic()-t,resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss);"
-        "sys.stderr.buffer.write(r.stderr[-3000:] if r.returncode else b'');sys.exit(r.returncode)"
-    )
-    done = subprocess.run([sys.executable, "-c", code, *command], check=False, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(command[:4])} failed: {done.stderr}")
-    seconds, kilobytes = done.stdout.split()
-    return float(seconds), float(kilobytes) / 1024
+    from loader_speed.process import run  # noqa: PLC0415 (what is measured runs with -P and cannot see it)
+
+    usage = run(command, environ=os.environ, log=log, stdout=Path(os.devnull))
+    return usage.seconds, usage.peak_mb
 
 
 def report(path: Path, rows: int, *, repeat: int) -> None:
@@ -118,7 +111,7 @@ def report(path: Path, rows: int, *, repeat: int) -> None:
     for turn in range(repeat):
         for name, command in commands.items():
             if turn == 0 or name in QUICK:
-                found[name].append(measure(command))
+                found[name].append(measure(command, path.with_suffix(".log")))
     seconds = {name: median(each[0] for each in figures) for name, figures in found.items()}
     for name, took in seconds.items():
         peak = max(each[1] for each in found[name])

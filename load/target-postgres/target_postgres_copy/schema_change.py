@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from target_postgres_copy.errors import SchemaChangeError
+from target_postgres_copy.tables import plain_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,6 @@ _HOLDS = {
     "time with time zone": {"time without time zone"},
     "json": {"jsonb"},
 }
-_NAMES = {"decimal": "numeric", "varchar": "character varying", "float": "double precision"}
 
 
 def adapt(cursor: Cursor[Any], schema: str, table: str, stored: Mapping[str, str], wanted: Mapping[str, str]) -> None:
@@ -55,7 +55,7 @@ def adapt(cursor: Cursor[Any], schema: str, table: str, stored: Mapping[str, str
         dependent = f"views {', '.join(views)} depend on it" if views else "no view depends on it"
         raise SchemaChangeError(
             f"column {name} of {schema}.{table} is {stored[name]}, the schema now asks for "
-            f"{_plain(wanted[name])}{more}, which it cannot hold without loss, and {dependent}: nothing was loaded; "
+            f"{wanted[name]}{more}, which it cannot hold without loss, and {dependent}: nothing was loaded; "
             "change the table as docs/raw-tables.md says, then run again"
         )
     for name in (name for name in wanted if name not in stored):
@@ -71,7 +71,7 @@ def fits(stored: str, wanted: str) -> bool:
 
     `stored` is written as PostgreSQL's `format_type` does, `wanted` is any SQL.
     """
-    stored, wanted = _plain(stored), _plain(wanted)
+    stored, wanted = plain_type(stored), plain_type(wanted)
     if stored in _TEXTS:
         return wanted != "bytea"
     if stored.endswith("[]") and wanted.endswith("[]"):
@@ -107,13 +107,6 @@ def dependent_views(cursor: Cursor[Any], schema: str, table: str, column: str) -
         [sql.Identifier(schema, table).as_string(cursor), column],
     )
     return [name for (name,) in cursor.fetchall()]
-
-
-def _plain(kind: str) -> str:
-    """Write a type as PostgreSQL does: DECIMAL(10, 2) becomes numeric(10,2)."""
-    kind = kind.lower().replace(", ", ",")
-    word = re.match(r"\w+", kind)
-    return kind.replace(word[0], _NAMES.get(word[0], word[0]), 1) if word else kind
 
 
 def _fits_number(stored: str, wanted: str) -> bool:

@@ -30,7 +30,7 @@ from target_postgres.connector import PostgresConnector  # type: ignore[import-u
 from target_postgres_copy import schema_change
 from target_postgres_copy.errors import LockTimeoutError, SessionError, SilenceError
 from target_postgres_copy.settings import KEEPALIVES, PINNED
-from target_postgres_copy.tables import columns_of
+from target_postgres_copy.tables import columns_of, plain_type
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -164,9 +164,9 @@ class UtcConnector(PostgresConnector):  # type: ignore[misc]
         return mapping
 
     def sql_types(self, schema: Mapping[str, Any]) -> dict[str, str]:
-        """Give the SQL type of each property of a stream's JSON schema."""
-        dialect = self._engine.dialect
-        return {name: self.to_sql_type(part).compile(dialect=dialect) for name, part in schema["properties"].items()}
+        """Give the SQL type of each property of a stream's JSON schema, as PostgreSQL's `format_type` writes it."""
+        types = {name: self.to_sql_type(part) for name, part in schema["properties"].items()}
+        return {name: plain_type(kind.compile(dialect=self._engine.dialect)) for name, kind in types.items()}
 
     @override
     def prepare_table(
@@ -190,7 +190,7 @@ class UtcConnector(PostgresConnector):  # type: ignore[misc]
         wanted = self.sql_types(schema)
         with cast("psycopg.Connection[Any]", connection.connection.dbapi_connection).cursor() as cursor:
             stored = columns_of(cursor, where, name)
-            if any(stored.get(column) != kind.lower() for column, kind in wanted.items()):
+            if any(stored.get(column) != kind for column, kind in wanted.items()):
                 schema_change.adapt(cursor, where, name, stored, wanted)
         return sa.Table(name, metadata, autoload_with=connection)
 

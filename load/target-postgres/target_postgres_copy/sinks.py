@@ -80,9 +80,7 @@ class CopySink(PostgresSink):  # type: ignore[misc]
     @override
     def setup(self) -> None:
         self.append_only = not self.key_properties
-        suffix = LONGEST_SUFFIX if PARTITION in self.original_schema else ""
-        columns, keys = self.schema["properties"], self.key_properties
-        check_names(self.stream_name, self.table_name, self.schema_name, columns, keys, longest_suffix=suffix)
+        _check_names(self)
         self._warehouse = self._target.warehouse
         self._table = self._warehouse.table_of(self)
         if self.slice is not None:
@@ -173,28 +171,11 @@ class CopySink(PostgresSink):  # type: ignore[misc]
         return rows
 
 
-def check_names(  # noqa: PLR0913 - what has a name
-    stream: str,
-    table: str,
-    schema: str | None,
-    columns: Collection[str],
-    keys: Sequence[str],
-    *,
-    longest_suffix: str = "",
-) -> None:
-    """Refuse names that PostgreSQL cannot hold before anything is made, with the stream map that gives another one.
-
-    Args:
-        stream: The stream's name.
-        table: Its table's.
-        schema: The schema's; None for the session's own.
-        columns: The columns that the stream's schema asks for.
-        keys: The stream's key properties.
-        longest_suffix: What names of its months add to the table's.
-
-    Raises:
-        NameRefusedError: If PostgreSQL cannot hold a name, a name is the loader's own, or a key is no column.
-    """
+def _check_names(sink: CopySink) -> None:
+    """Refuse names that PostgreSQL cannot hold, or that are the loader's own, before anything is made."""
+    stream, schema, table, keys = sink.stream_name, sink.schema_name, sink.table_name, sink.key_properties
+    columns = sink.schema["properties"]
+    longest_suffix = LONGEST_SUFFIX if PARTITION in sink.original_schema else ""
     if schema is not None and (fault := _fault(schema)):
         raise NameRefusedError(
             f"the schema {_shown(schema)} {fault}, so nothing was loaded: set default_target_schema to another name"

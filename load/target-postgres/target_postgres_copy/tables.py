@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LONGEST_SUFFIX = "_p2024_01_line_seq"  # of what a table's name begins
 _NAME = re.compile(r"_p(\d{4,})_(\d\d)$")
 _BRIN_PAGES = 32
+_TYPES = {"decimal": "numeric", "varchar": "character varying", "float": "double precision"}
 _CHECK = "rows_of_the_month"
 _LOCKS_DDL = """
 create table {locks} (name text primary key);
@@ -272,6 +273,13 @@ def columns_of(cursor: Cursor[Any], schema: str, name: str) -> dict[str, str]:
         [sql.Identifier(schema, name).as_string(cursor)],
     )
     return dict(cursor.fetchall())
+
+
+def plain_type(kind: str) -> str:
+    """Write an SQL type as `format_type` does: DECIMAL(10, 2) becomes numeric(10,2)."""
+    kind = kind.lower().replace(", ", ",")
+    word = re.match(r"\w+", kind)
+    return kind.replace(word[0], _TYPES.get(word[0], word[0]), 1) if word else kind
 
 
 def comma(names: Iterable[str]) -> sql.Composable:

@@ -260,35 +260,25 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Engine]]:
 
 
 @pytest.fixture
-def load(database: Database) -> Callable[..., str]:
-    """Feed a file of Singer messages from tests/data through the target; returns what it wrote, the state."""
+def feed(database: Database) -> Callable[..., str]:
+    """Send messages or lines through the target; returns what it wrote, the states, which go to `out` meanwhile."""
 
-    def run(file: str, **settings: Any) -> str:
+    def run(messages: Iterable[Any], out: io.StringIO | None = None, **settings: Any) -> str:
         target = TargetPostgresCopy(config=database.config(**settings))
-        with (DATA / file).open() as messages, redirect_stdout(io.StringIO()) as out:
+        with redirect_stdout(out or io.StringIO()) as written:
             try:
-                target.listen(messages)
+                target.listen(line if isinstance(line, str) else json.dumps(line) for line in messages)  # type: ignore[arg-type]
             finally:
                 target.warehouse.close()
-        return out.getvalue()
+        return written.getvalue()
 
     return run
 
 
 @pytest.fixture
-def feed(database: Database) -> Callable[..., str]:
-    """Send messages through the target; returns what it wrote, the states."""
-
-    def run(messages: Iterable[dict[str, Any]], **settings: Any) -> str:
-        target = TargetPostgresCopy(config=database.config(**settings))
-        with redirect_stdout(io.StringIO()) as out:
-            try:
-                target.listen(json.dumps(message) for message in messages)  # type: ignore[arg-type]
-            finally:
-                target.warehouse.close()
-        return out.getvalue()
-
-    return run
+def load(feed: Callable[..., str]) -> Callable[..., str]:
+    """Feed a file of Singer messages from tests/data."""
+    return lambda file, **settings: feed((DATA / file).read_text().splitlines(), **settings)
 
 
 @pytest.fixture

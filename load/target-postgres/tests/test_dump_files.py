@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import re
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 from singer_sdk.exceptions import FatalSyncError
+
+import target_postgres_copy
 
 WEI = "894582879806664207241"
 
@@ -146,3 +152,24 @@ def test_a_file_with_another_number_of_rows(feed: Any, database: Any, trades: An
         feed([trades.schema(trades.day("2024-01-09", 2)), trades.batch(path), trades.schema()])
 
     assert database.query("select height from raw_data.trades") == ([(9,)] if before else [])
+
+
+def test_a_dump_day_passes_the_files_of_the_walk_through(feed: Any, trades: Any) -> None:
+    """`docs/loader.md` names them all, in links, before what only other rows pass."""
+    package = Path(target_postgres_copy.__file__).parent
+    section = (package.parents[2] / "docs/loader.md").read_text().split("## How a dump day")[1].split("\n\n")[1]
+    passed: set[str] = set()
+
+    def note(frame: FrameType, event: str, _argument: object) -> None:
+        file = Path(frame.f_code.co_filename)
+        if event == "call" and file.parent == package:
+            passed.add(file.name)
+
+    for day in ("2024-01-09", "2024-01-10"):
+        messages = [trades.schema(), *trades.loaded(day, [line(1, f"{day} 00:00:00")], sha256=day), trades.schema()]
+        sys.setprofile(note)
+        try:
+            feed(messages)
+        finally:
+            sys.setprofile(None)
+    assert passed == set(re.findall(r"target_postgres_copy/(\w+\.py)\)", section))

@@ -18,7 +18,6 @@ from target_postgres_copy.schema_change import dependent_views, fits
 from target_postgres_copy.sessions import UtcConnector
 from target_postgres_copy.stream_schema import Partitioning
 from target_postgres_copy.tables import PartitionedTable, columns_of
-from target_postgres_copy.target import TargetPostgresCopy
 
 # Properties, and values at the ends of what they allow.
 WANTED: dict[str, tuple[dict[str, Any], list[Any]]] = {
@@ -117,17 +116,9 @@ def record(stream: str = "things", **values: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def send(database: Any) -> Callable[..., None]:
+def send(feed: Callable[..., str]) -> Callable[..., None]:
     """Send messages through the target, decimals as they stand."""
-
-    def run(*messages: dict[str, Any]) -> None:
-        target = TargetPostgresCopy(config=database.config(add_record_metadata=False, activate_version=False))
-        try:
-            target.listen(serialize_json(message) for message in messages)  # type: ignore[arg-type]
-        finally:
-            target.warehouse.close()
-
-    return run
+    return lambda *messages: feed(map(serialize_json, messages), add_record_metadata=False, activate_version=False)
 
 
 def test_the_lock_no_type_changes_and_no_digit_is_lost(database: Any, send: Callable[..., None]) -> None:

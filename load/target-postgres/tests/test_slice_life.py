@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-from contextlib import redirect_stdout
 from typing import Any
 
 import pytest
 from singer_sdk.exceptions import FatalSyncError
-
-from target_postgres_copy.target import TargetPostgresCopy
 
 DAY = "2024-01-09"
 NEXT = "2024-01-10"
@@ -331,7 +328,7 @@ def test_a_state_waits_for_the_slices_that_were_open_when_it_came(feed: Any, str
     assert seen == [2]
 
 
-def test_a_state_follows_every_slice(database: Any, trades: Any) -> None:
+def test_a_state_follows_every_slice(feed: Any, database: Any, trades: Any) -> None:
     seen: list[tuple[str, list[int]]] = []
     out = io.StringIO()
 
@@ -342,14 +339,13 @@ def test_a_state_follows_every_slice(database: Any, trades: Any) -> None:
             seen.append((out.getvalue(), heights(database)))
         yield trades.schema()
 
-    with redirect_stdout(out):
-        TargetPostgresCopy(config=database.config()).listen(json.dumps(message) for message in messages())  # type: ignore[arg-type]
+    feed(messages(), out)
 
     written = ['{"at": 1}\n', '{"at": 1}\n{"at": 2}\n', '{"at": 1}\n{"at": 2}\n{"at": 3}\n']
     assert seen == [(text, list(range(1, number + 1))) for number, text in enumerate(written, 1)]
 
 
-def test_a_state_follows_a_slice_of_records_that_is_complete(database: Any, stream: Any) -> None:
+def test_a_state_follows_a_slice_of_records_that_is_complete(feed: Any, database: Any, stream: Any) -> None:
     """Also while its rows are in the loader's memory alone, and the tap has said nothing more."""
     out, seen = io.StringIO(), []
 
@@ -360,8 +356,7 @@ def test_a_state_follows_a_slice_of_records_that_is_complete(database: Any, stre
         seen.append((out.getvalue(), heights(database, stream.stream)))
         yield stream.schema()
 
-    with redirect_stdout(out):
-        TargetPostgresCopy(config=database.config()).listen(json.dumps(message) for message in messages())  # type: ignore[arg-type]
+    feed(messages(), out)
 
     assert seen == [('{"at": 1}\n', [1, 2])]
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import io
 import json
 import time
-from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from target_postgres_copy.errors import OtherWarehouseError
-from target_postgres_copy.target import TargetPostgresCopy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -63,34 +61,38 @@ def loaded(feed: Callable[..., str], trades: Any) -> dict[str, Any]:
     return written(feed(messages(), check_state=True))[-1]
 
 
-def test_a_state_names_the_last_load(loaded: dict[str, Any], database: Any) -> None:
+def test_a_state_names_the_last_load(loaded: Any, database: Any) -> None:
     last = database.query("select load_id, (loaded_at at time zone 'UTC')::text from raw_data.load_ledger order by 1")[
         -1
     ]
     assert loaded == state(bookmark(*DAYS), {"raw_data": list(last)})["value"]
 
 
-def test_the_same_warehouse_goes_on(loaded: dict[str, Any], feed: Callable[..., str], trades: Any) -> None:
+def test_the_same_warehouse_goes_on(loaded: Any, feed: Callable[..., str], trades: Any) -> None:
     said = written(feed([trades.schema(), {"type": "STATE", "value": loaded}], check_state=True))
     assert said == [loaded]
 
 
-def refused(database: Any, messages: list[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
+@pytest.fixture
+def refused(feed: Callable[..., str]) -> Callable[..., tuple[str, list[dict[str, Any]]]]:
     """What the loader said when it stopped, and the states it wrote before."""
-    target = TargetPostgresCopy(config=database.config(check_state=True))
-    with redirect_stdout(io.StringIO()) as out, pytest.raises(OtherWarehouseError) as caught:
-        target.listen(json.dumps(message) for message in messages)  # type: ignore[arg-type]
-    target.warehouse.close()
-    return str(caught.value), written(out.getvalue())
+
+    def run(messages: list[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
+        out = io.StringIO()
+        with pytest.raises(OtherWarehouseError) as caught:
+            feed(messages, out, check_state=True)
+        return str(caught.value), written(out.getvalue())
+
+    return run
 
 
-def test_a_warehouse_restored_from_the_day_before(loaded: dict[str, Any], trades: Any, database: Any) -> None:
+def test_a_warehouse_restored_from_the_day_before(refused: Any, loaded: Any, trades: Any, database: Any) -> None:
     database.query("delete from raw_data.load_ledger where unit like '%/2024-01-13'")
     database.query("delete from raw_data.trades where _unit like '%/2024-01-13'")
     load_id, loaded_at = loaded["bookmarks"]["_last_loads"]["raw_data"]
     prices = {"replication_key": "at", "replication_key_value": "2024-01-13"}
     before = {**loaded, "bookmarks": loaded["bookmarks"] | {"prices": prices}}
-    said, states = refused(database, [trades.schema(), {"type": "STATE", "value": before}])
+    said, states = refused([trades.schema(), {"type": "STATE", "value": before}])
     assert f"counts load {load_id} of {loaded_at} UTC, which raw_data.load_ledger of this warehouse does not" in said
     assert "(prices, trades): run the same command again." in said
     right = bookmark(*DAYS[:3])
@@ -109,20 +111,20 @@ def test_a_warehouse_restored_from_the_day_before(loaded: dict[str, Any], trades
     ],
 )
 def test_a_warehouse_made_anew_or_another_one(
-    loaded: dict[str, Any], trades: Any, database: Any, change: str, kept: bool
+    refused: Any, loaded: Any, trades: Any, database: Any, change: str, kept: bool
 ) -> None:
     database.query(change)
-    _, states = refused(database, [trades.schema(), {"type": "STATE", "value": loaded}])
+    _, states = refused([trades.schema(), {"type": "STATE", "value": loaded}])
     assert [sorted(one["bookmarks"]) for one in states] == [["trades"] if kept else []]
 
 
-def test_what_was_loaded_before_the_state_came_counts(loaded: dict[str, Any], trades: Any, database: Any) -> None:
+def test_what_was_loaded_before_the_state_came_counts(refused: Any, loaded: Any, trades: Any, database: Any) -> None:
     """A tap's first state may come with its first slice: that is loaded, and stays."""
     database.query("drop table raw_data.load_ledger, raw_data.trades")
     day = "2024-01-14"
     messages = [trades.schema(), *trades.loaded(day, lines_of(day), sha256="f9"), trades.schema()]
     later = {**loaded, "bookmarks": loaded["bookmarks"] | {"trades": bookmark(*DAYS, day)}}
-    _, states = refused(database, [*messages, {"type": "STATE", "value": later}])
+    _, states = refused([*messages, {"type": "STATE", "value": later}])
     assert [one["bookmarks"]["trades"]["loaded"] for one in states] == [[[day, day]]]
     assert database.query("select count(*) from raw_data.trades") == [(1,)]
 
@@ -133,7 +135,7 @@ def test_what_was_loaded_before_the_state_came_counts(loaded: dict[str, Any], tr
     ["truncate raw_data.trades", "drop table raw_data.trades", "drop table raw_data.trades_p2024_01"],
 )
 def test_a_table_that_was_emptied_or_dropped(
-    loaded: dict[str, Any], feed: Callable[..., str], trades: Any, database: Any, change: str, before: bool
+    refused: Any, loaded: Any, feed: Callable[..., str], trades: Any, database: Any, change: str, before: bool
 ) -> None:
     """The ledger still has its loads; the bookmark is cut by what the table lacks, and by nothing else."""
     database.query(change)
@@ -142,7 +144,7 @@ def test_a_table_that_was_emptied_or_dropped(
     day = "2024-01-14"
     messages = [*trades.loaded(day, lines_of(day), sha256="f9"), trades.schema()]
 
-    said, states = refused(database, [trades.schema(), counted] if before else [trades.schema(), *messages, counted])
+    said, states = refused([trades.schema(), counted] if before else [trades.schema(), *messages, counted])
 
     assert (
         "The bookmark counts rows of raw_data.trades, of which load_ledger has the loads, but no row is there" in said
@@ -168,7 +170,7 @@ def test_a_table_that_was_emptied_or_dropped(
     ids=["a detached month", "a part of the rows", "no right to look"],
 )
 def test_a_table_whose_rows_are_there_or_are_not_known_to_be_gone(
-    loaded: dict[str, Any], feed: Callable[..., str], database: Any, change: str
+    loaded: Any, feed: Callable[..., str], database: Any, change: str
 ) -> None:
     database.query(change)
     state = {"type": "STATE", "value": loaded}
@@ -176,7 +178,7 @@ def test_a_table_whose_rows_are_there_or_are_not_known_to_be_gone(
 
 
 def test_a_month_that_somebody_detached_is_attached_by_the_next_load(
-    loaded: dict[str, Any], feed: Callable[..., str], trades: Any, database: Any
+    loaded: Any, feed: Callable[..., str], trades: Any, database: Any
 ) -> None:
     database.query("alter table raw_data.trades detach partition raw_data.trades_p2024_01")
     day = "2024-01-14"
@@ -193,7 +195,7 @@ def test_a_state_without_a_mark_is_taken_as_it_is(feed: Callable[..., str], trad
 
 
 def test_unless_asked_for_a_state_is_passed_on_as_it_came(
-    loaded: dict[str, Any], feed: Callable[..., str], trades: Any, database: Any
+    loaded: Any, feed: Callable[..., str], trades: Any, database: Any
 ) -> None:
     database.query("drop table raw_data.load_ledger, raw_data.trades")
     plain = state(bookmark(*DAYS), loaded["bookmarks"]["_last_loads"])
@@ -234,7 +236,7 @@ def test_the_last_load_is_the_one_with_the_greatest_number(feed: Any, database: 
 @pytest.mark.parametrize(("seconds", "early"), [(31, True), (20, False)])
 @pytest.mark.parametrize("put_back", [0, 3600, 365 * 86400])
 def test_state_of_half_a_minute_ago(
-    database: Any, monkeypatch: pytest.MonkeyPatch, seconds: int, early: bool, put_back: int
+    feed: Any, database: Any, monkeypatch: pytest.MonkeyPatch, seconds: int, early: bool, put_back: int
 ) -> None:
     """By a clock that only goes on: the machine's may be put back meanwhile."""
     real, running, ahead = time.time, time.monotonic, 0
@@ -253,9 +255,7 @@ def test_state_of_half_a_minute_ago(
         yield json.dumps({"type": "RECORD", "stream": "numbers", "record": {"id": 2}})
         seen.append((out.getvalue(), database.query("select id from raw_data.numbers order by 1")))
 
-    target = TargetPostgresCopy(config=database.config())
-    with redirect_stdout(out):
-        target.listen(messages())
+    feed(messages(), out)
 
     # What the state says was written is in PostgreSQL by the time the state is out.
     assert seen == ([('{"done": 1}\n', [(1,), (2,)])] if early else [("", [])])
