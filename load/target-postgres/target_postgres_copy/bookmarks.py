@@ -81,7 +81,7 @@ def check(
         and what to fail with.
     """
     marks: Mapping[str, Any] = (state.get("bookmarks") or {}).get(MARK) or {}
-    missing = [(schema, *last) for schema, last in marks.items() if not _has(cursor, schema, last)]
+    missing = [(schema, *last) for schema, last in marks.items() if _row(cursor, schema, _HAS, last) != (True,)]
     if not missing:
         return _without_emptied(
             state, {schema: lost[schema] if schema in lost else emptied(cursor, schema) for schema in marks}
@@ -92,7 +92,8 @@ def check(
             days.setdefault(table, set()).add(day)
     kept = _cut(state, days)
     schema, load_id, loaded_at = missing[0]
-    again = sorted(set(state["bookmarks"]) - {MARK, *_same(state["bookmarks"], kept["bookmarks"])})
+    before, after = state["bookmarks"], kept["bookmarks"]
+    again = sorted(stream for stream in before if stream != MARK and before[stream] != after.get(stream))
     return kept, OtherWarehouseError(
         f"The bookmark counts load {load_id} of {loaded_at} UTC, which {schema}.{LEDGER} of this warehouse does not "
         "have: the warehouse was restored from an older copy, made anew, or is another one. The bookmark was cut to "
@@ -155,10 +156,6 @@ def _cut(state: Mapping[str, Any], days: Mapping[str, set[date]]) -> dict[str, A
     return kept
 
 
-def _same(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    return [stream for stream, bookmark in after.items() if before[stream] == bookmark]
-
-
 def _ranges(days: list[date]) -> list[list[str]]:
     """Ascending days as closed ranges."""
     ranges: list[list[date]] = []
@@ -168,11 +165,6 @@ def _ranges(days: list[date]) -> list[list[str]]:
         else:
             ranges.append([day, day])
     return [[first.isoformat(), last.isoformat()] for first, last in ranges]
-
-
-def _has(cursor: Cursor[Any], schema: str, last: list[Any]) -> bool:
-    row = _row(cursor, schema, _HAS, last)
-    return bool(row and row[0])
 
 
 def _row(cursor: Cursor[Any], schema: str, query: str, parameters: list[Any] | None = None) -> tuple[Any, ...] | None:

@@ -11,12 +11,5 @@ LOAD_ID = "_load_id"  # of the load ledger
 # When and by which load a row came is no data: a row that differs in nothing else is not written again. Version and
 # deletion mark are data, since ACTIVATE_VERSION uses them.
 LINEAGE = frozenset(
-    {
-        "_sdc_extracted_at",
-        "_sdc_received_at",
-        "_sdc_batched_at",
-        "_sdc_sequence",
-        "_sdc_sync_started_at",
-        LOAD_ID,
-    }
+    {"_sdc_extracted_at", "_sdc_received_at", "_sdc_batched_at", "_sdc_sequence", "_sdc_sync_started_at", LOAD_ID}
 )

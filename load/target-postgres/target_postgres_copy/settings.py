@@ -6,6 +6,42 @@ from singer_sdk import typing as th
 
 ORIGINS = ("simulator", "live")
 
+_SWITCHES = {
+    "backfill": (
+        "Keep a month that is new to a partitioned table detached, without index, until its last day is loaded; then "
+        "it is indexed once and attached. For history in bulk: readers see a month when it is complete."
+    ),
+    "check_state": (
+        "Note the last load in each state, and stop where a state counts loads that the warehouse does not have: it "
+        "was restored, made anew, or is another one. The state is cut to what the ledger holds, so that the next run "
+        "reads the rest again."
+    ),
+    "reload": (
+        "Load a dump file also where the ledger has this very file as loaded: for rows that somebody changed, or that "
+        "a release with a fault stored."
+    ),
+    "allow_empty": (
+        "Let a dump file that has a header and no rows take away the rows that the table holds of its day; otherwise "
+        "the load stops at it and keeps them."
+    ),
+    "verify": (
+        "Note in the ledger, for each dump file, checksums of its rows as PostgreSQL holds them, by column; the "
+        "command audit compares them later. It reads the rows once more, which takes 6 to 13 % of a load."
+    ),
+}
+# By name: the default, 0 for no end, and what takes so many seconds at most.
+_TIMEOUTS = {
+    "lock_timeout": (3600, "a statement waits for somebody else's lock"),
+    "statement_timeout": (0, "a statement runs, COPY of a whole file included"),
+    "connect_timeout": (10, "PostgreSQL takes to let a connection in"),
+    "silence_timeout": (600, "PostgreSQL gives no sign that it is at work, as with a statement that runs long it does"),
+}
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
 OWN_SETTINGS = th.PropertiesList(
     th.Property(
         "data_origin",
@@ -16,87 +52,19 @@ OWN_SETTINGS = th.PropertiesList(
             "refused. Unset, nothing is checked or marked."
         ),
     ),
-    th.Property(
-        "backfill",
-        th.BooleanType,
-        default=False,
-        title="Backfill",
-        description=(
-            "Keep a month that is new to a partitioned table detached, without index, until its last day is loaded; "
-            "then it is indexed once and attached. For history in bulk: readers see a month when it is complete."
-        ),
+    *(
+        th.Property(name, th.BooleanType, default=False, title=_title(name), description=description)
+        for name, description in _SWITCHES.items()
     ),
-    th.Property(
-        "check_state",
-        th.BooleanType,
-        default=False,
-        title="Check state",
-        description=(
-            "Note the last load in each state, and stop where a state counts loads that the warehouse does not have: "
-            "it was restored, made anew, or is another one. The state is cut to what the ledger holds, so that the "
-            "next run reads the rest again."
-        ),
-    ),
-    th.Property(
-        "reload",
-        th.BooleanType,
-        default=False,
-        title="Reload",
-        description=(
-            "Load a dump file also where the ledger has this very file as loaded: for rows that somebody "
-            "changed, or that a release with a fault stored."
-        ),
-    ),
-    th.Property(
-        "allow_empty",
-        th.BooleanType,
-        default=False,
-        title="Allow empty files",
-        description=(
-            "Let a dump file that has a header and no rows take away the rows that the table holds of its day; "
-            "otherwise the load stops at it and keeps them."
-        ),
-    ),
-    th.Property(
-        "lock_timeout",
-        th.IntegerType(minimum=0),
-        default=3600,
-        title="Longest wait for a lock",
-        description="Seconds that a statement waits for somebody else's lock before the load ends; 0: without end.",
-    ),
-    th.Property(
-        "statement_timeout",
-        th.IntegerType(minimum=0),
-        default=0,
-        title="Longest statement",
-        description="Seconds that a statement may run, COPY of a whole file included; 0: without end.",
-    ),
-    th.Property(
-        "connect_timeout",
-        th.IntegerType(minimum=0),
-        default=10,
-        title="Longest wait for a connection",
-        description="Seconds until PostgreSQL must have let a connection in; 0: without end.",
-    ),
-    th.Property(
-        "silence_timeout",
-        th.IntegerType(minimum=0),
-        default=600,
-        title="Longest silence",
-        description=(
-            "Seconds without a sign that PostgreSQL works on what it was sent, after which the load ends; a statement "
-            "that runs long is at work. 0: without end."
-        ),
-    ),
-    th.Property(
-        "verify",
-        th.BooleanType,
-        default=False,
-        title="Verify",
-        description=(
-            "Note in the ledger, for each dump file, checksums of its rows as PostgreSQL holds them, by column; the "
-            "command audit compares them later. It reads the rows once more, which takes 6 to 13 % of a load."
-        ),
+    *(
+        th.Property(
+            name,
+            th.IntegerType(minimum=0),
+            default=seconds,
+            title=_title(name),
+            description=f"Seconds that {what}; the load ends after them. 0: without end.",
+        )
+        for name, (seconds, what) in _TIMEOUTS.items()
     ),
     th.Property(
         "run_id",

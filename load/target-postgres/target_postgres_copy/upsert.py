@@ -220,14 +220,12 @@ def _refusal(error: Exception, columns: Sequence[str], row: Sequence[Any], writt
         place = _PLACE.search(error.diag.context or "")
         where = f"row {place[1]} of the batch" if place else "the batch"
         where += f", column {place[2]}" if place and place[2] else ""
-    elif holder := next((name for name, value in zip(columns, row, strict=False) if _has_nul(value)), None):
+    elif holder := next(
+        (n for n, value in zip(columns, row, strict=False) if isinstance(value, str) and "\0" in value), None
+    ):
         where += f", column {holder}"
         reason = (
             "it holds a NUL character, which PostgreSQL's text cannot; the setting "
             "`sanitize_null_text_characters` replaces such characters"
         )
     return f"PostgreSQL refused {where}: {reason}. Nothing of this load was kept."
-
-
-def _has_nul(value: object) -> bool:
-    return isinstance(value, str) and "\0" in value

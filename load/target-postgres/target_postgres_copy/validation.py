@@ -116,7 +116,7 @@ def _shared(schema: object) -> dict[str, Any]:
 
 
 def _keywords(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    if _is_one(schema.get("multipleOf")):
+    if type(step := schema.get("multipleOf")) is int and step == 1:
         # Only integers are accepted; whether a number with a point is whole is left to the stock validator.
         types = schema.get("type", ())
         narrowed = ["integer" if name == "number" else name for name in ([types] if isinstance(types, str) else types)]
@@ -131,10 +131,6 @@ def _keywords(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _refuse(_value: object) -> object:
     raise _NotSharedError
-
-
-def _is_one(value: object) -> bool:
-    return type(value) is int and value == 1
 
 
 def _as_it_is(value: object) -> object:

@@ -101,7 +101,7 @@ def test_a_month_that_somebody_has_detached(feed: Any, database: Any, trades: An
     assert "its month trades_p2024_01 was detached from the table, whose readers do not see it: attach it" in line
 
 
-def test_what_cannot_be_compared_is_told(feed: Any, stream: Any, audit: Any) -> None:
+def test_what_cannot_be_compared_is_reported(feed: Any, stream: Any, audit: Any) -> None:
     feed(loaded(stream, DAY, ROWS))
     assert audit()[2].endswith("1 without checksums, 0 whose days a later load changed.")
 

@@ -129,7 +129,7 @@ def test_a_table_whose_name_begins_alike_is_another_one(feed: Any, database: Any
 @pytest.mark.parametrize(
     ("length", "fits"), [(63 - len("_p2024_01_line_seq"), True), (64 - len("_p2024_01_line_seq"), False)]
 )
-def test_a_name_that_leaves_no_room_for_its_months_is_refused(
+def test_a_name_that_leaves_no_space_for_its_months_is_refused(
     feed: Any, database: Any, trades: Any, tmp_path: Path, length: int, *, fits: bool
 ) -> None:
     """PostgreSQL would cut the names of its months and their sequences down, without a word."""
@@ -225,7 +225,7 @@ def detach(database: Any) -> None:
     database.query("alter table raw_data.trades detach partition raw_data.trades_p2024_01")
 
 
-def test_a_month_that_somebody_detached_is_told_until_it_is_back(
+def test_a_month_that_somebody_detached_is_reported_until_it_is_back(
     feed: Any, database: Any, trades: Any, command: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     feed([*days(trades, "2024-01-09", "2024-02-09"), trades.schema()])
@@ -237,7 +237,7 @@ def test_a_month_that_somebody_detached_is_told_until_it_is_back(
     assert "`target-postgres-copy-months attach --month 2024-01` makes it part of the table again" in caplog.text
     assert database.query("select height from raw_data.trades_p2024_01") == [(1,)]
     assert "2024-01" in command("list").splitlines()[0]
-    assert command("list").splitlines()[0].endswith("detached by somebody: not visible in the table")
+    assert command("list").splitlines()[0].endswith("detached by hand: not visible in the table")
 
     caplog.clear()
     assert command("attach", "--month", "2024-01") == "trades: attached 2024-01\n"
@@ -246,7 +246,7 @@ def test_a_month_that_somebody_detached_is_told_until_it_is_back(
     assert database.query("select height from raw_data.trades order by 1") == [(1,), (2,), (3,), (4,)]
 
 
-def test_a_month_of_a_backfill_is_not_told_as_detached(
+def test_a_month_of_a_backfill_is_not_reported_as_detached(
     feed: Any, trades: Any, command: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     feed([*days(trades, "2024-01-09"), trades.schema()], backfill=True)

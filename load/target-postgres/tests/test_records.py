@@ -176,7 +176,7 @@ def test_no_metadata() -> None:
         row_of(plan, {"id": 1, "_sdc_other": 1})
 
 
-def test_an_unknown_field_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unknown_field_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     plan = plan_of(THINGS, ["id"])
     for value in (None, 1, 2):
         assert "other" not in row_of(plan, {"id": 1, "other": value, "more": None})
