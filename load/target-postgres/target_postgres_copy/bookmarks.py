@@ -71,10 +71,8 @@ def check(
 ) -> tuple[dict[str, Any], OtherWarehouseError] | None:
     """Compare the loads that a state counts with the ledger, and with what the tables hold.
 
-    Args:
-        cursor: Of the warehouse, with no transaction open.
-        state: The first state that a tap sends: what it was started with, and what it has sent since.
-        lost: What `emptied` found before anything was loaded, by schema; it is asked for the others now.
+    The state is the first one that a tap sends: what it was started with, and what it has sent since. `lost` is what
+    `emptied` found before anything was loaded, by schema; it is asked for the others now.
 
     Returns:
         None where the ledger has the loads, or the state names none. Else a state that counts only what the ledger has,

@@ -47,17 +47,9 @@ def of(
     *,
     numbered: bool,
 ) -> tuple[int, Checksums]:
-    """Add up the hashes of rows.
+    """Count the rows in some places under a condition, and add up the hashes of each column; nulls count nothing.
 
-    Args:
-        cursor: Any.
-        places: Tables that the rows are in.
-        columns: SQL types by column; a column of another type now is read as the type named.
-        condition: Which rows.
-        numbered: Whether the tables have the number of a row's line.
-
-    Returns:
-        The number of rows, and a sum for each column. Nulls count nothing.
+    A column of another type now is read as the type named. `numbered` places have the numbers of the rows' lines.
     """
     line: sql.Composable = sql.SQL("coalesce({}, 0)").format(sql.Identifier(LINE)) if numbered else sql.SQL("0")
     sums = []

@@ -47,9 +47,7 @@ _EMPTY = re.compile(r'column [^:]+: ""$', re.MULTILINE)
 class DumpFile:
     r"""A verified dump: gzip, UTF-8, a header, tab-separated fields without quoting, `\N` for null.
 
-    Args:
-        url: Where it lies, `file://...` or a path.
-        sanitize_nul: Whether NUL characters become U+FFFD, as the setting `sanitize_null_text_characters` says.
+    The URL is `file://...` or a path; `sanitize_nul` replaces NUL characters by U+FFFD.
     """
 
     def __init__(self, url: str, *, sanitize_nul: bool = False) -> None:
@@ -199,12 +197,8 @@ def copy_file(
 ) -> int:
     """Stream a dump's rows into a table, in one transaction or in the savepoint of one; returns how many.
 
-    Args:
-        cursor: Any.
-        target: The table to write to: one of the raw table's months or a staging table.
-        table: The raw table. Columns of the file that it lacks are left out.
-        file: The dump.
-        lines: The sequence that numbers the rows, if the table has them numbered.
+    The target is one of the raw table's months or a staging table. Columns of the file that the table lacks are left
+    out. `lines` is the sequence that numbers the rows, if the table has them numbered.
 
     Raises:
         SliceError: If a row is not as the table wants it, naming file, line and column.
@@ -293,17 +287,10 @@ def lineage_defaults(
     sync_started_at: int,
     line_sequence: sql.Identifier,
 ) -> dict[str, sql.Composable]:
-    """Write down, in SQL, the default of each column that the loader fills.
+    """Write down, in SQL, the defaults of those of the columns that the loader fills.
 
-    Args:
-        columns: The table's columns that the file lacks.
-        constants: The slice's constants.
-        load_id: The load's number in the ledger.
-        sync_started_at: Milliseconds since 1970, as the SDK fills `_sdc_sync_started_at`.
-        line_sequence: The sequence that numbers the rows.
-
-    Returns:
-        Expressions by column. Three `_sdc_` times are the transaction's: rows of a file have none of their own.
+    `sync_started_at` is in milliseconds since 1970, as the SDK fills `_sdc_sync_started_at`. Three other `_sdc_` times
+    are the transaction's: rows of a file have none of their own.
     """
     now = sql.SQL("now()")
     made: dict[str, sql.Composable] = {

@@ -68,7 +68,7 @@ class RecordPlan:
             stored: SQL types of the table's columns as PostgreSQL writes them, with one for every property.
             to_sql_type: The connector's mapping from a property's schema to its type.
             dialect: The engine's dialect, whose bind processors convert values.
-            validator: Validates records; None leaves them unchecked.
+            validator: None leaves records unchecked.
             sync_started_at: When the target started, in milliseconds since 1970.
             logger: Takes the warning about fields that the schema lacks.
             add_metadata: Whether records get `_sdc_` values (setting `add_record_metadata`).
@@ -102,10 +102,6 @@ class RecordPlan:
 
     def row(self, message: Mapping[str, Any], *, batched_at: datetime) -> list[Any]:
         """Check the record of a RECORD message, which is changed, and give its row in the order of `columns`.
-
-        Args:
-            message: The decoded message.
-            batched_at: When the batch was begun that the record belongs to, for `_sdc_batched_at`.
 
         Raises:
             InvalidInputLine: If the message holds no record.

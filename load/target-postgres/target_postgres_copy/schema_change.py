@@ -37,12 +37,7 @@ _HOLDS = {
 def adapt(cursor: Cursor[Any], schema: str, table: str, stored: Mapping[str, str], wanted: Mapping[str, str]) -> None:
     """Add the columns that a table lacks, after making sure that those it has can take what is to come.
 
-    Args:
-        cursor: In a transaction.
-        schema: The table's schema.
-        table: The table's name.
-        stored: The SQL types that its columns have, as PostgreSQL's `format_type` writes them.
-        wanted: The SQL types that the stream's schema asks for.
+    The SQL types that its columns have, and those that the stream's schema asks for, are written as `format_type` does.
 
     Raises:
         SchemaChangeError: If a column cannot hold every value of the type wanted; nothing was changed then.

@@ -264,9 +264,7 @@ class SessionWatch:
     One thread counts seconds and asks nobody, so that nothing can hold it. Another one asks the server, by a session of
     its own, while a session of the loader is at work for long.
 
-    Args:
-        lock_limit: The longest wait for a lock in seconds, 0 for none.
-        silence_limit: The longest time without a sign of the server in seconds, 0 for none.
+    Both limits are in seconds, 0 for none: the longest wait for a lock, and without a sign of the server.
     """
 
     def __init__(self, lock_limit: float, silence_limit: float = 0) -> None:

@@ -231,9 +231,7 @@ class Bounds:
 def bounds_of(properties: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Bounds]:
     """Read the bounds of the columns in which a value can break them; each must be finite, whatever its schema states.
 
-    Args:
-        properties: The stream's JSON schema, by property. Bounds inside `anyOf` and the like are not looked at.
-        columns: SQL types by column, as PostgreSQL's `format_type` writes them.
+    Columns have SQL types as `format_type` writes them. Bounds inside `anyOf` and the like are not looked at.
     """
     found: dict[str, Bounds] = {}
     for name, stored in columns.items():
@@ -263,12 +261,8 @@ def refuse_finer_time(text: str) -> None:
 def check_of(stored: str) -> Callable[[Any], None] | None:
     """Find the check of a column's values, where PostgreSQL or Python would cut or round them without a word.
 
-    Args:
-        stored: The column's type, as PostgreSQL's `format_type` writes it.
-
-    Returns:
-        A function that raises FinerError for a value, not null, that the column would change; None where PostgreSQL
-        itself refuses such values.
+    It takes a value, not null, and raises FinerError if the column would change it; None where PostgreSQL itself
+    refuses such values. The column's type is written as `format_type` does.
     """
     if stored == _TIME:
         return _refuse_offset

@@ -48,13 +48,9 @@ def converter(  # noqa: PLR0913 - what a conversion depends on
 ) -> Conversion | None:
     """Find what has to be done to a column's values.
 
-    Args:
-        schema: The property's JSON schema.
-        declared: The SQL type that the schema asks for.
-        stored: The SQL type that the column has, as PostgreSQL writes it; an older, wider one may differ.
-        dialect: The engine's dialect.
-        sanitize_nul: Whether NUL characters in texts become U+FFFD.
-        may_be_cut: Whether digits of a time below the microsecond may be lost.
+    `declared` is the SQL type that the schema asks for, `stored` the one that the column has, as PostgreSQL writes it;
+    an older, wider one may differ. `sanitize_nul` replaces NUL characters in texts by U+FFFD; `may_be_cut` allows to lose
+    digits of a time below the microsecond.
 
     Returns:
         The conversion; None where psycopg's own is right. It raises ValueError or TypeError for what cannot be read,

@@ -141,17 +141,10 @@ class Ledger:
         days: tuple[date | None, date | None] | None = None,
         checksums: Checksums | None = None,
     ) -> None:
-        """Enter a load, in the transaction that makes it true.
+        """Enter a load, of a slice or of rows of none, in the transaction that makes it true.
 
-        Args:
-            cursor: Of that transaction.
-            load_id: Its number, from `new_load`.
-            table: The table's name, without schema.
-            stream_slice: What was loaded; None for rows of no slice.
-            loaded: Rows inserted or updated.
-            deleted: Rows that were there before and were removed or replaced.
-            days: First and last UTC day of those rows and of the ones before; None: the slice's own.
-            checksums: Of the slice's rows as they are now in the table.
+        `deleted` counts rows that were there before and were removed or replaced. `days` are the first and last UTC day
+        of those rows and of the ones loaded; None: the slice's own.
         """
         values: dict[str, Any] = {"load_id": load_id, "table_name": table, "run_id": self._run_id}
         values |= {"rows_loaded": loaded, "rows_deleted": deleted}
