@@ -49,8 +49,8 @@ def converter(  # noqa: PLR0913 - what a conversion depends on
     """Find what has to be done to a column's values.
 
     `declared` is the SQL type that the schema asks for, `stored` the one that the column has, as PostgreSQL writes it;
-    an older, wider one may differ. `sanitize_nul` replaces NUL characters in texts by U+FFFD; `may_be_cut` allows to lose
-    digits of a time below the microsecond.
+    an older, wider one may differ. `sanitize_nul` replaces NUL characters in texts by U+FFFD; `may_be_cut` allows
+    to lose digits of a time below the microsecond.
 
     Returns:
         The conversion; None where psycopg's own is right. It raises ValueError or TypeError for what cannot be read,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 import sqlalchemy as sa
+from singer_sdk.exceptions import InvalidJSONSchema
 from singer_sdk.singerlib.encoding import SimpleSingerReader
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
@@ -43,6 +44,12 @@ ENCODING = {"format": "tsv", "compression": "gzip"}
 def test_a_message_that_cannot_be_followed(feed: Any, message: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InvalidInputLine, match=sentence):
         feed([SCHEMA, message])
+
+
+def test_a_schema_that_is_no_json_schema(feed: Any, database: Any) -> None:
+    with pytest.raises(InvalidJSONSchema):
+        feed([{**SCHEMA, "schema": {"properties": {"id": {"type": "integer", "minimum": "x"}}}}])
+    assert "things" not in database.tables()
 
 
 CONNECTION = "is the server up, are host, port, user and password"

@@ -96,6 +96,15 @@ def test_a_height_range_replaces_itself(feed: Any, database: Any, stream: Any, a
     assert hours == [("at 1",), ("at 1",), *[("at 2",)] * len(again)]
 
 
+def test_records_of_no_slice_replace_those_with_their_key(feed: Any, database: Any, stream: Any) -> None:
+    feed([stream.schema(), *(stream.record(number, f"{DAY}T12:00:00Z") for number in (1, 2))])
+    feed([stream.schema(), *(stream.record(number, f"{DAY}T12:00:00Z", flag=1) for number in (2, 3))])
+
+    rows = database.query(f"select height, flag from raw_data.{stream.stream} order by height")
+    assert rows == [(1, None), (2, 1), (3, 1)]
+    assert [row[9:] for row in ledger(database)] == [(2, 0), (2, 1)]
+
+
 def test_a_row_without_a_value_lies_in_no_range(feed: Any, database: Any, stream: Any) -> None:
     """Not even in one without bounds, which replaces every other row."""
     rows = [stream.record(number, f"{DAY}T12:00:00Z", flag=flag) for number, flag in ((1, None), (2, 1))]
