@@ -7,8 +7,8 @@ import sys
 
 from singer_sdk.exceptions import ConfigValidationError, SyncError
 
-from tap_blockchair.redaction import redact
 from tap_blockchair.tap import TapBlockchair
+from tap_blockchair.web import redact
 
 _KEPT = "What was sent before is kept, and the bookmark stays where its rows end."
 _AGAIN = "then run again."
@@ -28,8 +28,8 @@ def main() -> None:
     except MemoryError:
         _complain(f"the memory did not suffice. {_KEPT} Give the tap more (ulimit -v, a container's limit), {_AGAIN}")
         sys.exit(1)
-    except OSError as error:  # of its output: faults of files and hosts are told where they happen
-        _complain(f"the messages cannot be written ({error.strerror or error}). {_KEPT} Make room for them, {_AGAIN}")
+    except OSError as error:  # of its output: faults of files and hosts are reported where they happen
+        _complain(f"the messages cannot be written ({error.strerror or error}). {_KEPT} Make space for them, {_AGAIN}")
         sys.exit(1)
 
 

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from singer_sdk.exceptions import FatalAPIError
 
-from tap_blockchair import values
-from tap_blockchair.redaction import redact
+from tap_blockchair import dumpfile, values
+from tap_blockchair.web import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,11 +42,8 @@ class Answer:
         """Give the rows of a table; none where nothing was found.
 
         Args:
-            numbers: Columns that the tap itself goes by, and that hold whole numbers; they are integers afterwards.
+            numbers: Columns that the tap itself reads, and that hold whole numbers; they are integers afterwards.
             texts: Such columns that hold text.
-
-        Returns:
-            The rows.
 
         Raises:
             FatalAPIError: The data are something else, or such a column has another value.
@@ -77,43 +74,30 @@ class Answer:
         """The moment the server computed the data, RFC 3339 in UTC; never this machine's clock.
 
         Raises:
-            FatalAPIError: The answer tells no time at all.
+            FatalAPIError: The answer has no time at all.
         """
         cache = self.context.get("cache")
         try:
             if isinstance(cache, dict) and cache.get("since"):
-                return values.time(str(cache["since"]))
+                return dumpfile.time(str(cache["since"]))
             if self.date:
                 return parsedate_to_datetime(self.date).astimezone(UTC).isoformat()
         except ValueError:
             pass  # a text that is no time
         raise FatalAPIError(
-            f"{self.asked} tells the time neither in context.cache.since nor in a Date, so a snapshot has none. {_KEPT}"
+            f"{self.asked} has no time, neither context.cache.since nor a Date header, so a snapshot has none. {_KEPT}"
         )
 
 
 def parse_answer(response: requests.Response) -> Answer | None:
-    """Read the envelope with exact numbers.
-
-    Args:
-        response: Any answer.
-
-    Returns:
-        Data and context, or None where the body is not Blockchair's envelope.
-    """
+    """Read the envelope with exact numbers; None where the body is not Blockchair's envelope."""
     try:
         body = response.json(parse_float=Decimal)
         if "\\ud" in response.text.lower():
             body = _encodable(body)
         data, context = body["data"], body.get("context") or {}
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        ArithmeticError,  # an exponent beyond those of Decimal
-        RecursionError,
-    ):  # a number too long for Python is a ValueError
+    # A number too long for Python is a ValueError, an exponent beyond those of Decimal an ArithmeticError.
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return None
     if not isinstance(context, dict):
         return None
@@ -146,13 +130,6 @@ class KeyInQuery:
 
 
 def retry_after(response: requests.Response) -> int | None:
-    """Read how long the server asks to stay away.
-
-    Args:
-        response: Any answer.
-
-    Returns:
-        Seconds; None where it says nothing, or nothing that is a number of seconds.
-    """
+    """Read how many seconds the server asks to wait; None where it gives no number of seconds."""
     text = response.headers.get("Retry-After", "")
     return int(text) if text.isascii() and text.isdigit() else None

@@ -62,7 +62,7 @@ BATCH_SETTING: th.Property[dict[str, object]] = th.Property(
     ),
     title="Batch configuration",
     description=(
-        "Hand dump days over as files, in Singer BATCH messages (docs/units.md), to a loader that understands the "
+        "Hand dump days over as files, in Singer BATCH messages (docs/slices.md), to a loader that understands the "
         "format. Unset, {} or format none: RECORD messages, for any loader. The API's rows are always records."
     ),
 )

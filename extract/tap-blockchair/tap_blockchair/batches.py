@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.batch import Batcher
 
-from tap_blockchair.disk import writing
+from tap_blockchair.transfer import writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,19 +16,10 @@ if TYPE_CHECKING:
 
 
 def manifests(tap: str, stream: str, config: BatchConfig, rows: Iterator[dict[str, Any]]) -> Iterator[list[str]]:
-    """Write rows to batch files.
-
-    Args:
-        tap: The tap's name, for the files' names.
-        stream: The stream's, likewise.
-        config: Where to and in which format.
-        rows: The rows.
-
-    Yields:
-        URLs of complete files.
+    """Write rows to batch files, named for the tap and the stream, and give the URLs of complete ones.
 
     Raises:
-        DumpError: There is no room for a file; what was begun of it is deleted.
+        DumpError: There is no space for a file; what was begun of it is deleted.
     """
     root = config.storage._root_path  # noqa: SLF001 (the only way to where files really lie)
     names = f"{config.storage.prefix or ''}{tap}--{stream}-*"
@@ -39,7 +30,7 @@ def manifests(tap: str, stream: str, config: BatchConfig, rows: Iterator[dict[st
                 whole = set(root.glob(names))
                 yield manifest
         except OSError:
-            # The library writes a temporary file and moves it when it is complete: either may have found no room.
+            # The library writes a temporary file and moves it when it is complete: either may have found no space.
             with suppress(OSError):
                 root.fs.transaction.complete(commit=False)
             for begun in set(root.glob(names)) - whole:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.exceptions import FatalAPIError
 from typing_extensions import override
 
-from tap_blockchair.bookmarks import Heights
 from tap_blockchair.client import PAGE
-from tap_blockchair.heights import HeightStream
-from tap_blockchair.plans import Tip
+from tap_blockchair.heights import HeightStream, Tip
+from tap_blockchair.state import Heights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class BlocksStream(HeightStream):
-    """Blocks, in closed ranges that end at full hundreds, so that the same blocks come in the same units."""
+    """Blocks, in closed ranges that end at full hundreds, so that the same blocks come in the same slices."""
 
     replication_key = "id"
     may_be_empty = False

@@ -1,4 +1,4 @@
-"""The chains that the tap knows, and all that tells one from another; a new chain is an entry here."""
+"""The chains that the tap knows, and all that distinguishes them; a new chain is an entry here."""
 
 from __future__ import annotations
 

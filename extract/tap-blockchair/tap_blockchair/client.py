@@ -16,7 +16,6 @@ from tap_blockchair.answers import Answer, KeyInQuery, parse_answer, retry_after
 from tap_blockchair.base import ChainStream
 from tap_blockchair.columns import Column, Kind
 from tap_blockchair.quota import BAN, Paused, estimate
-from tap_blockchair.redaction import redact
 from tap_blockchair.refusals import DOUBTFUL_TRIES, DoubtfulError, LimitReachedError, Reaction, refusal
 
 if TYPE_CHECKING:
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from tap_blockchair.quota import Quota
     from tap_blockchair.schemas import Table
     from tap_blockchair.settings import Settings
-
-__all__ = ["PAGE", "Answer", "ApiStream"]
 
 PAGE = 100
 """Rows per page; Blockchair's maximum."""
@@ -117,7 +114,7 @@ class ApiStream(ChainStream, RESTStream[Any]):
 
     @override
     def backoff_handler(self, details: Any) -> None:
-        """Say in a line that a request is repeated."""
+        """Log that a request is repeated."""
         self.logger.warning(
             "%s: no good answer, trying again in %.1f s (try %d of %d).",
             web.display(self.get_url(None)),
@@ -138,7 +135,7 @@ class ApiStream(ChainStream, RESTStream[Any]):
             code = context["code"]
         if code >= HTTPStatus.BAD_REQUEST:
             self._refused(code, response)
-        web.check_origin(response, self.settings)
+        web.check_origin(response, self.settings.data_origin)
         if answer is None:
             # A proxy's page, or an answer cut short.
             raise RetriableAPIError(
@@ -151,7 +148,7 @@ class ApiStream(ChainStream, RESTStream[Any]):
     def _refused(self, code: int, response: requests.Response) -> NoReturn:
         known = refusal(code, response.reason)
         detail = self._answer.context.get("error") if self._answer else None
-        said = f" (it says: {redact(str(detail))})" if detail else ""
+        said = f" (it says: {web.redact(str(detail))})" if detail else ""
         message = (
             f"{self.name}: {web.display(response.url)} answered {code}: {known.meaning}{said}. "
             f"The bookmark stays where it was. {known.advice}"
@@ -192,13 +189,7 @@ class ApiStream(ChainStream, RESTStream[Any]):
         self.state_manager.is_flushed = False
 
     def collect(self, context: Context | None) -> Iterable[dict[str, Any]]:
-        """Read the stream's rows.
-
-        Args:
-            context: The SDK's; this tap has no partitions.
-
-        Returns:
-            Records.
+        """Read the stream's records.
 
         Raises:
             Paused: The API must not be asked any more; what was given so far counts.
@@ -206,30 +197,15 @@ class ApiStream(ChainStream, RESTStream[Any]):
         return super().get_records(context)
 
     def left(self) -> str:
-        """Say what a pause leaves unread.
-
-        Returns:
-            Half a sentence.
-        """
+        """Name what a pause leaves unread, in half a sentence."""
         return "this snapshot"
 
     def cost_of_page(self, filters: int) -> Decimal:
-        """Estimate a full page of this table.
-
-        Args:
-            filters: How many filters its query has.
-
-        Returns:
-            Points.
-        """
+        """Estimate the points of a full page of this table, asked for with so many filters."""
         return estimate(f"{self.path}?q={','.join(['x'] * filters)}&limit={PAGE}")
 
     def price(self) -> tuple[int, Decimal]:
-        """Estimate the next run, which may take a few cheap requests of its own.
-
-        Returns:
-            Requests and points.
-        """
+        """Estimate the requests and points of the next run; that may take a few cheap requests."""
         return 1, estimate(self.path)
 
     @override
@@ -248,9 +224,6 @@ class ApiStream(ChainStream, RESTStream[Any]):
         Args:
             table: Another table of the chain than the stream's own.
             params: Query parameters.
-
-        Returns:
-            The answer.
 
         Raises:
             FatalAPIError: It failed for good.
@@ -273,16 +246,13 @@ class ApiStream(ChainStream, RESTStream[Any]):
             raise RuntimeError("an answer is used before it was validated")
         return self._answer
 
-    def canonical(self, row: Mapping[str, Any], unit: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Bring one row of the API to the dumps' form.
+    def canonical(self, row: Mapping[str, Any], slice_id: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Bring one row of the API to the dumps' form: every column of the schema, None for absent optional ones.
 
         Args:
             row: As the API gave it.
-            unit: What the row was loaded with, see `_unit`.
+            slice_id: What the row is loaded with, its `_unit`.
             more: Columns that the tap adds; `_line` is None unless given.
-
-        Returns:
-            A record with every column of the schema; absent optional ones are None.
 
         Raises:
             FatalAPIError: A required column is missing or a value does not fit its column.
@@ -295,27 +265,20 @@ class ApiStream(ChainStream, RESTStream[Any]):
                 continue
             if name not in row and column.required and column not in self._extra:
                 raise FatalAPIError(
-                    f"{self.name}: the API's answer for {unit} lacks the column {name}. Nothing of this answer was "
+                    f"{self.name}: the API's answer for {slice_id} lacks the column {name}. Nothing of this answer was "
                     "taken and the bookmark stays where it was.",
                 )
-            record[name] = self._value(row.get(name), column, unit)
-        return {
-            **record,
-            "_channel": "api",
-            "_unit": unit,
-            "_line": None,
-            "_dump_day": None,
-            **more,
-        }
+            record[name] = self._value(row.get(name), column, slice_id)
+        return {**record, "_channel": "api", "_unit": slice_id, "_line": None, "_dump_day": None, **more}
 
-    def _value(self, value: Any, column: Column, unit: str) -> Any:  # noqa: ANN401 (any JSON value)
+    def _value(self, value: Any, column: Column, slice_id: str) -> Any:  # noqa: ANN401 (any JSON value)
         if column in self._extra and column not in self.table.known:
             return values.as_text(value)
         try:
             return values.from_json(value, column.kind, bare_hex=self.table.bare_hex)
         except ValueError as error:
             raise FatalAPIError(
-                f"{self.name}: the API's answer for {unit} has an unusable value in the column {column.name}: {error}. "
+                f"{self.name}: the API's answer for {slice_id} has an unusable value in the column {column.name}: {error}. "
                 "Nothing of this answer was taken and the bookmark stays where it was.",
             ) from None
 
@@ -327,5 +290,5 @@ class ApiStream(ChainStream, RESTStream[Any]):
         expected = self._announced | self.ignored | more.keys()
         unknown = [name for name in seen if name not in expected]
         if unknown:
-            self._unit = None  # a SCHEMA between two units belongs to neither
+            self._slice = None  # a SCHEMA between two slices belongs to neither
             self.announce([known.get(name, Column(name, Kind.TEXT)) for name in unknown], self.path)

@@ -60,32 +60,19 @@ class Column:
 
 
 def columns(text: str, *, required: bool = True) -> tuple[Column, ...]:
-    """Read columns from a list of words.
-
-    Args:
-        text: Words of a name, a colon, the letter of a kind and, where there is one, the sign.
-        required: Whether a source must have them.
-    """
+    """Read columns from words of a name, a colon, the letter of a kind and, where there is one, the sign."""
     pairs = (word.split(":") for word in text.split())
     return tuple(Column(name, Kind(kind[0]), required, sign=kind[1:]) for name, kind in pairs)
 
 
 def json_schema(columns: Iterable[Column], keys: tuple[str, ...]) -> dict[str, Any]:
-    """Build a stream's JSON schema.
-
-    Args:
-        columns: All columns in order.
-        keys: Those that are never null.
-
-    Returns:
-        The schema as a dictionary.
-    """
+    """Build a stream's JSON schema, in which the keys are never null."""
     properties = [th.Property(c.name, _singer_type(c), required=c.name in keys) for c in columns]
     return th.PropertiesList(*properties).to_dict()
 
 
 def _singer_type(column: Column) -> th.JSONTypeHelper[Any] | type[th.JSONTypeHelper[Any]]:
-    """Give a column's type, with the bounds that a loader can hold its values against."""
+    """Give a column's type, with the bounds that a loader can verify its values by."""
     least = 0 if column.sign == "+" else None if column.most is None else -column.most
     if column.kind is Kind.INTEGER and column.sign:
         return th.IntegerType(minimum=least)

@@ -6,13 +6,15 @@ import hashlib
 import re
 import zlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from singer_sdk.exceptions import FatalSyncError
 
 from tap_blockchair.columns import Column, Kind
-from tap_blockchair.values import FROM_TEXT, NULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -21,14 +23,18 @@ if TYPE_CHECKING:
 
     from tap_blockchair.schemas import Table
 
+NULL = "\\N"
+FIRST_ROW = 2
+"""Line of the first row; the header is line 1."""
+MOST_DIGITS = 1000
+"""Before or behind the decimal point; the largest amounts, of 256 bits, have 78."""
+
 _MAGIC = b"\x1f\x8b"
 _READ = 1 << 18
 _UNZIPPED = 1 << 21  # bounds the memory, however well a file is compressed
 _GZIP = zlib.MAX_WBITS | 16
 _TEXT = bytes(sorted(set(range(256)) - set(b"\t\n")))
-FIRST_ROW = 2
-"""Line of the first row; the header is line 1."""
-
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _KEPT = "Nothing of this day was bookmarked."
 
 
@@ -38,6 +44,13 @@ class DumpError(FatalSyncError):
 
 class DamagedDumpError(DumpError):
     """A file whose gzip does not hold: a second download may bring a good one."""
+
+
+class DayColumn(NamedTuple):
+    """The column by which the source cuts a table into days, and the day on which every row of a file must lie."""
+
+    name: str
+    day: date
 
 
 @dataclass(frozen=True)
@@ -61,34 +74,12 @@ class DumpLayout:
     sha256: str
 
 
-@dataclass(frozen=True)
-class DayColumn:
-    """The column by which the source cuts a table into days.
-
-    Attributes:
-        name: The column.
-        day: The day on which every row must lie.
-    """
-
-    name: str
-    day: date
-
-
 def verify(path: Path, name: str, table: Table, cut: DayColumn | None = None) -> DumpLayout:
     """Read a whole dump file without taking a value from it.
 
     Checked are the gzip magic, the checksum and length at the gzip's end, the header, the field count of every line,
     and that every row lies on the file's day. So a damaged file emits no row at all; only a value that does not fit
     its column can stop a day half-way.
-
-    Args:
-        path: The file.
-        name: What to call it in messages.
-        table: The columns to find.
-        cut: The file's day, where it has one.
-
-    Returns:
-        The file's layout.
 
     Raises:
         DumpError: The file is damaged or has another form; the message names file and line.
@@ -126,49 +117,34 @@ class RowReader:
 
     Args:
         name: What to call the file in messages.
+        path: Where it lies.
         layout: What `verify` found.
         keys: Columns that must not be null, as far as the file has them.
         constants: Columns that the tap adds, with the same value in every row.
     """
 
-    def __init__(self, name: str, layout: DumpLayout, keys: tuple[str, ...], constants: Mapping[str, Any]) -> None:
-        self.name = name
-        self.layout = layout
+    def __init__(
+        self, name: str, path: Path, layout: DumpLayout, keys: tuple[str, ...], constants: Mapping[str, Any]
+    ) -> None:
+        self.name, self.path, self.layout = name, path, layout
+        self.added = {**{column.name: None for column in layout.absent}, **constants}
         columns = layout.columns
         self._names = [column.name for column in columns]
         self._readers = [(index, FROM_TEXT[c.kind]) for index, c in enumerate(columns) if c.kind in FROM_TEXT]
         self._texts = [index for index, column in enumerate(columns) if column.kind is Kind.TEXT]
         self._keys = [self._names.index(key) for key in keys if key in self._names]
-        self._added = {**{column.name: None for column in layout.absent}, **constants}
 
-    def rows(self, path: Path) -> Iterator[dict[str, Any]]:
-        """Read all rows.
-
-        Args:
-            path: The file.
-
-        Yields:
-            Records.
-
-        Raises:
-            DumpError: A value does not fit its column; the message names file, line and column.
-        """
-        rows = islice(chain.from_iterable(lines_of(path, self.name)), 1, None)
-        for number, line in enumerate(rows, FIRST_ROW):
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Read all rows as records."""
+        lines = islice(chain.from_iterable(lines_of(self.path, self.name)), 1, None)
+        for number, line in enumerate(lines, FIRST_ROW):
             yield self.record(line, number)
 
     def record(self, line: bytes, number: int) -> dict[str, Any]:
-        """Read a row.
-
-        Args:
-            line: Its bytes.
-            number: Its line in the file.
-
-        Returns:
-            A record.
+        """Read the row in a line of the file.
 
         Raises:
-            DumpError: A value does not fit its column.
+            DumpError: A value does not fit its column; the message names file, line and column.
         """
         try:
             text = line.decode()
@@ -181,20 +157,33 @@ class RowReader:
                 value = fields[index]
                 fields[index] = read(value) if value and value != NULL else None
         except ValueError as error:  # UnicodeDecodeError is one, too
-            raise _unusable(line, number, self.name, self.layout, error) from None
+            raise self._unusable(line, number, error) from None
         for index in self._keys:
             if fields[index] is None:
                 raise DumpError(
                     f"{self.name}, line {number}: {self._names[index]} is empty but part of the key. {_KEPT}"
                 )
         record = dict(zip(self._names, fields, strict=True))
-        record.update(self._added)
+        record.update(self.added)
         record["_line"] = number
         return record
 
+    def _unusable(self, line: bytes, number: int, error: ValueError) -> DumpError:
+        """Name the column whose value cannot be read; slow, but only once."""
+        for column, field in zip(self.layout.columns, line.split(b"\t"), strict=True):
+            try:
+                text = field.decode()
+                if column.kind in FROM_TEXT and text and text != NULL:
+                    FROM_TEXT[column.kind](text)
+            except ValueError as fault:
+                reason = "not UTF-8" if isinstance(fault, UnicodeDecodeError) else str(fault)
+                shown = field[:60].decode(errors="replace")
+                return DumpError(f"{self.name}, line {number}: {column.name} is {shown!r}, {reason}. {_KEPT}")
+        return DumpError(f"{self.name}, line {number}: {error}. {_KEPT}")
+
 
 class _LineCheck:
-    """Checks whole portions of lines, and looks for the guilty line only when there is one."""
+    """Checks whole portions of lines, and looks for the faulty line only when there is one."""
 
     def __init__(self, name: str, columns: list[str], cut: DayColumn | None) -> None:
         self.rows = 0
@@ -242,18 +231,7 @@ class _LineCheck:
 
 
 def lines_of(path: Path, name: str) -> Iterator[list[bytes]]:
-    """Unzip a file and give its lines in portions; the checksum at its end is checked.
-
-    Args:
-        path: The file.
-        name: What to call it in messages.
-
-    Yields:
-        Lines without their newlines, the header first.
-
-    Raises:
-        DamagedDumpError: The gzip does not hold.
-    """
+    """Give a file's lines in portions, without their newlines and the header first; its checksum is verified."""
     for portion in _portions(path, name):
         yield portion.split(b"\n")
 
@@ -316,15 +294,58 @@ def _bind(header: bytes, name: str, table: Table) -> tuple[Column, ...]:
     return tuple(documented.get(column, Column(column, Kind.TEXT)) for column in names)
 
 
-def _unusable(line: bytes, line_number: int, name: str, layout: DumpLayout, error: ValueError) -> DumpError:
-    """Name the column whose value cannot be read; slow, but only once."""
-    for column, field in zip(layout.columns, line.split(b"\t"), strict=True):
+def integer(text: str) -> int:
+    """Read a whole number; Python's own `int` also takes blanks, underscores and a plus sign."""
+    if text.isascii() and (text.isdigit() or (text[:1] == "-" and text[1:].isdigit())):
+        return int(text)
+    raise ValueError("not a whole number")
+
+
+def number(text: str) -> Decimal:
+    """Read a decimal number, in plain or exponent notation, without going through a float."""
+    if (text.isascii() and text.isdigit()) or _NUMBER.fullmatch(text):
         try:
-            text = field.decode()
-            if column.kind in FROM_TEXT and text and text != NULL:
-                FROM_TEXT[column.kind](text)
-        except ValueError as fault:
-            reason = "not UTF-8" if isinstance(fault, UnicodeDecodeError) else str(fault)
-            shown = field[:60].decode(errors="replace")
-            return DumpError(f"{name}, line {line_number}: {column.name} is {shown!r}, {reason}. {_KEPT}")
-    return DumpError(f"{name}, line {line_number}: {error}. {_KEPT}")
+            return bounded(Decimal(text))
+        except ArithmeticError:  # an exponent beyond those of Decimal
+            raise ValueError("not a number of reasonable length") from None
+    raise ValueError("not a number")
+
+
+def bounded(value: Decimal) -> Decimal:
+    """Refuse NaN, infinity, and what `MOST_DIGITS` cannot write out: 1e400000000 would take all memory."""
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int) or max(value.adjusted(), -exponent) >= MOST_DIGITS:
+        raise ValueError("not a number of reasonable length")
+    return value
+
+
+@lru_cache(maxsize=4096)  # all rows of a block carry the same few times
+def time(text: str) -> str:
+    """Read Blockchair's naive UTC time, `YYYY-MM-DD HH:MM:SS`, as RFC 3339 with its offset."""
+    if len(text) != len("YYYY-MM-DD HH:MM:SS") or (text[4], text[7], text[10]) != ("-", "-", " "):
+        raise ValueError("not a time of the form YYYY-MM-DD HH:MM:SS")
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).isoformat()
+
+
+def boolean(text: str) -> bool:
+    """Read a dump's boolean, `1` or `0`."""
+    if text not in {"1", "0"}:
+        raise ValueError("neither 1 nor 0")
+    return text == "1"
+
+
+def spendable(text: str) -> int:
+    """Read a dump's `is_spendable`: `1`, `0`, or `-1` for unknown."""
+    if text not in {"1", "0", "-1"}:
+        raise ValueError("none of 1, 0 and -1")
+    return int(text)
+
+
+FROM_TEXT: dict[Kind, Callable[[str], Any]] = {
+    Kind.INTEGER: integer,
+    Kind.NUMBER: number,
+    Kind.TIME: time,
+    Kind.BOOLEAN: boolean,
+    Kind.SPENDABLE: spendable,
+}
+"""Readers of a dump's fields; each raises a ValueError for anything else. Text has none: it stays as it is."""

@@ -1,4 +1,4 @@
-"""Where dump files lie: which there are, and a complete local copy of one at a time."""
+"""Where dump files lie: which there are, which version each is, and a local copy of one at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 KEPT = "The bookmark stays where it was."
-LATEST = "latest"
+_LATEST = "latest"
 _FOLDERS = {"erc20_transactions": ("erc-20", "transactions"), "erc20_tokens": ("erc-20", "tokens")}
 _SIZE = re.compile(r"\s(\d+(?:\.\d+)?)([KMGT]?)\s*$", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -44,9 +44,9 @@ class DumpFile:
     about: int | None = field(default=None, compare=False)
 
     @property
-    def unit(self) -> str:
+    def slice_id(self) -> str:
         """What is loaded whole, such as `bitcoin/blocks/2009-01-09`."""
-        return f"{self.chain}/{self.table}/{self.day.isoformat() if self.day else LATEST}"
+        return f"{self.chain}/{self.table}/{self.day.isoformat() if self.day else _LATEST}"
 
     @property
     def folder(self) -> str:
@@ -56,12 +56,7 @@ class DumpFile:
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of a table.
-
-    Attributes:
-        files: In the order of their days.
-        now: The source's own time, where it tells one.
-    """
+    """A table's daily files in the order of their days, or its one latest file; and the source's time, if it has one."""
 
     files: list[DumpFile]
     now: datetime | None = None
@@ -69,13 +64,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Version:
-    """What tells one file from another of the same name.
-
-    Attributes:
-        etag: The server's validator, or None.
-        length: Bytes, or None.
-        modified: When the file was published, or None.
-    """
+    """What distinguishes files of the same name: the server's validator, bytes, and the time of publication."""
 
     etag: str | None
     length: int | None
@@ -90,38 +79,20 @@ class DumpSource(ABC):
 
     @abstractmethod
     def listing(self, chain: str, table: str) -> Listing:
-        """List the files of a table.
-
-        Args:
-            chain: Blockchair's path name of the chain.
-            table: The stream's table.
-
-        Returns:
-            The daily files in order, or the one latest file.
-        """
+        """List the files of a table."""
 
     @abstractmethod
     def version(self, file: DumpFile) -> Version | None:
-        """Ask for a file's version without reading it.
-
-        Args:
-            file: The file.
-
-        Returns:
-            Its version; None where there is no such file.
-        """
+        """Ask for a file's version without reading it; None where there is no such file."""
 
     @abstractmethod
     def fetch(self, file: DumpFile, version: Version, report: Callable[[int], object]) -> tuple[Path, Version]:
-        """Give a complete local file.
+        """Give a complete local file, and the version that it holds.
 
         Args:
             file: One that `listing` named.
-            version: What `version` said of it.
-            report: Told the number of bytes that arrived.
-
-        Returns:
-            Its path, and the version that it holds.
+            version: What `version` gave for it.
+            report: Gets the number of bytes of each part that arrived.
         """
 
     @abstractmethod
@@ -135,25 +106,17 @@ class DumpSource(ABC):
         Args:
             chain: Blockchair's path name of the chain.
             table: The stream's table.
-            is_loaded: Told day (None: latest) and sha256 (its first digits); whether the state shows it as loaded.
+            is_loaded: Whether the state shows a file as loaded, by its day (None: latest) and its sha256's first digits.
         """
 
     def handed(self, path: Path, sha256: str) -> Path:
-        """Give a file the name under which a loader may keep it; a newer version of the day gets another.
-
-        Args:
-            path: What `fetch` gave.
-            sha256: Its digest.
-
-        Returns:
-            Where it lies now.
-        """
+        """Give a file the name under which a loader may keep it; a newer version of the day gets another."""
         del sha256
         return path
 
 
 class FolderDumps(DumpSource):
-    """Dump files in a folder: an own mirror, laid out like the host or flat."""
+    """Dump files in a folder: an own mirror, laid out like the host or flat. They are the user's, and stay."""
 
     is_authority = False
 
@@ -183,11 +146,11 @@ class FolderDumps(DumpSource):
 
     @override
     def discard(self, path: Path) -> None:
-        """Keep it: it is the user's."""
+        """Keep it."""
 
     @override
     def prune(self, chain: str, table: str, is_loaded: Callable[[date | None, str], bool]) -> None:
-        """Keep all: they are the user's."""
+        """Keep all."""
 
     def _find(self, file: DumpFile) -> Path | None:
         paths = (place / file.name for place in self._places(file.chain, file.table))
@@ -203,7 +166,7 @@ def folder_of(chain: str, table: str) -> str:
 
 
 def dump_files(names: Iterable[str], chain: str, table: str, sizes: dict[str, int] | None = None) -> list[DumpFile]:
-    """Pick a table's files out of a folder's names.
+    """Pick a table's files out of a folder's names: the daily ones in order; where there is none, the latest snapshot.
 
     Args:
         names: Names of files.
@@ -211,21 +174,18 @@ def dump_files(names: Iterable[str], chain: str, table: str, sizes: dict[str, in
         table: The stream's table.
         sizes: Rounded sizes in bytes by name.
 
-    Returns:
-        The daily files in order; where there is none, the latest snapshot.
-
     Raises:
         DumpError: A name has a day that is not in the calendar.
     """
     prefix = "_".join(_FOLDERS.get(table, (chain, table)))
-    pattern = re.compile(rf"blockchair_{re.escape(prefix)}_(\d{{8}}|{LATEST})\.tsv\.gz")
+    pattern = re.compile(rf"blockchair_{re.escape(prefix)}_(\d{{8}}|{_LATEST})\.tsv\.gz")
     found: dict[date | None, DumpFile] = {}
     for name in names:
         match = pattern.fullmatch(name)
         if not match:
             continue
         try:
-            day = None if match[1] == LATEST else datetime.strptime(match[1], "%Y%m%d").date()  # noqa: DTZ007 (a day)
+            day = None if match[1] == _LATEST else datetime.strptime(match[1], "%Y%m%d").date()  # noqa: DTZ007 (a day)
         except ValueError:
             raise DumpError(f"the file {name} names no day of the calendar. {KEPT} Check dumps_url.") from None
         found[day] = DumpFile(chain, table, day, name, (sizes or {}).get(name))
@@ -256,14 +216,7 @@ class _Links(HTMLParser):
 
 
 def index_page(page: str) -> tuple[list[str], dict[str, int]]:
-    """Read an index page.
-
-    Args:
-        page: HTML with one anchor for each file.
-
-    Returns:
-        The files' names, and their sizes as far as the page shows them (rounded), in bytes.
-    """
+    """Read the files' names from an index page, and their sizes in bytes as far as it shows them (rounded)."""
     links = _Links()
     links.feed(page)
     links.close()

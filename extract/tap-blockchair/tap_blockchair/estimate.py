@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tap_blockchair.client import ApiStream
+from tap_blockchair.dump_stream import DumpStream
 from tap_blockchair.quota import Paused
-from tap_blockchair.streams import DumpStream
 from tap_blockchair.tips import TippedStream
 
 if TYPE_CHECKING:
@@ -26,14 +26,10 @@ _WIDTH = 34
 
 @dataclass(frozen=True)
 class Cost:
-    """What a stream would take.
+    """What a stream would take: dump files to download and their bytes, requests to the API and their points.
 
     Attributes:
-        files: Dump files to download.
-        size: Their bytes.
         exact: Whether every file was asked for its length.
-        requests: Requests to the API.
-        points: Points of the API.
     """
 
     files: int = 0
@@ -44,16 +40,10 @@ class Cost:
 
 
 def dump_cost(stream: DumpStream) -> Cost:
-    """Say what a dump stream would download with its state.
+    """Estimate what a dump stream would download with its state.
 
     Few files are asked for their length, one HEAD each. Of many the index page's rounded sizes are taken, and where it
     shows none, a sample of files is asked, evenly spread.
-
-    Args:
-        stream: The stream.
-
-    Returns:
-        Its cost.
     """
     files = stream.new_files()
     if not files:
@@ -67,14 +57,7 @@ def dump_cost(stream: DumpStream) -> Cost:
 
 
 def cost_of(stream: ChainStream) -> Cost:
-    """Say what a stream would take with its state.
-
-    Args:
-        stream: Any stream of the tap.
-
-    Returns:
-        Its cost.
-    """
+    """Estimate what a stream would take with its state."""
     if isinstance(stream, TippedStream):
         requests, points = stream.price_of_tip()
         days = dump_cost(stream) if stream.settings.tip != "only" else Cost()
@@ -88,15 +71,7 @@ def cost_of(stream: ChainStream) -> Cost:
 
 
 def report(streams: Iterable[ChainStream], settings: Settings) -> str:
-    """Estimate the selected streams.
-
-    Args:
-        streams: Streams in order.
-        settings: The tap's settings.
-
-    Returns:
-        Lines for a person.
-    """
+    """Estimate streams, as lines for a person."""
     lines = [f"{'stream':{_WIDTH}} {'files':>7} {'download':>12} {'API requests':>13} {'points':>9}"]
     size, points, requests = 0, Decimal(0), 0
     for stream in streams:
@@ -129,14 +104,7 @@ def report(streams: Iterable[ChainStream], settings: Settings) -> str:
 
 
 def bytes_text(size: int) -> str:
-    """Write a number of bytes for people.
-
-    Args:
-        size: Bytes.
-
-    Returns:
-        Such as `61.9 MB` (powers of 1000).
-    """
+    """Write a number of bytes for people, such as `61.9 MB` (powers of 1000)."""
     value = float(size)
     for unit in ("B", "kB", "MB", "GB"):
         if value < 1000:  # noqa: PLR2004 (of the decimal prefixes)

@@ -40,7 +40,7 @@ class Paused(Exception):  # noqa: N818 (no error: the tap ends well and goes on 
 
     Attributes:
         why: What is used up.
-        until: When to resume, by the source's clock; None where the source told no time.
+        until: When to resume, by the source's clock; None where the source gave no time.
     """
 
     def __init__(self, why: str, until: datetime | None) -> None:
@@ -55,13 +55,10 @@ class Paused(Exception):  # noqa: N818 (no error: the tap ends well and goes on 
 
 
 def estimate(url: str) -> Decimal:
-    """Tell what a request will cost, before it is made.
+    """Estimate the points of a request: (base + filters) * (1 + 0.01 * rows beyond the default of 10).
 
     Args:
         url: The request's address with its query; the last part of its path names the table.
-
-    Returns:
-        Points: (base + filters) * (1 + 0.01 * rows beyond the default of 10).
     """
     parts = urlsplit(url)
     query = parse_qs(parts.query)
@@ -72,14 +69,7 @@ def estimate(url: str) -> Decimal:
 
 
 def source_time(headers: Mapping[str, str]) -> datetime | None:
-    """Read the source's clock.
-
-    Args:
-        headers: A response's headers.
-
-    Returns:
-        Its Date in UTC, or None where it has none that can be read.
-    """
+    """Read the source's clock from a response's Date, in UTC; None where it has none that can be read."""
     try:
         return parsedate_to_datetime(headers["Date"]).astimezone(UTC)
     except (KeyError, ValueError):
@@ -87,11 +77,15 @@ def source_time(headers: Mapping[str, str]) -> datetime | None:
 
 
 class Quota:
-    """The one account of all streams that ask the API."""
+    """The one account of all streams that ask the API.
+
+    Args:
+        settings: The tap's.
+        state: Gives the tap's state, which is made after its streams.
+    """
 
     def __init__(self, settings: Settings, state: Callable[[], Any]) -> None:
         self._settings = settings
-        # Given as a function, because the tap makes its state after its streams.
         self._state = state
         self._stopped: Paused | None = None
         self._now: datetime | None = None
@@ -121,7 +115,7 @@ class Quota:
             cost: Its points, estimated.
 
         Raises:
-            Paused: The day's points do not suffice, or an earlier answer told to stay away.
+            Paused: The day's points do not suffice, or an earlier answer asked to wait.
         """
         if self._is_stale() and (self._account().until or self._over(cost)):
             # Whether the account's day is still the source's day decides; asking for that must cost nothing.
@@ -131,51 +125,32 @@ class Quota:
             raise self._spent(cost)
         self.pace.wait()
 
-    def charge(self, response: requests.Response, cost: Decimal, told: object) -> None:
-        """Book an answer, and read the source's clock from it.
+    def charge(self, response: requests.Response, cost: Decimal, stated: object) -> None:
+        """Add an answer's points to the account, and read the source's clock from it.
 
         Args:
             response: The answer, good or bad.
             cost: What was estimated.
-            told: The answer's own `context.request_cost`, which is the truth where it is a number.
+            stated: The answer's own `context.request_cost`, which counts where it is a number.
         """
         self._see(source_time(response.headers))
-        if isinstance(told, int | Decimal) and not isinstance(told, bool):
-            cost = Decimal(told)
+        if isinstance(stated, int | Decimal) and not isinstance(stated, bool):
+            cost = Decimal(stated)
         elif not response.ok:
             cost = Decimal(0)
         account = self._account()
         self._write(account._replace(points=account.points + cost))
 
     def stop_for(self, span: timedelta, why: str) -> Paused:
-        """Stay away for a while, in later runs too.
-
-        Args:
-            span: How long.
-            why: What is used up.
-
-        Returns:
-            What to raise.
-        """
+        """Ask nothing for a while, in later runs too, and give what to raise."""
         return self._stop(self._now + span if self._now else None, why)
 
     def stop_today(self, why: str) -> Paused:
-        """Stay away until the points are counted anew, at 00:00 UTC.
-
-        Args:
-            why: What is used up.
-
-        Returns:
-            What to raise.
-        """
+        """Ask nothing until the points are counted anew, at 00:00 UTC, and give what to raise."""
         return self._stop(_midnight_after(self._now) if self._now else None, why)
 
     def rest(self) -> float:
-        """Tell how long the minute's limit lasts.
-
-        Returns:
-            Seconds to the source's next full minute, and one to spare; a whole minute where its clock is unknown.
-        """
+        """Give the seconds to the source's next full minute, and one to spare; 61 where its clock is unknown."""
         return 61.0 - (self._now.second if self._now else 0)
 
     def _stop(self, until: datetime | None, why: str) -> Paused:
@@ -187,7 +162,7 @@ class Quota:
         return pause
 
     def _is_stale(self) -> bool:
-        """Say whether the source's clock is unknown or was seen long ago: dump days between two requests take hours."""
+        """Whether the source's clock is unknown or was seen long ago: dump days between two requests take hours."""
         return self._now is None or monotonic() - self._seen > _STALE
 
     def _hold(self) -> None:

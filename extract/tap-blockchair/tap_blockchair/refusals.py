@@ -24,10 +24,8 @@ class Refusal(NamedTuple):
     """A code of the API.
 
     Attributes:
-        code: The HTTP status.
-        reaction: What the tap does.
-        meaning: Half a sentence.
-        advice: What a person can do.
+        meaning: What happened, in half a sentence.
+        advice: What a person can do, in a sentence.
     """
 
     code: int
@@ -46,7 +44,7 @@ class LimitReachedError(FatalAPIError):
 
     Attributes:
         why: What was answered, without the address.
-        retry_after: Seconds, where the server says it.
+        retry_after: Seconds, where the server states them.
     """
 
     def __init__(self, message: str, why: str, retry_after: int | None) -> None:
@@ -94,14 +92,11 @@ REFUSALS = {known.code: known for known in _REFUSALS}
 
 
 def refusal(code: int, reason: str) -> Refusal:
-    """Look a code up.
+    """Look a code up: undocumented server faults are repeated, every other undocumented code stops.
 
     Args:
         code: The HTTP status, or the envelope's own code.
         reason: The status line's words, for codes that are not documented.
-
-    Returns:
-        What to do about it: undocumented server faults are repeated, everything else stops.
     """
     known = REFUSALS.get(code)
     if known:

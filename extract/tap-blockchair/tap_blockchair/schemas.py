@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tap_blockchair import amounts
 from tap_blockchair.chains import CHAINS, Chain
 from tap_blockchair.columns import Column, Kind, columns
 
@@ -161,13 +160,20 @@ _KEYS = {
 _KEYED_BY_PLACE = frozenset({"transactions", "calls", "erc20_transactions"})
 
 
+# Transactions that a block has at most, for its totals: coins may move more than once in it.
+_IN_A_BLOCK = 10**9
+_TOTALS = frozenset({"input_total", "output_total"})
+# How Blockchair counts hidden amounts in these is not on record, so nothing is said of their signs.
+_OF_SHIELDED = frozenset({"fee", "fee_total", "input_total", "output_total", "reward"})
+
+
 def _bounded(chain: Chain, table: str, columns: tuple[Column, ...]) -> tuple[Column, ...]:
-    """State how great the amounts of a chain's table can be."""
+    """State how great the amounts of a chain's table can be, in base units."""
     return tuple(
         replace(
             column,
-            most=amounts.most(chain, table, column.name),
-            sign="~" if amounts.may_be_negative(chain, column.name) else column.sign,
+            most=chain.most * (_IN_A_BLOCK if table == "blocks" and column.name in _TOTALS else 1),
+            sign="~" if chain.is_shielded and column.name in _OF_SHIELDED else column.sign,
         )
         if column.kind is Kind.NUMBER and column.sign
         else column
@@ -176,27 +182,12 @@ def _bounded(chain: Chain, table: str, columns: tuple[Column, ...]) -> tuple[Col
 
 
 def dump_tables(chain: str) -> tuple[str, ...]:
-    """Name the tables of a chain that have a daily dump.
-
-    Args:
-        chain: Blockchair's path name of the chain, such as `bitcoin-cash`.
-
-    Returns:
-        Table names, as in the dump host's paths.
-    """
+    """Name the tables of a chain that have a daily dump."""
     return tuple(_EVM if CHAINS[chain].is_evm else _UTXO)
 
 
 def chain_table(chain: str, name: str) -> Table:
-    """Describe a table as a dump holds it.
-
-    Args:
-        chain: Blockchair's path name of the chain.
-        name: One of `dump_tables(chain)`.
-
-    Returns:
-        Its columns, key and documented absentees.
-    """
+    """Describe one of `dump_tables` as a dump holds it."""
     of = CHAINS[chain]
     more, api_only = of.more.get(name, ()), _bounded(of, name, of.api_only.get(name, ()))
     if of.is_evm:
@@ -211,28 +202,12 @@ def chain_table(chain: str, name: str) -> Table:
 
 
 def latest_tables(chain: str, *, addresses: bool) -> tuple[str, ...]:
-    """Name the tables of a chain of which only a latest snapshot is dumped.
-
-    Args:
-        chain: Blockchair's path name of the chain.
-        addresses: Whether the large snapshot of all addresses is wanted.
-
-    Returns:
-        Table names.
-    """
+    """Name the tables of a chain of which only a latest snapshot is dumped, that of all addresses if it is wanted."""
     return (*(("addresses",) if addresses else ()), *(("erc20_tokens",) if CHAINS[chain].is_evm else ()))
 
 
 def latest_table(chain: str, name: str) -> Table:
-    """Describe a table of which only a latest snapshot is dumped.
-
-    Args:
-        chain: Blockchair's path name of the chain.
-        name: `addresses` or `erc20_tokens`.
-
-    Returns:
-        Its columns and key. Addresses have the columns of the API's ranking, so that both share a table.
-    """
+    """Describe one of `latest_tables`; addresses have the columns of the API's ranking, so that both share a table."""
     if name == "erc20_tokens":
         return Table(_ERC20_TOKENS, ("address",), bare_hex=True)
     table = addresses_table(chain)
@@ -241,15 +216,7 @@ def latest_table(chain: str, name: str) -> Table:
 
 
 def api_table(chain: str, name: str) -> Table:
-    """Describe a table as the API gives it, in the dumps' form.
-
-    Args:
-        chain: Blockchair's path name of the chain.
-        name: One of `dump_tables(chain)`, or `erc20_tokens`.
-
-    Returns:
-        The dump's table, with the columns announced that only the API has.
-    """
+    """Describe one of `dump_tables`, or `erc20_tokens`, with the columns announced that only the API has."""
     if name == "erc20_tokens":
         return latest_table(chain, name)
     table = chain_table(chain, name)
@@ -263,39 +230,18 @@ def api_table(chain: str, name: str) -> Table:
 
 
 def stats_table(chain: str) -> Table:
-    """Describe the dated snapshot of a chain's statistics.
-
-    Args:
-        chain: Blockchair's path name of the chain.
-
-    Returns:
-        The table, keyed by the moment of observation.
-    """
+    """Describe the dated snapshot of a chain's statistics."""
     evm = CHAINS[chain].is_evm
     return Table((*_SNAPSHOT, *(_EVM_STATS if evm else _UTXO_STATS)), ("observed_at",), bare_hex=evm)
 
 
 def addresses_table(chain: str) -> Table:
-    """Describe the dated snapshot of a chain's richest addresses.
-
-    Args:
-        chain: Blockchair's path name of the chain.
-
-    Returns:
-        The table, keyed by the moment of observation and the address.
-    """
+    """Describe the dated snapshot of a chain's richest addresses."""
     of = CHAINS[chain]
     columns = (*_SNAPSHOT, *_ADDRESSES, *_RANK, *(_EVM_ADDRESSES if of.is_evm else ()))
     return Table(_bounded(of, "addresses", columns), ("observed_at", "address"), bare_hex=of.is_evm)
 
 
 def provenance_columns(table_name: str) -> tuple[Column, ...]:
-    """Name the columns that the tap adds to a table's rows.
-
-    Args:
-        table_name: `blocks`, `stats`, ...
-
-    Returns:
-        The columns that say where a row came from; on blocks also whether it is settled.
-    """
+    """Name the columns that show where a row came from; on blocks also whether it is settled."""
     return (*_PROVENANCE, *_SETTLED) if table_name == "blocks" else _PROVENANCE

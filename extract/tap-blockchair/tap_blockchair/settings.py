@@ -15,7 +15,7 @@ from singer_sdk.exceptions import ConfigValidationError
 
 from tap_blockchair.batch_setting import BATCH_SETTING
 from tap_blockchair.chains import CHAINS, USUAL_FINALITY, defaults, names
-from tap_blockchair.redaction import redact
+from tap_blockchair.web import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -212,31 +212,13 @@ _DEFAULTS = {name: each["default"] for name, each in CONFIG_SCHEMA["properties"]
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings after checking.
+    """The settings after checking; their descriptions stand above.
 
     Attributes:
-        chains: Blockchair's path names, without repetitions.
-        channel: Which source serves a table that has two.
-        tip: Whether, in channel auto, the API gives what dumps have not yet.
-        start: First day wanted, or None.
-        end: Last day wanted, or None.
-        api_url: Root of the API without a slash at the end.
-        dumps_url: Root of the dump host without a slash at the end.
+        chains: Without repetitions.
+        api_url: Without a slash at the end, as `dumps_url`.
         dumps_folder: The folder, where `dumps_url` is a file URL.
-        api_key: Key of the API, or None.
-        dumps_key: Key of the dump host, or None.
-        requests_per_minute: Most API requests in 60 seconds.
-        points_per_day: Most API points in a UTC day, or None for no limit.
-        finality: Blocks per chain that may still change.
-        top_addresses: Size of an address snapshot.
-        data_origin: The only origin accepted, or None for both.
-        user_agent: Value of the User-Agent header.
-        timeout: Seconds of silence that fail a request.
-        recheck_days: Last loaded days that are compared with the dump host.
-        max_lag_days: Days of lag above which a warning is due.
-        latest_addresses: Whether addresses come from the latest dump.
-        download_dir: Folder for dump files on their way.
-        keep_downloads: Whether they stay there.
+        finality: Of every chain.
     """
 
     chains: tuple[str, ...]
@@ -265,12 +247,6 @@ class Settings:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
         """Check a configuration that fits the JSON schema and give it types.
-
-        Args:
-            config: The tap's configuration.
-
-        Returns:
-            The settings.
 
         Raises:
             ConfigValidationError: With one sentence per fault.

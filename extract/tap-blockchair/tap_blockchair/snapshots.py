@@ -9,7 +9,7 @@ from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.pagination import OffsetPaginator, SinglePagePaginator
 from typing_extensions import override
 
-from tap_blockchair.client import PAGE, Answer, ApiStream
+from tap_blockchair.client import PAGE, ApiStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import requests
     from singer_sdk.helpers.types import Context
     from singer_sdk.streams.rest import HTTPRequest, PageContext
+
+    from tap_blockchair.answers import Answer
 
 
 class SnapshotStream(ApiStream):
@@ -32,14 +34,7 @@ class SnapshotStream(ApiStream):
 
     @abstractmethod
     def to_records(self, answer: Answer) -> Iterable[dict[str, Any]]:
-        """Turn an answer into records in the dumps' form.
-
-        Args:
-            answer: The answer to one page.
-
-        Returns:
-            Records.
-        """
+        """Turn the answer to one page into records in the dumps' form."""
 
 
 class StatsStream(SnapshotStream):
@@ -84,13 +79,13 @@ class AddressesStream(SnapshotStream):
     def to_records(self, answer: Answer) -> Iterable[dict[str, Any]]:
         # One moment for all pages: it identifies the snapshot.
         self._observed_at = self._observed_at or answer.observed_at
-        unit = f"{self.chain}/addresses/{self._observed_at}"
+        slice_id = f"{self.chain}/addresses/{self._observed_at}"
         for row in answer.rows(texts=("address",)):
             # The ranking may move between two pages and show an address twice.
             if row["address"] in self._ranked:
                 continue
             self._ranked.add(row["address"])
-            yield self.canonical(row, unit, observed_at=self._observed_at, rank=len(self._ranked))
+            yield self.canonical(row, slice_id, observed_at=self._observed_at, rank=len(self._ranked))
 
     @override
     def price(self) -> tuple[int, Decimal]:

@@ -13,18 +13,18 @@ from typing_extensions import override
 from tap_blockchair import schemas
 from tap_blockchair.base import ChainStream
 from tap_blockchair.blocks import BlocksStream
+from tap_blockchair.dump_stream import DumpStream
 from tap_blockchair.dumps import FolderDumps
 from tap_blockchair.estimate import report
+from tap_blockchair.keyset import KeysetStream, keysets
 from tap_blockchair.latest import LatestStream
+from tap_blockchair.output import LineWriter
 from tap_blockchair.quota import STATE_KEY, Quota
-from tap_blockchair.redaction import protect, redact
 from tap_blockchair.settings import CONFIG_SCHEMA, Settings
 from tap_blockchair.snapshots import AddressesStream, StatsStream
-from tap_blockchair.streams import DumpStream
 from tap_blockchair.tips import TIPPED, TippedStream
 from tap_blockchair.transfer import HostDumps
-from tap_blockchair.walks import WalkStream, walks
-from tap_blockchair.writer import LineWriter
+from tap_blockchair.web import protect, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,14 +62,14 @@ class TapBlockchair(Tap):
     @override
     def get_singer_command(cls) -> click.Command:
         command = super().get_singer_command()
-        about = "Say what a run would download and cost (bytes, hours, points), without running it."
+        about = "Estimate what a run would download and cost (bytes, hours, points), without running it."
         command.params.append(click.Option(["--estimate"], is_flag=True, help=about))
         return command
 
     @classmethod
     @override
     def invoke(cls, *, estimate: bool = False, **kwargs: Any) -> None:
-        """Run the tap, or say what running it would cost."""
+        """Run the tap, or estimate what running it would cost."""
         if not estimate:
             super().invoke(**kwargs)
             return
@@ -107,7 +107,7 @@ class TapBlockchair(Tap):
         tipped = TIPPED if settings.channel == "auto" and settings.tip != "off" else ()
         folder = settings.dumps_folder
         # One for all streams: the dump host gets one connection.
-        source = FolderDumps(folder) if folder else HostDumps(settings, settings.download_dir, self.logger)
+        source = FolderDumps(folder) if folder else HostDumps(settings, self.logger)
         for chain in settings.chains:
             for name in schemas.dump_tables(chain):
                 if name in tipped:
@@ -136,5 +136,5 @@ class TapBlockchair(Tap):
         for kind, name, table in from_api:
             yield kind(self, chain=chain, table_name=name, table=table, settings=settings, quota=quota)
         if settings.channel == "api":
-            for name in walks(chain):
-                yield WalkStream(self, chain=chain, table_name=name, settings=settings, quota=quota)
+            for name in keysets(chain):
+                yield KeysetStream(self, chain=chain, table_name=name, settings=settings, quota=quota)

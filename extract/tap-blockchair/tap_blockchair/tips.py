@@ -9,11 +9,10 @@ from typing_extensions import override
 
 from tap_blockchair import schemas
 from tap_blockchair.blocks import BlocksStream
-from tap_blockchair.bookmarks import HeightBook, Heights, Unsettled
-from tap_blockchair.heights import HeightStream
-from tap_blockchair.plans import Plan, Planner
-from tap_blockchair.streams import DumpStream
-from tap_blockchair.walks import WalkStream
+from tap_blockchair.dump_stream import DumpStream
+from tap_blockchair.heights import HeightStream, Plan, Planner
+from tap_blockchair.keyset import KeysetStream
+from tap_blockchair.state import Heights, HeightState, Unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
@@ -23,16 +22,15 @@ if TYPE_CHECKING:
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
 
+    from tap_blockchair.base import StreamSlice
     from tap_blockchair.columns import Column
     from tap_blockchair.dumps import DumpSource
     from tap_blockchair.quota import Quota
     from tap_blockchair.settings import Settings
-    from tap_blockchair.units import Unit
 
 TIPPED = ("blocks", "uncles")
 """Tables whose tip is cheap enough for the API's free quota."""
 
-_DAY = timedelta(days=1)
 _UNCLE_AGE = 7
 """An uncle is named by one of the seven blocks after its parent, whose time may lie before its own."""
 
@@ -40,7 +38,7 @@ _UNCLE_AGE = 7
 class TippedStream(DumpStream):
     """A table from its daily dumps, and above the last published day from the API.
 
-    Both parts are of one stream: same schema, units that replace each other's rows, bookmarks side by side.
+    Both parts are of one stream: same schema, slices that replace each other's rows, states side by side.
     """
 
     def __init__(  # noqa: PLR0913 (what a stream is made of)
@@ -87,25 +85,15 @@ class TippedStream(DumpStream):
             pass
 
     def price_of_tip(self) -> tuple[int, Decimal]:
-        """Estimate the part that the API gives.
-
-        Returns:
-            Requests and points.
-        """
+        """Estimate the requests and points of the part that the API gives."""
         return self._tip.price()
 
     def first_open_day(self) -> date | None:
-        """Find the day with which the API's part begins.
-
-        Returns:
-            The day after the last one that is published or loaded; None where there is none.
-        """
+        """Find the day after the last one that is published or loaded; None where there is none."""
         if self.listing is None:
             self.listing = self._source.listing(self.chain, self.table_name)
-        days = [file.day for file in self.listing.files if file.day]
-        last = self.days.book().last
-        days += [last] if last else []
-        return max(days) + _DAY if days else None
+        days = [day for day in (*(file.day for file in self.listing.files), self.day_state().last) if day]
+        return max(days) + timedelta(days=1) if days else None
 
 
 class _TipPlanner(Planner):
@@ -114,8 +102,8 @@ class _TipPlanner(Planner):
     _stream: _Tip
 
     @override
-    def book(self) -> HeightBook:
-        return HeightBook(self._stream.get_context_state(None).setdefault("heights", {}))
+    def state(self) -> HeightState:
+        return HeightState(self._stream.get_context_state(None).setdefault("heights", {}))
 
     @override
     def keep(self) -> None:
@@ -125,7 +113,7 @@ class _TipPlanner(Planner):
     @override
     def plan(self) -> Plan:
         self._stream.share_columns(self._stream.whole)
-        start, end = self.start(self.book()), self._stream.settings.end
+        start, end = self.start(self.state()), self._stream.settings.end
         if start is None:
             self._stream.logger.warning(
                 "%s: no dump day is published, and without start_date the API is not asked for the whole chain.",
@@ -137,21 +125,21 @@ class _TipPlanner(Planner):
         return super().plan()
 
     @override
-    def start(self, book: HeightBook) -> date | None:
+    def start(self, state: HeightState) -> date | None:
         # A day that was published once does not come back to the API where an index is cut short.
-        published = [day for day in (self._stream.whole.first_open_day(), book.above) if day]
+        published = [day for day in (self._stream.whole.first_open_day(), state.above) if day]
         if published:
-            book.above = max(published)
-        days = [day for day in (book.above, self._stream.settings.start) if day]
+            state.above = max(published)
+        days = [day for day in (state.above, self._stream.settings.start) if day]
         return max(days, default=None)
 
     @override
-    def resume(self, book: HeightBook, wanted: int) -> int:
-        first = super().resume(book, wanted)
-        if first >= wanted or (book.unsettled and not self._stands(book.unsettled)):
+    def resume(self, state: HeightState, wanted: int) -> int:
+        first, unsettled = super().resume(state, wanted), state.unsettled
+        if first >= wanted or (unsettled and not self._stands(unsettled)):
             # Dumps replace by time. What a reorganisation has moved to another day is found by its height only.
             return first
-        book.leave()
+        state.leave()
         return wanted
 
     def _stands(self, part: Unsettled) -> bool:
@@ -162,8 +150,8 @@ class _UnclesPlanner(_TipPlanner):
     """Plans some blocks earlier, since an uncle is named late."""
 
     @override
-    def lowest(self, book: HeightBook) -> int | None:
-        first = super().lowest(book)
+    def lowest(self, state: HeightState) -> int | None:
+        first = super().lowest(state)
         return None if first is None else max(0, first - _UNCLE_AGE)
 
     @override
@@ -172,15 +160,18 @@ class _UnclesPlanner(_TipPlanner):
 
 
 class _Tip(HeightStream):
-    """The API's part of a table; it speaks in the name of the whole stream."""
+    """The API's part of a table; its messages are those of the whole stream."""
 
     is_cheap = True
-    planner_class = _TipPlanner
     whole: TippedStream
 
     @override
-    def open_unit(self, unit: Unit) -> None:
-        self.whole.open_unit(unit)
+    def make_planner(self) -> Planner:
+        return _TipPlanner(self)
+
+    @override
+    def open_slice(self, stream_slice: StreamSlice) -> None:
+        self.whole.open_slice(stream_slice)
 
     @override
     def announce(self, columns: Sequence[Column], where: str) -> None:
@@ -198,11 +189,13 @@ class _BlocksTip(_Tip, BlocksStream):
         )
 
 
-class _UnclesTip(_Tip, WalkStream):
+class _UnclesTip(_Tip, KeysetStream):
     """The newest uncles."""
-
-    planner_class = _UnclesPlanner
 
     def __init__(self, whole: TippedStream, tap: Tap, quota: Quota) -> None:
         self.whole = whole
         super().__init__(tap, chain=whole.chain, table_name="uncles", settings=whole.settings, quota=quota)
+
+    @override
+    def make_planner(self) -> Planner:
+        return _UnclesPlanner(self)

@@ -1,9 +1,15 @@
-"""The dump host over HTTP: one connection, a HEAD before each file, and transfers that go on where they broke off."""
+"""The dump host over HTTP: one connection, a HEAD before each file, and transfers that go on where they broke off.
+
+Downloads lie in a folder that one run at a time uses for a table; what the disk refuses is reported in a sentence.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
@@ -14,13 +20,12 @@ from singer_sdk.exceptions import RetriableSyncError
 from typing_extensions import override
 
 from tap_blockchair import web
-from tap_blockchair.disk import writing
 from tap_blockchair.dumpfile import DumpError
 from tap_blockchair.dumps import KEPT, DumpFile, DumpSource, Listing, Version, dump_files, folder_of, index_page
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import date
     from pathlib import Path
 
@@ -34,6 +39,8 @@ _SUFFIX = ".tsv.gz"
 _NAMED_DIGITS = 12  # of the digest, in a handed file's name
 _HANDED = re.compile(r"(blockchair_.+_(?:\d{8}|latest))\.([0-9a-f]{12})\.tsv\.gz")
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+_ARRIVED = "What arrived is kept, and the next run goes on behind it."
+_RESUMED = f"{KEPT} Run again later; what arrived is kept and the next run goes on behind it."
 
 
 class _TransferError(RetriableSyncError):
@@ -47,9 +54,9 @@ class _GivenUpError(DumpError):
 class HostDumps(DumpSource):
     """Blockchair's dump host or a copy of it: index pages and files over HTTP, one request at a time."""
 
-    def __init__(self, settings: Settings, folder: Path, logger: logging.Logger) -> None:
+    def __init__(self, settings: Settings, logger: logging.Logger) -> None:
         self._settings = settings
-        self._folder = folder
+        self._folder = settings.download_dir
         self._logger = logger
         self._session = web.Session()
         self._session.headers["User-Agent"] = settings.user_agent
@@ -119,12 +126,10 @@ class HostDumps(DumpSource):
 
     def _page(self, folder: str) -> requests.Response | None:
         with self._ask("GET", self._url(folder)) as response:
-            return None if response.status_code == HTTPStatus.NOT_FOUND else self._read(response)
-
-    @staticmethod
-    def _read(response: requests.Response) -> requests.Response:
-        _ = response.content
-        return response
+            if response.status_code == HTTPStatus.NOT_FOUND:
+                return None
+            _ = response.content  # read before the connection is closed
+            return response
 
     def _go_on(self, download: _Download, report: Callable[[int], object]) -> None:
         """Stream a file to disk as the server stores it, behind what is there; its length is held against HEAD's."""
@@ -175,7 +180,7 @@ class HostDumps(DumpSource):
             return
         if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}:
             raise DumpError(f"{where} answered {status} {response.reason}. {KEPT} Check dumps_url.")
-        web.check_origin(response, self._settings)
+        web.check_origin(response, self._settings.data_origin)
 
     @staticmethod
     def _missing(url: str) -> DumpError:
@@ -210,9 +215,6 @@ class HostDumps(DumpSource):
         self._logger.warning("%s: the transfer failed, %s.", web.display(url), again)
 
 
-_RESUMED = f"{KEPT} Run again later; what arrived is kept and the next run goes on behind it."
-
-
 class _Download:
     """A file on its way: a part, and a note saying of which version it is a part."""
 
@@ -224,7 +226,7 @@ class _Download:
         self.best = self._part.stat().st_size if self._resumable() else 0
 
     def finished(self) -> bool:
-        """Say whether an earlier run has this very version complete; it may have handed it over already."""
+        """Whether an earlier run has this very version complete; it may have handed it over already."""
         if self.version.length is None or not _validator(self.version):
             return False
         stem = self.path.name.removesuffix(_SUFFIX)
@@ -235,7 +237,7 @@ class _Download:
         return False
 
     def whole(self) -> bool:
-        """Say whether all bytes are here and only the file's name is missing."""
+        """Whether all bytes are here and only the file's name is missing."""
         return self._resumable() and self._part.stat().st_size == self.version.length
 
     def headers(self) -> dict[str, str]:
@@ -313,3 +315,66 @@ def _http_time(text: str | None) -> datetime | None:
         return parsedate_to_datetime(text).astimezone(UTC) if text else None
     except ValueError:
         return None
+
+
+@contextmanager
+def writing(what: object, setting: str = "download_dir", *, kept: str = _ARRIVED) -> Iterator[None]:
+    """Turn what the operating system refuses of a file into a sentence: a full disk before all.
+
+    Faults of the network are no OSError here, urllib3 has its own for them.
+
+    Args:
+        what: The file or folder that is written, renamed, locked or deleted in the block.
+        setting: The setting that names its place.
+        kept: A sentence on what the next run finds, beside the bookmark.
+
+    Raises:
+        DumpError: The operating system refused.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = f"{what} cannot be written ({error.strerror or error}). {KEPT}"
+    else:
+        return
+    raise DumpError(f"{reason} Check {setting} and the space on its disk, then run again. {kept}".rstrip())
+
+
+@contextmanager
+def locked(folder: Path, chain: str, table: str) -> Iterator[None]:
+    """Be the only run that uses a table's files in a folder, which is made if need be.
+
+    The operating system frees the lock when a run ends, however it ends.
+
+    Raises:
+        DumpError: Another run holds it, or the folder takes no file.
+    """
+    path = folder / f"{chain}_{table}.lock"
+    with writing(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    while True:
+        with ExitStack() as opened:
+            with writing(path):
+                file = opened.enter_context(path.open("ab"))
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise DumpError(
+                        f"another run of the tap is using the files of {chain} {table} in {folder}. This one "
+                        "stops, its bookmark where it was: run it again later, or give it a download_dir of its own.",
+                    ) from None
+            # The run before may have deleted the file between its opening and its locking here.
+            if not _is(path, file.fileno()):
+                continue
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def _is(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

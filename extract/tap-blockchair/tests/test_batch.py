@@ -29,19 +29,19 @@ def config_of(host: Any, root: Path | None = None, **more: Any) -> dict[str, Any
 
 
 def read(manifest: list[str], schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """Load a handed file as `docs/units.md` tells a loader to."""
+    """Load a handed file as `docs/slices.md` tells a loader to."""
     (url,) = manifest
     content = Path(unquote(urlsplit(url).path)).read_bytes()
-    unit = schema["x-unit"]
-    assert hashlib.sha256(content).hexdigest() == unit["sha256"]
+    part = schema["x-unit"]
+    assert hashlib.sha256(content).hexdigest() == part["sha256"]
     header, *lines = gzip.decompress(content).decode().split("\n")
     names = header.split("\t")
     rows = []
     for number, line in enumerate(lines, 2):
         row: dict[str, Any] = dict.fromkeys(schema["properties"])
         row |= {name: value for name, value in zip(names, line.split("\t"), strict=True) if name in row}
-        rows.append({**row, **unit["constants"], "_line": number})
-    assert len(rows) == unit["rows"]
+        rows.append({**row, **part["constants"], "_line": number})
+    assert len(rows) == part["rows"]
     return rows
 
 

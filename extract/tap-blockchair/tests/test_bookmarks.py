@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tap_blockchair.bookmarks import DayBook, HeightBook, Heights, Loaded, Unsettled
+from tap_blockchair.state import DayState, Heights, HeightState, Loaded, Unsettled
 from tap_blockchair.dumps import Version
 
 FILE = Loaded('"e"', 1, "ab" * 32)
@@ -17,11 +17,11 @@ def day(number: int) -> date:
     return date(2024, 1, number)
 
 
-def loaded(*numbers: int) -> tuple[dict[str, Any], DayBook]:
+def loaded(*numbers: int) -> tuple[dict[str, Any], DayState]:
     state: dict[str, Any] = {}
     for number in numbers:
-        DayBook(state, 2).add(day(number), FILE)
-    return state, DayBook(state, 2)
+        DayState(state, 2).add(day(number), FILE)
+    return state, DayState(state, 2)
 
 
 def test_days_that_adjoin_are_one_range_in_whatever_order_they_come() -> None:
@@ -42,7 +42,7 @@ def test_only_the_last_days_may_change_and_their_files_are_remembered() -> None:
 def test_a_day_that_is_taken_out(gone: int, left: list[int]) -> None:
     state, book = loaded(3, 4, 5)
     book.remove(day(gone))
-    again = DayBook(state, 2)
+    again = DayState(state, 2)
     assert [number for number in range(1, 10) if again.has(day(number))] == left
     assert again.file(day(gone)) is None
     assert again.last == day(left[-1])
@@ -51,23 +51,23 @@ def test_a_day_that_is_taken_out(gone: int, left: list[int]) -> None:
 def test_the_last_range_may_go() -> None:
     state, book = loaded(3)
     book.remove(day(3))
-    assert (DayBook(state, 2).last, state["replication_key_value"], state["files"]) == (None, None, [])
-    assert not DayBook(state, 2).may_change(day(3))
+    assert (DayState(state, 2).last, state["replication_key_value"], state["files"]) == (None, None, [])
+    assert not DayState(state, 2).may_change(day(3))
 
 
 def test_of_too_many_gaps_the_oldest_counts_as_final() -> None:
     state, _ = loaded()
     first = date(2009, 1, 3).toordinal()
     for number in range(0, 204, 2):
-        DayBook(state, 2).add(date.fromordinal(first + number), FILE)
-    book = DayBook(state, 2)
+        DayState(state, 2).add(date.fromordinal(first + number), FILE)
+    book = DayState(state, 2)
     assert [number for number in range(1, 203, 2) if book.has(date.fromordinal(first + number))] == [1, 3]
 
 
 @pytest.mark.parametrize(("first", "begins"), [(day(2), "2024-01-02"), (day(9), "2024-01-04"), (None, "2024-01-04")])
 def test_a_state_that_has_the_last_day_only(first: date | None, begins: str) -> None:
     state: dict[str, Any] = {"replication_key_value": "2024-01-04"}
-    DayBook(state, 2, first)
+    DayState(state, 2, first)
     assert state["loaded"] == [[begins, "2024-01-04"]]
 
 
@@ -99,10 +99,10 @@ def test_which_file_is_the_one_that_was_loaded(etag: str | None, version: Versio
     ],
 )
 def test_what_is_missing_between_covered_heights(wanted: tuple[int, int], missing: list[tuple[int, int]]) -> None:
-    book = HeightBook({"covered": [[5, 9], [20, 29]]})
+    book = HeightState({"covered": [[5, 9], [20, 29]]})
     assert book.gaps(*wanted) == missing
     assert book.done == 29
-    assert HeightBook({}).gaps(*wanted) == ([wanted] if wanted[0] <= wanted[1] else [])
+    assert HeightState({}).gaps(*wanted) == ([wanted] if wanted[0] <= wanted[1] else [])
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_what_is_missing_between_covered_heights(wanted: tuple[int, int], missin
     ],
 )
 def test_heights_that_adjoin_are_one_range(more: tuple[int, int], covered: list[list[int]]) -> None:
-    book = HeightBook({"covered": [[5, 9], [20, 29]]})
+    book = HeightState({"covered": [[5, 9], [20, 29]]})
     book.add(Heights(*more))
     assert [list(pair) for pair in book.covered] == covered
 
@@ -128,7 +128,7 @@ OLD = Unsettled(245, 250, "aa")
 @pytest.mark.parametrize(
     ("old", "unit", "settled", "top", "covered", "unsettled"),
     [
-        # A unit far below the tip, one at the tip, and one at the tip of a chain of which all counts at once.
+        # A slice far below the tip, one at the tip, and one at the tip of a chain of which all counts at once.
         (None, (200, 299), 344, None, [[200, 299]], None),
         (None, (200, 250), 244, OLD, [[200, 244]], OLD),
         (None, (200, 250), 250, Unsettled(251, 250, "aa"), [[200, 250]], None),
@@ -141,22 +141,22 @@ OLD = Unsettled(245, 250, "aa")
         (None, (245, 249), 245, None, [[245, 245]], Unsettled(246, 249, None)),
     ],
 )
-def test_a_unit_counts_as_far_as_it_is_settled(  # noqa: PLR0913, PLR0917 (a table)
+def test_a_slice_counts_as_far_as_it_is_settled(  # noqa: PLR0913, PLR0917 (a table)
     old: Unsettled | None,
-    unit: tuple[int, int],
+    part: tuple[int, int],
     settled: int,
     top: Unsettled | None,
     covered: list[list[int]],
     unsettled: Unsettled | None,
 ) -> None:
-    book = HeightBook({})
+    book = HeightState({})
     book.unsettled = old
-    book.complete(Heights(*unit), unit[0], settled, top)
+    book.complete(Heights(*part), part[0], settled, top)
     assert ([list(pair) for pair in book.covered], book.unsettled) == (covered, unsettled)
 
 
 def test_a_higher_hash_is_remembered_and_a_lower_one_is_not() -> None:
-    book = HeightBook({})
+    book = HeightState({})
     for height in (5, 7, 7, 6):
         book.anchor(height, f"{height}a")
     assert book.anchors == [(5, "5a"), (7, "7a")]
@@ -180,10 +180,10 @@ def test_what_lies_above_a_cut_is_open_again(
     height: int | None, covered: list[list[int]], unsettled: Unsettled, anchors: list[tuple[int, str]]
 ) -> None:
     state = {"covered": [[5, 9], [20, 29]], "unsettled": [30, 33, "cc"], "anchors": [[9, "aa"], [29, "bb"]]}
-    book = HeightBook(state)
+    book = HeightState(state)
     book.cut(height)
     assert ([list(pair) for pair in book.covered], book.unsettled, book.anchors) == (covered, unsettled, anchors)
-    kept = HeightBook({**state, "anchors": [[9, "aa"], [29, "bb"]]})
+    kept = HeightState({**state, "anchors": [[9, "aa"], [29, "bb"]]})
     kept.cut(height, keep_anchors=True)
     assert kept.anchors == [(9, "aa"), (29, "bb")]
     kept.leave()

@@ -113,16 +113,16 @@ def test_a_replaced_file(run: Any, spoilt_simulator: str, change: str, stream: s
     requests.post(f"{spoilt_simulator}/_simulator/replace", json=body, timeout=60).raise_for_status()
     second = run(config, state=first.state, select=(stream,))
     rows = second.records(stream)
-    units = [m["schema"]["x-unit"] for m in second.of("SCHEMA") if "x-unit" in m["schema"]]
+    slices = [m["schema"]["x-unit"] for m in second.of("SCHEMA") if "x-unit" in m["schema"]]
     if error:
         assert error in str(second.error)
         assert day.replace("-", "") in str(second.error)
-        assert (rows, units) == ([], [])
+        assert (rows, slices) == ([], [])
         assert second.state["bookmarks"][stream]["files"] == first.state["bookmarks"][stream]["files"]
         return
     assert second.error is None
-    assert [unit["id"] for unit in units] == [f"{chain}/{table}/{day}"]
-    assert units[0]["rows"] == len(rows)
+    assert [part["id"] for part in slices] == [f"{chain}/{table}/{day}"]
+    assert slices[0]["rows"] == len(rows)
     assert len(rows) == {"shorter": len(before) - 1, "empty": 0}.get(change, len(before))
     assert {record["_dump_day"] for record in rows} <= {day}
     again = run(config, state=second.state, select=(stream,))
@@ -139,11 +139,11 @@ def test_a_reorganisation_reaches_the_dumps_as_replaced_days(run: Any, own_simul
     second = run(config, state=first.state, select=(stream,))
     fresh = run(config, select=(stream,))
     assert (second.error, fresh.error) == (None, None)
-    units = [m["schema"]["x-unit"] for m in second.of("SCHEMA") if "x-unit" in m["schema"]]
-    replaced = {unit["id"] for unit in units}
+    slices = [m["schema"]["x-unit"] for m in second.of("SCHEMA") if "x-unit" in m["schema"]]
+    replaced = {part["id"] for part in slices}
     kept = [record for record in first.records(stream) if record["_unit"] not in replaced]
     assert [*kept, *second.records(stream)] == fresh.records(stream)
-    assert (first.records(stream) != fresh.records(stream)) is bool(units)
+    assert (first.records(stream) != fresh.records(stream)) is bool(slices)
 
 
 def test_delayed_days_are_waited_for(run: Any, simulator: str) -> None:

@@ -81,7 +81,7 @@ def test_state_follows_the_last_row_of_a_day(run: Any, host: Any, blocks: Any) -
 def test_many_rows_do_not_move_the_bookmark_before_the_day_ends(
     run: Any, host: Any, blocks: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tap_blockchair.streams.DumpStream.STATE_MSG_FREQUENCY", 1)
+    monkeypatch.setattr("tap_blockchair.dump_stream.DumpStream.STATE_MSG_FREQUENCY", 1)
     host.put("bitcoin", "blocks", "20240101", blocks(*range(50)))
     messages = run(config_of(host), select=ONLY_BLOCKS).messages
     last_row = max(index for index, message in enumerate(messages) if message["type"] == "RECORD")
@@ -266,7 +266,7 @@ def test_an_extra_column_is_announced_before_its_rows(
     assert kinds == plain + day + records + plain + day + 3 * records + day + records + plain
     first, _, second, *_ = result.of("SCHEMA")
     assert second["schema"]["properties"].pop("pool_tag") == {"type": ["string", "null"]}
-    assert first == second, "an announcement must not open the last unit again"
+    assert first == second, "an announcement must not open the last slice again"
     assert len([record for record in caplog.records if "pool_tag" in record.getMessage()]) == 1
 
 
@@ -420,6 +420,6 @@ def test_an_uncle_may_lie_outside_its_file_s_day(run: Any, host: Any, gz: Any) -
     taken = run(config, select=("ethereum_uncles",))
     assert taken.error is None
     assert [record["time"][:10] for record in taken.records("ethereum_uncles")] == ["2023-12-31"]
-    unit = taken.of("SCHEMA")[1]["schema"]["x-unit"]
-    assert (unit["column"], unit["from"], unit["to"]) == ("_dump_day", "2024-01-01", "2024-01-02")
+    part = taken.of("SCHEMA")[1]["schema"]["x-unit"]
+    assert (part["column"], part["from"], part["to"]) == ("_dump_day", "2024-01-01", "2024-01-02")
     assert run(config, select=("ethereum_blocks",)).error is not None

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from tap_blockchair.dumps import index_page
 from tap_blockchair.estimate import bytes_text
-from tap_blockchair.progress import Progress
+from tap_blockchair.output import Progress
 from tap_blockchair.tap import TapBlockchair
 
 if TYPE_CHECKING:

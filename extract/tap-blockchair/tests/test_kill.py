@@ -27,7 +27,7 @@ TABLES = ("blocks", "transactions", "outputs", "inputs")
 
 
 class Collector:
-    """A loader in memory that replaces by unit, as `docs/units.md` tells it to."""
+    """A loader in memory that replaces by slice, as `docs/slices.md` tells it to."""
 
     def __init__(self) -> None:
         self.rows: dict[str, list[dict[str, Any]]] = {}
@@ -41,20 +41,20 @@ class Collector:
             self.state = message["value"]
         elif kind == "RECORD":
             self.rows[stream].append({name: text_of(value) for name, value in message["record"].items()})
-        elif kind == "SCHEMA" and (unit := message["schema"].get("x-unit")):
-            self._unit[stream] = unit
-            column, start, stop = unit["column"], text_of(unit["from"]), text_of(unit["to"])
+        elif kind == "SCHEMA" and (part := message["schema"].get("x-unit")):
+            self._unit[stream] = part
+            column, start, stop = part["column"], text_of(part["from"]), text_of(part["to"])
             self.rows[stream] = [row for row in self.rows.get(stream, []) if not start <= row[column] < stop]
         elif kind == "BATCH":
             self.rows[stream] += list(self.unpack(message["manifest"], self._unit[stream]))
 
     @staticmethod
-    def unpack(manifest: list[str], unit: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def unpack(manifest: list[str], part: dict[str, Any]) -> Iterator[dict[str, Any]]:
         (url,) = manifest
         lines = gzip.decompress(Path(unquote(urlsplit(url).path)).read_bytes()).decode().split("\n")
         for number, line in enumerate(lines[1:], 2):
             row = dict(zip(lines[0].split("\t"), line.split("\t"), strict=True))
-            added = {name: text_of(value) for name, value in {**unit["constants"], "_line": number}.items()}
+            added = {name: text_of(value) for name, value in {**part["constants"], "_line": number}.items()}
             yield {**row, **added}
 
 

@@ -15,7 +15,7 @@ def config_of(host: Any, chain: str, **more: Any) -> dict[str, Any]:
     return {"chains": [chain], "channel": "dumps", "dumps_url": host.url, **more}
 
 
-def units(result: Any) -> list[dict[str, Any]]:
+def slices(result: Any) -> list[dict[str, Any]]:
     return [m["schema"]["x-unit"] for m in result.of("SCHEMA") if "x-unit" in m["schema"]]
 
 
@@ -29,8 +29,8 @@ def test_addresses_come_from_the_latest_snapshot_when_asked_for(run: Any, host: 
         ("1A", 3, None, "2024-01-06T01:20:00+00:00"),
         ("1B", 2, None, "2024-01-06T01:20:00+00:00"),
     ]
-    (unit,) = units(first)
-    assert (unit["id"], unit["column"], unit["from"], unit["to"]) == (
+    (part,) = slices(first)
+    assert (part["id"], part["column"], part["from"], part["to"]) == (
         "bitcoin/addresses/latest",
         "_dump_day",
         None,
@@ -60,7 +60,7 @@ def test_tokens_replace_their_whole_table(run: Any, host: Any, gz: Any) -> None:
     (record,) = result.records("ethereum_erc20_tokens")
     assert (record["id"], record["symbol"], record["name"]) == (7, "", "A\\N")
     assert record["creating_block_id"] is None
-    assert [(unit["column"], unit["from"], unit["to"]) for unit in units(result)] == [("address", None, None)]
+    assert [(part["column"], part["from"], part["to"]) for part in slices(result)] == [("address", None, None)]
 
 
 def test_token_transfers_repeat_to_the_letter(run: Any, host: Any, gz: Any) -> None:

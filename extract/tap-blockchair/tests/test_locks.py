@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_blockchair.dumpfile import DumpError
-from tap_blockchair.locks import locked
+from tap_blockchair.transfer import locked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ def test_a_failed_run_leaves_no_lock(run: Any, host: Any, blocks: Any, tmp_path:
 
 def test_a_killed_run_leaves_none_either(tmp_path: Path) -> None:
     program = (
-        "import os, pathlib, sys; from tap_blockchair.locks import locked\n"
+        "import os, pathlib, sys; from tap_blockchair.transfer import locked\n"
         "with locked(pathlib.Path(sys.argv[1]), 'bitcoin', 'blocks'):\n"
         "    print('held', flush=True); sys.stdin.read()\n"
     )

@@ -148,8 +148,8 @@ def test_a_question_before_the_pages(run: Any, chain: Any, path: str, query: str
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda answer: answer.update(data=[]), "answered 0 rows, where it says that there are "),
-        (lambda answer: answer["data"].pop(50), "answered 99 rows, where it says that there are 100"),
+        (lambda answer: answer.update(data=[]), "answered 0 rows, but states "),
+        (lambda answer: answer["data"].pop(50), "answered 99 rows, but states 100"),
         (lambda answer: answer["data"][50].update(id=None), "answered a row, the 51., without a whole number in id"),
         (lambda answer: answer["data"][50].update(block_id="x"), "a row, the 51., without a whole number in block_id"),
         (lambda answer: answer["data"].reverse(), "are out of order or range"),
@@ -171,4 +171,4 @@ def test_a_snapshot_without_a_time(run: Any, chain: Any, since: str) -> None:
     chain.odd("bitcoin/stats", "", lambda answer: answer["context"].update(cache={"since": since}))
     result = run(config_of(chain), select=("bitcoin_stats",))
     assert isinstance(result.error, FatalAPIError), repr(result.error)
-    assert "/bitcoin/stats tells the time neither in context.cache.since nor in a Date" in str(result.error)
+    assert "/bitcoin/stats has no time, neither context.cache.since nor a Date header" in str(result.error)

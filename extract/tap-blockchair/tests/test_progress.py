@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 STREAM = "bitcoin_transactions"
 # The command line, with a moment in place of half a minute.
-QUICK = "import tap_blockchair.progress as p; p.INTERVAL = 0.2; from tap_blockchair.__main__ import main; main()"
+QUICK = "import tap_blockchair.output as p; p.INTERVAL = 0.2; from tap_blockchair.__main__ import main; main()"
 
 
 @pytest.fixture

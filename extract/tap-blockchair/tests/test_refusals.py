@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from tap_blockchair.quota import Paused, Quota, estimate, source_time
-from tap_blockchair.redaction import redact
+from tap_blockchair.web import redact
 from tap_blockchair.web import TRIES, Pace
 
 if TYPE_CHECKING:

@@ -33,11 +33,11 @@ main()
 """
 
 NO_MEMORY = """
-from tap_blockchair import streams
+from tap_blockchair import dump_stream
 from tap_blockchair.__main__ import main
 def full(*_arguments):
     raise MemoryError
-streams.record_lines = full
+dump_stream.record_lines = full
 main()
 """
 
@@ -168,7 +168,7 @@ def test_an_output_that_takes_no_more(run: Any, day: Any, limited: Any, tmp_path
     with Path("/dev/full").open("w") as full:
         _, said = limited(config, "RLIMIT_FSIZE", "-1", stdout=full)
     assert "the messages cannot be written (No space left on device). What was sent before is kept" in said
-    assert "Make room for them, then run again." in said
+    assert "Make space for them, then run again." in said
     assert len(run(config, select=BLOCKS).records("bitcoin_blocks")) == 300
 
 

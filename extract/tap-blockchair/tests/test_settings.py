@@ -17,7 +17,7 @@ import requests
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_blockchair.__main__ import main
-from tap_blockchair.redaction import protect, redact
+from tap_blockchair.web import protect, redact
 from tap_blockchair.settings import CONFIG_SCHEMA
 from tap_blockchair.tap import TapBlockchair
 from tap_blockchair.web import Session

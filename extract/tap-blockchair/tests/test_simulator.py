@@ -25,12 +25,12 @@ def facts(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def applied(result: Any, stream: str, table: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Play the messages as docs/units.md tells a loader to."""
+    """Play the messages as docs/slices.md tells a loader to."""
     for message in result.messages:
         if message.get("stream") != stream:
             continue
-        if message["type"] == "SCHEMA" and (unit := message["schema"].get("x-unit")):
-            low, high, column = unit["from"], unit["to"], unit["column"]
+        if message["type"] == "SCHEMA" and (part := message["schema"].get("x-unit")):
+            low, high, column = part["from"], part["to"], part["column"]
             table = [row for row in table if not (low <= row[column] and (high is None or row[column] < high))]
         elif message["type"] == "RECORD":
             table = [*table, message["record"]]
@@ -38,7 +38,7 @@ def applied(result: Any, stream: str, table: list[dict[str, Any]]) -> list[dict[
 
 
 def bare(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows in an order of their own, without their units, which depend on where a run began."""
+    """Rows in an order of their own, without their slices, which depend on where a run began."""
     clean = [{name: value for name, value in row.items() if name not in {"_unit", "_line"}} for row in rows]
     return sorted(clean, key=str)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from tap_blockchair.bookmarks import DayBook, Loaded
+from tap_blockchair.state import DayState, Loaded
 
 BLOCKS = ("bitcoin_blocks",)
 FILE = Loaded('"e"', 1, "ab" * 32)
@@ -27,7 +27,7 @@ def ids(result: Any) -> list[int]:
     return [record["id"] for record in result.records("bitcoin_blocks")]
 
 
-def units(result: Any) -> list[dict[str, Any]]:
+def slices(result: Any) -> list[dict[str, Any]]:
     return [m["schema"]["x-unit"] for m in result.of("SCHEMA") if "x-unit" in m["schema"]]
 
 
@@ -48,9 +48,9 @@ def test_a_replaced_day_is_sent_again_whole_and_nothing_else_is_downloaded(
     second = run(config_of(week), state=first.state, select=BLOCKS)
     assert second.error is None
     assert ids(second) == [40]
-    (unit,) = units(second)
-    assert (unit["id"], unit["column"], unit["rows"]) == ("bitcoin/blocks/2024-01-04", "time", 1)
-    assert (unit["from"], unit["to"]) == ("2024-01-04T00:00:00+00:00", "2024-01-05T00:00:00+00:00")
+    (part,) = slices(second)
+    assert (part["id"], part["column"], part["rows"]) == ("bitcoin/blocks/2024-01-04", "time", 1)
+    assert (part["from"], part["to"]) == ("2024-01-04T00:00:00+00:00", "2024-01-05T00:00:00+00:00")
     assert [name[-15:-7] for name in asked.files] == ["20240104"]
     asked.clear()
     third = run(config_of(week), state=second.state, select=BLOCKS)
@@ -72,7 +72,7 @@ def test_a_new_etag_with_the_same_content_is_noted_and_not_sent(run: Any, week: 
         week.touch(path)
     asked.clear()
     second = run(config_of(week), state=first.state, select=BLOCKS)
-    assert (ids(second), units(second), len(asked.files)) == ([], [], 2)
+    assert (ids(second), slices(second), len(asked.files)) == ([], [], 2)
     asked.clear()
     third = run(config_of(week), state=second.state, select=BLOCKS)
     assert (ids(third), asked.files) == ([], [])
@@ -90,10 +90,10 @@ def test_state_has_what_it_says_and_stays_small(run: Any, week: Any) -> None:
     day = date(2009, 1, 3)
     for number in range(6000):
         if number % 7:  # a gap every week, which no chain has
-            DayBook(book, 2).add(day + timedelta(days=number), FILE)
+            DayState(book, 2).add(day + timedelta(days=number), FILE)
     assert len(json.dumps(book)) < 4096
-    assert DayBook(book, 2).has(day + timedelta(days=5998))
-    assert not DayBook(book, 2).has(day + timedelta(days=5992))
+    assert DayState(book, 2).has(day + timedelta(days=5998))
+    assert not DayState(book, 2).has(day + timedelta(days=5992))
 
 
 def test_moving_start_date_back_loads_only_what_is_missing(run: Any, week: Any) -> None:
@@ -131,10 +131,10 @@ def test_a_vanished_day_is_emptied_when_index_and_file_agree(run: Any, week: Any
     week.path("bitcoin", "blocks", "20240104").unlink()
     second = run(config_of(week), state=state, select=BLOCKS)
     assert ids(second) == []
-    assert [(unit["id"], unit["rows"]) for unit in units(second)] == [("bitcoin/blocks/2024-01-04", 0)]
+    assert [(part["id"], part["rows"]) for part in slices(second)] == [("bitcoin/blocks/2024-01-04", 0)]
     kinds = [m["type"] for m in second.messages]
     assert kinds.index("STATE", kinds.index("SCHEMA", kinds.index("SCHEMA") + 1)), "the state follows the empty unit"
-    assert units(run(config_of(week), state=second.state, select=BLOCKS)) == []
+    assert slices(run(config_of(week), state=second.state, select=BLOCKS)) == []
     week.put("bitcoin", "blocks", "20240104", blocks(40, 41))
     assert ids(run(config_of(week), state=second.state, select=BLOCKS)) == [40, 41], "it came back"
 
@@ -143,8 +143,8 @@ def test_a_vanished_day_that_is_not_wanted_keeps_its_rows(run: Any, week: Any) -
     state = run(config_of(week), select=BLOCKS).state
     week.path("bitcoin", "blocks", "20240104").unlink()
     second = run(config_of(week, start_date="2024-01-05"), state=state, select=BLOCKS)
-    assert (second.error, units(second)) == (None, [])
-    assert [unit["rows"] for unit in units(run(config_of(week), state=second.state, select=BLOCKS))] == [0]
+    assert (second.error, slices(second)) == (None, [])
+    assert [part["rows"] for part in slices(run(config_of(week), state=second.state, select=BLOCKS))] == [0]
 
 
 def test_a_day_that_is_listed_and_not_there_stops_the_stream(run: Any, week: Any) -> None:
@@ -160,7 +160,7 @@ def test_a_day_that_only_the_index_has_lost_keeps_its_rows(run: Any, week: Any) 
     lines = [line for line in page.splitlines() if "20240104" not in line]
     week.fault("^/dumps/bitcoin/blocks/$", {"body": "\n".join(lines)})
     second = run(config_of(week), state=state, select=BLOCKS)
-    assert (second.error, units(second)) == (None, [])
+    assert (second.error, slices(second)) == (None, [])
 
 
 def test_a_tip_that_vanished_is_a_lag_and_its_rows_stay(
@@ -169,7 +169,7 @@ def test_a_tip_that_vanished_is_a_lag_and_its_rows_stay(
     state = run(config_of(week), select=BLOCKS).state
     week.path("bitcoin", "blocks", "20240105").unlink()
     second = run(config_of(week), state=state, select=BLOCKS)
-    assert (ids(second), units(second), second.bookmark("bitcoin_blocks")) == ([], [], "2024-01-05")
+    assert (ids(second), slices(second), second.bookmark("bitcoin_blocks")) == ([], [], "2024-01-05")
     assert "2024-01-05 is not listed any more; its rows are kept" in caplog.text
 
 
@@ -179,7 +179,7 @@ def test_a_tidied_folder_empties_nothing(run: Any, host: Any, blocks: Any) -> No
     config = config_of(host, dumps_url=host.folder.as_uri())
     state = run(config, select=BLOCKS).state
     host.path("bitcoin", "blocks", "20240101").unlink()
-    assert units(run(config, state=state, select=BLOCKS)) == []
+    assert slices(run(config, state=state, select=BLOCKS)) == []
     path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), mtime=9))
     os.utime(path, (9, 9))
     assert ids(run(config, state=state, select=BLOCKS)) == [20240102], "other bytes, other sha256: sent again"

@@ -1,4 +1,4 @@
-"""Blocks and uncles in channel auto: dump days, and above them the API, as a loader that follows units sees them."""
+"""Blocks and uncles in channel auto: dump days, and above them the API, as a loader that follows slices sees them."""
 
 # ruff: noqa: ANN401, PLR0913, S311 (JSON values, and fixtures whose classes live in conftest, which no module imports by name; no secrets)
 
@@ -26,32 +26,32 @@ CHAINS = ("bitcoin", "ethereum", "dogecoin")
 
 
 class Loader:
-    """Tables of a loader that follows `docs/units.md`; rows of a batch come as text."""
+    """Tables of a loader that follows `docs/slices.md`; rows of a batch come as text."""
 
     def __init__(self) -> None:
         self.tables: dict[str, list[dict[str, Any]]] = {}
 
     def load(self, result: Any) -> None:
-        unit: dict[str, Any] = {}
+        part: dict[str, Any] = {}
         for message in result.messages:
             rows = self.tables.setdefault(message.get("stream", ""), [])
             if message["type"] == "RECORD":
                 rows.append(message["record"])
             elif message["type"] == "BATCH":
-                rows += self.unpack(message["manifest"], unit)
-            elif message["type"] == "SCHEMA" and (unit := message["schema"].get("x-unit", {})):
-                rows[:] = [row for row in rows if not self.is_replaced(row, unit)]
+                rows += self.unpack(message["manifest"], part)
+            elif message["type"] == "SCHEMA" and (part := message["schema"].get("x-unit", {})):
+                rows[:] = [row for row in rows if not self.is_replaced(row, part)]
             if message["type"] in {"RECORD", "BATCH"}:  # by key, of which the last one counts
                 last = {(row.get("parent_block_id", row["id"]), row.get("index")): row for row in rows}
                 rows[:] = last.values()
 
     @staticmethod
-    def is_replaced(row: dict[str, Any], unit: dict[str, Any]) -> bool:
-        value, low, high = row[unit["column"]], unit["from"], unit["to"]
+    def is_replaced(row: dict[str, Any], part: dict[str, Any]) -> bool:
+        value, low, high = row[part["column"]], part["from"], part["to"]
         return value is not None and low <= value and (high is None or value < high)
 
     @staticmethod
-    def unpack(manifest: list[str], unit: dict[str, Any]) -> list[dict[str, Any]]:
+    def unpack(manifest: list[str], part: dict[str, Any]) -> list[dict[str, Any]]:
         (url,) = manifest
         header, *lines = gzip.decompress(Path(unquote(urlsplit(url).path)).read_bytes()).decode().split("\n")
         rows = []
@@ -59,7 +59,7 @@ class Loader:
             row: dict[str, Any] = dict(zip(header.split("\t"), line.split("\t"), strict=True))
             row["time"] = row["time"].replace(" ", "T") + "+00:00"
             row |= {name: int(value) for name, value in row.items() if name in {"id", "parent_block_id", "index"}}
-            rows.append({**row, **unit["constants"]})
+            rows.append({**row, **part["constants"]})
         return rows
 
     def keys(self, stream: str) -> list[tuple[Any, ...]]:
@@ -94,9 +94,9 @@ def truth(url: str, stream: str) -> list[tuple[Any, ...]]:
 
 
 def parts(result: Any, stream: str) -> list[str]:
-    """The kinds of units in order, without repetitions."""
-    units = [m["schema"]["x-unit"] for m in result.of("SCHEMA", stream) if "x-unit" in m["schema"]]
-    return [kind for kind, _ in groupby("days" if unit["column"] == "time" else "heights" for unit in units)]
+    """The kinds of slices in order, without repetitions."""
+    slices = [m["schema"]["x-unit"] for m in result.of("SCHEMA", stream) if "x-unit" in m["schema"]]
+    return [kind for kind, _ in groupby("days" if part["column"] == "time" else "heights" for part in slices)]
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tap_blockchair.columns import Kind
-from tap_blockchair.values import FROM_TEXT, as_text, from_json
+from tap_blockchair.dumpfile import FROM_TEXT
+from tap_blockchair.values import as_text, from_json
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tap_blockchair.bookmarks import HeightBook, Heights
+from tap_blockchair.state import Heights, HeightState
 
 TIP = 40
 
@@ -29,9 +29,9 @@ def test_reorganisations_replace_what_they_removed(run: Any, bitcoin: Any, name:
     else:
         assert sorted(bitcoin.keys(table, name)) == sorted(bitcoin.truth(name))
     if depth <= 6:
-        assert bitcoin.units(after, stream)[0]["from"] > TIP - 7
+        assert bitcoin.slices(after, stream)[0]["from"] > TIP - 7
     if shorter:
-        assert bitcoin.units(after, stream)[-1]["to"] is None
+        assert bitcoin.slices(after, stream)[-1]["to"] is None
 
 
 @pytest.mark.parametrize("name", ["blocks", "transactions", "outputs", "inputs"])
@@ -75,11 +75,11 @@ def test_rows_that_a_table_has_lost_altogether_go(run: Any, bitcoin: Any, gone: 
     assert {row["spending_block_id"] for row in first.records(stream)} == {TIP, *([] if gone == "all" else [20])}
     bitcoin.reorganise(3, shorter=3)
     again = run(bitcoin.config(), state=first.state, select=(stream,))
-    assert [(unit["from"], unit["to"], unit["rows"]) for unit in bitcoin.units(again, stream)] == [(TIP - 5, None, 0)]
+    assert [(part["from"], part["to"], part["rows"]) for part in bitcoin.slices(again, stream)] == [(TIP - 5, None, 0)]
     assert sorted(bitcoin.keys(bitcoin.applied(again, stream, first.records(stream)), "inputs")) == bitcoin.truth(
         "inputs"
     )
-    assert bitcoin.units(run(bitcoin.config(), state=again.state, select=(stream,)), stream) == []
+    assert bitcoin.slices(run(bitcoin.config(), state=again.state, select=(stream,)), stream) == []
 
 
 @pytest.mark.parametrize("name", ["blocks", "transactions", "outputs", "inputs"])
@@ -95,15 +95,15 @@ def test_moving_start_date_back_reads_only_what_is_missing(run: Any, dated: Any,
         more = {"start_date": start} if start else {}
         result = run(dated.config(points_per_day=points, **more), state=state, select=(stream,))
         assert result.error is None
-        units = dated.units(result, stream)
-        assert all(unit["from"] >= TIP - 5 or unit["to"] <= 16 for unit in units)
+        slices = dated.slices(result, stream)
+        assert all(part["from"] >= TIP - 5 or part["to"] <= 16 for part in slices)
         table, state = dated.applied(result, stream, table), result.state
         assert len(table) >= before
         if points == 10_000:
             assert {row[height] for row in table if row[height] < 16} == {
                 row[height] for row in run(dated.config(**more), select=(stream,)).records(stream) if row[height] < 16
             }
-    assert not [unit for unit in units if unit["from"] < TIP - 5], "nothing is missing any more"
+    assert not [part for part in slices if part["from"] < TIP - 5], "nothing is missing any more"
     assert result.bookmark(stream) == TIP - 6
     assert state["bookmarks"][stream]["heights"]["covered"] == [[0, TIP - 6]]
     assert len(table) == len(run(dated.config(), select=(stream,)).records(stream))
@@ -126,7 +126,7 @@ def test_a_range_that_became_empty_is_announced_too(run: Any, bitcoin: Any) -> N
         if row["spending_block_id"] and TIP - 5 <= row["spending_block_id"] < TIP:
             row["spending_block_id"] = None
     again = run(bitcoin.config(), state=first.state, select=(stream,))
-    assert sum(unit["rows"] for unit in bitcoin.units(again, stream)) == len(again.records(stream))
+    assert sum(part["rows"] for part in bitcoin.slices(again, stream)) == len(again.records(stream))
     assert sorted(bitcoin.keys(bitcoin.applied(again, stream, first.records(stream)), "inputs")) == bitcoin.truth(
         "inputs"
     )
@@ -139,10 +139,10 @@ def test_a_lagging_table_keeps_its_settled_rows(run: Any, bitcoin: Any, caplog: 
     bitcoin.rows["bitcoin/transactions"] = [r for r in whole if r["block_id"] < 20]
     again = run(bitcoin.config(), state=first.state, select=(stream,))
     assert (again.error, again.records(stream), again.bookmark(stream)) == (None, [], TIP - 6)
-    assert "it ends at height 19 now; what was sent from 35 on is taken back" in caplog.text
+    assert "it ends at height 19 now; what was sent from 35 on is removed" in caplog.text
     table = bitcoin.applied(again, stream, first.records(stream))
     assert {row["block_id"] for row in table} == set(range(TIP - 5))
-    assert bitcoin.units(run(bitcoin.config(), state=again.state, select=(stream,)), stream) == []
+    assert bitcoin.slices(run(bitcoin.config(), state=again.state, select=(stream,)), stream) == []
     bitcoin.rows["bitcoin/transactions"] = whole
     back = run(bitcoin.config(), state=again.state, select=(stream,))
     assert min(row["block_id"] for row in back.records(stream)) == TIP - 5
@@ -151,7 +151,7 @@ def test_a_lagging_table_keeps_its_settled_rows(run: Any, bitcoin: Any, caplog: 
 
 def test_a_hash_that_may_come_back_outlives_lower_ones() -> None:
     state: dict[str, Any] = {}
-    book = HeightBook(state)
+    book = HeightState(state)
     book.add(Heights(0, 34))
     book.anchor(34, "aa")
     book.cut(28, keep_anchors=True)
@@ -160,4 +160,4 @@ def test_a_hash_that_may_come_back_outlives_lower_ones() -> None:
     book.anchor(30, "bb")
     assert book.anchors == [(34, "aa")]
     book.cut(20)
-    assert (book.done, book.anchors, HeightBook(state).unsettled) == (20, [], (21, 34, None))
+    assert (book.done, book.anchors, HeightState(state).unsettled) == (20, [], (21, 34, None))

@@ -40,8 +40,8 @@ class Days:
         for message in result.messages:
             if message["type"] == "RECORD":
                 table[message["record"]["id"]] = message["record"]
-            elif message["type"] == "SCHEMA" and (unit := message["schema"].get("x-unit")):
-                low, high, column = unit["from"], unit["to"], unit["column"]
+            elif message["type"] == "SCHEMA" and (part := message["schema"].get("x-unit")):
+                low, high, column = part["from"], part["to"], part["column"]
                 for height, row in list(table.items()):
                     if low <= row[column] and (high is None or row[column] < high):
                         del table[height]

@@ -71,18 +71,18 @@ class Tables:
         return {**config, "requests_per_minute": 10_000, "points_per_day": 10_000, "finality": {chain: 6}, **more}
 
     @staticmethod
-    def units(result: Any, stream: str) -> list[dict[str, Any]]:
+    def slices(result: Any, stream: str) -> list[dict[str, Any]]:
         return [m["schema"]["x-unit"] for m in result.of("SCHEMA", stream) if "x-unit" in m["schema"]]
 
     @staticmethod
     def applied(result: Any, stream: str, table: dict[int, Any] | None = None) -> list[dict[str, Any]]:
-        """Play the messages as docs/units.md tells a loader to."""
+        """Play the messages as docs/slices.md tells a loader to."""
         rows = list(table or [])
         for message in result.messages:
             if message.get("stream") != stream:
                 continue
-            if message["type"] == "SCHEMA" and (unit := message["schema"].get("x-unit")):
-                low, high, column = unit["from"], unit["to"], unit["column"]
+            if message["type"] == "SCHEMA" and (part := message["schema"].get("x-unit")):
+                low, high, column = part["from"], part["to"], part["column"]
                 rows = [row for row in rows if not (low <= row[column] and (high is None or row[column] < high))]
             elif message["type"] == "RECORD":
                 rows.append(message["record"])

@@ -1,4 +1,4 @@
-"""What a stream's state remembers: loaded days and the files of the last few, or heights and what may still change."""
+"""What a stream's state holds: loaded days and the files of the last few, or heights and what may still change."""
 
 from __future__ import annotations
 
@@ -7,28 +7,19 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from tap_blockchair.dumps import Version
 
-LOADED = "loaded"
-FILES = "files"
 _DAY = timedelta(days=1)
 # Every gap in a chain's history splits a range. Chains have a few dozen, all in their first year.
 _MOST_RANGES = 100
-ANCHORS = 10
-"""How many settled blocks' hashes the state keeps, to notice a reorganisation deeper than `finality`."""
+_MOST_ANCHORS = 10
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """The file of a day as it was loaded.
-
-    Attributes:
-        etag: The server's validator, or None.
-        length: Bytes.
-        sha256: Digest of the compressed file.
-    """
+    """The file of a day as it was loaded: the server's validator, bytes, and digest of the compressed file."""
 
     etag: str | None
     length: int | None
@@ -40,80 +31,75 @@ class Loaded:
         return cls(kept.get("etag"), kept.get("length"), kept["sha256"])
 
     def is_of(self, version: Version) -> bool:
-        """Say whether the server still has this file, as far as a HEAD can tell."""
+        """Whether the server still has this file, as far as a HEAD can show."""
         return self.etag is not None and (self.etag, self.length) == (version.etag, version.length)
 
 
-class DayBook:
-    """Reads and writes the bookmark of a dump stream.
+class DayState:
+    """The state of a dump stream.
 
-    The state holds, beside the SDK's own `replication_key_value` (the last loaded day), `loaded`: closed ranges of
-    days, and `files`: ETag, length and sha256 of the days that may still be replaced upstream. A day without a file
-    is in no range, so one that is published late is found whenever it comes.
+    It holds, beside the SDK's own `replication_key_value` (the last loaded day), `loaded`: closed ranges of days, and
+    `files`: ETag, length and sha256 of the days that may still be replaced upstream. A day without a file is in no
+    range, so one that is published late is found whenever it comes.
 
     Args:
         state: The stream's state; written in place.
         recheck_days: How many days, the last loaded one included, may still be replaced.
-        first_day: Where the ranges begin in a state that has none.
+        first_day: Where the ranges begin in a state of the first release, which has the last day only.
     """
 
     def __init__(self, state: dict[str, Any], recheck_days: int, first_day: date | None = None) -> None:
         self._state = state
         self._recheck_days = recheck_days
-        last = state.get("replication_key_value")
-        ranges = state.get(LOADED)
-        if ranges is None:  # written by the first release, which kept the last day only
+        last, ranges = state.get("replication_key_value"), state.get("loaded")
+        if ranges is None:
             ranges = [[min(first_day.isoformat(), last) if first_day else last, last]] if last else []
-        self._ranges = [(date.fromisoformat(first), date.fromisoformat(final)) for first, final in ranges]
-        self._files = {date.fromisoformat(file["day"]): Loaded.of(file) for file in state.get(FILES, ())}
-        if ranges and LOADED not in state:
+        # As ordinals, so that a day after another is one more.
+        self._ranges = [
+            (date.fromisoformat(first).toordinal(), date.fromisoformat(final).toordinal()) for first, final in ranges
+        ]
+        self._files = {date.fromisoformat(file["day"]): Loaded.of(file) for file in state.get("files", ())}
+        if ranges and "loaded" not in state:
             self._save()
 
     @property
     def last(self) -> date | None:
         """The last loaded day."""
-        return self._ranges[-1][1] if self._ranges else None
+        return date.fromordinal(self._ranges[-1][1]) if self._ranges else None
 
     def has(self, day: date) -> bool:
-        """Say whether a day is loaded."""
-        return any(first <= day <= final for first, final in self._ranges)
+        """Whether a day is loaded."""
+        return any(first <= day.toordinal() <= final for first, final in self._ranges)
 
     def file(self, day: date) -> Loaded | None:
-        """Give the file from which a day was loaded, if it is remembered."""
+        """Give the file from which a day was loaded, if the state still holds it."""
         return self._files.get(day)
 
     @property
-    def remembered(self) -> list[date]:
-        """The days whose files are remembered."""
+    def days_with_files(self) -> list[date]:
+        """The days whose files the state holds."""
         return sorted(self._files)
 
     def may_change(self, day: date) -> bool:
-        """Say whether a loaded day is young enough to be compared with its source."""
+        """Whether a loaded day is young enough to be compared with its source."""
         return self.last is not None and self.last - self._recheck_days * _DAY < day <= self.last
 
     def add(self, day: date, loaded: Loaded) -> None:
         """Count a day as loaded."""
-        self._ranges.append((day, day))
+        self._ranges.append((day.toordinal(), day.toordinal()))
         self._files[day] = loaded
         self._save()
 
     def remove(self, day: date) -> None:
         """Count a day as not loaded: its file is gone, and should it come back, it is due again."""
-        split: list[tuple[date, date]] = []
-        for first, final in self._ranges:
-            parts = ((first, day - _DAY), (day + _DAY, final)) if first <= day <= final else ((first, final),)
-            split += [(start, stop) for start, stop in parts if start <= stop]
-        self._ranges = split
+        gone = day.toordinal()
+        split = [((first, min(final, gone - 1)), (max(first, gone + 1), final)) for first, final in self._ranges]
+        self._ranges = [part for parts in split for part in parts if part[0] <= part[1]]
         self._files.pop(day, None)
         self._save()
 
     def _save(self) -> None:
-        merged: list[tuple[date, date]] = []
-        for first, final in sorted(self._ranges):
-            if merged and first <= merged[-1][1] + _DAY:
-                merged[-1] = merged[-1][0], max(final, merged[-1][1])
-            else:
-                merged.append((first, final))
+        merged = _merged(self._ranges)
         while len(merged) > _MOST_RANGES:
             # The oldest gap counts as final: state stays small, and a file that comes after so long is not looked for.
             merged[:2] = [(merged[0][0], merged[1][1])]
@@ -121,8 +107,8 @@ class DayBook:
         self._files = {day: file for day, file in self._files.items() if self.may_change(day)}
         self._state["replication_key"] = "_dump_day"
         self._state["replication_key_value"] = self.last.isoformat() if self.last else None
-        self._state[LOADED] = [[first.isoformat(), final.isoformat()] for first, final in merged]
-        self._state[FILES] = [{"day": day.isoformat(), **asdict(file)} for day, file in sorted(self._files.items())]
+        self._state["loaded"] = [[date.fromordinal(day).isoformat() for day in pair] for pair in merged]
+        self._state["files"] = [{"day": day.isoformat(), **asdict(file)} for day, file in sorted(self._files.items())]
 
 
 class Heights(NamedTuple):
@@ -146,16 +132,16 @@ class Unsettled(NamedTuple):
     hash: str | None
 
 
-class HeightBook:
-    """Reads and writes the bookmark of a table that is read by heights.
+class HeightState:
+    """The state of a table that is read by heights.
 
-    The state holds `covered`: closed ranges of settled heights that are complete; `unsettled`: heights above them whose
-    rows were sent and are read again; `anchors`: hashes of settled blocks, by which a reorganisation shows that went
-    deeper than finality; `since`: the day from which rows are wanted and its first height, so that this is not asked
-    in every run; `above`: the day with which the part begins that no dump has.
+    It holds `covered`: closed ranges of settled heights that are complete; `unsettled`: heights above them whose rows
+    were sent and are read again; `anchors`: hashes of settled blocks, by which a reorganisation shows that went deeper
+    than finality; `since`: the day from which rows are wanted and its first height, so that this is not asked in every
+    run; `above`: the first day that no dump had when it was last asked for.
 
     Args:
-        state: The part of the stream's state that is the book's own; written in place.
+        state: The part of the stream's state that holds heights; written in place.
     """
 
     def __init__(self, state: dict[str, Any]) -> None:
@@ -208,15 +194,7 @@ class HeightBook:
         self._put("above", value.isoformat())
 
     def gaps(self, first: int, last: int) -> list[Heights]:
-        """Find what is missing.
-
-        Args:
-            first: Lowest height wanted.
-            last: Highest height wanted.
-
-        Returns:
-            The parts of this range that are not covered, lowest first.
-        """
+        """Find the parts of a closed range that are not covered, lowest first."""
         missing = []
         for low, high in self.covered:
             if first < low:
@@ -226,22 +204,16 @@ class HeightBook:
 
     def add(self, heights: Heights) -> None:
         """Count settled heights as complete."""
-        merged: list[Heights] = []
-        for low, high in sorted([*self.covered, heights]):
-            if merged and low <= merged[-1].last + 1:
-                merged[-1] = Heights(merged[-1].first, max(high, merged[-1].last))
-            else:
-                merged.append(Heights(low, high))
-        self._put("covered", [list(pair) for pair in merged])
+        self._put("covered", [list(pair) for pair in _merged([*self.covered, heights])])
 
     def complete(self, heights: Heights, start: int, settled: int, top: Unsettled | None) -> None:
-        """Count a unit as sent that belongs to the range which ends at the tip.
+        """Count a slice as sent that belongs to the range which ends at the tip.
 
         Args:
-            heights: The unit.
+            heights: The slice.
             start: Where that range began.
             settled: The highest settled height of the chain.
-            top: What is open from now on where the unit reached the tip, and so replaced all above it, too.
+            top: What is open from now on where the slice reached the tip, and so replaced all above it, too.
         """
         if heights.first <= settled:
             self.add(Heights(heights.first, min(heights.last, settled)))
@@ -254,9 +226,9 @@ class HeightBook:
         self.unsettled = Unsettled(first, last, old.hash if old and same else None) if first <= last else None
 
     def anchor(self, height: int, known: str) -> None:
-        """Remember the hash of a settled block, if it is higher than those remembered."""
+        """Keep the hash of a settled block, if it is higher than those kept."""
         if not self.anchors or height > self.anchors[-1][0]:
-            self._put("anchors", [list(pair) for pair in [*self.anchors, (height, known)][-ANCHORS:]])
+            self._put("anchors", [list(pair) for pair in [*self.anchors, (height, known)][-_MOST_ANCHORS:]])
 
     def cut(self, height: int | None, *, keep_anchors: bool = False) -> None:
         """Count nothing above a height as complete any more: what was sent there is open.
@@ -271,8 +243,7 @@ class HeightBook:
             old = self.unsettled
             last = max(lost[-1].last, old.last if old else -1)
             self.unsettled = Unsettled(lost[0].first, last, None)
-        kept = [[first, min(last, limit)] for first, last in self.covered if first <= limit]
-        self._put("covered", kept)
+        self._put("covered", [[first, min(last, limit)] for first, last in self.covered if first <= limit])
         if not keep_anchors:
             self._put("anchors", [list(pair) for pair in self.anchors if pair[0] <= limit])
 
@@ -286,3 +257,14 @@ class HeightBook:
             self._state[part] = value
         else:
             self._state.pop(part, None)
+
+
+def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Make one of closed ranges that overlap or adjoin, and sort them."""
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = merged[-1][0], max(last, merged[-1][1])
+        else:
+            merged.append((first, last))
+    return merged

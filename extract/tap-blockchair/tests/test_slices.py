@@ -1,4 +1,4 @@
-"""The unit's description in SCHEMA messages."""
+"""The slice's description in SCHEMA messages."""
 
 # ruff: noqa: ANN401 (JSON values)
 
@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from tap_blockchair.tap import TapBlockchair
-from tap_blockchair.units import Unit
+from tap_blockchair.base import StreamSlice
 
 
 def test_a_day_is_half_open_from_midnight_to_midnight() -> None:
-    unit = Unit.of_day("bitcoin/blocks/2024-02-29", "time", date(2024, 2, 29), rows=3, sha256="ab")
-    assert unit.annotation() == {
+    part = StreamSlice.of_day("bitcoin/blocks/2024-02-29", "time", date(2024, 2, 29), rows=3, sha256="ab")
+    assert part.annotation() == {
         "id": "bitcoin/blocks/2024-02-29",
         "column": "time",
         "from": "2024-02-29T00:00:00+00:00",
@@ -23,12 +23,12 @@ def test_a_day_is_half_open_from_midnight_to_midnight() -> None:
         "rows": 3,
         "sha256": "ab",
     }
-    assert set(unit.annotation(counted=False)) == {"id", "column", "from", "to"}
+    assert set(part.annotation(counted=False)) == {"id", "column", "from", "to"}
 
 
-def test_heights_are_half_open_and_an_empty_unit_says_so() -> None:
-    unit = Unit.of_heights("bitcoin/blocks/heights/100-199", "id", 100, 199, rows=0)
-    assert unit.annotation() == {"id": unit.id, "column": "id", "from": 100, "to": 200, "rows": 0}
+def test_heights_are_half_open_and_an_empty_slice_says_so() -> None:
+    part = StreamSlice.of_heights("bitcoin/blocks/heights/100-199", "id", 100, 199, rows=0)
+    assert part.annotation() == {"id": part.id, "column": "id", "from": 100, "to": 200, "rows": 0}
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_stream_maps_and_the_annotation(maps: Any, expected: Any) -> None:
     stream: Any = tap.streams["bitcoin_blocks"]
     sent: list[Any] = []
     tap.write_message = sent.append
-    stream.open_unit(Unit.of_heights("bitcoin/blocks/heights/1-2", "id", 1, 2, rows=2))
+    stream.open_slice(StreamSlice.of_heights("bitcoin/blocks/heights/1-2", "id", 1, 2, rows=2))
     if expected == "no message":
         assert not sent
         return
@@ -57,16 +57,16 @@ def test_stream_maps_and_the_annotation(maps: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize(("table", "column"), [("inputs", "spending_time"), ("outputs", "time"), ("blocks", "time")])
-def test_a_unit_says_which_column_its_days_go_by(table: str, column: str) -> None:
+def test_a_slice_says_which_column_its_days_go_by(table: str, column: str) -> None:
     tap = TapBlockchair(config={"chains": ["bitcoin"], "channel": "dumps"})
     stream: Any = tap.streams[f"bitcoin_{table}"]
     sent: list[Any] = []
     tap.write_message = sent.append
-    stream.open_unit(Unit.of_day(f"bitcoin/{table}/2024-01-01", column, date(2024, 1, 1)))
+    stream.open_slice(StreamSlice.of_day(f"bitcoin/{table}/2024-01-01", column, date(2024, 1, 1)))
     assert [message.schema["x-unit"]["time"] for message in sent] == [column]
 
 
-def test_a_plain_schema_says_that_the_last_unit_is_complete(run: Any, host: Any, blocks: Any) -> None:
+def test_a_plain_schema_says_that_the_last_slice_is_complete(run: Any, host: Any, blocks: Any) -> None:
     """Not where the stream stopped half-way."""
     host.put("bitcoin", "blocks", "20240101", blocks(1))
     host.put("bitcoin", "blocks", "20240102", blocks(2) + b"cut")
@@ -78,9 +78,9 @@ def test_a_plain_schema_says_that_the_last_unit_is_complete(run: Any, host: Any,
 
     host.put("bitcoin", "blocks", "20240102", blocks(2))
     whole = run(config, select=("bitcoin_blocks",))
-    first, *units, last = [message["schema"] for message in whole.of("SCHEMA")]
+    first, *slices, last = [message["schema"] for message in whole.of("SCHEMA")]
     assert first == last
-    assert [schema["x-unit"]["id"][-2:] for schema in units] == ["01", "02"]
+    assert [schema["x-unit"]["id"][-2:] for schema in slices] == ["01", "02"]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_big_tables_say_how_to_cut_them(stream: str, expected: Any, channel: str
     sent: list[Any] = []
     tap.write_message = sent.append  # type: ignore[method-assign]
     tap.streams[stream]._write_schema_message()
-    tap.streams[stream].open_unit(Unit(stream, "_line", None, None))  # type: ignore[attr-defined]
+    tap.streams[stream].open_slice(StreamSlice(stream, "_line", None, None))  # type: ignore[attr-defined]
 
     for message in sent:
         said = message.schema.get("x-partition")

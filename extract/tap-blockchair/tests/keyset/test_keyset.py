@@ -1,4 +1,4 @@
-"""The API's tables below blocks: keyset, fence, whole transactions, duplicates, units."""
+"""The API's tables below blocks: keyset, fence, whole transactions, duplicates, slices."""
 
 # ruff: noqa: ANN401 (the classes of fixtures live in conftest, which no module imports by name)
 
@@ -13,7 +13,7 @@ TIP = 40
 
 @pytest.mark.parametrize("name", ["transactions", "outputs", "inputs"])
 @pytest.mark.parametrize("quirk", ["none", "duplicates"])
-def test_every_row_once_in_chain_order_and_whole_units(run: Any, bitcoin: Any, name: str, quirk: str) -> None:
+def test_every_row_once_in_chain_order_and_whole_slices(run: Any, bitcoin: Any, name: str, quirk: str) -> None:
     expected = bitcoin.truth(name)
     if quirk == "duplicates":
         outputs = bitcoin.rows["bitcoin/outputs"]
@@ -22,17 +22,17 @@ def test_every_row_once_in_chain_order_and_whole_units(run: Any, bitcoin: Any, n
     result = run(bitcoin.config(), select=(stream,))
     assert result.error is None
     assert bitcoin.keys(result.records(stream), name) == expected
-    units = bitcoin.units(result, stream)
-    # The units adjoin, and the last one has no upper end: the chain may have become shorter.
-    assert [unit["from"] for unit in units[1:]] == [unit["to"] for unit in units[:-1]]
-    assert units[-1]["to"] is None
+    slices = bitcoin.slices(result, stream)
+    # The slices adjoin, and the last one has no upper end: the chain may have become shorter.
+    assert [part["from"] for part in slices[1:]] == [part["to"] for part in slices[:-1]]
+    assert slices[-1]["to"] is None
     column = "spending_block_id" if name == "inputs" else "block_id"
-    assert {unit["column"] for unit in units} == {column}
-    for unit in units:
-        rows = [row for row in result.records(stream) if row["_unit"] == unit["id"]]
-        assert len(rows) == unit["rows"]
+    assert {part["column"] for part in slices} == {column}
+    for part in slices:
+        rows = [row for row in result.records(stream) if row["_unit"] == part["id"]]
+        assert len(rows) == part["rows"]
         assert [row["_line"] for row in rows] == list(range(1, len(rows) + 1))
-        assert all(unit["from"] <= row[column] < (unit["to"] or TIP + 1) for row in rows)
+        assert all(part["from"] <= row[column] < (part["to"] or TIP + 1) for row in rows)
     assert result.bookmark(stream) == TIP - 6
     again = run(bitcoin.config(), state=result.state, select=(stream,))
     assert min(row[column] for row in again.records(stream)) == TIP - 5
