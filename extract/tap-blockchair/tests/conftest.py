@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -19,10 +20,11 @@ from decimal import Decimal
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 import pytest
 import requests
+from typing_extensions import override
 
 from tap_blockchair import schemas
 from tap_blockchair.tap import TapBlockchair
@@ -79,6 +81,21 @@ class Run:
     def records(self, stream: str) -> list[dict[str, Any]]:
         return [message["record"] for message in self.of("RECORD", stream)]
 
+    @property
+    def ids(self) -> list[int]:
+        """Heights of Bitcoin's blocks."""
+        return [record["id"] for record in self.records("bitcoin_blocks")]
+
+    def slices(self, stream: str | None = None) -> list[dict[str, Any]]:
+        return [m["schema"]["x-unit"] for m in self.of("SCHEMA", stream) if "x-unit" in m["schema"]]
+
+    def applied(self, stream: str, table: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The table after a loader has taken the messages, as `docs/slices.md` describes it."""
+        loader = Loader()
+        loader.tables[stream] = list(table)
+        loader.load(self)
+        return loader.tables[stream]
+
     def bookmark(self, stream: str) -> Any:
         states = self.of("STATE")
         return states[-1]["value"]["bookmarks"].get(stream, {}).get("replication_key_value") if states else None
@@ -87,6 +104,75 @@ class Run:
     def state(self) -> dict[str, Any]:
         value: dict[str, Any] = self.of("STATE")[-1]["value"]
         return value
+
+
+def unpack(manifest: list[str], schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """Read the file of a BATCH message into records, as `docs/slices.md` describes it to a loader."""
+    (url,) = manifest
+    content = Path(unquote(urlsplit(url).path)).read_bytes()
+    part, properties = schema["x-unit"], schema["properties"]
+    assert hashlib.sha256(content).hexdigest() == part["sha256"]
+    header, *lines = gzip.decompress(content).decode().split("\n")
+    names, rows = header.split("\t"), []
+    for number, line in enumerate(lines, 2):
+        fields = {name: as_json(text, properties[name]) for name, text in zip(names, line.split("\t"), strict=True)}
+        rows.append({**dict.fromkeys(properties), **fields, **part["constants"], "_line": number})
+    assert len(rows) == part["rows"]
+    return rows
+
+
+def as_json(text: str, column: dict[str, Any]) -> Any:
+    """Read a dump's field by its column's schema."""
+    kind = column.get("format", column["type"][0])
+    if text == "\\N" or (text == "" and kind != "string"):
+        return None
+    if kind == "date-time":
+        return text.replace(" ", "T") + "+00:00"
+    return {"integer": int, "number": Decimal, "boolean": "1".__eq__, "string": str}[kind](text)
+
+
+class Loader:
+    """A loader in memory, as `docs/slices.md` describes it: it replaces by slice, and keeps the latest state.
+
+    Args:
+        by_key: Whether a row also replaces one with the same key.
+    """
+
+    def __init__(self, *, by_key: bool = False) -> None:
+        self.tables: dict[str, list[dict[str, Any]]] = {}
+        self.state: dict[str, Any] | None = None
+        self._by_key = by_key
+        self._schemas: dict[str, dict[str, Any]] = {}
+
+    def load(self, result: Run) -> None:
+        for message in result.messages:
+            self.take(message)
+
+    def take(self, message: dict[str, Any]) -> None:
+        kind, stream = message["type"], message.get("stream", "")
+        rows = self.tables.setdefault(stream, [])
+        if kind == "STATE":
+            self.state = message["value"]
+        elif kind == "SCHEMA":
+            self._schemas[stream] = message
+            if part := message["schema"].get("x-unit"):
+                rows[:] = [row for row in rows if not self._is_replaced(row, part)]
+        else:
+            schema = self._schemas[stream]
+            rows += [message["record"]] if kind == "RECORD" else unpack(message["manifest"], schema["schema"])
+            if self._by_key:
+                rows[:] = {tuple(row[name] for name in schema["key_properties"]): row for row in rows}.values()
+
+    @staticmethod
+    def _is_replaced(row: dict[str, Any], part: dict[str, Any]) -> bool:
+        value, low, high = row[part["column"]], part["from"], part["to"]
+        return value is not None and low <= value and (high is None or value < high)
+
+
+@pytest.fixture
+def loader() -> type[Loader]:
+    """Makes a loader in memory."""
+    return Loader
 
 
 @pytest.fixture
@@ -192,6 +278,10 @@ class Server:
     def url(self) -> str:
         return f"{self.root}/blockchair"
 
+    def config(self, **more: Any) -> dict[str, Any]:
+        config = {"chains": ["bitcoin"], "channel": "api", "api_url": self.url, "dumps_url": f"{self.root}/dumps"}
+        return {**config, "requests_per_minute": 1000, **more}
+
     @cached_property
     def tip(self) -> int:
         """The height of the last block; asked before a test spoils the answers, and when the clock has moved."""
@@ -205,7 +295,7 @@ class Server:
         return response.json()
 
     def fault(self, match: str, action: dict[str, Any], *, times: int | None = 1, **rule: Any) -> None:
-        """Spoil answers; the simulator's README tells what a rule and an action can be."""
+        """Spoil answers; the simulator's README describes rules and actions."""
         self.post("faults", [{"match": match, "action": action, "times": times, **rule}])
 
     def odd(self, path: str, query: str, change: Callable[[Any], object]) -> None:
@@ -228,6 +318,10 @@ class DumpFolder(Server):
     @property
     def url(self) -> str:
         return f"{self.root}/dumps"
+
+    @override
+    def config(self, **more: Any) -> dict[str, Any]:
+        return {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": self.url, **more}
 
     def put(self, chain: str, table: str, day: str, content: bytes) -> Path:
         """Publish a day, a second after the file before; rows with the filler time are moved to that day."""

@@ -31,18 +31,14 @@ def windows(asked: Any) -> list[str]:
     return [query["q"][0] for query in queries if query.get("limit") == ["100"]]
 
 
-def ids(result: Any) -> list[int]:
-    return [record["id"] for record in result.records("bitcoin_blocks")]
-
-
 def test_blocks_come_in_closed_windows_and_the_bookmark_stops_at_the_settled_height(
     run: Any, own_chain: Any, asked: Any
 ) -> None:
     tip = own_chain.tip
-    result = run(config_of(own_chain.url), select=BLOCKS)
+    result = run(own_chain.config(), select=BLOCKS)
     assert result.error is None
     records = result.records("bitcoin_blocks")
-    assert ids(result) == list(range(tip + 1))
+    assert result.ids == list(range(tip + 1))
     assert windows(asked) == ["id(0..99)", "id(100..199)", f"id(200..{tip})"]
     assert [record["id"] for record in records if not record["is_settled"]] == list(range(tip - 5, tip + 1))
     assert result.bookmark("bitcoin_blocks") == tip - 6
@@ -50,15 +46,15 @@ def test_blocks_come_in_closed_windows_and_the_bookmark_stops_at_the_settled_hei
     own_chain.post("advance", {"hours": 3})
     assert own_chain.tip > tip + 6
     asked.clear()
-    again = run(config_of(own_chain.url), state=result.state, select=BLOCKS)
-    assert ids(again) == list(range(tip - 5, own_chain.tip + 1))
+    again = run(own_chain.config(), state=result.state, select=BLOCKS)
+    assert again.ids == list(range(tip - 5, own_chain.tip + 1))
     assert windows(asked) == [f"id({tip - 5}..{own_chain.tip})"]
     assert again.bookmark("bitcoin_blocks") == own_chain.tip - 6
 
 
 def test_state_never_claims_more_than_was_written(run: Any, chain: Any) -> None:
     seen = -1
-    for message in run(config_of(chain.url), select=BLOCKS).messages:
+    for message in run(chain.config(), select=BLOCKS).messages:
         if message["type"] == "RECORD":
             seen = message["record"]["id"]
         elif message["type"] == "STATE":
@@ -66,13 +62,13 @@ def test_state_never_claims_more_than_was_written(run: Any, chain: Any) -> None:
 
 
 def test_dates_become_heights(run: Any, chain: Any, asked: Any) -> None:
-    result = run(config_of(chain.url, start_date="2024-01-02", end_date="2024-01-02"), select=BLOCKS)
-    assert ids(result) == list(range(90, 180))
+    result = run(chain.config(start_date="2024-01-02", end_date="2024-01-02"), select=BLOCKS)
+    assert result.ids == list(range(90, 180))
     asked.clear()
-    again = run(config_of(chain.url, start_date="2024-01-02"), state=result.state, select=BLOCKS)
-    assert ids(again) == list(range(180, chain.tip + 1))
+    again = run(chain.config(start_date="2024-01-02"), state=result.state, select=BLOCKS)
+    assert again.ids == list(range(180, chain.tip + 1))
     assert not [sent for sent in asked if "time(" in sent.query], "where the day begins is known by now"
-    late = run(config_of(chain.url, start_date="2024-01-31"), select=BLOCKS)
+    late = run(chain.config(start_date="2024-01-31"), select=BLOCKS)
     assert (late.error, late.records("bitcoin_blocks")) == (None, [])
 
 
@@ -86,34 +82,34 @@ def test_dates_become_heights(run: Any, chain: Any, asked: Any) -> None:
 def test_a_time_filter_that_is_not_obeyed(run: Any, chain: Any, setting: str, query: str, height: int) -> None:
     other = requests.get(f"{chain.url}/bitcoin/blocks?q=id({height})", timeout=60).json()["data"]
     chain.odd("bitcoin/blocks", query, lambda answer: answer.update(data=other))
-    result = run(config_of(chain.url, **{setting: "2024-01-02"}), select=BLOCKS)
+    result = run(chain.config(**{setting: "2024-01-02"}), select=BLOCKS)
     assert "asked for a block of the time" in str(result.error)
-    assert ids(result) == []
+    assert result.ids == []
 
 
 def test_a_table_may_begin_above_zero(run: Any, chain: Any) -> None:
-    config = {**config_of(chain.url), "chains": ["dogecoin"], "end_date": "2024-01-01"}
+    config = {**chain.config(), "chains": ["dogecoin"], "end_date": "2024-01-01"}
     result = run(config, select=("dogecoin_blocks",))
     assert [record["id"] for record in result.records("dogecoin_blocks")] == list(range(5_000_000, 5_000_090))
 
 
 def test_own_finality(run: Any, chain: Any) -> None:
-    result = run(config_of(chain.url, finality={"bitcoin": 100}), select=BLOCKS)
+    result = run(chain.config(finality={"bitcoin": 100}), select=BLOCKS)
     assert result.bookmark("bitcoin_blocks") == chain.tip - 100
 
 
 @pytest.mark.parametrize("nothing", [[], None])
 def test_nothing_found(run: Any, chain: Any, nothing: Any) -> None:
     chain.fault("bitcoin/blocks", {"data": nothing}, times=None)
-    result = run(config_of(chain.url), select=BLOCKS)
+    result = run(chain.config(), select=BLOCKS)
     assert (result.error, result.records("bitcoin_blocks")) == (None, [])
 
 
 def test_a_hole_stops_before_its_window(run: Any, chain: Any) -> None:
     chain.odd("bitcoin/blocks", "q=id(100..199)&s=id(asc)&limit=100", lambda answer: answer["data"].pop(23))
-    result = run(config_of(chain.url), select=BLOCKS)
+    result = run(chain.config(), select=BLOCKS)
     assert "block 123 is missing" in str(result.error)
-    assert ids(result) == list(range(100))
+    assert result.ids == list(range(100))
     assert result.bookmark("bitcoin_blocks") == 99
 
 
@@ -124,13 +120,13 @@ def test_new_columns_are_carried_as_text_and_missing_ones_stop(run: Any, chain: 
 
     query = "q=id(90..99)&s=id(asc)&limit=100"
     chain.odd("bitcoin/blocks", query, add)
-    result = run(config_of(chain.url, start_date="2024-01-02"), select=BLOCKS)
+    result = run(chain.config(start_date="2024-01-02"), select=BLOCKS)
     record = result.records("bitcoin_blocks")[0]
     assert (record["fee_total_kzt"], record["tags"]) == ("12.5", '{"a":[1]}')
     assert [message["type"] for message in result.messages[:3]].count("SCHEMA") == 3
     chain.heal()
     chain.odd("bitcoin/blocks", query, lambda answer: answer["data"][0].pop("weight"))
-    broken = run(config_of(chain.url, start_date="2024-01-02"), select=BLOCKS)
+    broken = run(chain.config(start_date="2024-01-02"), select=BLOCKS)
     assert "lacks the column weight" in str(broken.error)
 
 
@@ -190,16 +186,16 @@ def test_statistics_tolerate_what_varies(run: Any, httpserver: HTTPServer, envel
 def test_a_server_that_recovers(run: Any, chain: Any) -> None:
     chain.fault("bitcoin/blocks", {"status": 502, "html": True})
     chain.fault("bitcoin/blocks", {"body": "{}", "status": 500})
-    assert ids(run(config_of(chain.url), select=BLOCKS)) == list(range(chain.tip + 1))
+    assert run(chain.config(), select=BLOCKS).ids == list(range(chain.tip + 1))
 
 
 def test_something_else_than_json(run: Any, chain: Any) -> None:
     chain.fault("bitcoin/stats", {"body": "<html>hello</html>"}, times=None)
-    assert "not Blockchair's JSON" in str(run(config_of(chain.url), select=("bitcoin_stats",)).error)
+    assert "not Blockchair's JSON" in str(run(chain.config(), select=("bitcoin_stats",)).error)
 
 
 def test_simulated_data_are_refused_where_live_ones_are_wanted(run: Any, chain: Any) -> None:
-    result = run(config_of(chain.url, data_origin="live"), select=BLOCKS)
+    result = run(chain.config(data_origin="live"), select=BLOCKS)
     assert "serves simulated data, but data_origin is live" in str(result.error)
     assert result.records("bitcoin_blocks") == []
 
@@ -215,13 +211,13 @@ def test_data_without_a_mark_are_refused_where_simulated_ones_are_wanted(
 
 def test_a_bookmark_of_the_other_channel_is_not_taken_for_a_height(run: Any, chain: Any) -> None:
     state = {"bookmarks": {"bitcoin_blocks": {"replication_key": "_dump_day", "replication_key_value": "2024-01-01"}}}
-    result = run(config_of(chain.url), state=state, select=BLOCKS)
+    result = run(chain.config(), state=state, select=BLOCKS)
     assert result.error is None
     assert result.bookmark("bitcoin_blocks") == chain.tip - 6
 
 
 def test_snapshots_survive_activate_version(run: Any, chain: Any) -> None:
-    result = run(config_of(chain.url, emit_activate_version_messages=True), select=("bitcoin_stats",))
+    result = run(chain.config(emit_activate_version_messages=True), select=("bitcoin_stats",))
     assert len(result.records("bitcoin_stats")) == 1
     assert result.of("ACTIVATE_VERSION") == []
 
@@ -229,7 +225,7 @@ def test_snapshots_survive_activate_version(run: Any, chain: Any) -> None:
 def test_every_request_keeps_the_pace(run: Any, chain: Any, asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[int] = []
     monkeypatch.setattr(Pace, "wait", lambda _pace: waited.append(len(asked)))
-    run(config_of(chain.url, points_per_day=1_000_000))
+    run(chain.config(points_per_day=1_000_000))
     assert len(asked) > 10
     assert waited == list(range(len(asked)))
 

@@ -5,58 +5,29 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 BLOCKS = ("bitcoin_blocks",)
 
 
+def batches(root: Path, form: str = "tsv") -> dict[str, Any]:
+    return {"batch_config": {"encoding": {"format": form, "compression": "gzip"}, "storage": {"root": root.as_uri()}}}
+
+
 def config_of(host: Any, root: Path | None = None, **more: Any) -> dict[str, Any]:
     if root is not None:
-        more["batch_config"] = {
-            "encoding": {"format": "tsv", "compression": "gzip"},
-            "storage": {"root": root.as_uri()},
-        }
-    return {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.url, **more}
+        more |= batches(root)
+    return dict(host.config(**more))
 
 
-def read(manifest: list[str], schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """Load a handed file as `docs/slices.md` tells a loader to."""
-    (url,) = manifest
-    content = Path(unquote(urlsplit(url).path)).read_bytes()
-    part = schema["x-unit"]
-    assert hashlib.sha256(content).hexdigest() == part["sha256"]
-    header, *lines = gzip.decompress(content).decode().split("\n")
-    names = header.split("\t")
-    rows = []
-    for number, line in enumerate(lines, 2):
-        row: dict[str, Any] = dict.fromkeys(schema["properties"])
-        row |= {name: value for name, value in zip(names, line.split("\t"), strict=True) if name in row}
-        rows.append({**row, **part["constants"], "_line": number})
-    assert len(rows) == part["rows"]
-    return rows
-
-
-def as_text(record: dict[str, Any]) -> dict[str, Any]:
-    def text(value: Any) -> Any:
-        if isinstance(value, bool):
-            return "1" if value else "0"
-        moment = isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", value)
-        return value[:19].replace("T", " ") if moment else value if value is None else str(value)
-
-    return {name: text(value) for name, value in record.items()}
-
-
-def handed(result: Any) -> list[tuple[dict[str, Any], list[str]]]:
-    """Schema and manifest of each BATCH message."""
+def handed(result: Any) -> list[dict[str, Any]]:
+    """The schema of each BATCH message."""
     schema: dict[str, Any] = {}
     found = []
     for message in result.messages:
@@ -64,7 +35,7 @@ def handed(result: Any) -> list[tuple[dict[str, Any], list[str]]]:
             schema = message["schema"]
         elif message["type"] == "BATCH":
             assert message["encoding"] == {"format": "tsv", "compression": "gzip"}
-            found.append((schema, message["manifest"]))
+            found.append(schema)
     return found
 
 
@@ -80,9 +51,8 @@ def test_both_ways_carry_the_same_rows(run: Any, days: Any, tmp_path: Path) -> N
     result = run(config_of(days, tmp_path), select=BLOCKS)
     assert result.error is None
     assert result.records("bitcoin_blocks") == []
-    rows = [row for schema, manifest in handed(result) for row in read(manifest, schema)]
-    assert [as_text(row) for row in rows] == [as_text(record) for record in records]
-    assert len(rows) == 12
+    assert result.applied("bitcoin_blocks", []) == records
+    assert len(records) == 12
     assert [m["type"] for m in result.messages if m["type"] != "STATE"] == [
         "SCHEMA",
         *3 * ["SCHEMA", "BATCH"],
@@ -92,12 +62,11 @@ def test_both_ways_carry_the_same_rows(run: Any, days: Any, tmp_path: Path) -> N
 
 def test_the_real_samples_both_ways(run: Any, samples: Path, tmp_path: Path) -> None:
     config = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": (samples / "dumps").as_uri()}
-    records = run(config).messages
-    plain = [as_text(message["record"]) for message in records if message["type"] == "RECORD"]
-    batch = {"encoding": {"format": "tsv", "compression": "gzip"}, "storage": {"root": tmp_path.as_uri()}}
-    result = run({**config, "batch_config": batch})
-    assert [as_text(row) for schema, manifest in handed(result) for row in read(manifest, schema)] == plain
-    assert len(plain) == 14 + 7 + 14 + 14
+    records = run(config)
+    result = run({**config, **batches(tmp_path)})
+    for table, rows in (("blocks", 14), ("inputs", 7), ("outputs", 14), ("transactions", 14)):
+        assert result.applied(f"bitcoin_{table}", []) == records.records(f"bitcoin_{table}")
+        assert len(records.records(f"bitcoin_{table}")) == rows
     assert list(tmp_path.iterdir()) == [], "a folder's files are handed over where they are"
 
 
@@ -120,17 +89,17 @@ def test_a_file_stays_until_a_later_run_knows_it_loaded(
     second = run(config_of(days, tmp_path), state=known, select=BLOCKS)
     assert there() == ["20240102", "20240103"]
     assert asked.files == [], "what was handed over and not loaded is handed over again, not downloaded again"
-    assert [schema["x-unit"]["id"][-2:] for schema, _ in handed(second)] == ["02", "03"]
+    assert [schema["x-unit"]["id"][-2:] for schema in handed(second)] == ["02", "03"]
     run(config_of(days, tmp_path, keep_downloads=True), state=second.state, select=BLOCKS)
     assert there() == ["20240102", "20240103"]
     days.put("bitcoin", "blocks", "20240103", blocks(7))
     third = run(config_of(days, tmp_path), state=second.state, select=BLOCKS)
-    assert [schema["x-unit"]["rows"] for schema, _ in handed(third)] == [1]
+    assert [schema["x-unit"]["rows"] for schema in handed(third)] == [1]
     assert there() == ["20240103"]
     # The loader died before it took the new version: that the old one was loaded is no reason to delete it.
     asked.clear()
     third = run(config_of(days, tmp_path), state=second.state, select=BLOCKS)
-    assert ([schema["x-unit"]["rows"] for schema, _ in handed(third)], asked.files) == ([1], [])
+    assert ([schema["x-unit"]["rows"] for schema in handed(third)], asked.files) == ([1], [])
     assert run(config_of(days, tmp_path), state=third.state, select=BLOCKS).error is None
     assert list(tmp_path.iterdir()) == []
 
@@ -159,8 +128,7 @@ def test_batch_mode_does_not_bookmark_rows_that_are_not_in_a_file_yet(
 ) -> None:
     host.put("bitcoin", "blocks", "20240101", blocks(1, 2))
     host.put("bitcoin", "blocks", "20240102", blocks(3))
-    batches = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": {"root": tmp_path.as_uri()}}
-    result = run(config_of(host, batch_config=batches), select=BLOCKS)
+    result = run(config_of(host, **batches(tmp_path, "jsonl")), select=BLOCKS)
     assert result.error is None
     files: list[str] = []
     for message in result.messages:
@@ -179,8 +147,7 @@ def test_batch_mode_does_not_bookmark_rows_that_are_not_in_a_file_yet(
 def test_files_are_kept_where_that_is_wanted(run: Any, days: Any, tmp_path: Path, form: str, *, keep: bool) -> None:
     config = {**config_of(days), "download_dir": str(tmp_path / "kept"), "keep_downloads": keep}
     if form == "jsonl":
-        encoding = {"format": "jsonl", "compression": "gzip"}
-        config["batch_config"] = {"encoding": encoding, "storage": {"root": tmp_path.as_uri()}}
+        config |= batches(tmp_path, "jsonl")
     state = run(config, select=BLOCKS).state
     assert len(list((tmp_path / "kept").rglob("*.tsv.gz"))) == (3 if keep else 0)
 

@@ -25,43 +25,43 @@ def loaded(*numbers: int) -> tuple[dict[str, Any], DayState]:
 
 
 def test_days_that_adjoin_are_one_range_in_whatever_order_they_come() -> None:
-    state, book = loaded(5, 3, 7, 4)
-    assert state["loaded"] == [["2024-01-03", "2024-01-05"], ["2024-01-07", "2024-01-07"]]
-    assert [number for number in range(1, 10) if book.has(day(number))] == [3, 4, 5, 7]
-    assert (book.last, state["replication_key_value"]) == (day(7), "2024-01-07")
+    kept, state = loaded(5, 3, 7, 4)
+    assert kept["loaded"] == [["2024-01-03", "2024-01-05"], ["2024-01-07", "2024-01-07"]]
+    assert [number for number in range(1, 10) if state.has(day(number))] == [3, 4, 5, 7]
+    assert (state.last, kept["replication_key_value"]) == (day(7), "2024-01-07")
 
 
 def test_only_the_last_days_may_change_and_their_files_are_remembered() -> None:
-    _, book = loaded(3, 4, 5)
-    assert [number for number in range(1, 10) if book.may_change(day(number))] == [4, 5]
-    assert book.remembered == [day(4), day(5)]
-    assert (book.file(day(3)), book.file(day(4))) == (None, FILE)
+    _, state = loaded(3, 4, 5)
+    assert [number for number in range(1, 10) if state.may_change(day(number))] == [4, 5]
+    assert state.days_with_files == [day(4), day(5)]
+    assert (state.file(day(3)), state.file(day(4))) == (None, FILE)
 
 
 @pytest.mark.parametrize(("gone", "left"), [(3, [4, 5]), (4, [3, 5]), (5, [3, 4]), (6, [3, 4, 5])])
 def test_a_day_that_is_taken_out(gone: int, left: list[int]) -> None:
-    state, book = loaded(3, 4, 5)
-    book.remove(day(gone))
-    again = DayState(state, 2)
+    kept, state = loaded(3, 4, 5)
+    state.remove(day(gone))
+    again = DayState(kept, 2)
     assert [number for number in range(1, 10) if again.has(day(number))] == left
     assert again.file(day(gone)) is None
     assert again.last == day(left[-1])
 
 
 def test_the_last_range_may_go() -> None:
-    state, book = loaded(3)
-    book.remove(day(3))
-    assert (DayState(state, 2).last, state["replication_key_value"], state["files"]) == (None, None, [])
-    assert not DayState(state, 2).may_change(day(3))
+    kept, state = loaded(3)
+    state.remove(day(3))
+    assert (DayState(kept, 2).last, kept["replication_key_value"], kept["files"]) == (None, None, [])
+    assert not DayState(kept, 2).may_change(day(3))
 
 
 def test_of_too_many_gaps_the_oldest_counts_as_final() -> None:
-    state, _ = loaded()
+    kept: dict[str, Any] = {}
     first = date(2009, 1, 3).toordinal()
     for number in range(0, 204, 2):
-        DayState(state, 2).add(date.fromordinal(first + number), FILE)
-    book = DayState(state, 2)
-    assert [number for number in range(1, 203, 2) if book.has(date.fromordinal(first + number))] == [1, 3]
+        DayState(kept, 2).add(date.fromordinal(first + number), FILE)
+    state = DayState(kept, 2)
+    assert [number for number in range(1, 203, 2) if state.has(date.fromordinal(first + number))] == [1, 3]
 
 
 @pytest.mark.parametrize(("first", "begins"), [(day(2), "2024-01-02"), (day(9), "2024-01-04"), (None, "2024-01-04")])
@@ -99,9 +99,9 @@ def test_which_file_is_the_one_that_was_loaded(etag: str | None, version: Versio
     ],
 )
 def test_what_is_missing_between_covered_heights(wanted: tuple[int, int], missing: list[tuple[int, int]]) -> None:
-    book = HeightState({"covered": [[5, 9], [20, 29]]})
-    assert book.gaps(*wanted) == missing
-    assert book.done == 29
+    state = HeightState({"covered": [[5, 9], [20, 29]]})
+    assert state.gaps(*wanted) == missing
+    assert state.done == 29
     assert HeightState({}).gaps(*wanted) == ([wanted] if wanted[0] <= wanted[1] else [])
 
 
@@ -117,16 +117,16 @@ def test_what_is_missing_between_covered_heights(wanted: tuple[int, int], missin
     ],
 )
 def test_heights_that_adjoin_are_one_range(more: tuple[int, int], covered: list[list[int]]) -> None:
-    book = HeightState({"covered": [[5, 9], [20, 29]]})
-    book.add(Heights(*more))
-    assert [list(pair) for pair in book.covered] == covered
+    state = HeightState({"covered": [[5, 9], [20, 29]]})
+    state.add(Heights(*more))
+    assert [list(pair) for pair in state.covered] == covered
 
 
 OLD = Unsettled(245, 250, "aa")
 
 
 @pytest.mark.parametrize(
-    ("old", "unit", "settled", "top", "covered", "unsettled"),
+    ("old", "sent", "settled", "top", "covered", "unsettled"),
     [
         # A slice far below the tip, one at the tip, and one at the tip of a chain of which all counts at once.
         (None, (200, 299), 344, None, [[200, 299]], None),
@@ -143,26 +143,26 @@ OLD = Unsettled(245, 250, "aa")
 )
 def test_a_slice_counts_as_far_as_it_is_settled(  # noqa: PLR0913, PLR0917 (a table)
     old: Unsettled | None,
-    part: tuple[int, int],
+    sent: tuple[int, int],
     settled: int,
     top: Unsettled | None,
     covered: list[list[int]],
     unsettled: Unsettled | None,
 ) -> None:
-    book = HeightState({})
-    book.unsettled = old
-    book.complete(Heights(*part), part[0], settled, top)
-    assert ([list(pair) for pair in book.covered], book.unsettled) == (covered, unsettled)
+    state = HeightState({})
+    state.unsettled = old
+    state.complete(Heights(*sent), sent[0], settled, top)
+    assert ([list(pair) for pair in state.covered], state.unsettled) == (covered, unsettled)
 
 
 def test_a_higher_hash_is_remembered_and_a_lower_one_is_not() -> None:
-    book = HeightState({})
+    state = HeightState({})
     for height in (5, 7, 7, 6):
-        book.anchor(height, f"{height}a")
-    assert book.anchors == [(5, "5a"), (7, "7a")]
+        state.anchor(height, f"{height}a")
+    assert state.anchors == [(5, "5a"), (7, "7a")]
     for height in range(8, 40):
-        book.anchor(height, f"{height}a")
-    assert (book.anchors[-1], len(book.anchors) < 20) == ((39, "39a"), True)
+        state.anchor(height, f"{height}a")
+    assert (state.anchors[-1], len(state.anchors) < 20) == ((39, "39a"), True)
 
 
 @pytest.mark.parametrize(
@@ -179,11 +179,11 @@ def test_a_higher_hash_is_remembered_and_a_lower_one_is_not() -> None:
 def test_what_lies_above_a_cut_is_open_again(
     height: int | None, covered: list[list[int]], unsettled: Unsettled, anchors: list[tuple[int, str]]
 ) -> None:
-    state = {"covered": [[5, 9], [20, 29]], "unsettled": [30, 33, "cc"], "anchors": [[9, "aa"], [29, "bb"]]}
-    book = HeightState(state)
-    book.cut(height)
-    assert ([list(pair) for pair in book.covered], book.unsettled, book.anchors) == (covered, unsettled, anchors)
-    kept = HeightState({**state, "anchors": [[9, "aa"], [29, "bb"]]})
+    raw = {"covered": [[5, 9], [20, 29]], "unsettled": [30, 33, "cc"], "anchors": [[9, "aa"], [29, "bb"]]}
+    state = HeightState(raw)
+    state.cut(height)
+    assert ([list(pair) for pair in state.covered], state.unsettled, state.anchors) == (covered, unsettled, anchors)
+    kept = HeightState({**raw, "anchors": [[9, "aa"], [29, "bb"]]})
     kept.cut(height, keep_anchors=True)
     assert kept.anchors == [(9, "aa"), (29, "bb")]
     kept.leave()

@@ -113,7 +113,7 @@ def test_a_replaced_file(run: Any, spoilt_simulator: str, change: str, stream: s
     requests.post(f"{spoilt_simulator}/_simulator/replace", json=body, timeout=60).raise_for_status()
     second = run(config, state=first.state, select=(stream,))
     rows = second.records(stream)
-    slices = [m["schema"]["x-unit"] for m in second.of("SCHEMA") if "x-unit" in m["schema"]]
+    slices = second.slices()
     if error:
         assert error in str(second.error)
         assert day.replace("-", "") in str(second.error)
@@ -139,7 +139,7 @@ def test_a_reorganisation_reaches_the_dumps_as_replaced_days(run: Any, own_simul
     second = run(config, state=first.state, select=(stream,))
     fresh = run(config, select=(stream,))
     assert (second.error, fresh.error) == (None, None)
-    slices = [m["schema"]["x-unit"] for m in second.of("SCHEMA") if "x-unit" in m["schema"]]
+    slices = second.slices()
     replaced = {part["id"] for part in slices}
     kept = [record for record in first.records(stream) if record["_unit"] not in replaced]
     assert [*kept, *second.records(stream)] == fresh.records(stream)

@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,35 +35,31 @@ def row_of(chain: str, table: str, **values: str) -> str:
     return "\t".join(values.get(column.name, FILLER[column.kind.value]) for column in columns)
 
 
-def config_of(host: Any, **more: Any) -> dict[str, Any]:
-    return {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.url, **more}
-
-
 ONLY_BLOCKS = ("bitcoin_blocks",)
 
 
 def test_days_are_taken_in_order_and_only_those_listed(run: Any, host: Any, asked: Any, blocks: Any) -> None:
     for day, height in (("20240105", 3), ("20240101", 1), ("20240102", 2)):
         host.put("bitcoin", "blocks", day, blocks(height))
-    result = run(config_of(host), select=ONLY_BLOCKS)
-    assert [record["id"] for record in result.records("bitcoin_blocks")] == [1, 2, 3]
+    result = run(host.config(), select=ONLY_BLOCKS)
+    assert result.ids == [1, 2, 3]
     assert result.bookmark("bitcoin_blocks") == "2024-01-05"
     asked.clear()
-    again = run(config_of(host), state=result.state, select=ONLY_BLOCKS)
+    again = run(host.config(), state=result.state, select=ONLY_BLOCKS)
     assert again.records("bitcoin_blocks") == []
     assert not asked.files, "HEAD tells that the last day is the same"
     host.put("bitcoin", "blocks", "20240107", blocks(4))
     host.put("bitcoin", "blocks", "20240103", blocks(9))
-    more = run(config_of(host), state=again.state, select=ONLY_BLOCKS)
-    assert [record["id"] for record in more.records("bitcoin_blocks")] == [9, 4], "a late day is taken, too"
+    more = run(host.config(), state=again.state, select=ONLY_BLOCKS)
+    assert more.ids == [9, 4], "a late day is taken, too"
 
 
 def test_start_and_end_are_included(run: Any, host: Any, blocks: Any) -> None:
     for day in range(1, 7):
         host.put("bitcoin", "blocks", f"2024010{day}", blocks(day))
-    config = config_of(host, start_date="2024-01-02T10:00:00Z", end_date="2024-01-04")
+    config = host.config(start_date="2024-01-02T10:00:00Z", end_date="2024-01-04")
     result = run(config, select=ONLY_BLOCKS)
-    assert [record["id"] for record in result.records("bitcoin_blocks")] == [2, 3, 4]
+    assert result.ids == [2, 3, 4]
     assert result.bookmark("bitcoin_blocks") == "2024-01-04"
 
 
@@ -70,7 +67,7 @@ def test_state_follows_the_last_row_of_a_day(run: Any, host: Any, blocks: Any) -
     host.put("bitcoin", "blocks", "20240101", blocks(1, 2))
     host.put("bitcoin", "blocks", "20240102", blocks(3))
     seen: list[int] = []
-    for message in run(config_of(host), select=ONLY_BLOCKS).messages:
+    for message in run(host.config(), select=ONLY_BLOCKS).messages:
         if message["type"] == "RECORD":
             seen.append(message["record"]["id"])
         elif message["type"] == "STATE":
@@ -83,93 +80,70 @@ def test_many_rows_do_not_move_the_bookmark_before_the_day_ends(
 ) -> None:
     monkeypatch.setattr("tap_blockchair.dump_stream.DumpStream.STATE_MSG_FREQUENCY", 1)
     host.put("bitcoin", "blocks", "20240101", blocks(*range(50)))
-    messages = run(config_of(host), select=ONLY_BLOCKS).messages
+    messages = run(host.config(), select=ONLY_BLOCKS).messages
     last_row = max(index for index, message in enumerate(messages) if message["type"] == "RECORD")
     for message in messages[:last_row]:
         if message["type"] == "STATE":
             assert "replication_key_value" not in message["value"]["bookmarks"]["bitcoin_blocks"]
 
 
-def bad_value(blocks: Any, gz: Any) -> bytes:
-    header = "\t".join(header_of("bitcoin", "blocks"))
-    return bytes(gz(header, row_of("bitcoin", "blocks", id="3"), row_of("bitcoin", "blocks", id="4", size="12.5")))
+HEADER = "\t".join(header_of("bitcoin", "blocks"))
 
 
-def wrong_field_count(blocks: Any, gz: Any) -> bytes:
-    header = "\t".join(header_of("bitcoin", "blocks"))
-    return bytes(gz(header, row_of("bitcoin", "blocks", id="3"), row_of("bitcoin", "blocks", id="4") + "\tmore"))
+def changed(content: bytes, old: bytes, new: bytes) -> bytes:
+    return gzip.compress(gzip.decompress(content).replace(old, new))
 
 
-def missing_column(blocks: Any, gz: Any) -> bytes:
-    return gzip.compress(gzip.decompress(blocks(3)).replace(b"\tweight\t", b"\tWeight\t"))
+# A file by the fixtures `blocks` and `gz`, words of the error, and the rows before it.
+BAD_DAYS: dict[str, tuple[Callable[..., bytes], str, int]] = {
+    "bad value": (
+        lambda _, gz: gz(HEADER, row_of("bitcoin", "blocks", id="3"), row_of("bitcoin", "blocks", size="12.5")),
+        ", line 3: size is '12.5', not a whole number",
+        1,
+    ),
+    "wrong field count": (
+        lambda _, gz: gz(HEADER, row_of("bitcoin", "blocks"), row_of("bitcoin", "blocks") + "\tmore"),
+        ", line 3: 37 fields, but the header has 36",
+        0,
+    ),
+    "missing column": (lambda blocks, _: changed(blocks(3), b"\tweight\t", b"\tWeight\t"), ": the column weight is", 0),
+    "NUL": (
+        lambda _, gz: gz(HEADER, row_of("bitcoin", "blocks", guessed_miner="po\0ol")),
+        ", line 2: a NUL character",
+        0,
+    ),
+    "not UTF-8": (
+        lambda blocks, _: gzip.compress(gzip.decompress(blocks(3))[:-2] + b"\xff\xfe"),
+        ", line 2: guessed_miner .* not UTF-8",
+        0,
+    ),
+    # In the checksum at the end.
+    "corrupt": (lambda blocks, _: blocks(3)[:-6] + b"\xff\xff" + blocks(3)[-4:], " is damaged or incomplete", 0),
+    "truncated": (lambda blocks, _: blocks(*range(3, 90))[:-300], " is damaged or incomplete", 0),
+    "html": (lambda *_: b"<html><h1>402 Payment Required</h1></html>", " is not a gzip file", 0),
+    "empty": (lambda *_: b"", " is not a gzip file", 0),
+    "no header": (lambda *_: gzip.compress(b""), ": the header has an empty", 0),
+    "garbage behind": (lambda blocks, _: blocks(3) + b"garbage", " is damaged or incomplete", 0),
+}
 
 
-def nul(blocks: Any, gz: Any) -> bytes:
-    header = "\t".join(header_of("bitcoin", "blocks"))
-    return bytes(gz(header, row_of("bitcoin", "blocks", id="3", guessed_miner="po\0ol")))
-
-
-def not_utf8(blocks: Any, gz: Any) -> bytes:
-    return gzip.compress(gzip.decompress(blocks(3))[:-2] + b"\xff\xfe")
-
-
-def corrupt(blocks: Any, gz: Any) -> bytes:
-    content = bytearray(blocks(3))
-    content[-6] ^= 0xFF  # in the checksum at the end
-    return bytes(content)
-
-
-def truncated(blocks: Any, gz: Any) -> bytes:
-    return bytes(blocks(*range(3, 90))[:-300])
-
-
-def html(blocks: Any, gz: Any) -> bytes:
-    return b"<html><h1>402 Payment Required</h1></html>"
-
-
-def empty(blocks: Any, gz: Any) -> bytes:
-    return b""
-
-
-def no_header(blocks: Any, gz: Any) -> bytes:
-    return gzip.compress(b"")
-
-
-def garbage_behind(blocks: Any, gz: Any) -> bytes:
-    return bytes(blocks(3) + b"garbage")
-
-
-BAD_DAYS = [
-    (bad_value, "20240102.tsv.gz, line 3: size is '12.5', not a whole number", 1),
-    (wrong_field_count, "20240102.tsv.gz, line 3: 37 fields, but the header has 36", 0),
-    (missing_column, "20240102.tsv.gz: the column weight is missing", 0),
-    (nul, "20240102.tsv.gz, line 2: a NUL character", 0),
-    (not_utf8, "20240102.tsv.gz, line 2: guessed_miner .* not UTF-8", 0),
-    (corrupt, "20240102.tsv.gz is damaged or incomplete", 0),
-    (truncated, "20240102.tsv.gz is damaged or incomplete", 0),
-    (html, "20240102.tsv.gz is not a gzip file", 0),
-    (empty, "20240102.tsv.gz is not a gzip file", 0),
-    (no_header, "20240102.tsv.gz: the header has an empty", 0),
-    (garbage_behind, "20240102.tsv.gz is damaged or incomplete", 0),
-]
-
-
-@pytest.mark.parametrize(("content", "sentence", "rows_before"), BAD_DAYS)
+@pytest.mark.parametrize("name", BAD_DAYS)
 def test_a_bad_day_stops_the_stream_and_keeps_the_bookmark(
-    run: Any, host: Any, blocks: Any, gz: Any, content: Any, sentence: str, rows_before: int, tmp_path: Path
+    run: Any, host: Any, blocks: Any, gz: Any, name: str, tmp_path: Path
 ) -> None:
+    content, sentence, rows_before = BAD_DAYS[name]
     host.put("bitcoin", "blocks", "20240101", blocks(1, 2))
     host.put("bitcoin", "blocks", "20240102", content(blocks, gz))
     host.put("bitcoin", "blocks", "20240103", blocks(5))
-    result = run(config_of(host), select=ONLY_BLOCKS)
-    assert re.search(sentence, str(result.error))
+    result = run(host.config(), select=ONLY_BLOCKS)
+    assert re.search(rf"20240102\.tsv\.gz{sentence}", str(result.error))
     assert len(result.records("bitcoin_blocks")) == 2 + rows_before
     assert result.bookmark("bitcoin_blocks") == "2024-01-01"
     # Only a sound file with an unusable value stays: the next run need not download it again.
-    assert bool(list((tmp_path / "cache").rglob("*.gz"))) is (content in {bad_value, not_utf8})
+    assert bool(list((tmp_path / "cache").rglob("*.gz"))) is (name in {"bad value", "not UTF-8"})
     host.put("bitcoin", "blocks", "20240102", blocks(3, 4))
-    repaired = run(config_of(host), state=result.state, select=ONLY_BLOCKS)
-    assert [record["id"] for record in repaired.records("bitcoin_blocks")] == [3, 4, 5]
+    repaired = run(host.config(), state=result.state, select=ONLY_BLOCKS)
+    assert repaired.ids == [3, 4, 5]
 
 
 @pytest.mark.parametrize(
@@ -184,7 +158,7 @@ def test_an_error_page_is_never_data(run: Any, host: Any, blocks: Any, action: A
     host.put("bitcoin", "blocks", "20240101", blocks(1))
     host.put("bitcoin", "blocks", "20240102", blocks(2))
     host.fault("20240102", action, method="GET", times=None)
-    result = run(config_of(host), select=ONLY_BLOCKS)
+    result = run(host.config(), select=ONLY_BLOCKS)
     assert sentence in str(result.error)
     assert len(result.records("bitcoin_blocks")) == 1
     assert result.bookmark("bitcoin_blocks") == "2024-01-01"
@@ -208,7 +182,7 @@ def test_a_transfer_that_breaks_off_is_repeated(run: Any, host: Any, asked: Any,
     host.fault("gz$", {"truncate": 40, "headers": bare}, method="GET")
     host.fault("gz$", {"status": 502}, method="GET")
     host.fault("gz$", {"headers": bare}, method="GET", times=None)
-    result = run(config_of(host), select=ONLY_BLOCKS)
+    result = run(host.config(), select=ONLY_BLOCKS)
     assert result.error is None
     assert len(result.records("bitcoin_blocks")) == 3
     assert (len(asked.files), asked.ranges) == (3, [])
@@ -218,7 +192,7 @@ def test_a_transfer_that_always_breaks_off(run: Any, host: Any, blocks: Any) -> 
     host.put("bitcoin", "blocks", "20240101", blocks(1, 2, 3))
     host.fault("gz$", {"truncate": 40}, method="GET")
     host.fault("gz$", {"truncate": 0}, method="GET", times=None)
-    result = run(config_of(host), select=ONLY_BLOCKS)
+    result = run(host.config(), select=ONLY_BLOCKS)
     assert "the transfer broke off 4 times" in str(result.error)
     assert result.bookmark("bitcoin_blocks") is None
 
@@ -227,7 +201,7 @@ def test_a_killed_run_leaves_no_bookmark_ahead_of_its_rows(host: Any, blocks: An
     for day, heights in (("20240101", range(3)), ("20240102", range(3, 5000))):
         host.put("bitcoin", "blocks", day, blocks(*heights))
     config = tmp_path / "config.json"
-    config.write_text(json.dumps(config_of(host, dumps_url=host.folder.as_uri())))
+    config.write_text(json.dumps(host.config(dumps_url=host.folder.as_uri())))
     with subprocess.Popen(
         [sys.executable, "-m", "tap_blockchair", "--config", str(config)],
         stdout=subprocess.PIPE,
@@ -246,7 +220,7 @@ def test_a_killed_run_leaves_no_bookmark_ahead_of_its_rows(host: Any, blocks: An
 def test_a_server_that_labels_gz_as_content_encoding(run: Any, host: Any, blocks: Any) -> None:
     host.put("bitcoin", "blocks", "20240101", blocks(1))
     host.fault("gz$", {"headers": {"Content-Encoding": "gzip"}}, method="GET")
-    assert len(run(config_of(host), select=ONLY_BLOCKS).records("bitcoin_blocks")) == 1
+    assert len(run(host.config(), select=ONLY_BLOCKS).records("bitcoin_blocks")) == 1
 
 
 def test_an_extra_column_is_announced_before_its_rows(
@@ -258,9 +232,9 @@ def test_an_extra_column_is_announced_before_its_rows(
     moved = "\t".join(["pool_tag", *names])  # in front: columns are bound by name
     host.put("bitcoin", "blocks", "20240102", gz(moved, f"0012\t{row}", f"\\N\t{row}", f"\t{row}"))
     host.put("bitcoin", "blocks", "20240103", gz(moved, f"x\t{row}"))
-    result = run(config_of(host), select=ONLY_BLOCKS)
+    result = run(host.config(), select=ONLY_BLOCKS)
     assert [record.get("pool_tag") for record in result.records("bitcoin_blocks")] == [None, "0012", None, "", "x"]
-    assert [record["id"] for record in result.records("bitcoin_blocks")] == [1, 2, 2, 2, 2]
+    assert result.ids == [1, 2, 2, 2, 2]
     kinds = [message["type"] for message in result.messages if message["type"] != "STATE"]
     plain, day, records = ["SCHEMA"], ["SCHEMA"], ["RECORD"]
     assert kinds == plain + day + records + plain + day + 3 * records + day + records + plain
@@ -275,9 +249,9 @@ def test_unwanted_columns_stay_out_when_a_column_is_announced(host: Any, run: An
     names = [*header_of("bitcoin", "blocks"), "pool_tag"]
     host.put("bitcoin", "blocks", "20240101", gz("\t".join(names), row_of("bitcoin", "blocks") + "\tx"))
     if way == "catalog":
-        result = run(config_of(host), select=ONLY_BLOCKS, deselect=("nonce",))
+        result = run(host.config(), select=ONLY_BLOCKS, deselect=("nonce",))
     else:
-        result = run(config_of(host, stream_maps={"bitcoin_blocks": {"nonce": "__NULL__"}}), select=ONLY_BLOCKS)
+        result = run(host.config(stream_maps={"bitcoin_blocks": {"nonce": "__NULL__"}}), select=ONLY_BLOCKS)
     assert "nonce" not in result.of("SCHEMA")[-1]["schema"]["properties"]
     assert "nonce" not in result.records("bitcoin_blocks")[0]
     assert result.records("bitcoin_blocks")[0]["pool_tag"] == "x"
@@ -291,7 +265,7 @@ def test_segwit_columns_are_absent_by_design_elsewhere(run: Any, host: Any, bloc
     without = gzip.decompress(blocks(2, chain="dogecoin")).replace(b"\tis_aux", b"").removesuffix(b"\t1")
     host.put("dogecoin", "blocks", "20240102", gzip.compress(without))
     host.put("dogecoin", "blocks", "20240103", blocks(3))  # with Bitcoin's columns
-    result = run(config_of(host, chains=["dogecoin"]), select=("dogecoin_blocks",))
+    result = run(host.config(chains=["dogecoin"]), select=("dogecoin_blocks",))
     assert result.error is None
     records = result.records("dogecoin_blocks")
     assert [record["is_aux"] for record in records] == [True, None, None]
@@ -312,7 +286,7 @@ def test_exact_values_and_nulls(run: Any, host: Any, gz: Any) -> None:
             row_of("ethereum", "transactions", input_hex="ab" * 500_000),
         ),
     )
-    result = run(config_of(host, chains=["ethereum"]), select=("ethereum_transactions",))
+    result = run(host.config(chains=["ethereum"]), select=("ethereum_transactions",))
     assert result.error is None
     first, second, third = result.records("ethereum_transactions")
     text = next(line for line in result.lines if '"_line":2' in line)
@@ -328,19 +302,14 @@ def test_exact_values_and_nulls(run: Any, host: Any, gz: Any) -> None:
 
 
 def test_an_empty_key_stops_the_day(run: Any, host: Any, gz: Any) -> None:
-    host.put(
-        "bitcoin",
-        "blocks",
-        "20240101",
-        gz("\t".join(header_of("bitcoin", "blocks")), row_of("bitcoin", "blocks", id="")),
-    )
-    assert "line 2: id is empty but part of the key" in str(run(config_of(host), select=ONLY_BLOCKS).error)
+    host.put("bitcoin", "blocks", "20240101", gz(HEADER, row_of("bitcoin", "blocks", id="")))
+    assert "line 2: id is empty but part of the key" in str(run(host.config(), select=ONLY_BLOCKS).error)
 
 
 def test_koinu_above_64_bits_and_unknown_spendability(run: Any, host: Any, gz: Any) -> None:
     row = row_of("dogecoin", "outputs", value="15144237638370525001", is_spendable="-1", recipient="d-0", script_hex="")
     host.put("dogecoin", "outputs", "20240101", gz("\t".join(header_of("dogecoin", "outputs")), row) + b"")
-    result = run(config_of(host, chains=["dogecoin"]), select=("dogecoin_outputs",))
+    result = run(host.config(chains=["dogecoin"]), select=("dogecoin_outputs",))
     (record,) = result.records("dogecoin_outputs")
     assert record["value"] == 15144237638370525001
     assert record["is_spendable"] == -1
@@ -378,7 +347,7 @@ def test_what_may_be_negative() -> None:
 
 def test_a_header_alone_is_a_complete_day(run: Any, host: Any, blocks: Any) -> None:
     host.put("bitcoin", "blocks", "20240101", blocks())
-    result = run(config_of(host), select=ONLY_BLOCKS)
+    result = run(host.config(), select=ONLY_BLOCKS)
     assert result.records("bitcoin_blocks") == []
     assert result.bookmark("bitcoin_blocks") == "2024-01-01"
 
@@ -386,7 +355,7 @@ def test_a_header_alone_is_a_complete_day(run: Any, host: Any, blocks: Any) -> N
 def test_a_bookmark_of_the_other_channel_is_not_taken_for_a_day(run: Any, host: Any, blocks: Any) -> None:
     host.put("bitcoin", "blocks", "20240101", blocks(1))
     state = {"bookmarks": {"bitcoin_blocks": {"replication_key": "id", "replication_key_value": 840000}}}
-    result = run(config_of(host), state=state, select=ONLY_BLOCKS)
+    result = run(host.config(), state=state, select=ONLY_BLOCKS)
     assert result.error is None
     assert len(result.records("bitcoin_blocks")) == 1
     assert result.bookmark("bitcoin_blocks") == "2024-01-01"
@@ -395,18 +364,18 @@ def test_a_bookmark_of_the_other_channel_is_not_taken_for_a_day(run: Any, host: 
 @pytest.mark.parametrize("origin", ["simulator", None])
 def test_data_of_the_wanted_origin_are_taken(run: Any, host: Any, blocks: Any, origin: str | None) -> None:
     host.put("bitcoin", "blocks", "20240101", blocks(1))
-    result = run(config_of(host, **({"data_origin": origin} if origin else {})), select=ONLY_BLOCKS)
+    result = run(host.config(**({"data_origin": origin} if origin else {})), select=ONLY_BLOCKS)
     assert result.error is None
     assert len(result.records("bitcoin_blocks")) == 1
 
 
 def test_data_of_another_origin_are_refused(run: Any, host: Any, blocks: Any, httpserver: HTTPServer) -> None:
     host.put("bitcoin", "blocks", "20240101", blocks(1))
-    result = run(config_of(host, data_origin="live"), select=ONLY_BLOCKS)
+    result = run(host.config(data_origin="live"), select=ONLY_BLOCKS)
     assert "serves simulated data, but data_origin is live" in str(result.error)
     assert result.records("bitcoin_blocks") == []
     httpserver.expect_request("/bitcoin/blocks/").respond_with_data("<html></html>")
-    unmarked = config_of(host, data_origin="simulator", dumps_url=httpserver.url_for(""))
+    unmarked = host.config(data_origin="simulator", dumps_url=httpserver.url_for(""))
     assert "does not mark its data as simulated" in str(run(unmarked, select=ONLY_BLOCKS).error)
 
 
@@ -415,7 +384,7 @@ def test_an_uncle_may_lie_outside_its_file_s_day(run: Any, host: Any, gz: Any) -
     for table in ("uncles", "blocks"):
         row = row_of("ethereum", table, time="2023-12-31 23:59:58")
         host.put("ethereum", table, "20240101", gz("\t".join(header_of("ethereum", table)), row))
-    config = {**config_of(host), "chains": ["ethereum"]}
+    config = {**host.config(), "chains": ["ethereum"]}
 
     taken = run(config, select=("ethereum_uncles",))
     assert taken.error is None

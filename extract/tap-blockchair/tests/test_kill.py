@@ -12,50 +12,16 @@ import signal
 import subprocess
 import sys
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 import pytest
 import requests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
 KILLS = 20
 TABLES = ("blocks", "transactions", "outputs", "inputs")
-
-
-class Collector:
-    """A loader in memory that replaces by slice, as `docs/slices.md` tells it to."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, list[dict[str, Any]]] = {}
-        self.state: dict[str, Any] | None = None
-        self._unit: dict[str, dict[str, Any]] = {}
-
-    def take(self, line: bytes) -> None:
-        message = json.loads(line, parse_float=Decimal)
-        kind, stream = message["type"], message.get("stream")
-        if kind == "STATE":
-            self.state = message["value"]
-        elif kind == "RECORD":
-            self.rows[stream].append({name: text_of(value) for name, value in message["record"].items()})
-        elif kind == "SCHEMA" and (part := message["schema"].get("x-unit")):
-            self._unit[stream] = part
-            column, start, stop = part["column"], text_of(part["from"]), text_of(part["to"])
-            self.rows[stream] = [row for row in self.rows.get(stream, []) if not start <= row[column] < stop]
-        elif kind == "BATCH":
-            self.rows[stream] += list(self.unpack(message["manifest"], self._unit[stream]))
-
-    @staticmethod
-    def unpack(manifest: list[str], part: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        (url,) = manifest
-        lines = gzip.decompress(Path(unquote(urlsplit(url).path)).read_bytes()).decode().split("\n")
-        for number, line in enumerate(lines[1:], 2):
-            row = dict(zip(lines[0].split("\t"), line.split("\t"), strict=True))
-            added = {name: text_of(value) for name, value in {**part["constants"], "_line": number}.items()}
-            yield {**row, **added}
 
 
 def text_of(value: Any) -> Any:
@@ -81,12 +47,12 @@ def truth(dumps: str) -> dict[str, list[tuple[str, ...]]]:
     return rows
 
 
-def run_tap(folder: Path, config: dict[str, Any], collector: Collector, limit: int | None) -> tuple[int, bool]:
+def run_tap(folder: Path, config: dict[str, Any], loader: Any, limit: int | None) -> tuple[int, bool]:
     """Run the tap, and kill it after so many bytes; give the bytes it wrote, and whether the kill came in time."""
     (folder / "config.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "tap_blockchair", "--config", str(folder / "config.json")]
-    if collector.state is not None:
-        (folder / "state.json").write_text(json.dumps(collector.state))
+    if loader.state is not None:
+        (folder / "state.json").write_text(json.dumps(loader.state))
         command += ["--state", str(folder / "state.json")]
     written = 0
     with (folder / "errors").open("w+b") as errors:
@@ -95,7 +61,7 @@ def run_tap(folder: Path, config: dict[str, Any], collector: Collector, limit: i
             for line in tap.stdout:
                 written += len(line)
                 if line.endswith(b"\n"):  # a killed tap may leave half a line
-                    collector.take(line)
+                    loader.take(json.loads(line, parse_float=Decimal))
                 if limit is not None and written >= limit:
                     tap.kill()
         errors.seek(0)
@@ -109,58 +75,58 @@ class Pipeline(NamedTuple):
     dumps: str
     folder: Path
     config: dict[str, Any]
-    whole: Collector
+    whole: Any
     size: int
 
-    def run(self, collector: Collector, limit: int | None) -> bool:
-        return run_tap(self.folder, self.config, collector, limit)[1]
+    def run(self, loader: Any, limit: int | None) -> bool:
+        return run_tap(self.folder, self.config, loader, limit)[1]
 
-    def check(self, collector: Collector) -> None:
+    def check(self, loader: Any) -> None:
         """No row is lost, none is twice."""
         for stream, expected in truth(self.dumps).items():
             added = {"_channel", "_unit", "_line", "_dump_day", "is_settled"}
-            columns = [name for name in self.whole.rows[stream][0] if name not in added]
-            found = sorted(tuple(row[name] for name in columns) for row in collector.rows[stream])
+            columns = [name for name in self.whole.tables[stream][0] if name not in added]
+            found = sorted(tuple(text_of(row[name]) for name in columns) for row in loader.tables[stream])
             assert found == sorted(expected), stream
             assert len(expected) > 0
-            assert len({(row["_unit"], row["_line"]) for row in collector.rows[stream]}) == len(expected)
+            assert len({(row["_unit"], row["_line"]) for row in loader.tables[stream]}) == len(expected)
 
 
 @pytest.fixture(params=["records", "batches"])
-def pipeline(request: pytest.FixtureRequest, simulator: str, tmp_path: Path) -> Pipeline:
+def pipeline(request: pytest.FixtureRequest, simulator: str, tmp_path: Path, loader: Any) -> Pipeline:
     config: dict[str, Any] = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": f"{simulator}/dumps"}
     config["download_dir"] = str(tmp_path / "downloads")
     if request.param == "batches":
         storage = {"root": (tmp_path / "batches").as_uri()}
         config["batch_config"] = {"encoding": {"format": "tsv", "compression": "gzip"}, "storage": storage}
-    whole = Collector()
+    whole = loader()
     size, _ = run_tap(tmp_path, config, whole, None)
     return Pipeline(config["dumps_url"], tmp_path, config, whole, size)
 
 
-def test_a_kill_in_the_middle(pipeline: Pipeline) -> None:
+def test_a_kill_in_the_middle(pipeline: Pipeline, loader: Any) -> None:
     for _ in range(KILLS):  # a run that ends before the kill comes proves nothing
-        collector = Collector()
-        if pipeline.run(collector, pipeline.size // 2):
+        taken = loader()
+        if pipeline.run(taken, pipeline.size // 2):
             break
     else:
         pytest.fail(f"{KILLS} runs ended before they were killed")
-    assert collector.rows != pipeline.whole.rows
-    assert not pipeline.run(collector, None)
-    pipeline.check(collector)
+    assert taken.tables != pipeline.whole.tables
+    assert not pipeline.run(taken, None)
+    pipeline.check(taken)
 
 
 @pytest.mark.long(part="kills")
-def test_twenty_kills(pipeline: Pipeline, request: pytest.FixtureRequest) -> None:
-    dice, collector, kills = random.Random(f"{request.node.name} 2009"), Collector(), 0  # noqa: S311 (repeatable)
+def test_twenty_kills(pipeline: Pipeline, loader: Any, request: pytest.FixtureRequest) -> None:
+    dice, taken, kills = random.Random(f"{request.node.name} 2009"), loader(), 0  # noqa: S311 (repeatable)
     for _ in range(10 * KILLS):
         if kills == KILLS:
             break
-        if pipeline.run(collector, dice.randrange(1, 1 + pipeline.size // 4)):
+        if pipeline.run(taken, dice.randrange(1, 1 + pipeline.size // 4)):
             kills += 1
         else:  # all was there before the kill came: once more from the beginning
-            pipeline.check(collector)
-            collector = Collector()
+            pipeline.check(taken)
+            taken = loader()
     assert kills == KILLS
-    pipeline.run(collector, None)
-    pipeline.check(collector)
+    pipeline.run(taken, None)
+    pipeline.check(taken)

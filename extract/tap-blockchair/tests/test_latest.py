@@ -11,17 +11,9 @@ import pytest
 from tap_blockchair import schemas
 
 
-def config_of(host: Any, chain: str, **more: Any) -> dict[str, Any]:
-    return {"chains": [chain], "channel": "dumps", "dumps_url": host.url, **more}
-
-
-def slices(result: Any) -> list[dict[str, Any]]:
-    return [m["schema"]["x-unit"] for m in result.of("SCHEMA") if "x-unit" in m["schema"]]
-
-
 def test_addresses_come_from_the_latest_snapshot_when_asked_for(run: Any, host: Any, asked: Any, gz: Any) -> None:
     host.put("bitcoin", "addresses", "latest", gz("address\tbalance", "1A\t3", "1B\t2"))
-    config = config_of(host, "bitcoin", latest_addresses=True)
+    config = host.config(chains=["bitcoin"], latest_addresses=True)
     first = run(config, select=("bitcoin_addresses",))
     assert first.error is None
     records = first.records("bitcoin_addresses")
@@ -29,7 +21,7 @@ def test_addresses_come_from_the_latest_snapshot_when_asked_for(run: Any, host: 
         ("1A", 3, None, "2024-01-06T01:20:00+00:00"),
         ("1B", 2, None, "2024-01-06T01:20:00+00:00"),
     ]
-    (part,) = slices(first)
+    (part,) = first.slices()
     assert (part["id"], part["column"], part["from"], part["to"]) == (
         "bitcoin/addresses/latest",
         "_dump_day",
@@ -47,7 +39,7 @@ def test_addresses_come_from_the_latest_snapshot_when_asked_for(run: Any, host: 
 def test_addresses_of_ethereum_may_have_more_columns(run: Any, host: Any, gz: Any) -> None:
     content = gz("address\tbalance\tnonce\tis_contract", "ab\t120000000000000000000000001\t3\t0")
     host.put("ethereum", "addresses", "latest", content)
-    (record,) = run(config_of(host, "ethereum", latest_addresses=True), select=("ethereum_addresses",)).records(
+    (record,) = run(host.config(chains=["ethereum"], latest_addresses=True), select=("ethereum_addresses",)).records(
         "ethereum_addresses",
     )
     assert (record["balance"], record["nonce"], record["is_contract"]) == (120000000000000000000000001, 3, False)
@@ -56,18 +48,18 @@ def test_addresses_of_ethereum_may_have_more_columns(run: Any, host: Any, gz: An
 def test_tokens_replace_their_whole_table(run: Any, host: Any, gz: Any) -> None:
     content = gz("id\taddress\ttime\tname\tsymbol\tdecimals", "7\tab\t2016-01-01 00:00:00\tA\\N\t\t18")
     host.put("ethereum", "erc-20/tokens", "latest", content)
-    result = run(config_of(host, "ethereum", dumps_url=host.folder.as_uri()), select=("ethereum_erc20_tokens",))
+    result = run(host.config(chains=["ethereum"], dumps_url=host.folder.as_uri()), select=("ethereum_erc20_tokens",))
     (record,) = result.records("ethereum_erc20_tokens")
     assert (record["id"], record["symbol"], record["name"]) == (7, "", "A\\N")
     assert record["creating_block_id"] is None
-    assert [(part["column"], part["from"], part["to"]) for part in slices(result)] == [("address", None, None)]
+    assert [(part["column"], part["from"], part["to"]) for part in result.slices()] == [("address", None, None)]
 
 
 def test_token_transfers_repeat_to_the_letter(run: Any, host: Any, gz: Any) -> None:
     row = f'5\tab\t2024-01-01 00:00:00\tcd\tTom "&" Co\tT\t18\tef\t01\t{2**256 - 1}'
     header = "\t".join(column.name for column in schemas.chain_table("ethereum", "erc20_transactions").columns)
     host.put("ethereum", "erc-20/transactions", "20240101", gz(header, row, row))
-    config = config_of(host, "ethereum", dumps_url=host.folder.as_uri())
+    config = host.config(chains=["ethereum"], dumps_url=host.folder.as_uri())
     result = run(config, select=("ethereum_erc20_transactions",))
     assert result.error is None
     first, second = result.records("ethereum_erc20_transactions")
@@ -82,7 +74,7 @@ def test_token_transfers_repeat_to_the_letter(run: Any, host: Any, gz: Any) -> N
 def test_further_chains_work_by_naming_them(run: Any, host: Any, blocks: Any, chain: str) -> None:
     host.put(chain, "blocks", "20240101", blocks(3, chain=chain))
     stream = f"{chain.replace('-', '_')}_blocks"
-    (record,) = run(config_of(host, chain), select=(stream,)).records(stream)
+    (record,) = run(host.config(chains=[chain]), select=(stream,)).records(stream)
     assert (record["id"], record["_unit"]) == (3, f"{chain}/blocks/2024-01-01")
     assert ("weight" in record) is (chain == "litecoin")
     assert ("cbtx" in record) is (chain == "dash")

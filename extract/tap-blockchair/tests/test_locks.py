@@ -22,7 +22,7 @@ BLOCKS = ("bitcoin_blocks",)
 
 
 def config_of(host: Any, folder: Path, **more: Any) -> dict[str, Any]:
-    return {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.url, "download_dir": str(folder), **more}
+    return dict(host.config(download_dir=str(folder), **more))
 
 
 @pytest.mark.parametrize("batch", [False, True])

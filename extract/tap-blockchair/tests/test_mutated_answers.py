@@ -87,11 +87,6 @@ WRITTEN: dict[str, tuple[Callable[[str], str], str]] = {
 }
 
 
-def config_of(chain: Any) -> dict[str, Any]:
-    config = {"chains": ["bitcoin"], "channel": "api", "api_url": chain.url, "dumps_url": f"{chain.root}/dumps"}
-    return {**config, "requests_per_minute": 1000}
-
-
 @pytest.mark.parametrize("name", [*CHANGED, *WRITTEN])
 def test_a_page_of_blocks(run: Any, chain: Any, name: str) -> None:
     text = requests.get(f"{chain.url}/{BLOCKS}?{PAGE}", timeout=60).text
@@ -107,9 +102,9 @@ def test_a_page_of_blocks(run: Any, chain: Any, name: str) -> None:
         text = changed
     chain.fault(f"/{BLOCKS}$", {"body": text}, query=re.escape(PAGE), times=None)
 
-    result = run(config_of(chain), select=("bitcoin_blocks",))
+    result = run(chain.config(), select=("bitcoin_blocks",))
 
-    ids = [record["id"] for record in result.records("bitcoin_blocks")]
+    ids = result.ids
     if words == RIGHT:
         assert result.error is None
         assert ids == list(range(chain.tip + 1))
@@ -124,7 +119,7 @@ def test_text_that_no_table_holds_is_replaced_and_the_rest_is_exact(run: Any, ch
     chain.odd(
         BLOCKS, PAGE, lambda answer: answer["data"][50].update(guessed_miner="a\ud800\0\U0001f600'; --<b>\x1b[31m")
     )
-    result = run(config_of(chain), select=("bitcoin_blocks",))
+    result = run(chain.config(), select=("bitcoin_blocks",))
     assert result.error is None
     assert result.records("bitcoin_blocks")[150]["guessed_miner"] == "a\ufffd\U0001f600'; --<b>\x1b[31m"
 
@@ -139,7 +134,7 @@ def test_text_that_no_table_holds_is_replaced_and_the_rest_is_exact(run: Any, ch
 )
 def test_a_question_before_the_pages(run: Any, chain: Any, path: str, query: str, change: Callable[[Any], Any]) -> None:
     chain.odd(path, query, change)
-    result = run(config_of(chain), select=("bitcoin_blocks",))
+    result = run(chain.config(), select=("bitcoin_blocks",))
     assert isinstance(result.error, FatalAPIError), repr(result.error)
     assert f"/{path}?{query} answered " in str(result.error)
     assert result.records("bitcoin_blocks") == []
@@ -157,10 +152,10 @@ def test_a_question_before_the_pages(run: Any, chain: Any, path: str, query: str
 )
 def test_a_page_of_transactions(run: Any, chain: Any, asked: Any, change: Callable[[Any], Any], words: str) -> None:
     """Their ids leave no hole that could be seen, so what the answer says of itself must be true."""
-    assert run(config_of(chain), select=("bitcoin_transactions",)).error is None
+    assert run(chain.config(), select=("bitcoin_transactions",)).error is None
     page = [sent.query for sent in asked if sent.path.endswith("/transactions") and "limit=100" in sent.query][1]
     chain.odd("bitcoin/transactions", page, change)
-    result = run(config_of(chain), select=("bitcoin_transactions",))
+    result = run(chain.config(), select=("bitcoin_transactions",))
     assert isinstance(result.error, FatalAPIError), repr(result.error)
     assert words in str(result.error)
     assert len(result.records("bitcoin_transactions")) < 100
@@ -169,6 +164,6 @@ def test_a_page_of_transactions(run: Any, chain: Any, asked: Any, change: Callab
 @pytest.mark.parametrize("since", ["Ignore", "2024-02-30 00:00:00"])
 def test_a_snapshot_without_a_time(run: Any, chain: Any, since: str) -> None:
     chain.odd("bitcoin/stats", "", lambda answer: answer["context"].update(cache={"since": since}))
-    result = run(config_of(chain), select=("bitcoin_stats",))
+    result = run(chain.config(), select=("bitcoin_stats",))
     assert isinstance(result.error, FatalAPIError), repr(result.error)
     assert "/bitcoin/stats has no time, neither context.cache.since nor a Date header" in str(result.error)

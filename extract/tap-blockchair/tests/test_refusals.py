@@ -33,19 +33,10 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return pauses
 
 
-def config_of(chain: Any, **more: Any) -> dict[str, Any]:
-    config = {"chains": ["bitcoin"], "channel": "api", "api_url": chain.url, "dumps_url": f"{chain.root}/dumps"}
-    return {**config, "requests_per_minute": 1000, **more}
-
-
 def refusing(chain: Any, code: int, *, after: int, times: int | None, body: str = "json", **headers: Any) -> None:
     """Let the API refuse some requests for blocks, counted from the given one on."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     chain.fault("bitcoin/blocks", {"status": code, "html": body == "html", "headers": named}, after=after, times=times)
-
-
-def ids(result: Any) -> list[int]:
-    return [record["id"] for record in result.records("bitcoin_blocks")]
 
 
 class Case(NamedTuple):
@@ -83,9 +74,9 @@ CASES = [
 @pytest.mark.parametrize("body", ["json", "html"])
 def test_recovered_with_exact_rows(run: Any, chain: Any, asked: Any, case: Case, body: str, slept: list[float]) -> None:
     refusing(chain, case.code, after=3, times=case.recovers, body=body)
-    result = run(config_of(chain), select=BLOCKS)
+    result = run(chain.config(), select=BLOCKS)
     assert result.error is None
-    assert ids(result) == list(range(chain.tip + 1))
+    assert result.ids == list(range(chain.tip + 1))
     assert result.bookmark("bitcoin_blocks") == chain.tip - 6
     assert len(asked) == 5 + case.recovers
     # Two questions for what is due and three pages; a refusal costs what it says, and one that says nothing costs none.
@@ -99,8 +90,8 @@ def test_or_stopped_with_the_state_unmoved(
 ) -> None:
     # Requests: the highest block, the lowest, the first hundred; the second hundred is refused for good.
     refusing(chain, case.code, after=3, times=None, body=body)
-    result = run(config_of(chain), select=BLOCKS)
-    assert ids(result) == list(range(100))
+    result = run(chain.config(), select=BLOCKS)
+    assert result.ids == list(range(100))
     assert result.bookmark("bitcoin_blocks") == 99
     assert len(asked) == 3 + case.requests
     said = str(result.error) if case.ends == "error" else caplog.text
@@ -124,24 +115,24 @@ def test_a_later_run_stays_away_until_then(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     refusing(own_chain, code, after=3, times=2 if code == 402 else 1)
-    first = run(config_of(own_chain), select=BLOCKS)
+    first = run(own_chain.config(), select=BLOCKS)
     asked.clear()
     caplog.clear()
-    again = run(config_of(own_chain), state=first.state, select=BLOCKS)
+    again = run(own_chain.config(), state=first.state, select=BLOCKS)
     assert f"stopped early, with its bookmark where its rows end: the API answered {code}: " in caplog.text
     assert (again.error, again.records("bitcoin_blocks")) == (None, [])
     # One look at the other host's clock; nothing was asked of the API.
     assert [(sent.method, sent.path) for sent in asked] == [("HEAD", "/dumps/")]
     assert again.bookmark("bitcoin_blocks") == 99
     own_chain.post("advance", {"to": reached})
-    last = run(config_of(own_chain), state=again.state, select=BLOCKS)
-    assert ids(last) == list(range(100, own_chain.tip + 1))
+    last = run(own_chain.config(), state=again.state, select=BLOCKS)
+    assert last.ids == list(range(100, own_chain.tip + 1))
     assert "until" not in last.state["api_quota"]
 
 
 def test_after_a_refusal_of_all_no_other_stream_asks(run: Any, chain: Any, asked: Any) -> None:
     chain.fault("^/blockchair/", {"status": 429}, times=None)
-    assert run(config_of(chain)).error is None
+    assert run(chain.config()).error is None
     assert len(asked) == 1
 
 
@@ -161,21 +152,21 @@ def test_how_long_the_tap_stays_away(
     run: Any, chain: Any, slept: list[float], code: int, after: int | None, waits: list[float], until: str | None
 ) -> None:
     refusing(chain, code, after=3, times=1, **({"Retry_After": after} if after else {}))
-    result = run(config_of(chain), select=BLOCKS)
+    result = run(chain.config(), select=BLOCKS)
     assert (slept, result.state["api_quota"].get("until")) == (waits, until)
 
 
 def test_a_doubt_ends_with_a_good_answer(run: Any, chain: Any) -> None:
     for after in (1, 2):
         refusing(chain, 503, after=after, times=1)
-    assert ids(run(config_of(chain), select=BLOCKS)) == list(range(chain.tip + 1))
+    assert run(chain.config(), select=BLOCKS).ids == list(range(chain.tip + 1))
 
 
 def test_435_lowers_the_rate(run: Any, chain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     lowered: list[Pace] = []
     monkeypatch.setattr(Pace, "slow_down", lambda pace: lowered.append(pace))  # noqa: PLW0108 (a method)
     refusing(chain, 435, after=3, times=2)
-    assert ids(run(config_of(chain), select=BLOCKS)) == list(range(chain.tip + 1))
+    assert run(chain.config(), select=BLOCKS).ids == list(range(chain.tip + 1))
     assert len(lowered) == 2
 
 
@@ -196,15 +187,15 @@ def test_a_lowered_pace() -> None:
 
 def test_an_envelope_with_a_code_of_its_own(run: Any, chain: Any) -> None:
     chain.fault("bitcoin/blocks", {"body": '{"data":null,"context":{"code":430,"error":"because"}}'}, times=None)
-    assert "answered 430" in str(run(config_of(chain), select=BLOCKS).error)
+    assert "answered 430" in str(run(chain.config(), select=BLOCKS).error)
 
 
 @pytest.mark.parametrize("body", ["<html>hello</html>", '{"data":[{"id":1', "[]", '{"data":[],"context":"x"}'])
 def test_bodies_that_are_no_envelope(run: Any, chain: Any, body: str) -> None:
     chain.fault("bitcoin/blocks", {"body": body}, times=2)
-    assert ids(run(config_of(chain), select=BLOCKS)) == list(range(chain.tip + 1))
+    assert run(chain.config(), select=BLOCKS).ids == list(range(chain.tip + 1))
     chain.fault("bitcoin/blocks", {"body": body}, times=None)
-    result = run(config_of(chain), select=BLOCKS)
+    result = run(chain.config(), select=BLOCKS)
     assert "not Blockchair's JSON" in str(result.error)
     assert result.bookmark("bitcoin_blocks") is None
 
@@ -228,31 +219,31 @@ def test_the_days_points_are_kept_across_runs(
     run: Any, own_chain: Any, asked: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Three requests spend 2, 2 and 5.7 points; the next one is estimated at 5.7.
-    first = run(config_of(own_chain, points_per_day=15), select=BLOCKS)
+    first = run(own_chain.config(points_per_day=15), select=BLOCKS)
     assert first.error is None
-    assert ids(first) == list(range(100))
+    assert first.ids == list(range(100))
     assert first.state["api_quota"] == {"day": "2024-01-03", "points": "9.7"}
     assert "allows 15 points, 9.7 are spent and the next request costs 5.7" in caplog.text
     left = f"the blocks of heights 100 to {own_chain.tip}, about 11 points. Resume after 2024-01-04 00:00 UTC"
     assert left in caplog.text
-    more = run(config_of(own_chain, points_per_day=20), state=first.state, select=BLOCKS)
+    more = run(own_chain.config(points_per_day=20), state=first.state, select=BLOCKS)
     # Two requests find out what is due, the second whether block 99 still is the one that was loaded.
     assert more.state["api_quota"]["points"] == "14.7"
     assert (more.records("bitcoin_blocks"), more.bookmark("bitcoin_blocks")) == ([], 99)
     asked.clear()
-    spent = run(config_of(own_chain, points_per_day=15), state=more.state, select=BLOCKS)
+    spent = run(own_chain.config(points_per_day=15), state=more.state, select=BLOCKS)
     assert [(sent.method, sent.path) for sent in asked] == [("HEAD", "/dumps/")]
     assert spent.bookmark("bitcoin_blocks") == 99
     own_chain.post("advance", {"to": "2024-01-04T00:00:01"})
-    last = run(config_of(own_chain, points_per_day=23), state=spent.state, select=BLOCKS)
-    assert ids(last) == list(range(100, own_chain.tip + 1))
+    last = run(own_chain.config(points_per_day=23), state=spent.state, select=BLOCKS)
+    assert last.ids == list(range(100, own_chain.tip + 1))
     assert last.state["api_quota"] == {"day": "2024-01-04", "points": "16.4"}
 
 
 def test_a_request_may_spend_the_last_point(run: Any, chain: Any) -> None:
-    result = run(config_of(chain, points_per_day=1), select=("bitcoin_stats",))
+    result = run(chain.config(points_per_day=1), select=("bitcoin_stats",))
     assert (result.state["api_quota"]["points"], len(result.records("bitcoin_stats"))) == ("1", 1)
-    again = run(config_of(chain, points_per_day=1), state=result.state, select=("bitcoin_stats",))
+    again = run(chain.config(points_per_day=1), state=result.state, select=("bitcoin_stats",))
     assert (again.error, again.records("bitcoin_stats")) == (None, [])
 
 
@@ -261,7 +252,7 @@ def test_a_request_may_spend_the_last_point(run: Any, chain: Any) -> None:
 )
 def test_the_points_that_an_answer_tells_count(run: Any, chain: Any, told: Any, points: str) -> None:
     chain.odd("bitcoin/blocks", "s=id(desc)&limit=1", lambda answer: answer["context"].update(request_cost=told))
-    assert run(config_of(chain), select=BLOCKS).state["api_quota"]["points"] == points
+    assert run(chain.config(), select=BLOCKS).state["api_quota"]["points"] == points
 
 
 @pytest.mark.parametrize("dumps", ["a folder", "nowhere"])
@@ -269,18 +260,18 @@ def test_the_time_is_asked_of_the_account_where_no_dump_host_tells_it(
     run: Any, chain: Any, asked: Any, dumps: str, tmp_path: Path
 ) -> None:
     url = tmp_path.as_uri() if dumps == "a folder" else "http://127.0.0.1:1"
-    config = config_of(chain, points_per_day=5, dumps_url=url, api_key=SECRET)
+    config = chain.config(points_per_day=5, dumps_url=url, api_key=SECRET)
     state = {"bookmarks": {}, "api_quota": {"day": "2024-01-03", "points": "5"}}
-    assert ids(run(config, state=state, select=BLOCKS)) == []
+    assert run(config, state=state, select=BLOCKS).ids == []
     assert [(sent.path, sent.query) for sent in asked][-1] == ("/blockchair/premium/stats", f"key={SECRET}")
     assert len(asked) == (1 if dumps == "a folder" else 2)
     # The day is over by that clock, so its points count no more.
     state["api_quota"]["day"] = "2024-01-02"  # type: ignore[index]
-    assert ids(run({**config, "points_per_day": 10}, state=state, select=BLOCKS)) == list(range(100))
+    assert run({**config, "points_per_day": 10}, state=state, select=BLOCKS).ids == list(range(100))
 
 
 def test_the_points_are_shared_by_all_streams(run: Any, chain: Any) -> None:
-    result = run(config_of(chain, points_per_day=9))
+    result = run(chain.config(points_per_day=9))
     assert result.error is None
     assert len(result.records("bitcoin_stats")) == 1
     assert result.records("bitcoin_blocks") == []
@@ -290,24 +281,24 @@ def test_the_points_are_shared_by_all_streams(run: Any, chain: Any) -> None:
 
 def test_points_are_booked_even_if_the_run_fails(run: Any, chain: Any) -> None:
     refusing(chain, 430, after=2, times=1)
-    assert run(config_of(chain), select=BLOCKS).state["api_quota"]["points"] == "5"
+    assert run(chain.config(), select=BLOCKS).state["api_quota"]["points"] == "5"
 
 
 def test_half_a_ranking_is_not_emitted(run: Any, chain: Any) -> None:
-    limited = config_of(chain, top_addresses=200, points_per_day=5)
+    limited = chain.config(top_addresses=200, points_per_day=5)
     assert run(limited, select=("bitcoin_addresses",)).records("bitcoin_addresses") == []
-    assert run(config_of(chain, top_addresses=200), select=("bitcoin_addresses",)).records("bitcoin_addresses")
+    assert run(chain.config(top_addresses=200), select=("bitcoin_addresses",)).records("bitcoin_addresses")
 
 
 def test_no_default_limit_with_a_key(run: Any, chain: Any) -> None:
     chain.odd("bitcoin/blocks", "s=id(desc)&limit=1", lambda answer: answer["context"].update(request_cost=1440))
-    assert ids(run(config_of(chain), select=BLOCKS)) == []
-    assert ids(run(config_of(chain, api_key=SECRET), select=BLOCKS)) == list(range(chain.tip + 1))
+    assert run(chain.config(), select=BLOCKS).ids == []
+    assert run(chain.config(api_key=SECRET), select=BLOCKS).ids == list(range(chain.tip + 1))
 
 
 def test_the_key_stands_once_in_every_request(run: Any, chain: Any, asked: Any) -> None:
     refusing(chain, 500, after=0, times=2)
-    run(config_of(chain, api_key=SECRET), select=BLOCKS)
+    run(chain.config(api_key=SECRET), select=BLOCKS)
     assert [sent.query.count("key=") for sent in asked] == [1] * 7
     assert all(sent.query.endswith(f"key={SECRET}") for sent in asked)
 
@@ -323,7 +314,7 @@ def test_the_key_is_in_no_output_of_any_failure(
     text = json.dumps({"data": None, "context": {"code": code, "error": said}}) if body == "json" else f"<p>{said}</p>"
     if code:
         chain.fault("bitcoin/blocks", {"status": code, "body": text}, times=None)
-    config = config_of(chain, api_key=SECRET, dumps_key="dumps-s3cret")
+    config = chain.config(api_key=SECRET, dumps_key="dumps-s3cret")
     if code == 0:
         config["api_url"] = "http://user:pa55word@127.0.0.1:1"
     result = run(config, select=BLOCKS)
@@ -390,7 +381,7 @@ def test_a_pause_ends_when_its_moment_comes_in_the_same_run(monkeypatch: pytest.
 def test_an_api_that_sends_the_tap_in_circles(run: Any, chain: Any, httpserver: HTTPServer) -> None:
     turn = {"Location": httpserver.url_for("/api/bitcoin/blocks")}
     httpserver.expect_request("/api/bitcoin/blocks").respond_with_data(status=302, headers=turn)
-    config = config_of(chain, api_key=SECRET, api_url=httpserver.url_for("/api"))
+    config = chain.config(api_key=SECRET, api_url=httpserver.url_for("/api"))
     result = run(config, select=BLOCKS)
     assert "cannot reach" in str(result.error)
     assert "TooManyRedirects" in str(result.error)

@@ -43,8 +43,7 @@ main()
 
 
 def config_of(host: Any, tmp_path: Path, **more: Any) -> dict[str, Any]:
-    folder = str(tmp_path / "downloads")
-    return {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.url, "download_dir": folder, **more}
+    return dict(host.config(download_dir=str(tmp_path / "downloads"), **more))
 
 
 @pytest.fixture
@@ -184,7 +183,7 @@ def test_a_file_that_needs_more_memory_than_there_is(
     assert '"RECORD"' not in written
     assert "replication_key_value" not in written
     after = run(config, select=BLOCKS)
-    assert (after.error, [record["id"] for record in after.records("bitcoin_blocks")]) == (None, [1, 2])
+    assert (after.error, after.ids) == (None, [1, 2])
     assert asked.files == [], "the file was kept"
 
 

@@ -24,19 +24,6 @@ def facts(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if not name.startswith(rounded) and not name.endswith("_usd")}
 
 
-def applied(result: Any, stream: str, table: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Play the messages as docs/slices.md tells a loader to."""
-    for message in result.messages:
-        if message.get("stream") != stream:
-            continue
-        if message["type"] == "SCHEMA" and (part := message["schema"].get("x-unit")):
-            low, high, column = part["from"], part["to"], part["column"]
-            table = [row for row in table if not (low <= row[column] and (high is None or row[column] < high))]
-        elif message["type"] == "RECORD":
-            table = [*table, message["record"]]
-    return table
-
-
 def bare(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows in an order of their own, without their slices, which depend on where a run began."""
     clean = [{name: value for name, value in row.items() if name not in {"_unit", "_line"}} for row in rows]
@@ -81,7 +68,7 @@ def test_reorganisations(run: Any, simulator: str, chain: str, depth: int) -> No
     for stream in {message["stream"] for message in after.of("SCHEMA")}:
         if stream.endswith(SNAPSHOTS):
             continue
-        table = applied(after, stream, before.records(stream))
+        table = after.applied(stream, before.records(stream))
         assert bare(table) == bare(whole.records(stream)), stream
         # Settled blocks are read again only where the reorganisation went deeper than finality.
         if stream == blocks:

@@ -1,16 +1,13 @@
-"""Blocks and uncles in channel auto: dump days, and above them the API, as a loader that follows slices sees them."""
+"""Blocks and uncles in channel auto: dump days, and above them the API, as a loader that replaces by slice sees them."""
 
 # ruff: noqa: ANN401, PLR0913, S311 (JSON values, and fixtures whose classes live in conftest, which no module imports by name; no secrets)
 
 from __future__ import annotations
 
-import gzip
 import random
 from decimal import Decimal
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 import pytest
 import requests
@@ -21,51 +18,13 @@ from tap_blockchair.tap import TapBlockchair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 CHAINS = ("bitcoin", "ethereum", "dogecoin")
 
 
-class Loader:
-    """Tables of a loader that follows `docs/slices.md`; rows of a batch come as text."""
-
-    def __init__(self) -> None:
-        self.tables: dict[str, list[dict[str, Any]]] = {}
-
-    def load(self, result: Any) -> None:
-        part: dict[str, Any] = {}
-        for message in result.messages:
-            rows = self.tables.setdefault(message.get("stream", ""), [])
-            if message["type"] == "RECORD":
-                rows.append(message["record"])
-            elif message["type"] == "BATCH":
-                rows += self.unpack(message["manifest"], part)
-            elif message["type"] == "SCHEMA" and (part := message["schema"].get("x-unit", {})):
-                rows[:] = [row for row in rows if not self.is_replaced(row, part)]
-            if message["type"] in {"RECORD", "BATCH"}:  # by key, of which the last one counts
-                last = {(row.get("parent_block_id", row["id"]), row.get("index")): row for row in rows}
-                rows[:] = last.values()
-
-    @staticmethod
-    def is_replaced(row: dict[str, Any], part: dict[str, Any]) -> bool:
-        value, low, high = row[part["column"]], part["from"], part["to"]
-        return value is not None and low <= value and (high is None or value < high)
-
-    @staticmethod
-    def unpack(manifest: list[str], part: dict[str, Any]) -> list[dict[str, Any]]:
-        (url,) = manifest
-        header, *lines = gzip.decompress(Path(unquote(urlsplit(url).path)).read_bytes()).decode().split("\n")
-        rows = []
-        for line in lines:
-            row: dict[str, Any] = dict(zip(header.split("\t"), line.split("\t"), strict=True))
-            row["time"] = row["time"].replace(" ", "T") + "+00:00"
-            row |= {name: int(value) for name, value in row.items() if name in {"id", "parent_block_id", "index"}}
-            rows.append({**row, **part["constants"]})
-        return rows
-
-    def keys(self, stream: str) -> list[tuple[Any, ...]]:
-        return sorted(
-            (row.get("parent_block_id", row["id"]), row.get("index", 0), row["hash"]) for row in self.tables[stream]
-        )
+def keys(table: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return sorted((row.get("parent_block_id", row["id"]), row.get("index", 0), row["hash"]) for row in table)
 
 
 def config_of(url: str, **more: Any) -> dict[str, Any]:
@@ -95,7 +54,7 @@ def truth(url: str, stream: str) -> list[tuple[Any, ...]]:
 
 def parts(result: Any, stream: str) -> list[str]:
     """The kinds of slices in order, without repetitions."""
-    slices = [m["schema"]["x-unit"] for m in result.of("SCHEMA", stream) if "x-unit" in m["schema"]]
+    slices = result.slices(stream)
     return [kind for kind, _ in groupby("days" if part["column"] == "time" else "heights" for part in slices)]
 
 
@@ -122,64 +81,64 @@ def delay(simulator: str) -> Iterator[Callable[[str, int], None]]:
 
 @pytest.mark.parametrize(("depth", "batch"), [(3, False), (7, True)])
 @pytest.mark.parametrize("chain", CHAINS)
-def test_the_tables_follow_the_chain(
-    run: Any, denser_simulator: str, tmp_path: Path, chain: str, depth: int, *, batch: bool
+def test_the_tables_are_those_of_the_chain(
+    run: Any, loader: Any, denser_simulator: str, tmp_path: Path, chain: str, depth: int, *, batch: bool
 ) -> None:
-    url, loader = denser_simulator, Loader()
+    url, taken = denser_simulator, loader(by_key=True)
     streams = [f"{chain}_blocks", *(["ethereum_uncles"] if chain == "ethereum" else [])]
     storage = {"encoding": {"format": "tsv", "compression": "gzip"}, "storage": {"root": tmp_path.as_uri()}}
     config = config_of(url, chains=[chain], **({"batch_config": storage} if batch else {}))
     states: list[dict[str, Any]] = []
 
-    def follow() -> Any:
+    def read_again() -> Any:
         result = run(config, state=states[-1] if states else None, select=tuple(streams))
         assert result.error is None
         states.append(result.state)
-        loader.load(result)
+        taken.load(result)
         for stream in streams:
-            assert loader.keys(stream) == truth(url, stream)
+            assert keys(taken.tables[stream]) == truth(url, stream)
         return result
 
     blocks = streams[0]
-    first = follow()
+    first = read_again()
     assert parts(first, blocks) == ["days", "heights"]
     assert bool(first.of("BATCH", blocks)) is batch
     rows = first.records(blocks)
     assert {row["_dump_day"] for row in rows} == {None, *(() if batch else ("2025-01-01", "2025-01-02"))}
-    book = states[-1]["bookmarks"][blocks]
-    assert (book["replication_key_value"], book["loaded"]) == ("2025-01-02", [["2025-01-01", "2025-01-02"]])
+    state = states[-1]["bookmarks"][blocks]
+    assert (state["replication_key_value"], state["loaded"]) == ("2025-01-02", [["2025-01-01", "2025-01-02"]])
     tip = [row["id"] for row in rows if row["_channel"] == "api"]
-    assert book["heights"]["covered"] == [[tip[0], tip[-7]]]
+    assert state["heights"]["covered"] == [[tip[0], tip[-7]]]
     assert [row["id"] for row in rows if not row["is_settled"]] == tip[-6:]
     post(url, "advance", hours=5)
     # What was settled is not read again; the reorganisation replaces what was not, or goes back to where it agrees.
     post(url, "reorg", chain=chain, depth=depth)
-    assert min(row["id"] for row in follow().records(blocks)) == tip[-6]
+    assert min(row["id"] for row in read_again().records(blocks)) == tip[-6]
     post(url, "reorg", chain=chain, depth=depth)
-    again = {row["id"] for row in follow().records(blocks)}
+    again = {row["id"] for row in read_again().records(blocks)}
     assert (len(again) == 6) is (depth == 3)
     # The day is over and its dump is there: the tip begins anew above it, whatever it was before.
     post(url, "advance", hours=14)
     post(url, "reorg", chain=chain, depth=depth)
-    later = follow()
+    later = read_again()
     assert parts(later, blocks) == ["days", "heights"]
     assert states[-1]["bookmarks"][blocks]["loaded"] == [["2025-01-01", "2025-01-03"]]
-    assert {row["_channel"] for row in loader.tables[blocks] if row["time"] < "2025-01-04"} == {"dumps"}
+    assert {row["_channel"] for row in taken.tables[blocks] if row["time"] < "2025-01-04"} == {"dumps"}
     above = min(row["id"] for row in later.records(blocks) if row["_channel"] == "api")
     heights = states[-1]["bookmarks"][blocks]["heights"]
     assert [pair for pair in heights.get("covered", []) if pair[0] < above] == [], "the dumps have taken their place"
     # A reorganisation that reaches into the published day, and one that leaves the chain shorter.
     post(url, "reorg", chain=chain, depth=depth + 5)
-    follow()
-    number = len(loader.tables[blocks])
+    read_again()
+    number = len(taken.tables[blocks])
     post(url, "reorg", chain=chain, depth=3, shorter=2)
-    follow()
-    assert len(loader.tables[blocks]) == number - 2
+    read_again()
+    assert len(taken.tables[blocks]) == number - 2
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_tables_are_exact_after_whatever_came(run: Any, denser_simulator: str, seed: int) -> None:
-    url, dice, loader, state = denser_simulator, random.Random(seed), Loader(), None
+def test_the_tables_are_exact_after_whatever_came(run: Any, loader: Any, denser_simulator: str, seed: int) -> None:
+    url, dice, taken, state = denser_simulator, random.Random(seed), loader(by_key=True), None
     chain = CHAINS[seed % 3]
     stream, finality = f"{chain}_blocks", dict.fromkeys(CHAINS, dice.choice([0, 2, 6, 20]))
     for _ in range(12):
@@ -199,10 +158,10 @@ def test_the_tables_are_exact_after_whatever_came(run: Any, denser_simulator: st
         )
         result = run(config_of(url, chains=[chain], finality=finality, **limits), state=state, select=(stream,))
         assert result.error is None
-        loader.load(result)
+        taken.load(result)
         state = {"bookmarks": result.state["bookmarks"]}
         if whole:
-            assert loader.keys(stream) == truth(url, stream)
+            assert keys(taken.tables[stream]) == truth(url, stream)
 
 
 def test_points_end_the_tip_and_nothing_else(run: Any, simulator: str) -> None:

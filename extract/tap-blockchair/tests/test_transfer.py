@@ -24,13 +24,7 @@ NAME = "blockchair_bitcoin_blocks_20240101.tsv.gz"
 
 
 def config_of(host: Any, tmp_path: Path, **more: Any) -> dict[str, Any]:
-    return {
-        "chains": ["bitcoin"],
-        "channel": "dumps",
-        "dumps_url": host.url,
-        "download_dir": str(tmp_path / "downloads"),
-        **more,
-    }
+    return dict(host.config(download_dir=str(tmp_path / "downloads"), **more))
 
 
 @pytest.fixture
@@ -97,7 +91,7 @@ def test_a_file_replaced_between_two_tries_is_read_from_its_start(
     spoil(day, {"truncate": 500})
     first = run(config_of(day, tmp_path), select=BLOCKS)
     assert first.error is None
-    assert [record["id"] for record in first.records("bitcoin_blocks")] == list(range(7, 300))
+    assert first.ids == list(range(7, 300))
     assert asked.ranges == ["bytes=500-"]
     asked.clear()
     assert run(config_of(day, tmp_path), state=first.state, select=BLOCKS).error is None
@@ -135,7 +129,7 @@ def test_a_file_replaced_meanwhile_is_read_from_its_start(
     asked.clear()
     day.put("bitcoin", "blocks", "20240101", blocks(7))
     second = run(config_of(day, tmp_path), select=BLOCKS)
-    assert [record["id"] for record in second.records("bitcoin_blocks")] == [7]
+    assert second.ids == [7]
     assert asked.ranges == [], "HEAD has told that the part is of another file"
 
 
@@ -185,7 +179,7 @@ def test_bytes_of_another_place_never_complete_a_part(
     config = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": httpserver.url_for("")}
     result = run({**config, "download_dir": str(tmp_path)}, select=BLOCKS)
     assert result.error is None
-    assert [record["id"] for record in result.records("bitcoin_blocks")] == [1, 2, 3]
+    assert result.ids == [1, 2, 3]
     assert asked.ranges == [f"bytes={begun}-"], "what does not fit is given up at once"
 
 

@@ -24,10 +24,6 @@ ODD = [
 ]
 
 
-def config_of(host: Any, **more: Any) -> dict[str, Any]:
-    return {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.url, **more}
-
-
 def day_of(gz: Any, rows: list[dict[str, str]]) -> bytes:
     kinds = {column.name: column.kind.value for column in schemas.chain_table("bitcoin", "blocks").columns}
     lines = ("\t".join(row.get(name, FILLER[kinds[name]]) for name in NAMES) for row in rows)
@@ -36,8 +32,8 @@ def day_of(gz: Any, rows: list[dict[str, str]]) -> bytes:
 
 def both_ways(run: Any, host: Any) -> tuple[Any, Any]:
     """The lines way, and the SDK's, which a stream map without effect forces."""
-    fast = run(config_of(host), select=("bitcoin_blocks",))
-    slow = run(config_of(host, stream_maps={"bitcoin_blocks": {}}), select=("bitcoin_blocks",))
+    fast = run(host.config(), select=("bitcoin_blocks",))
+    slow = run(host.config(stream_maps={"bitcoin_blocks": {}}), select=("bitcoin_blocks",))
     return fast, slow
 
 

@@ -1,4 +1,4 @@
-"""Tables below blocks as the API has them, in Blockchair's query grammar as far as a walk needs it."""
+"""Tables below blocks as the API has them, in Blockchair's query grammar as far as the tap needs it."""
 
 # ruff: noqa: ANN401 (the classes of fixtures live in conftest, which no module imports by name)
 
@@ -22,7 +22,7 @@ TIP = 40
 
 @dataclass
 class Tables:
-    """Blockchair's tables with its query grammar, as far as a walk needs it."""
+    """Blockchair's tables with its query grammar, as far as the tap needs it."""
 
     url: str
     envelope: Callable[..., dict[str, Any]]
@@ -70,37 +70,16 @@ class Tables:
         config = {"chains": [chain], "channel": "api", "api_url": self.url, "dumps_url": self.url}
         return {**config, "requests_per_minute": 10_000, "points_per_day": 10_000, "finality": {chain: 6}, **more}
 
-    @staticmethod
-    def slices(result: Any, stream: str) -> list[dict[str, Any]]:
-        return [m["schema"]["x-unit"] for m in result.of("SCHEMA", stream) if "x-unit" in m["schema"]]
-
-    @staticmethod
-    def applied(result: Any, stream: str, table: dict[int, Any] | None = None) -> list[dict[str, Any]]:
-        """Play the messages as docs/slices.md tells a loader to."""
-        rows = list(table or [])
-        for message in result.messages:
-            if message.get("stream") != stream:
-                continue
-            if message["type"] == "SCHEMA" and (part := message["schema"].get("x-unit")):
-                low, high, column = part["from"], part["to"], part["column"]
-                rows = [row for row in rows if not (low <= row[column] and (high is None or row[column] < high))]
-            elif message["type"] == "RECORD":
-                rows.append(message["record"])
-        return rows
-
     def truth(self, name: str) -> list[tuple[Any, ...]]:
-        if name == "transactions":
-            return [(row["block_id"], row["hash"]) for row in self.rows["bitcoin/transactions"]]
-        outputs = self.rows["bitcoin/outputs"]
-        if name == "outputs":
-            return [(row["block_id"], row["transaction_hash"], row["index"]) for row in outputs]
-        spent = (row for row in outputs if row["spending_block_id"] is not None)
-        keys = ("spending_block_id", "spending_transaction_hash", "spending_index")
-        return sorted(tuple(row[key] for key in keys) for row in spent)
+        rows = self.rows[f"bitcoin/{'outputs' if name == 'inputs' else name}"]
+        if name == "inputs":
+            return sorted(self.keys([row for row in rows if row["spending_block_id"] is not None], name))
+        return self.keys(rows, name)
 
     @staticmethod
     def keys(rows: list[dict[str, Any]], name: str) -> list[tuple[Any, ...]]:
         columns = {
+            "blocks": ("id", "hash"),
             "transactions": ("block_id", "hash"),
             "outputs": ("block_id", "transaction_hash", "index"),
             "inputs": ("spending_block_id", "spending_transaction_hash", "spending_index"),

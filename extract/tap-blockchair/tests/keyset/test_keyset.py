@@ -1,4 +1,4 @@
-"""The API's tables below blocks: keyset, fence, whole transactions, duplicates, slices."""
+"""The API's tables below blocks: keyset, bounds, whole transactions, duplicates, slices."""
 
 # ruff: noqa: ANN401 (the classes of fixtures live in conftest, which no module imports by name)
 
@@ -22,7 +22,7 @@ def test_every_row_once_in_chain_order_and_whole_slices(run: Any, bitcoin: Any, 
     result = run(bitcoin.config(), select=(stream,))
     assert result.error is None
     assert bitcoin.keys(result.records(stream), name) == expected
-    slices = bitcoin.slices(result, stream)
+    slices = result.slices(stream)
     # The slices adjoin, and the last one has no upper end: the chain may have become shorter.
     assert [part["from"] for part in slices[1:]] == [part["to"] for part in slices[:-1]]
     assert slices[-1]["to"] is None
@@ -36,7 +36,7 @@ def test_every_row_once_in_chain_order_and_whole_slices(run: Any, bitcoin: Any, 
     assert result.bookmark(stream) == TIP - 6
     again = run(bitcoin.config(), state=result.state, select=(stream,))
     assert min(row[column] for row in again.records(stream)) == TIP - 5
-    assert sorted(bitcoin.keys(bitcoin.applied(again, stream, result.records(stream)), name)) == sorted(expected)
+    assert sorted(bitcoin.keys(again.applied(stream, result.records(stream)), name)) == sorted(expected)
 
 
 def test_no_offset_is_used_to_page_and_big_transactions_come_by_equality(run: Any, bitcoin: Any, asked: Any) -> None:
@@ -74,7 +74,7 @@ def test_canonical_form(run: Any, bitcoin: Any) -> None:
     assert "transaction_id" not in spending
 
 
-def test_rows_out_of_order_stop_the_walk(run: Any, bitcoin: Any) -> None:
+def test_rows_out_of_order_stop_the_stream(run: Any, bitcoin: Any) -> None:
     row = next(row for row in bitcoin.rows["bitcoin/transactions"] if row["block_id"] == 5)
     row["block_id"] = 30
     result = run(bitcoin.config(), select=("bitcoin_transactions",))
@@ -82,7 +82,7 @@ def test_rows_out_of_order_stop_the_walk(run: Any, bitcoin: Any) -> None:
     assert result.bookmark("bitcoin_transactions") is None
 
 
-def test_a_walk_stopped_by_its_points_goes_on_at_a_whole_block(run: Any, bitcoin: Any) -> None:
+def test_reading_stopped_by_its_points_goes_on_at_a_whole_block(run: Any, bitcoin: Any) -> None:
     state, table, runs = None, [], 0
     while runs == 0 or len(table) < len(bitcoin.truth("transactions")):
         # An own day for each run: the state of the day before leaves its points.
@@ -90,7 +90,7 @@ def test_a_walk_stopped_by_its_points_goes_on_at_a_whole_block(run: Any, bitcoin
             state["api_quota"] = {}
         result = run(bitcoin.config(points_per_day=17), state=state, select=("bitcoin_transactions",))
         assert result.error is None
-        table = bitcoin.applied(result, "bitcoin_transactions", table)
+        table = result.applied("bitcoin_transactions", table)
         state, runs = result.state, runs + 1
         assert runs < 10
     assert bitcoin.keys(table, "transactions") == bitcoin.truth("transactions")

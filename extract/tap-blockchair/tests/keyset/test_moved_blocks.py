@@ -28,8 +28,8 @@ class Days:
             lines[number] = "\t".join(fields)
         self.host.put("bitcoin", "blocks", day.replace("-", ""), gzip.compress("\n".join(lines).encode(), mtime=0))
 
-    def follow(self, run: Any, table: dict[int, Any], state: Any) -> Any:
-        """Run the tap and load what it says, by key; the table must be the chain then."""
+    def load(self, run: Any, taken: Any, state: Any) -> Any:
+        """Run the tap and load what it sends; the table must be the chain then."""
         self.tables.rows["bitcoin/blocks"] = [
             {**self.template, "id": height, "hash": known, "time": f"{day} 12:00:00"}
             for height, (known, day) in sorted(self.chain.items())
@@ -37,16 +37,9 @@ class Days:
         urls = {"api_url": self.tables.url, "dumps_url": self.host.url}
         config = {"chains": ["bitcoin"], **urls, "requests_per_minute": 100_000, "finality": {"bitcoin": 4}}
         result = run(config, state=state, select=("bitcoin_blocks",))
-        for message in result.messages:
-            if message["type"] == "RECORD":
-                table[message["record"]["id"]] = message["record"]
-            elif message["type"] == "SCHEMA" and (part := message["schema"].get("x-unit")):
-                low, high, column = part["from"], part["to"], part["column"]
-                for height, row in list(table.items()):
-                    if low <= row[column] and (high is None or row[column] < high):
-                        del table[height]
+        taken.load(result)
         assert result.error is None
-        assert {height: row["hash"] for height, row in table.items()} == {
+        assert {row["id"]: row["hash"] for row in taken.tables["bitcoin_blocks"]} == {
             height: known for height, (known, _) in self.chain.items()
         }
         return result.state
@@ -77,16 +70,16 @@ MOVES = [
 @pytest.mark.parametrize("published", [False, True])
 @pytest.mark.parametrize(("fork", "moved"), MOVES, ids=str)
 def test_blocks_that_move_to_another_day(
-    run: Any, days: Days, fork: int, moved: dict[int, str], *, published: bool
+    run: Any, loader: Any, days: Days, fork: int, moved: dict[int, str], *, published: bool
 ) -> None:
     # The last blocks of the old chain bear times of a day that no dump has for long.
     days.chain |= {25: (f"{25:064x}", "2024-01-04"), 26: (f"{26:064x}", "2024-01-04")}
-    table: dict[int, Any] = {}
-    first = days.follow(run, table, None)
+    taken = loader(by_key=True)
+    first = days.load(run, taken, None)
     days.chain = {h: known for h, known in days.chain.items() if h < fork}
     days.chain |= {height: (f"{height:064x}".replace("0", "f", 1), day) for height, day in moved.items()}
     for day in ("2024-01-02", *(["2024-01-03"] if published else [])):
         days.publish(day)
-    second = days.follow(run, table, first)
+    second = days.load(run, taken, first)
     days.chain[max(days.chain) + 1] = ("aa" * 32, "2024-01-05")
-    days.follow(run, table, second)
+    days.load(run, taken, second)
