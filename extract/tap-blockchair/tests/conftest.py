@@ -1,7 +1,5 @@
 """Fixtures: the real samples, the simulator, and the tap run in-process."""
 
-# ruff: noqa: ANN401 (JSON values)
-
 from __future__ import annotations
 
 import gzip

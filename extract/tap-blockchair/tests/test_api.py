@@ -1,7 +1,5 @@
 """The API channel: windows of heights, finality, snapshots, error codes."""
 
-# ruff: noqa: ANN401 (the classes of fixtures live in conftest, which no module imports by name)
-
 from __future__ import annotations
 
 import itertools

@@ -1,7 +1,5 @@
 """Batch hand-over: the same rows as RECORD messages, and no file deleted before its rows are known to be loaded."""
 
-# ruff: noqa: ANN401 (JSON values, and fixtures whose classes live in conftest, which no module imports by name)
-
 from __future__ import annotations
 
 import gzip

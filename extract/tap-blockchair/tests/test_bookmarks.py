@@ -141,7 +141,7 @@ OLD = Unsettled(245, 250, "aa")
         (None, (245, 249), 245, None, [[245, 245]], Unsettled(246, 249, None)),
     ],
 )
-def test_a_slice_counts_as_far_as_it_is_settled(  # noqa: PLR0913, PLR0917 (a table)
+def test_a_slice_counts_as_far_as_it_is_settled(
     old: Unsettled | None,
     sent: tuple[int, int],
     settled: int,

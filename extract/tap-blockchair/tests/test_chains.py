@@ -15,7 +15,7 @@ from tap_blockchair.tap import TapBlockchair
 NEW = Chain(name="new-coin", most=7 * 10**15, finality=9, more={"blocks": columns("odd:b", required=False)})
 
 
-def schemas(**config: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 (JSON)
+def schemas(**config: Any) -> dict[str, dict[str, Any]]:
     """The properties of each stream's schema."""
     streams = TapBlockchair(config={"chains": ["new-coin"], **config}).catalog_dict["streams"]
     return {entry["tap_stream_id"]: entry["schema"]["properties"] for entry in streams}

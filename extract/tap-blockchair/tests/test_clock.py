@@ -1,7 +1,5 @@
 """Clocks that jump: the machine's is not looked at; the source's, put back, opens no quota and lengthens no pause."""
 
-# ruff: noqa: ANN401 (fixtures whose classes live in conftest, which no module imports by name)
-
 from __future__ import annotations
 
 import sys

@@ -1,7 +1,5 @@
 """Every fault of the simulated dump host: recovered with exact rows, or stopped with the state unmoved."""
 
-# ruff: noqa: ANN401, PLR0913, PLR0917 (JSON values, and fixtures whose classes live in conftest, which no module imports by name)
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,5 @@
 """The dump channel: damaged files, changed columns, exact values, and a bookmark that is never ahead."""
 
-# ruff: noqa: ANN401, PLR0913, PLR0917 (the classes of fixtures live in conftest, which no module imports by name; a fixture is an argument)
-
 from __future__ import annotations
 
 import gzip

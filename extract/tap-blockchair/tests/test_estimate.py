@@ -1,7 +1,5 @@
 """An estimate is right to the byte and the point, and takes nothing; progress is told at steady intervals."""
 
-# ruff: noqa: ANN401 (JSON values, and fixtures whose classes live in conftest, which no module imports by name)
-
 from __future__ import annotations
 
 import json

@@ -1,7 +1,5 @@
 """kill -9 in the middle of a sync, resumed from the last state: no row is lost, none is twice."""
 
-# ruff: noqa: ANN401 (JSON values)
-
 from __future__ import annotations
 
 import gzip

@@ -1,7 +1,5 @@
 """Latest snapshots, and the tables that only some chains have."""
 
-# ruff: noqa: ANN401 (JSON values, and fixtures whose classes live in conftest, which no module imports by name)
-
 from __future__ import annotations
 
 from typing import Any

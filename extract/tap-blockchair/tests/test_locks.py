@@ -1,7 +1,5 @@
 """Two runs that share a download folder: the second stops before it touches a file."""
 
-# ruff: noqa: ANN401 (JSON values, and fixtures whose classes live in conftest, which no module imports by name)
-
 from __future__ import annotations
 
 import fcntl
@@ -26,7 +24,7 @@ def config_of(host: Any, folder: Path, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("batch", [False, True])
-def test_the_second_run_stops_and_touches_nothing(  # noqa: PLR0913 (a fixture is an argument)
+def test_the_second_run_stops_and_touches_nothing(
     run: Any, host: Any, asked: Any, blocks: Any, tmp_path: Path, *, batch: bool
 ) -> None:
     host.put("bitcoin", "blocks", "20240101", blocks(1, 2))

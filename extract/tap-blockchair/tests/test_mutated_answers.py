@@ -1,7 +1,5 @@
 """Answers of the API that are changed in one place: the right rows, or a sentence that says where, and no bookmark."""
 
-# ruff: noqa: ANN401 (JSON values)
-
 from __future__ import annotations
 
 import json

@@ -1,7 +1,5 @@
 """Progress of a real run: a bar on a terminal that ends clean, plain lines elsewhere."""
 
-# ruff: noqa: ANN401 (JSON values)
-
 from __future__ import annotations
 
 import json

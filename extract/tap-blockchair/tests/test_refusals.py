@@ -1,7 +1,5 @@
 """Every refusal of the API: recovered with exact rows, or stopped with the state unmoved. Nothing in between."""
 
-# ruff: noqa: ANN401, PLR0913, PLR0917 (a fixture is an argument; the classes of fixtures live in conftest, which no module imports by name)
-
 from __future__ import annotations
 
 import json

@@ -1,7 +1,5 @@
 """No room on the disk, too little memory: a run ends in one sentence, nothing is half there, the next goes on."""
 
-# ruff: noqa: ANN401, PLR0913, PLR0917 (JSON values, and fixtures whose classes live in conftest, which no module imports by name)
-
 from __future__ import annotations
 
 import gzip

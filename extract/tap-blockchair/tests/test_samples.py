@@ -1,7 +1,5 @@
 """The published dump days: every column of every row, through a folder and through HTTP."""
 
-# ruff: noqa: ANN401, PLR0913, PLR0917 (the classes of fixtures live in conftest, which no module imports by name; a fixture is an argument)
-
 from __future__ import annotations
 
 import gzip

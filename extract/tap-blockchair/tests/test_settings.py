@@ -1,7 +1,5 @@
 """Settings, the command line, and keys that must not appear anywhere."""
 
-# ruff: noqa: ANN401, PLR0913, PLR0917 (the classes of fixtures live in conftest, which no module imports by name; a fixture is an argument)
-
 from __future__ import annotations
 
 import json

@@ -1,7 +1,5 @@
 """The API channel against the simulated chains: equal to the dumps, exact after reorganisations and faults."""
 
-# ruff: noqa: ANN401 (the classes of fixtures live in conftest, which no module imports by name)
-
 from __future__ import annotations
 
 from typing import Any
@@ -91,7 +89,7 @@ FAULTS: list[tuple[dict[str, Any], bool]] = [
 
 @pytest.mark.parametrize("times", [1, None])
 @pytest.mark.parametrize(("action", "well"), FAULTS, ids=str)
-def test_every_fault(run: Any, simulator: str, action: dict[str, Any], well: bool, times: int | None) -> None:  # noqa: FBT001
+def test_every_fault(run: Any, simulator: str, action: dict[str, Any], well: bool, times: int | None) -> None:
     stream = "bitcoin_transactions"
     config = config_of(simulator, "api", chains=["bitcoin"])
     truth = run(config, select=(stream,))

@@ -1,7 +1,5 @@
 """The slice's description in SCHEMA messages."""
 
-# ruff: noqa: ANN401 (JSON values)
-
 from __future__ import annotations
 
 from datetime import date

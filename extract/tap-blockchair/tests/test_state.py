@@ -1,7 +1,5 @@
 """What a dump stream's state remembers: replaced, late, lagging, vanished and backfilled days."""
 
-# ruff: noqa: ANN401, PLR0913, PLR0917 (JSON values, and fixtures whose classes live in conftest, which no module imports by name)
-
 from __future__ import annotations
 
 import gzip
@@ -180,7 +178,7 @@ def test_a_lagging_chain_waits_and_warns_by_the_hosts_clock(
     blocks: Any,
     days_back: int,
     caplog: pytest.LogCaptureFixture,
-    warned: bool,  # noqa: FBT001
+    warned: bool,
 ) -> None:
     last = date(2024, 1, 3) - timedelta(days=days_back)  # on the third the simulator's clock stands
     host.put("bitcoin", "blocks", f"{last:%Y%m%d}", blocks(1))

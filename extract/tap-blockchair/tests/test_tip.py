@@ -1,6 +1,6 @@
 """Blocks and uncles in channel auto: dump days, and above them the API, as a loader that replaces by slice sees them."""
 
-# ruff: noqa: ANN401, PLR0913, S311 (JSON values, and fixtures whose classes live in conftest, which no module imports by name; no secrets)
+# ruff: noqa: S311 (no secrets)
 
 from __future__ import annotations
 

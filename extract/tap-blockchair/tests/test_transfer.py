@@ -1,7 +1,5 @@
 """Transfers: resumed where they broke off, in the run and in the next, and never over more than one connection."""
 
-# ruff: noqa: ANN401, PLR0913, PLR0917 (JSON values, and fixtures whose classes live in conftest, which no module imports by name)
-
 from __future__ import annotations
 
 import errno

@@ -1,7 +1,5 @@
 """Single values: what is taken and what is refused."""
 
-# ruff: noqa: ANN401 (JSON values)
-
 from __future__ import annotations
 
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Rows written straight to lines are the rows that the SDK's own way writes."""
 
-# ruff: noqa: ANN401 (JSON values, and fixtures whose classes live in conftest, which no module imports by name)
-
 from __future__ import annotations
 
 from typing import Any

@@ -17,15 +17,10 @@ _UNFIT = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 
 
 def read(response: requests.Response) -> Any:  # noqa: ANN401 - JSON
-    """Read an answer's body, whatever its content type says: the source writes JSON in UTF-8.
+    """Read an answer's body, whatever its content type: the source writes JSON in UTF-8.
 
-    In texts U+FFFD stands in place of half a surrogate pair, which no UTF-8 can hold, and of NUL, which no table can.
-
-    Args:
-        response: Any answer.
-
-    Returns:
-        The parsed JSON. A number is an `int` or a `Decimal`; `NaN` and `Infinity`, which are no JSON, are floats.
+    A number is an `int` or a `Decimal`; `NaN` and `Infinity`, which are no JSON, are floats. In texts U+FFFD stands in
+    place of half a surrogate pair, which no UTF-8 can hold, and of NUL, which no table can.
 
     Raises:
         ValueError: It is no JSON, or holds a number of more than `_MOST_DIGITS` digits.

@@ -35,29 +35,17 @@ class Bookmark:
         self._since = self._instant(_SINCE) if same else None
 
     def covers(self, start: datetime) -> bool:
-        """Tell whether earlier runs read from so early on.
-
-        Args:
-            start: The first instant wanted now.
-
-        Returns:
-            True also where the state does not say since when it was read.
-        """
+        """Whether earlier runs read from so early on, also where the state does not show since when."""
         return self.latest is not None and (self._since is None or self._since <= start)
 
     def began(self, start: datetime) -> None:
-        """Note since when history is read; without effect before the bookmark says up to when."""
+        """Keep since when history is read; without effect before the bookmark holds up to when."""
         if self.latest is not None:
             self._since = start
             self._state[_SINCE] = start.isoformat()
 
     def move(self, latest: datetime, text: str) -> None:
-        """Move the bookmark on, never back.
-
-        Args:
-            latest: A completed stamp.
-            text: The same as the replication key's value.
-        """
+        """Move the bookmark on to a completed stamp, never back; `text` is that stamp as it is kept."""
         if self.latest is None or latest > self.latest:
             self.latest = latest
             self._state["replication_key"] = self._key

@@ -22,13 +22,9 @@ SERIES: Mapping[str, str] = {"prices": "price", "market_caps": "market_cap", "to
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One stamp of a chart.
+    """One stamp of a chart: the exact stamp, to the millisecond, in UTC, and amounts in the currency asked for.
 
-    Attributes:
-        stamp: The exact stamp, to the millisecond, in UTC.
-        price: Price of one coin, in the currency asked for; None where the source has none.
-        market_cap: Market capitalisation, in the currency asked for.
-        total_volume: Trading volume of the 24 hours before the stamp, in the currency asked for.
+    The volume is that of the 24 hours before the stamp. An amount is None where the source has none.
     """
 
     stamp: datetime
@@ -61,9 +57,6 @@ def completed_points(
         granularity: The distance between the points.
         ends_now: Whether the span that was asked for reaches now.
 
-    Returns:
-        The completed points, oldest first.
-
     Raises:
         ValueError: If the answer has not the shape of a chart.
     """
@@ -86,18 +79,11 @@ def completed_points(
 
 
 def fits(points: Sequence[Point], granularity: Granularity) -> bool:
-    """Tell whether an answer has the granularity that was meant to be asked for.
+    """Whether the points of an answer, oldest first, have the granularity that is expected.
 
-    The answer does not say its own. A daily series has about one point a day and an hourly one about one an hour;
+    The answer does not state its own. A daily series has about one point a day and an hourly one about one an hour;
     a stray second one exists, and so do gaps. So: at most two a period on the whole, and hourly points are not all
     midnights.
-
-    Args:
-        points: Points of one answer, oldest first.
-        granularity: The granularity that is expected.
-
-    Returns:
-        Whether their number and their stamps fit it.
     """
     if not points:
         return True
@@ -108,14 +94,7 @@ def fits(points: Sequence[Point], granularity: Granularity) -> bool:
 
 
 def first_of_each_date(points: Sequence[Point]) -> list[Point]:
-    """Choose the point that stands for a date, whichever day it closes: the first stamp.
-
-    Args:
-        points: Daily points, oldest first.
-
-    Returns:
-        At most one point for each UTC date, oldest first.
-    """
+    """Choose the point that stands for a UTC date, whichever day it closes: the first stamp."""
     chosen: dict[object, Point] = {}
     for point in points:
         chosen.setdefault(point.stamp.date(), point)
@@ -123,7 +102,7 @@ def first_of_each_date(points: Sequence[Point]) -> list[Point]:
 
 
 def is_midnight(stamp: datetime) -> bool:
-    """Tell whether a stamp is 00:00:00.000 UTC."""
+    """Whether a stamp is 00:00:00.000 UTC."""
     return (stamp - EPOCH) % _DAY == timedelta(0)
 
 
@@ -140,26 +119,19 @@ def _read_series(name: str, series: object) -> dict[datetime, Amount]:
             case _:
                 stamp = None
         if stamp is None:
-            # Not what it says: an answer might repeat the key.
+            # Without its text: an answer might repeat the key.
             raise ValueError(f"element {place} of {name} is no stamp with a number")
         values[stamp] = value
     return values
 
 
 def has_truth(element: Sequence[object]) -> bool:
-    """Tell whether one of some values is true or false, which Python takes for a number."""
+    """Whether one of some values is true or false, which Python takes for a number."""
     return any(isinstance(value, bool) for value in element)
 
 
 def stamp_of(milliseconds: int | Decimal) -> datetime | None:
-    """Read a stamp.
-
-    Args:
-        milliseconds: Since 1970 in UTC, as the source writes it.
-
-    Returns:
-        The instant; None where it has a fraction, or lies in no year from 1 to 9999.
-    """
+    """Read milliseconds since 1970, UTC; None where they have a fraction, or lie in no year from 1 to 9999."""
     if milliseconds != int(milliseconds):
         return None
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from abc import ABC, abstractmethod
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -14,15 +13,11 @@ from singer_sdk.authenticators import APIKeyAuthenticator, SimpleAuthenticator
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.streams import RESTStream
+from typing_extensions import override
 
 from tap_coingecko.errors import AsideError, TooManyCallsError, read_refusal
 from tap_coingecko.plans import PLANS, Plan
 from tap_coingecko.session import stated_time
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -37,7 +32,7 @@ if TYPE_CHECKING:
 
 #: Header by which the local stand-in marks every answer.
 ORIGIN_HEADER = "X-Data-Origin"
-#: Seconds to wait after a 429 that does not say how long.
+#: Seconds to wait after a 429 that states no time.
 RATE_LIMIT_SECONDS = 60.0
 #: Longest wait between two tries, where the source does not ask for more.
 MAX_BACKOFF_SECONDS = 60.0
@@ -92,13 +87,7 @@ class CoinGeckoStream(RESTStream[Any], ABC):
 
     @abstractmethod
     def read(self, context: Context | None) -> Iterable[Record]:
-        """Read the rows of one part of the stream.
-
-        Args:
-            context: The part, such as a coin and a currency; None for a stream without parts.
-
-        Returns:
-            Its rows.
+        """Read the rows of one part of the stream, such as a coin and a currency.
 
         Raises:
             AsideError: If this part cannot be had, and others may.
@@ -127,14 +116,7 @@ class CoinGeckoStream(RESTStream[Any], ABC):
         self._tap.conclude()
 
     def ask(self, path: str, **parameters: str | int) -> requests.Response:
-        """Make a call, with all the tries it may take.
-
-        Args:
-            path: Path below the API root.
-            **parameters: Of the query.
-
-        Returns:
-            An answer with data.
+        """Ask for a path below the API root, with all the tries it may take.
 
         Raises:
             FatalAPIError: If the source refused; an `AsideError` if only what was asked for is to blame.
@@ -146,10 +128,7 @@ class CoinGeckoStream(RESTStream[Any], ABC):
         return self.request_decorator(self._request)(request, None)
 
     def source_now(self) -> datetime:
-        """Tell the source's clock.
-
-        Returns:
-            The Date of its latest answer; before the first one, a ping is sent.
+        """Give the source's clock: the Date of its latest answer; before the first one, a ping is sent.
 
         Raises:
             FatalAPIError: If the source states no time.
@@ -175,12 +154,12 @@ class CoinGeckoStream(RESTStream[Any], ABC):
                 )
             case "simulator" if not simulated:
                 raise FatalAPIError(
-                    f"`data_origin` is simulator, but {self.url_base} does not say that its data are simulated; "
+                    f"`data_origin` is simulator, but {self.url_base} does not mark its data as simulated; "
                     "correct `api_url` or the environment"
                 )
 
     def relative_path(self, response: requests.Response) -> str:
-        """Tell an answer's path below the API root, without query."""
+        """Give an answer's path below the API root, without query."""
         url = (response.url or "").partition("?")[0]
         return url.removeprefix(self.url_base) or url
 
@@ -208,13 +187,7 @@ class CoinGeckoStream(RESTStream[Any], ABC):
 
 
 def response_time(response: requests.Response) -> datetime:
-    """Read the source's clock from an answer.
-
-    Args:
-        response: An answer with data.
-
-    Returns:
-        The instant of its Date header, in UTC.
+    """Read the source's clock from an answer's Date header, in UTC.
 
     Raises:
         FatalAPIError: If it has none: no other clock may stand in for the source's.

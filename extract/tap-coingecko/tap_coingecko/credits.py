@@ -17,7 +17,7 @@ STATE_KEY = "credits"
 class Credits:
     """An account of calls in a calendar month, UTC, by the source's clock.
 
-    CoinGecko charges a call; whether a failed one costs is told both ways, so all are counted.
+    CoinGecko charges a call; whether a failed one costs is documented both ways, so all are counted.
 
     Args:
         budget: Most calls a month; None for no limit.
@@ -47,7 +47,7 @@ class Credits:
 
         Raises:
             FatalAPIError: If the month's budget is spent. A run's first call is always let through: only its answer
-                tells which month it is.
+                shows which month it is.
         """
         if self._budget is not None and self._resume and self.calls_in_month >= self._budget:
             raise FatalAPIError(
@@ -58,12 +58,7 @@ class Credits:
         self._account["calls"] = self.calls_in_month + 1
 
     def learn(self, now: datetime) -> None:
-        """Begin a new month where the source's clock says so.
-
-        Args:
-            now: The source's clock; the call it came with counts for its month. One that was put back over a month's
-                beginning takes the calls along.
-        """
+        """Begin a new month where the source's clock shows one; the call it came with counts for its month."""
         month = f"{now:%Y-%m}"
         self._resume = f"{now.year + now.month // 12}-{now.month % 12 + 1:02}-01"
         if self.month != month:

@@ -65,7 +65,6 @@ class Refusal:
     """An answer that holds no data.
 
     Attributes:
-        status: HTTP status.
         code: CoinGecko's or its CDN's error code, if the answer holds one.
         text: The answer's own words, shortened; empty for a web page.
     """
@@ -87,15 +86,10 @@ class Refusal:
         )
 
     def error(self, path: str, response: requests.Response) -> FatalAPIError | RetriableAPIError:
-        """Make the exception that says how far the trouble goes.
+        """Make the exception, by how far the trouble goes.
 
-        Args:
-            path: Path of the call, without host and query.
-            response: The answer, from which a retry reads how long to wait.
-
-        Returns:
-            A `RetriableAPIError` for what passes; an `AsideError` for what ends this coin, currency or stream;
-            another `FatalAPIError` for what ends the run.
+        A `RetriableAPIError` is for what passes, and keeps the answer, from which a retry reads how long to wait; an
+        `AsideError` for what ends this coin, currency or stream; another `FatalAPIError` for what ends the run.
         """
         message = self.sentence(path)
         if self.is_retriable:
@@ -108,14 +102,7 @@ class Refusal:
         return FatalAPIError(message)
 
     def sentence(self, path: str) -> str:
-        """Say what happened and what to do.
-
-        Args:
-            path: Path of the call, without host and query.
-
-        Returns:
-            One sentence, without a full stop.
-        """
+        """State what happened and what to do, in one sentence without a full stop."""
         code = "" if self.code is None or self.code == self.status else f", code {self.code}"
         advice = (
             _CODE_ADVICE.get(self.code or 0)
@@ -128,7 +115,7 @@ class Refusal:
 
 
 def read_refusal(response: requests.Response, secret: str | None = None) -> Refusal | None:
-    """Tell whether an answer is an error, in any of the envelopes CoinGecko uses.
+    """Read an error in any of the envelopes CoinGecko uses; None for an answer with data.
 
     The code is the top-level `error_code`, else `status.error_code`, else `error.status.error_code`; plain text
     may hold the CDN's `error code: N`.
@@ -136,9 +123,6 @@ def read_refusal(response: requests.Response, secret: str | None = None) -> Refu
     Args:
         response: Any answer.
         secret: A text that must not be passed on, should the answer repeat it.
-
-    Returns:
-        The error; None for an answer with data.
     """
     try:
         code, text = _read_json(answers.read(response))

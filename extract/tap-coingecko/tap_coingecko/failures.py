@@ -1,4 +1,4 @@
-"""What went wrong for one coin, currency or endpoint: set aside, so that the rest is read, and told at the end."""
+"""What went wrong for one coin, currency or endpoint: set aside, so that the rest is read, and reported at the end."""
 
 from __future__ import annotations
 
@@ -11,17 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: Parts that fail one after the other, each after all its tries, until the source itself is held to be down.
-SOURCE_IS_DOWN = 2
+_SOURCE_IS_DOWN = 2
 #: Failures that the last sentence spells out; each was logged when it happened.
-TOLD = 5
+_SPELLED_OUT = 5
 
 
 class Failures:
-    """The failures of a run.
-
-    Args:
-        logger: Told of each failure at once.
-    """
+    """The failures of a run, each logged at once."""
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
@@ -41,7 +37,7 @@ class Failures:
         """
         if isinstance(error, RetriableAPIError):
             self._in_a_row += 1
-            if self._in_a_row >= SOURCE_IS_DOWN:
+            if self._in_a_row >= _SOURCE_IS_DOWN:
                 raise error
         part = " of " + ", ".join(context.values()) if context else ""
         sentence = f"{stream}{part}: {error}"
@@ -53,13 +49,13 @@ class Failures:
         self._in_a_row = 0
 
     def raise_any(self) -> None:
-        """End the run with an error if anything was set aside.
+        """End the run with one error for all that was set aside.
 
         Raises:
-            FatalSyncError: One sentence for all failures.
+            FatalSyncError: If anything was.
         """
         if not self._sentences:
             return
-        told, more = self._sentences[:TOLD], len(self._sentences) - TOLD
+        first, more = self._sentences[:_SPELLED_OUT], len(self._sentences) - _SPELLED_OUT
         self._sentences = []
-        raise FatalSyncError("; ".join(told) + (f"; and {more} more, see above" if more > 0 else ""))
+        raise FatalSyncError("; ".join(first) + (f"; and {more} more, see above" if more > 0 else ""))

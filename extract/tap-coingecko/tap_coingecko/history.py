@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
+from typing_extensions import override
 
 from tap_coingecko.bookmarks import Bookmark
 from tap_coingecko.client import CoinGeckoStream
 from tap_coingecko.errors import BeyondReachError
 from tap_coingecko.settings import parse_start_date
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -28,7 +23,7 @@ if TYPE_CHECKING:
     from tap_coingecko.windows import Window
 
 #: How far before the bookmark a run reads again: points arrive late, some after days.
-OVERLAP = timedelta(days=3)
+LOOKBACK = timedelta(days=3)
 
 
 class HistoryStream(CoinGeckoStream, ABC):
@@ -42,7 +37,7 @@ class HistoryStream(CoinGeckoStream, ABC):
 
     @abstractmethod
     def oldest(self, part: Mapping[str, str]) -> datetime:
-        """Tell before which instant the source has nothing for a part, whatever the plan."""
+        """Give the instant before which the source has nothing for a part, whatever the plan."""
 
     @abstractmethod
     def window(self, part: Mapping[str, str], now: datetime, wanted: datetime, floor: datetime) -> Window:
@@ -50,17 +45,10 @@ class HistoryStream(CoinGeckoStream, ABC):
 
     @abstractmethod
     def rows(self, part: Mapping[str, str], window: Window) -> Iterable[tuple[datetime, Record]]:
-        """Read a window.
-
-        Args:
-            part: The part of the stream.
-            window: What to ask for.
-
-        Returns:
-            Its completed points, oldest first, each with its stamp.
+        """Read a window of a part: its completed points, oldest first, each with its stamp.
 
         Raises:
-            BeyondReachError: If the window reaches further back than the plan.
+            BeyondReachError: If the window goes further back than the plan.
         """
 
     @override
@@ -101,12 +89,12 @@ class HistoryStream(CoinGeckoStream, ABC):
         return Bookmark({} if is_full else self.get_context_state(context), self.stamp_column, name)
 
     def _start(self, part: Mapping[str, str], bookmark: Bookmark, now: datetime) -> tuple[datetime, datetime]:
-        """Tell from when on history is wanted at all, and from when on in this run."""
+        """Give from when on history is wanted at all, and from when on in this run."""
         floor = start = self._tap.reach.floor(now, self.oldest(part))
         if start_date := self.config.get("start_date"):
             start = max(parse_start_date(start_date), floor)
         if bookmark.latest is not None and bookmark.covers(start):
-            return start, max(start, bookmark.latest - OVERLAP)
+            return start, max(start, bookmark.latest - LOOKBACK)
         if start_date and parse_start_date(start_date) < floor and floor > self.oldest(part):
             self.logger.warning(
                 "%s: %s is beyond the reach of plan %s; reading from %s on",

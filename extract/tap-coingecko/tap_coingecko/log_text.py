@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import cache
 from typing import Any
 
 #: Control characters, tabs and ends of lines too, and those that hide text or turn its direction.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 
-_hooked: list[logging.Logger] = []
-
 
 def visible(text: str) -> str:
-    r"""Write out what a terminal would obey or hide.
-
-    Args:
-        text: Any text, such as a name that the source sent.
-
-    Returns:
-        The text in one line, with `\x1b` in place of an escape character, and so on.
-    """
+    r"""Write out what a terminal would obey or hide: `\x1b` in place of an escape character, and so on."""
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
+@cache  # once in a process
 def hook_log_records() -> None:
     """Write them out at the birth of a log record: filters of loggers and handlers would miss libraries' loggers."""
-    if _hooked:
-        return
-    _hooked.append(logging.getLogger())
     make_record = logging.getLogRecordFactory()
 
     def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:  # noqa: ANN401 - as the factory it wraps

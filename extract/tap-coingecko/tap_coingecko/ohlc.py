@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing_extensions import override
 
 from tap_coingecko import answers
 from tap_coingecko.charts import EPOCH, SETTLED_AFTER, Amount, has_truth, stamp_of
@@ -16,11 +16,6 @@ from tap_coingecko.history import HistoryStream
 from tap_coingecko.plans import Candles
 from tap_coingecko.schemas import OHLC_SCHEMA
 from tap_coingecko.windows import CANDLES_START, HISTORY_START, Window, candles_window, recent_days
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,15 +30,7 @@ _COARSE = timedelta(days=4)
 
 
 class Candle(NamedTuple):
-    """One candle.
-
-    Attributes:
-        stamp: When it closed, UTC.
-        open: First price.
-        high: Highest price.
-        low: Lowest price.
-        close: Last price.
-    """
+    """One candle, stamped with the moment of its close, UTC."""
 
     stamp: datetime
     open: Amount
@@ -53,7 +40,7 @@ class Candle(NamedTuple):
 
 
 def completed_candles(answer: object, now: datetime, period: timedelta, *, ends_now: bool = True) -> list[Candle]:
-    """Read an answer's candles and leave out what may still change.
+    """Read an answer's candles, oldest first, and leave out what may still change.
 
     That is what closes after now or less than 40 minutes before (answers are published late, and cached), and a last
     candle that closes off the multiples of its length: it is stamped with the moment up to which it goes.
@@ -63,9 +50,6 @@ def completed_candles(answer: object, now: datetime, period: timedelta, *, ends_
         now: The source's clock at the time of the answer.
         period: The length of a candle.
         ends_now: Whether the span that was asked for reaches now.
-
-    Returns:
-        The completed candles, oldest first.
 
     Raises:
         ValueError: If the answer is no list of candles, or of candles of another length.
@@ -94,7 +78,7 @@ def _read_candle(place: int, element: object) -> Candle:
             int() | Decimal() | None as last,
         ] if not has_truth(element) and (stamp := stamp_of(milliseconds)) is not None:
             return Candle(stamp, first, high, low, last)
-    raise ValueError(f"element {place} is no candle")  # not what it says: an answer might repeat the key
+    raise ValueError(f"element {place} is no candle")  # without its text: an answer might repeat the key
 
 
 class OhlcStream(HistoryStream):

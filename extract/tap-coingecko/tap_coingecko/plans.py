@@ -26,12 +26,10 @@ class Plan:
     """One CoinGecko plan.
 
     Attributes:
-        api_url: API root that the plan's calls go to.
         key_header: HTTP header that carries the key; None where no key is sent.
         reach_days: Days of daily and hourly history the plan may ask for, counted from now; None for all of it.
         requests_per_minute: Default pace in calls per minute, below what the plan allows.
         monthly_credits: Calls a month that the plan includes; None where none are counted or published.
-        candles: How its candles are asked for.
     """
 
     api_url: str

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from abc import ABC
 from datetime import datetime, time
 from typing import TYPE_CHECKING, Any, ClassVar
+from typing_extensions import override
 
 from tap_coingecko import answers
 from tap_coingecko.charts import SERIES, completed_points, first_of_each_date, fits
@@ -22,11 +22,6 @@ from tap_coingecko.windows import (
     daily_window,
     hourly_window,
 )
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,14 +46,7 @@ class ChartStream(HistoryStream, ABC):
         return compute(now, wanted, floor)
 
     def chart(self, part: Mapping[str, str], window: Window) -> Answer:
-        """Ask for a chart.
-
-        Args:
-            part: Coin, currency and granularity.
-            window: The span.
-
-        Returns:
-            All completed points of the answer.
+        """Ask for a chart, and give all completed points of the answer.
 
         Raises:
             AsideError: If it is no chart, or one of another granularity.

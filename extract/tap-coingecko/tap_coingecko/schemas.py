@@ -230,12 +230,7 @@ class MisfitError(ValueError):
 def shaped(row: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """Bring a row into the form of its schema without losing anything.
 
-    Args:
-        row: A row as the source sends it, with what the tap adds.
-        schema: The stream's schema.
-
-    Returns:
-        Every column, null where the row lacks it; keys without a column lie in `extra`, where the schema has one.
+    Every column is there, null where the row lacks it; keys without a column lie in `extra`, where the schema has one.
 
     Raises:
         MisfitError: If a value does not fit its column.
@@ -303,5 +298,5 @@ _WORDS: Mapping[str, str] = {
     "object": "object",
     "array": "list",
 }
-#: What a value may be of which the schema says nothing.
+#: What a value may be whose type the schema leaves open.
 _ANY = ["number", "string", "object", "array", "boolean", "null"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import deque
 from email.utils import parsedate_to_datetime
@@ -15,16 +14,14 @@ from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util.retry import Retry
 
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from tap_coingecko.credits import Credits
+    
+from typing_extensions import override
+
+from tap_coingecko.credits import Credits
 
 #: Seconds over which calls are counted: a minute and a little, since calls travel at different speeds.
 PACE_SECONDS = 61.0
@@ -67,14 +64,7 @@ class Pace:
 
 
 def stated_time(response: requests.Response) -> datetime | None:
-    """Read the source's own clock from an answer.
-
-    Args:
-        response: Any answer.
-
-    Returns:
-        The instant of its Date header, to the second, in UTC; None when there is no readable one.
-    """
+    """Read the source's clock from an answer's Date, in UTC; None where it has no readable one."""
     try:
         stated = parsedate_to_datetime(response.headers["Date"])
     except (KeyError, ValueError):
@@ -83,11 +73,7 @@ def stated_time(response: requests.Response) -> datetime | None:
 
 
 class SourceSession(requests.Session):
-    """A requests session for one source.
-
-    Attributes:
-        source_time: The source's clock as its latest answer stated it; None before the first answer.
-    """
+    """A session for one source; `source_time` is its clock at the latest answer, None before the first."""
 
     def __init__(self, pace: Pace, credits_account: Credits) -> None:
         super().__init__()
@@ -110,14 +96,7 @@ class SourceSession(requests.Session):
 
     @override
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send a request at the set pace.
-
-        Args:
-            request: The request.
-            **kwargs: As for `requests.Session.send`; `timeout` is in seconds.
-
-        Returns:
-            The answer, whatever its status.
+        """Send a request at the set pace; any answer is given, whatever its status.
 
         Raises:
             FatalAPIError: If the host cannot be reached, or the month's calls are spent.

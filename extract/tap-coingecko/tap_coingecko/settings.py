@@ -129,13 +129,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
 
 
 def parse_start_date(value: str) -> datetime:
-    """Read a `start_date` setting.
-
-    Args:
-        value: ISO 8601 date or date-time; without an offset it is UTC.
-
-    Returns:
-        The instant, with a time zone.
+    """Read a `start_date` setting, an ISO 8601 date or date-time; without an offset it is UTC.
 
     Raises:
         ValueError: If the text is no ISO 8601 date.
@@ -145,16 +139,10 @@ def parse_start_date(value: str) -> datetime:
 
 
 def normalised(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Bring settings as they are given into the tap's own form.
+    """Copy settings as they are given into the tap's own form, before defaults are filled in.
 
     Empty text counts as unset: a variable that is not set expands to that in a Meltano project. `token` becomes
     `coins`, unless both are given.
-
-    Args:
-        config: Settings as given, before defaults are filled in.
-
-    Returns:
-        A copy.
     """
     settings = {name: value for name, value in config.items() if value != ""}
     if isinstance(settings.get("token"), str) and "coins" not in settings:
@@ -163,14 +151,7 @@ def normalised(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def find_problems(config: Mapping[str, Any]) -> list[str]:
-    """Check what the schema cannot: settings that contradict each other or cannot work.
-
-    Args:
-        config: Settings that already match `CONFIG_JSONSCHEMA`.
-
-    Returns:
-        One sentence per problem; empty when the settings are usable.
-    """
+    """Check what the schema cannot: a sentence for each setting that contradicts another or cannot work."""
     return [*_key_problems(config), *_url_problems(config), *_list_problems(config), *_text_problems(config)]
 
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import Tap
+from typing_extensions import override
 
 from tap_coingecko.credits import STATE_KEY, Credits
 from tap_coingecko.failures import Failures
 from tap_coingecko.plans import PLANS
 from tap_coingecko.session import Pace, SourceSession
 from tap_coingecko.windows import Reach
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,12 +27,7 @@ SHARED_POINTS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A daily chart that was read.
-
-    Attributes:
-        ask_from: Start of the span that was asked for; its end was now.
-        points: All completed points of it.
-    """
+    """A daily chart that was read, from `ask_from` up to now, and all its completed points."""
 
     ask_from: datetime
     points: list[Point]
@@ -51,13 +41,13 @@ class SharedAnswers:
         self._room = SHARED_POINTS
 
     def keep(self, coin: str, answer: Answer) -> None:
-        """Keep a coin's answer for the other stream, if there is room."""
+        """Keep a coin's answer for the other stream, if there is space."""
         if len(answer.points) <= self._room:
             self._room -= len(answer.points)
             self._answers[coin] = answer
 
     def take(self, coin: str, window: Window) -> Answer | None:
-        """Hand a coin's answer out, once; None where it is not known, or does not reach back far enough."""
+        """Hand a coin's answer out, once; None where it is not known, or does not go back far enough."""
         answer = self._answers.pop(coin, None)
         if answer is None:
             return None
@@ -100,10 +90,10 @@ class SharingTap(Tap):
         return SharedAnswers()
 
     def conclude(self) -> None:
-        """Say what the run cost, and end it with an error if something was set aside.
+        """Log what the run cost, and end it with an error if something was set aside.
 
         Raises:
-            FatalSyncError: If something was set aside.
+            FatalSyncError: If something was.
         """
         if not self._concluded:
             self._concluded = True

@@ -1,23 +1,17 @@
-"""The streams that show the present: each run adds what the source says now, with the time at which it says so."""
+"""The streams that show the present: each run adds what the source answers now, with the time of the answer."""
 
 from __future__ import annotations
 
-import sys
-from abc import abstractmethod
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
+from typing_extensions import override
 
 from tap_coingecko import answers, schemas
 from tap_coingecko.charts import stamp_of
 from tap_coingecko.client import CoinGeckoStream, response_time
 from tap_coingecko.errors import AsideError
 from tap_coingecko.settings import MAX_COINS
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -40,19 +34,15 @@ class SnapshotStream(CoinGeckoStream):
     #: Parameters of the query, the same for every call.
     parameters: ClassVar[Mapping[str, str]] = {}
 
-    @abstractmethod
     def rows(self, answer: Any) -> Iterable[Row]:  # noqa: ANN401 - JSON
-        """Cut an answer into rows.
-
-        Args:
-            answer: The parsed answer, with exact numbers.
-
-        Returns:
-            Rows with the source's own keys.
+        """Cut an answer, parsed with exact numbers, into rows with the source's own keys; by default it is a list.
 
         Raises:
             MisfitError: If the answer has another shape.
         """
+        if not isinstance(answer, list):
+            raise schemas.MisfitError("it is no list")
+        return [_object(row, f"row {place}") for place, row in enumerate(answer, 1)]
 
     @override
     def read(self, context: Context | None) -> Iterator[Record]:
@@ -75,7 +65,7 @@ class SnapshotStream(CoinGeckoStream):
         self.check(rows)
 
     def _shape(self, place: int, row: Row, part: Mapping[str, str], observed_at: str) -> Record:
-        """Bring a row into the form of the schema, with what it is of and when it was said."""
+        """Bring a row into the form of the schema, with what it is of and when it was observed."""
         named = row.get("id", row.get("currency"))
         which = f"row {place}" + (f" ({named[:_SHOWN]})" if isinstance(named, str) else "")
         for name, asked in part.items():
@@ -87,7 +77,7 @@ class SnapshotStream(CoinGeckoStream):
             raise schemas.MisfitError(f"{which}: {error}") from None
 
     def more_parameters(self, part: Mapping[str, str]) -> Mapping[str, str | int]:  # noqa: ARG002 - for subclasses
-        """Tell the parameters that depend on settings or on the part of the stream."""
+        """Give the parameters that depend on settings or on the part of the stream."""
         return {}
 
     def check(self, rows: Sequence[Row]) -> None:
@@ -117,10 +107,6 @@ class CoinsMarketsStream(SnapshotStream):
         return {"vs_currency": part["vs_currency"], "ids": coins, "per_page": MAX_COINS, "precision": "full"}
 
     @override
-    def rows(self, answer: Any) -> Iterable[Row]:
-        return _identified(answer)
-
-    @override
     def check(self, rows: Sequence[Row]) -> None:
         known = {row["id"] for row in rows}
         if missing := [coin for coin in self.config["coins"] if coin not in known]:
@@ -129,7 +115,7 @@ class CoinsMarketsStream(SnapshotStream):
 
 
 class CoinDetailsStream(SnapshotStream):
-    """All that is told of each configured coin, its exchanges left out."""
+    """All that the source has of each configured coin, its exchanges left out."""
 
     name = "coingecko_coin_details"
     path = "/coins/{id}"
@@ -156,13 +142,9 @@ class CoinsListStream(SnapshotStream):
     name = "coingecko_coins_list"
     path = "/coins/list"
     schema: ClassVar[dict[str, Any]] = schemas.COINS_LIST_SCHEMA
-    # The latest state only: a row a run for each of some 20,000 coins would be a heap of equal rows.
+    # The latest state only: a row a run for each of some 20,000 coins would be mostly equal rows.
     primary_keys: ClassVar[tuple[str, ...]] = ("id",)
     parameters: ClassVar[Mapping[str, str]] = {"include_platform": "true"}
-
-    @override
-    def rows(self, answer: Any) -> Iterable[Row]:
-        return _identified(answer)
 
 
 class AssetPlatformsStream(SnapshotStream):
@@ -172,10 +154,6 @@ class AssetPlatformsStream(SnapshotStream):
     path = "/asset_platforms"
     schema: ClassVar[dict[str, Any]] = schemas.ASSET_PLATFORMS_SCHEMA
     primary_keys: ClassVar[tuple[str, ...]] = ("id",)
-
-    @override
-    def rows(self, answer: Any) -> Iterable[Row]:
-        return _identified(answer)
 
 
 class ExchangeRatesStream(SnapshotStream):
@@ -243,10 +221,6 @@ class CategoriesStream(SnapshotStream):
     schema: ClassVar[dict[str, Any]] = schemas.CATEGORIES_SCHEMA
     primary_keys: ClassVar[tuple[str, ...]] = ("id", "observed_at")
 
-    @override
-    def rows(self, answer: Any) -> Iterable[Row]:
-        return _identified(answer)
-
 
 SNAPSHOTS: tuple[type[SnapshotStream], ...] = (
     AssetPlatformsStream,
@@ -258,13 +232,6 @@ SNAPSHOTS: tuple[type[SnapshotStream], ...] = (
     GlobalStream,
     TrendingStream,
 )
-
-
-def _identified(rows: Any) -> list[Row]:  # noqa: ANN401 - JSON
-    """Check that an answer is a list of objects."""
-    if not isinstance(rows, list):
-        raise schemas.MisfitError("it is no list")
-    return [_object(row, f"row {place}") for place, row in enumerate(rows, 1)]
 
 
 def _part(answer: Any, name: str, path: str = "") -> Row:  # noqa: ANN401 - JSON

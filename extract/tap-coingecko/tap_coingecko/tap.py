@@ -1,4 +1,4 @@
-"""The tap: settings, streams, and how failures are told."""
+"""The tap: settings, streams, and how failures are reported."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk.exceptions import ConfigValidationError, FatalSyncError, RetriableSyncError
+from typing_extensions import override
 
 from tap_coingecko.log_text import hook_log_records
 from tap_coingecko.ohlc import OhlcStream
@@ -15,11 +16,6 @@ from tap_coingecko.prices import MarketChartStream, TokenStream
 from tap_coingecko.settings import CONFIG_JSONSCHEMA, find_problems, normalised
 from tap_coingecko.shared import SharingTap
 from tap_coingecko.snapshots import SNAPSHOTS
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +26,7 @@ if TYPE_CHECKING:
 
 _KEPT = "What was sent before is kept; run again to go on from there."
 _NO_MEMORY = f"the memory did not suffice; give the tap more (ulimit -v, a container's limit). {_KEPT}"
-_NO_ROOM = f"the messages cannot be written (%s); make room for them. {_KEPT}"
+_NO_SPACE = f"the messages cannot be written (%s); make space for them. {_KEPT}"
 
 
 class TapCoinGecko(SharingTap):
@@ -60,19 +56,19 @@ class TapCoinGecko(SharingTap):
     @override
     def invoke(cls, **kwargs: Any) -> None:
         """Run the tap; an expected failure ends in one sentence and exit status 1."""
-        with cls._telling_failures():
+        with cls._reporting_failures():
             super().invoke(**kwargs)
 
     @classmethod
     @override
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
-        """Test the connection; failures are told as in a run."""
-        with cls._telling_failures():
+        """Test the connection; failures are reported as in a run."""
+        with cls._reporting_failures():
             super().cb_test(ctx, param, value)
 
     @classmethod
     @contextmanager
-    def _telling_failures(cls) -> Iterator[None]:
+    def _reporting_failures(cls) -> Iterator[None]:
         try:
             yield
         except (FatalSyncError, RetriableSyncError) as error:
@@ -81,8 +77,8 @@ class TapCoinGecko(SharingTap):
         except MemoryError:
             cls.logger.error(_NO_MEMORY)  # noqa: TRY400
             sys.exit(1)
-        except OSError as error:  # of its output: faults of the network are told where they happen
+        except OSError as error:  # of its output: faults of the network are reported where they happen
             if error.errno == errno.EPIPE:
                 raise  # whoever read it has ended, and says why
-            cls.logger.error(_NO_ROOM, error.strerror)  # noqa: TRY400
+            cls.logger.error(_NO_SPACE, error.strerror)  # noqa: TRY400
             sys.exit(1)

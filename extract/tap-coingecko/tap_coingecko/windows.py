@@ -37,7 +37,7 @@ class Granularity(Enum):
 
     @property
     def period(self) -> timedelta:
-        """That distance."""
+        """The distance as a time."""
         return timedelta(days=1) if self is Granularity.DAILY else timedelta(hours=1)
 
 
@@ -58,7 +58,7 @@ class Window:
     ends_now: bool
 
     def keeps(self, stamp: datetime) -> bool:
-        """Tell whether a stamp of the answer belongs to this window; the next one begins where this one ends."""
+        """Whether a stamp of the answer belongs to this window; the next one begins where this one ends."""
         return self.keep_from <= stamp and (self.ends_now or stamp < self.ask_to)
 
 
@@ -73,26 +73,11 @@ class Reach:
         self._days = None if days is None else days - 1  # the edge is not published to the second
 
     def floor(self, now: datetime, oldest: datetime) -> datetime:
-        """Tell where history begins.
-
-        Args:
-            now: The source's clock.
-            oldest: Where it begins when the plan sets no limit.
-
-        Returns:
-            The first instant that may be asked for, to the second.
-        """
+        """Give the first instant that may be asked for; `oldest` where the plan sets no limit."""
         return oldest if self._days is None else max(oldest, now - timedelta(days=self._days))
 
     def narrow(self, refused: timedelta) -> bool:
-        """Fall back to less than what was refused.
-
-        Args:
-            refused: How far back from now the refused call reached.
-
-        Returns:
-            Whether there is anything less to fall back to.
-        """
+        """Fall back to less than the time before now that was refused; False where there is nothing less."""
         less = [days for days in _FALLBACKS if timedelta(days=days) < refused - timedelta(hours=1)]
         if less:
             self._days = less[0]
@@ -102,28 +87,17 @@ class Reach:
 def daily_window(now: datetime, wanted: datetime, floor: datetime) -> Window:
     """Compute the span that yields daily points from a wanted start up to now.
 
-    Args:
-        now: The source's clock.
-        wanted: First instant wanted, not after now.
-        floor: First instant that may be asked for.
-
-    Returns:
-        The window: never beyond the floor, and where that allows, long enough to be answered daily.
+    It never goes beyond the floor, the first instant that may be asked for; where that allows, it is long enough to be
+    answered daily.
     """
     keep_from = _to_the_second(max(wanted, floor))
     return Window(max(floor, min(keep_from, now - DAILY_SPAN)), now, keep_from, ends_now=True)
 
 
 def hourly_window(now: datetime, wanted: datetime, floor: datetime) -> Window:
-    """Compute the first span that yields hourly points from a wanted start on.
+    """Compute the first span that yields hourly points from a wanted start on, not before the floor.
 
-    Args:
-        now: The source's clock.
-        wanted: First instant wanted, not after now.
-        floor: First instant that may be asked for.
-
-    Returns:
-        The window; where it does not end now, the next one is wanted from its `ask_to` on.
+    Where it does not end now, the next one is wanted from its `ask_to` on.
     """
     keep_from = _to_the_second(max(wanted, floor))
     ask_to = _end(now, keep_from + HOURLY_SPAN)
@@ -131,15 +105,9 @@ def hourly_window(now: datetime, wanted: datetime, floor: datetime) -> Window:
 
 
 def candles_window(now: datetime, wanted: datetime, floor: datetime) -> Window:
-    """Compute the first span of daily candles that one call may ask for.
+    """Compute the first span of daily candles that one call may ask for, not before the floor.
 
-    Args:
-        now: The source's clock.
-        wanted: First instant wanted, not after now.
-        floor: First instant that may be asked for.
-
-    Returns:
-        The window; where it does not end now, the next one is wanted from its `ask_to` on.
+    Where it does not end now, the next one is wanted from its `ask_to` on.
     """
     keep_from = _to_the_second(max(wanted, floor))
     # It is not published whether a span is one of openings or of closings: the candle across its start is asked again.
@@ -161,16 +129,7 @@ class RecentDays(NamedTuple):
 
 
 def recent_days(now: datetime, wanted: datetime | None, accepted: tuple[int, ...]) -> RecentDays:
-    """Choose how many days to ask for.
-
-    Args:
-        now: The source's clock.
-        wanted: First instant wanted; None for all there is.
-        accepted: The numbers that the endpoint accepts, ascending.
-
-    Returns:
-        The least of them that reaches the wanted start, else the greatest.
-    """
+    """Choose the least accepted number of days, of ascending ones, that covers the wanted start, else the greatest."""
     earliest = now - timedelta(days=accepted[-1])
     keep_from = earliest if wanted is None else max(wanted, earliest)
     days = next(days for days in accepted if now - timedelta(days=days) <= keep_from)

@@ -1,6 +1,5 @@
 """The project's simulator, whose CoinGecko the tests ask, and a way to run the tap against it."""
 
-# ruff: noqa: ANN401 - JSON and settings are of any type
 from __future__ import annotations
 
 import io

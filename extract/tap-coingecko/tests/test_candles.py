@@ -38,7 +38,7 @@ def test_an_unfinished_candle_is_left_out(
     candles: Callable[..., Any],
     tail: datetime,
     now: datetime,
-    kept: bool,  # noqa: FBT001
+    kept: bool,
 ) -> None:
     first = NOON - DAY
 
@@ -63,7 +63,7 @@ def test_values_and_order(milliseconds: Callable[[datetime], int]) -> None:
 
 
 @pytest.mark.parametrize("answer", [{}, None, [1], [[1, 2]], [["1", 1, 1, 1, 1]], [[1, 1, 1, 1, "1"]]])
-def test_what_is_no_candle_is_refused(answer: Any) -> None:  # noqa: ANN401 - JSON
+def test_what_is_no_candle_is_refused(answer: Any) -> None:
     with pytest.raises(ValueError, match=r"no list|no candle"):
         completed_candles(answer, NOW, FOUR_HOURS)
 

@@ -1,4 +1,3 @@
-# ruff: noqa: ANN401 - the stand-in is a fixture, and its class lives in conftest, which tests do not import
 from __future__ import annotations
 
 import json
@@ -84,7 +83,7 @@ def test_empty_answer(chart: Callable[..., Any]) -> None:
         pytest.param(TODAY + timedelta(minutes=40), TODAY, True, id="a midnight that no cache can change any more"),
     ],
 )
-def test_live_tail(chart: Callable[..., Any], now: datetime, tail: datetime, kept: bool) -> None:  # noqa: FBT001
+def test_live_tail(chart: Callable[..., Any], now: datetime, tail: datetime, kept: bool) -> None:
     first = TODAY - timedelta(days=5)
     answer = chart(prices=[(first, 1), (tail, 2)], market_caps=[(first, 1), (tail, 2)])
 
@@ -115,7 +114,7 @@ def test_a_live_stamp_is_left_out_of_every_column(chart: Callable[..., Any]) -> 
 def test_the_last_stamp_of_one_array_is_live_within_a_day(
     chart: Callable[..., Any],
     ago: timedelta,
-    kept: bool,  # noqa: FBT001
+    kept: bool,
 ) -> None:
     answer = chart(prices=[(YESTERDAY, 1), (NOW - timedelta(seconds=5), 2)], market_caps=[(NOW - ago, 1)])
 
@@ -138,7 +137,7 @@ def test_what_is_stamped_after_now_is_left_out(chart: Callable[..., Any]) -> Non
         pytest.param(TODAY, True, False, id="an hourly point at midnight is like any other"),
     ],
 )
-def test_live_tail_of_hourly_points(chart: Callable[..., Any], tail: datetime, ends_now: bool, kept: bool) -> None:  # noqa: FBT001
+def test_live_tail_of_hourly_points(chart: Callable[..., Any], tail: datetime, ends_now: bool, kept: bool) -> None:
     first = TODAY - timedelta(days=5)
     answer = chart(prices=[(first, 1), (tail, 2)], market_caps=[(first, 1)])
 

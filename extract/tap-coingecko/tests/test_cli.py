@@ -1,6 +1,5 @@
 """The executable as Meltano runs it: exit status, one sentence, no traceback, no key."""
 
-# ruff: noqa: ANN401 - the stand-in is a fixture, and its class lives in conftest, which tests do not import
 from __future__ import annotations
 
 import json

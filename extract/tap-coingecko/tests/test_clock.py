@@ -1,6 +1,5 @@
 """Clocks that jump: the machine's is not looked at, and the source's, put back, does not open the month's budget."""
 
-# ruff: noqa: ANN401 - the stand-ins are fixtures, and their classes live in conftest, which tests do not import
 from __future__ import annotations
 
 import json

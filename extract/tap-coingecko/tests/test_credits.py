@@ -1,6 +1,5 @@
 """The month's calls: counted over runs, kept below a budget, by the source's clock."""
 
-# ruff: noqa: ANN401 - the stand-ins are fixtures, and their classes live in conftest, which tests do not import
 from __future__ import annotations
 
 import logging

@@ -1,6 +1,5 @@
 """Errors: told from data in each of the source's envelopes, tried again or not, and said in one sentence."""
 
-# ruff: noqa: ANN401 - the stand-in is a fixture, and its class lives in conftest, which tests do not import
 from __future__ import annotations
 
 import json
@@ -169,7 +168,7 @@ def read(httpserver: HTTPServer, run_at: Callable[..., Any]) -> Callable[..., An
 
 
 @pytest.mark.parametrize(("status", "code", "extent", "advice"), TERMINAL)
-def test_terminal_errors_are_not_tried_again(  # noqa: PLR0913, PLR0917
+def test_terminal_errors_are_not_tried_again(
     httpserver: HTTPServer,
     read: Callable[..., Any],
     run_at: Any,
@@ -209,7 +208,7 @@ def test_terminal_errors_are_not_tried_again(  # noqa: PLR0913, PLR0917
         (200, '[{"id":', {}, 1),
     ],
 )
-def test_passing_errors_are_tried_again(  # noqa: PLR0913, PLR0917
+def test_passing_errors_are_tried_again(
     httpserver: HTTPServer,
     read: Callable[..., Any],
     naps: list[float],

@@ -1,6 +1,5 @@
 """One bad coin, currency or endpoint does not stop the others, and fails the run at the end."""
 
-# ruff: noqa: ANN401 - the stand-in is a fixture, and its class lives in conftest, which tests do not import
 from __future__ import annotations
 
 import json
@@ -65,7 +64,7 @@ def test_an_answer_that_would_take_the_machine(
         (200, "5", "is no"),
     ],
 )
-def test_a_bad_coin(  # noqa: PLR0913, PLR0917
+def test_a_bad_coin(
     simulator: Any, run_tap: Callable[..., Any], stream: str, status: int, body: str, said: str
 ) -> None:
     simulator.fault("/coins/dogecoin/", times=None, status=status, body=body)

@@ -1,6 +1,5 @@
 """What the simulator can make fail of CoinGecko: survived with exact rows, or told in a sentence that helps."""
 
-# ruff: noqa: ANN401 - the stand-ins are fixtures, and their classes live in conftest, which tests do not import
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -78,13 +77,13 @@ STOPPED = [
 
 
 @pytest.mark.parametrize(("action", "advice", "whole"), STOPPED, ids=str)
-def test_what_does_not_pass_is_told(  # noqa: PLR0913, PLR0917
+def test_what_does_not_pass_is_told(
     simulator: Any,
     run_at: Callable[..., Any],
     naps: list[float],
     action: dict[str, Any],
     advice: str,
-    whole: bool,  # noqa: FBT001
+    whole: bool,
 ) -> None:
     simulator.post("faults", [{"match": "dogecoin/market_chart", "times": None, "action": action}])
 
@@ -101,7 +100,7 @@ def test_what_does_not_pass_is_told(  # noqa: PLR0913, PLR0917
 @pytest.mark.parametrize(
     ("plan", "key", "host", "code"), [("demo", "CG-x", "basic", 10011), ("pro", "CG-x", "demo", 10010)]
 )
-def test_a_key_for_the_other_host(  # noqa: PLR0913, PLR0917
+def test_a_key_for_the_other_host(
     simulator: Any, run_at: Callable[..., Any], plan: str, key: str, host: str, code: int
 ) -> None:
     with pytest.raises(FatalSyncError, match=f"code {code}"):

@@ -1,6 +1,5 @@
 """kill -9 in the middle of a run, then another from the last state: no point is lost, none is there twice."""
 
-# ruff: noqa: ANN401 - the stand-ins are fixtures, and their classes live in conftest, which tests do not import
 from __future__ import annotations
 
 import json

@@ -1,6 +1,5 @@
 """Answers that are changed in one place: the right rows, or a sentence with endpoint, coin and field."""
 
-# ruff: noqa: ANN401 - JSON, and fixtures whose classes live in conftest, which tests do not import
 from __future__ import annotations
 
 import json
@@ -290,7 +289,7 @@ def earlier(stream: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("stream", "change", "expected"), [(s, c, e) for s, _, c, e in CASES], ids=NAMES)
 @pytest.mark.usefixtures("naps")
-def test_an_answer(  # noqa: PLR0913, PLR0917
+def test_an_answer(
     simulator: Any,
     run_tap: Callable[..., Any],
     caplog: pytest.LogCaptureFixture,

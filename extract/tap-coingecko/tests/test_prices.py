@@ -1,6 +1,5 @@
 """`coingecko_market_chart`: windows, bookmarks, overlaps and the plan's reach, as calls and rows show them."""
 
-# ruff: noqa: ANN401 - the stand-ins are fixtures, and their classes live in conftest, which tests do not import
 from __future__ import annotations
 
 import json
@@ -92,7 +91,7 @@ def test_the_plan_reach_is_kept_and_told(
         ("coingecko_ohlc", {}, "[]", "2018-02-09"),
     ],
 )
-def test_where_history_begins_for_a_plan_without_limit(  # noqa: PLR0913, PLR0917
+def test_where_history_begins_for_a_plan_without_limit(
     simulator: Any,
     sent: Any,
     run_tap: Callable[..., Any],

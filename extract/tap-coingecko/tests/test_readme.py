@@ -1,6 +1,5 @@
 """What the README tells of streams, keys, plans, calls and settings is what the tap does: calls are counted."""
 
-# ruff: noqa: ANN401 - the stand-ins are fixtures, and their classes live in conftest, which tests do not import
 from __future__ import annotations
 
 import re

@@ -1,6 +1,5 @@
 """No memory, and an output that takes no more: one sentence, exit status 1, and the next run reads what is missing."""
 
-# ruff: noqa: ANN401 - the stand-ins are fixtures, and their classes live in conftest, which tests do not import
 from __future__ import annotations
 
 import json
@@ -55,5 +54,5 @@ def test_an_output_that_takes_no_more(failing: Callable[..., str], run_tap: Call
     with Path("/dev/full").open("w") as full:
         said = failing("-m", "tap_coingecko", stdout=full)
 
-    assert "the messages cannot be written (No space left on device); make room for them. " in said
+    assert "the messages cannot be written (No space left on device); make space for them. " in said
     assert run_tap(TRENDING).records(TRENDING) != []

@@ -1,6 +1,5 @@
 """The key is in no log, message, state, exception or URL, whatever fails."""
 
-# ruff: noqa: ANN401 - the stand-in is a fixture, and its class lives in conftest, which tests do not import
 from __future__ import annotations
 
 import json
@@ -77,7 +76,7 @@ def everything_said(caplog: pytest.LogCaptureFixture, error: BaseException | Non
     [*((CHART, *status) for status in STATUSES), (MARKETS, 200, None), (MARKETS, 401, 10002)],
 )
 @pytest.mark.usefixtures("naps")
-def test_whatever_the_source_says(  # noqa: PLR0913, PLR0917
+def test_whatever_the_source_says(
     httpserver: HTTPServer,
     run_at: Any,
     caplog: pytest.LogCaptureFixture,

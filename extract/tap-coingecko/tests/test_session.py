@@ -1,6 +1,5 @@
 """The HTTP session: pace, time-outs, and what becomes of a connection that fails."""
 
-# ruff: noqa: ANN401 - the stand-ins are fixtures, and their classes live in conftest, which tests do not import
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

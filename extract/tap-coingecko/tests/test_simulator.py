@@ -1,6 +1,5 @@
 """Against the project's simulator, which was written from CoinGecko's contract and not from this tap."""
 
-# ruff: noqa: ANN401 - the stand-ins are fixtures, and their classes live in conftest, which tests do not import
 from __future__ import annotations
 
 import csv

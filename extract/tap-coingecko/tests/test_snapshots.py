@@ -1,6 +1,5 @@
 """The streams of the present: exact values of the documented answers, and the oddities that are survived."""
 
-# ruff: noqa: ANN401 - the stand-in is a fixture, and its class lives in conftest, which tests do not import
 from __future__ import annotations
 
 import json

@@ -1,6 +1,5 @@
 """`coingecko_token`: what a project that used the Hub's tap finds."""
 
-# ruff: noqa: ANN401 - the stand-in is a fixture, and its class lives in conftest, which tests do not import
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Tables below blocks as the API has them, in Blockchair's query grammar as far as the tap needs it."""
 
-# ruff: noqa: ANN401 (the classes of fixtures live in conftest, which no module imports by name)
-
 from __future__ import annotations
 
 import json

@@ -1,7 +1,5 @@
 """Bookmarks by height: reorganisations, chains and tables that become shorter, and an earlier start_date."""
 
-# ruff: noqa: ANN401 (the classes of fixtures live in conftest, which no module imports by name)
-
 from __future__ import annotations
 
 import copy

@@ -1,7 +1,5 @@
 """The API's tables below blocks: keyset, bounds, whole transactions, duplicates, slices."""
 
-# ruff: noqa: ANN401 (the classes of fixtures live in conftest, which no module imports by name)
-
 from __future__ import annotations
 
 from typing import Any

@@ -1,7 +1,5 @@
 """Reorganisations that move blocks to another day: dumps replace by time, and the tip by height."""
 
-# ruff: noqa: ANN401 (the classes of fixtures live in conftest, which no module imports by name)
-
 from __future__ import annotations
 
 import gzip

@@ -1,7 +1,5 @@
 """The tables of these tests answer what the simulator answers, as far as the tap asks."""
 
-# ruff: noqa: ANN401 (the classes of fixtures live in conftest, which no module imports by name)
-
 from __future__ import annotations
 
 from typing import Any
