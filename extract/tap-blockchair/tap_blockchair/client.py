@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -188,13 +189,13 @@ class ApiStream(ChainStream, RESTStream[Any]):
         # The SDK ends with a STATE of its own; points were spent even where no row came.
         self.state_manager.is_flushed = False
 
+    @abstractmethod
     def collect(self, context: Context | None) -> Iterable[dict[str, Any]]:
         """Read the stream's records.
 
         Raises:
             Paused: The API must not be asked any more; what was given so far counts.
         """
-        return super().get_records(context)
 
     def left(self) -> str:
         """Name what a pause leaves unread, in half a sentence."""
@@ -207,16 +208,6 @@ class ApiStream(ChainStream, RESTStream[Any]):
     def price(self) -> tuple[int, Decimal]:
         """Estimate the requests and points of the next run; that may take a few cheap requests."""
         return 1, estimate(self.path)
-
-    @override
-    def request_records(self, context: Context | None) -> Iterable[dict[str, Any]]:
-        try:
-            yield from super().request_records(context)
-        except web.NETWORK_FAULTS as error:
-            fault = web.unreachable(self.get_url(context), "api_url", error)
-        else:
-            return
-        raise fault
 
     def ask(self, table: str | None = None, **params: str | int) -> Answer:
         """Make one request, with the pace, retries and checks of all.
@@ -236,15 +227,13 @@ class ApiStream(ChainStream, RESTStream[Any]):
         )
         try:
             self.request_decorator(self._request)(request, None)
-            return self._parsed()
         except web.NETWORK_FAULTS as error:
             fault = web.unreachable(request.url, "api_url", error)
+        else:
+            if self._answer is None:
+                raise RuntimeError("an answer is used before it was validated")
+            return self._answer
         raise fault
-
-    def _parsed(self) -> Answer:
-        if self._answer is None:
-            raise RuntimeError("an answer is used before it was validated")
-        return self._answer
 
     def canonical(self, row: Mapping[str, Any], slice_id: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
         """Bring one row of the API to the dumps' form: every column of the schema, None for absent optional ones.
@@ -278,8 +267,8 @@ class ApiStream(ChainStream, RESTStream[Any]):
             return values.from_json(value, column.kind, bare_hex=self.table.bare_hex)
         except ValueError as error:
             raise FatalAPIError(
-                f"{self.name}: the API's answer for {slice_id} has an unusable value in the column {column.name}: {error}. "
-                "Nothing of this answer was taken and the bookmark stays where it was.",
+                f"{self.name}: the API's answer for {slice_id} has an unusable value in the column {column.name}: "
+                f"{error}. Nothing of this answer was taken and the bookmark stays where it was.",
             ) from None
 
     def _carry_unknown(self, row: Mapping[str, Any], more: Mapping[str, Any]) -> None:

@@ -240,7 +240,7 @@ class DumpStream(ChainStream):
     def _day_column(self) -> str:
         """The column by which the source cuts days.
 
-        Whether an uncle stands in the file of its own day or of its parent's is not documented, so its file's day counts.
+        Whether an uncle stands in the file of its own day or of its parent's is not documented: its file's day counts.
         """
         return {"inputs": "spending_time", "uncles": "_dump_day"}.get(self.table_name, "time")
 

@@ -56,7 +56,7 @@ class DumpFile:
 
 @dataclass(frozen=True)
 class Listing:
-    """A table's daily files in the order of their days, or its one latest file; and the source's time, if it has one."""
+    """A table's daily files in the order of their days, or its one latest file; and the source's time, if known."""
 
     files: list[DumpFile]
     now: datetime | None = None
@@ -106,7 +106,7 @@ class DumpSource(ABC):
         Args:
             chain: Blockchair's path name of the chain.
             table: The stream's table.
-            is_loaded: Whether the state shows a file as loaded, by its day (None: latest) and its sha256's first digits.
+            is_loaded: Whether the state shows a file as loaded, by day (None: latest) and the sha256's first digits.
         """
 
     def handed(self, path: Path, sha256: str) -> Path:

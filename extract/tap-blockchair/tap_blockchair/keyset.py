@@ -163,7 +163,9 @@ class KeysetStream(HeightStream):
         """Give a page's rows, compared with the answer's own number of them: a lost one would leave a hole."""
         rows = answer.rows(*dict.fromkeys((self.height, self.keyset.cursor)))
         stated, total = answer.context.get("rows"), answer.context.get("total_rows")
-        if (isinstance(stated, int) and stated != len(rows)) or (not rows and isinstance(total, int) and total > offset):
+        if (isinstance(stated, int) and stated != len(rows)) or (
+            not rows and isinstance(total, int) and total > offset
+        ):
             raise FatalAPIError(
                 f"{answer.asked} answered {len(rows)} rows, but states {total if stated == len(rows) else stated}. "
                 "Nothing of this page was taken and the bookmark stays before it; run again later.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -12,8 +13,8 @@ from urllib.request import url2pathname
 
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers.capabilities import BATCH_CONFIG
 
-from tap_blockchair.batch_setting import BATCH_SETTING
 from tap_blockchair.chains import CHAINS, USUAL_FINALITY, defaults, names
 from tap_blockchair.web import redact
 
@@ -198,7 +199,6 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         title="Keep downloads",
         description="Keep dump files after they are read. What is kept and has not changed is not downloaded again.",
     ),
-    BATCH_SETTING,
     th.Property(
         "timeout",
         th.IntegerType(minimum=1),
@@ -207,6 +207,33 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         description="Seconds without a byte from the server before a request counts as failed.",
     ),
 ).to_dict()
+
+
+def _batch_setting() -> dict[str, Any]:
+    """Extend the SDK's `batch_config` by the format of dump files, and require what it needs."""
+    setting = copy.deepcopy(BATCH_CONFIG["properties"]["batch_config"])
+    encoding, storage = setting["properties"]["encoding"], setting["properties"]["storage"]
+    encoding["properties"]["format"] |= {
+        "type": ["string"],
+        "enum": ["tsv", "jsonl", "parquet", "none"],
+        "description": "tsv hands the verified dump file itself over; jsonl and parquet are the SDK's. none: records.",
+    }
+    encoding |= {"type": ["object"], "required": ["format"]}
+    storage["properties"]["root"]["type"] = ["string"]
+    storage |= {"type": ["object"], "required": ["root"]}
+    setting["properties"]["batch_size"] = {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "description": "Rows in a jsonl or parquet file.",
+    }
+    description = (
+        "Hand dump days over as files, in Singer BATCH messages (docs/slices.md), to a loader that understands the "
+        "format. Unset, {} or format none: RECORD messages, for any loader. The API's rows are always records."
+    )
+    return {**setting, "required": ["encoding", "storage"], "description": description}
+
+
+CONFIG_SCHEMA["properties"]["batch_config"] = _batch_setting()
 _DEFAULTS = {name: each["default"] for name, each in CONFIG_SCHEMA["properties"].items() if "default" in each}
 
 

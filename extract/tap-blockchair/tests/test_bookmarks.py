@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tap_blockchair.state import DayState, Heights, HeightState, Loaded, Unsettled
 from tap_blockchair.dumps import Version
+from tap_blockchair.state import DayState, Heights, HeightState, Loaded, Unsettled
 
 FILE = Loaded('"e"', 1, "ab" * 32)
 

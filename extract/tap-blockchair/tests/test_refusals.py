@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from tap_blockchair.quota import Paused, Quota, estimate, source_time
-from tap_blockchair.web import redact
-from tap_blockchair.web import TRIES, Pace
+from tap_blockchair.web import TRIES, Pace, redact
 
 if TYPE_CHECKING:
     from pathlib import Path

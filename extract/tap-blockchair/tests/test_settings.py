@@ -15,10 +15,9 @@ import requests
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_blockchair.__main__ import main
-from tap_blockchair.web import protect, redact
 from tap_blockchair.settings import CONFIG_SCHEMA
 from tap_blockchair.tap import TapBlockchair
-from tap_blockchair.web import Session
+from tap_blockchair.web import Session, protect, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

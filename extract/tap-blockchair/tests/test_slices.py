@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tap_blockchair.tap import TapBlockchair
 from tap_blockchair.base import StreamSlice
+from tap_blockchair.tap import TapBlockchair
 
 
 def test_a_day_is_half_open_from_midnight_to_midnight() -> None:

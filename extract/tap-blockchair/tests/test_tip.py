@@ -1,4 +1,4 @@
-"""Blocks and uncles in channel auto: dump days, and above them the API, as a loader that replaces by slice sees them."""
+"""Blocks and uncles in channel auto: dump days, and above them the API, as a loader by slices sees them."""
 
 # ruff: noqa: S311 (no secrets)
 

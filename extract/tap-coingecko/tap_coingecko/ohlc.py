@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
 from typing_extensions import override
 
 from tap_coingecko import answers

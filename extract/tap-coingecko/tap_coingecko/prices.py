@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from datetime import datetime, time
 from typing import TYPE_CHECKING, Any, ClassVar
+
 from typing_extensions import override
 
 from tap_coingecko import answers

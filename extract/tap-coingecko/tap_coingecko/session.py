@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    
-from typing_extensions import override
+    from tap_coingecko.credits import Credits
 
-from tap_coingecko.credits import Credits
+
+from typing_extensions import override
 
 #: Seconds over which calls are counted: a minute and a little, since calls travel at different speeds.
 PACE_SECONDS = 61.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import NamedTuple
 
 #: CoinGecko's oldest daily point (bitcoin).
 HISTORY_START = datetime(2013, 4, 28, tzinfo=UTC)
@@ -116,24 +115,14 @@ def candles_window(now: datetime, wanted: datetime, floor: datetime) -> Window:
     return Window(ask_from, ask_to, keep_from, ends_now=ask_to == now)
 
 
-class RecentDays(NamedTuple):
-    """A span that is asked for as a number of days up to now.
+def recent_days(now: datetime, wanted: datetime, accepted: tuple[int, ...]) -> tuple[int, datetime]:
+    """Choose the least accepted number of days, of ascending ones, that covers the wanted start, else the greatest.
 
-    Attributes:
-        days: A number that the endpoint accepts.
-        keep_from: First instant that is kept.
+    The instant beside it is the first one to keep.
     """
-
-    days: int
-    keep_from: datetime
-
-
-def recent_days(now: datetime, wanted: datetime | None, accepted: tuple[int, ...]) -> RecentDays:
-    """Choose the least accepted number of days, of ascending ones, that covers the wanted start, else the greatest."""
     earliest = now - timedelta(days=accepted[-1])
-    keep_from = earliest if wanted is None else max(wanted, earliest)
-    days = next(days for days in accepted if now - timedelta(days=days) <= keep_from)
-    return RecentDays(days, keep_from)
+    keep_from = max(wanted, earliest)
+    return next(days for days in accepted if now - timedelta(days=days) <= keep_from), keep_from
 
 
 def _end(now: datetime, longest: datetime) -> datetime:

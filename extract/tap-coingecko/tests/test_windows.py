@@ -148,13 +148,13 @@ def test_a_daily_window_is_one_call(wanted: datetime, reach: int | None) -> None
     assert window.ask_to - window.ask_from > timedelta(days=90)
 
 
-@given(SINCE_2013 | st.none())
-def test_recent_days(wanted: datetime | None) -> None:
+@given(SINCE_2013)
+def test_recent_days(wanted: datetime) -> None:
     days, keep_from = recent_days(NOW, wanted, DAYS)
 
     assert days in DAYS
     assert days_ago(days) <= keep_from
-    assert keep_from == (days_ago(180) if wanted is None else max(wanted, days_ago(180)))
+    assert keep_from == max(wanted, days_ago(180))
     assume(days > DAYS[0])
     assert keep_from < days_ago(DAYS[DAYS.index(days) - 1])
 
