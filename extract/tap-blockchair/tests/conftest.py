@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PROJECT = Path(__file__).resolve().parents[3]
+TINY = ["--days=2", "--blocks-per-day=6", "--transactions-per-block=4"]
 CHAIN = ["--start=2024-01-01", "--now=2024-01-03T18:40:09", "--blocks-per-day=90", "--transactions-per-block=1"]
 
 
@@ -268,7 +269,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
 
 @dataclass
 class Server:
-    """A running simulator; its API has 90 Bitcoin blocks a day, and its clock shows 2024-01-03 18:40:09."""
+    """A running simulator; that of `chain` has 90 Bitcoin blocks a day, and its clock shows 2024-01-03 18:40:09."""
 
     root: str
 
@@ -276,8 +277,12 @@ class Server:
     def url(self) -> str:
         return f"{self.root}/blockchair"
 
+    @property
+    def dumps(self) -> str:
+        return f"{self.root}/dumps"
+
     def config(self, **more: Any) -> dict[str, Any]:
-        config = {"chains": ["bitcoin"], "channel": "api", "api_url": self.url, "dumps_url": f"{self.root}/dumps"}
+        config = {"chains": ["bitcoin"], "channel": "api", "api_url": self.url, "dumps_url": self.dumps}
         return {**config, "requests_per_minute": 1000, **more}
 
     @cached_property
@@ -348,8 +353,8 @@ class DumpFolder(Server):
 @pytest.fixture(scope="session")
 def _served(simulated: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     folder = tmp_path_factory.mktemp("dumps")
-    with simulated(*CHAIN, "--dumps-dir", str(folder)) as url:
-        yield url, folder
+    with simulated(*CHAIN, "--dumps-dir", str(folder)) as served:
+        yield served.root, folder
 
 
 @pytest.fixture
@@ -374,8 +379,8 @@ def chain(_served: tuple[str, Path]) -> Iterator[Server]:
 @pytest.fixture
 def own_chain(simulated: Callable[..., Any]) -> Iterator[Server]:
     """The same API for a test that moves the clock."""
-    with simulated(*CHAIN) as url:
-        yield Server(url)
+    with simulated(*CHAIN) as served:
+        yield served
 
 
 @pytest.fixture
@@ -401,20 +406,32 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def simulator(simulated: Callable[..., Any]) -> Iterator[str]:
-    """A tiny simulated world of more than the usual chains; gives the server's URL."""
-    chains = "--chains=bitcoin,ethereum,dogecoin,litecoin,bitcoin-cash"
-    with simulated("--days=2", "--blocks-per-day=6", "--transactions-per-block=4", chains) as url:
-        yield url
+def _world(simulated: Callable[..., Any]) -> Iterator[Server]:
+    with simulated(*TINY, "--chains=bitcoin,ethereum,dogecoin,litecoin,bitcoin-cash") as served:
+        yield served
+
+
+@pytest.fixture
+def simulator(_world: Server) -> Iterator[Server]:
+    """A tiny simulated world of more than the usual chains."""
+    yield _world
+    _world.heal()
+
+
+@pytest.fixture
+def own_simulator(simulated: Callable[..., Any]) -> Iterator[Server]:
+    """A tiny world whose chain or files are changed for good."""
+    with simulated(*TINY) as served:
+        yield served
 
 
 @pytest.fixture(scope="session")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., AbstractContextManager[str]]:
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., AbstractContextManager[Server]]:
     """Runs a simulator of another world."""
     return contextmanager(partial(_simulated, tmp_path_factory))
 
 
-def _simulated(tmp_path_factory: pytest.TempPathFactory, *world: str) -> Iterator[str]:
+def _simulated(tmp_path_factory: pytest.TempPathFactory, *world: str) -> Iterator[Server]:
     program = shutil.which("simulator")
     if not program:
         _absent("the simulator is not installed beside the tap")
@@ -425,6 +442,6 @@ def _simulated(tmp_path_factory: pytest.TempPathFactory, *world: str) -> Iterato
     subprocess.run([program, "start", *place, "--no-env-file", *odd, *world], check=True, capture_output=True)
     try:
         status = subprocess.run([program, "status", *place, "--json"], check=True, capture_output=True)
-        yield json.loads(status.stdout)["url"]
+        yield Server(json.loads(status.stdout)["url"])
     finally:
         subprocess.run([program, "stop", *place], check=True, capture_output=True)

@@ -20,10 +20,10 @@ AUTO, API = _config("auto"), _config("api")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _address(simulator: str) -> None:
+def _address(_world: Any) -> None:
     """Fill in where the simulator listens, which is not known when the SDK makes the classes below."""
     for config in (AUTO, API):
-        config.update(api_url=f"{simulator}/blockchair", dumps_url=f"{simulator}/dumps")
+        config.update(api_url=_world.url, dumps_url=_world.dumps)
 
 
 # Some columns are null in every row, `_line` on the API's for instance; the SDK warns of each.

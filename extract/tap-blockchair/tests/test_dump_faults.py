@@ -33,43 +33,29 @@ FAULTS = [
 ]
 
 
-@pytest.fixture
-def faults(simulator: str) -> Iterator[str]:
-    yield f"{simulator}/_simulator/faults"
-    requests.delete(f"{simulator}/_simulator/faults", timeout=60)
-
-
-@pytest.fixture
-def own_simulator(simulated: Callable[..., Any]) -> Iterator[str]:
-    """A world whose chain is changed for good."""
-    with simulated("--days=2", "--blocks-per-day=6", "--transactions-per-block=4") as url:
-        yield url
-
-
 @pytest.fixture(scope="module")
-def spoilt_simulator(simulated: Callable[..., Any]) -> Iterator[str]:
+def spoilt_simulator(simulated: Callable[..., Any]) -> Iterator[Any]:
     """A world for tests that each replace a file of a table of their own."""
-    with simulated("--days=2", "--blocks-per-day=6", "--transactions-per-block=4") as url:
-        yield url
+    with simulated("--days=2", "--blocks-per-day=6", "--transactions-per-block=4") as served:
+        yield served
 
 
-def config_of(url: str, **more: Any) -> dict[str, Any]:
-    return {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": f"{url}/dumps", **more}
+def config_of(server: Any, **more: Any) -> dict[str, Any]:
+    return dict(server.config(channel="dumps", **more))
 
 
 @pytest.mark.parametrize("times", [1, None], ids=["once", "always"])
 @pytest.mark.parametrize("match", [FILES, INDEX], ids=["file", "index"])
 @pytest.mark.parametrize(("action", "once", "always", "words"), FAULTS, ids=lambda value: str(value)[:24])
 def test_every_fault(
-    run: Any, simulator: str, faults: str, action: Any, once: Any, always: Any, words: str, match: str, times: Any
+    run: Any, simulator: Any, action: Any, once: Any, always: Any, words: str, match: str, times: Any
 ) -> None:
     truth = run(config_of(simulator), select=(STREAM,))
     rows = truth.records(STREAM)
     assert rows
-    rule = {"match": match, "method": "GET", "times": times, "action": action}
-    requests.post(faults, json=[rule], timeout=60).raise_for_status()
+    simulator.fault(match, action, method="GET", times=times)
     result = run(config_of(simulator), select=(STREAM,))
-    requests.delete(faults, timeout=60)
+    simulator.heal()
     if match == FILES:
         well = once if times else always
         assert well is None or (result.error is None) is well, result.error
@@ -101,14 +87,13 @@ def test_every_fault(
         ("missing_column", "bitcoin_transactions", "is missing from the header"),
     ],
 )
-def test_a_replaced_file(run: Any, spoilt_simulator: str, change: str, stream: str, error: str | None) -> None:
+def test_a_replaced_file(run: Any, spoilt_simulator: Any, change: str, stream: str, error: str | None) -> None:
     chain, _, table = stream.partition("_")
-    config = {**config_of(spoilt_simulator), "chains": [chain]}
+    config = config_of(spoilt_simulator, chains=[chain])
     first = run(config, select=(stream,))
     day = first.bookmark(stream)
     before = [record for record in first.records(stream) if record["_dump_day"] == day]
-    body = {"chain": chain, "table": table, "day": day, "change": change}
-    requests.post(f"{spoilt_simulator}/_simulator/replace", json=body, timeout=60).raise_for_status()
+    spoilt_simulator.post("replace", {"chain": chain, "table": table, "day": day, "change": change})
     second = run(config, state=first.state, select=(stream,))
     rows = second.records(stream)
     slices = second.slices()
@@ -128,12 +113,11 @@ def test_a_replaced_file(run: Any, spoilt_simulator: str, change: str, stream: s
 
 
 @pytest.mark.parametrize("depth", [3, 7])
-def test_a_reorganisation_reaches_the_dumps_as_replaced_days(run: Any, own_simulator: str, depth: int) -> None:
+def test_a_reorganisation_reaches_the_dumps_as_replaced_days(run: Any, own_simulator: Any, depth: int) -> None:
     stream = "dogecoin_blocks"
-    config = {**config_of(own_simulator), "chains": ["dogecoin"]}
+    config = config_of(own_simulator, chains=["dogecoin"])
     first = run(config, select=(stream,))
-    body = {"chain": "dogecoin", "depth": depth}
-    requests.post(f"{own_simulator}/_simulator/reorg", json=body, timeout=60).raise_for_status()
+    own_simulator.post("reorg", {"chain": "dogecoin", "depth": depth})
     second = run(config, state=first.state, select=(stream,))
     fresh = run(config, select=(stream,))
     assert (second.error, fresh.error) == (None, None)
@@ -144,20 +128,19 @@ def test_a_reorganisation_reaches_the_dumps_as_replaced_days(run: Any, own_simul
     assert (first.records(stream) != fresh.records(stream)) is bool(slices)
 
 
-def test_delayed_days_are_waited_for(run: Any, simulator: str) -> None:
-    delay = f"{simulator}/_simulator/delay"
-    requests.post(delay, json={"chain": "bitcoin", "days": 1}, timeout=60).raise_for_status()
+def test_delayed_days_are_waited_for(run: Any, simulator: Any) -> None:
+    simulator.post("delay", {"chain": "bitcoin", "days": 1})
     try:
         first = run(config_of(simulator), select=(STREAM,))
     finally:
-        requests.post(delay, json={"chain": "bitcoin", "days": 0}, timeout=60).raise_for_status()
+        simulator.post("delay", {"chain": "bitcoin", "days": 0})
     second = run(config_of(simulator), state=first.state, select=(STREAM,))
     truth = run(config_of(simulator), select=(STREAM,)).records(STREAM)
     assert second.records(STREAM)
     assert first.records(STREAM) + second.records(STREAM) == truth
 
 
-def test_one_connection_at_a_time(run: Any, simulator: str) -> None:
-    requests.delete(f"{simulator}/_simulator/requests", timeout=60)
-    assert run({**config_of(simulator), "chains": ["bitcoin", "dogecoin"]}).error is None
-    assert requests.get(f"{simulator}/_simulator/requests", timeout=60).json()["most_at_once"] == 1
+def test_one_connection_at_a_time(run: Any, simulator: Any) -> None:
+    requests.delete(f"{simulator.root}/_simulator/requests", timeout=60)
+    assert run(config_of(simulator, chains=["bitcoin", "dogecoin"])).error is None
+    assert requests.get(f"{simulator.root}/_simulator/requests", timeout=60).json()["most_at_once"] == 1

@@ -32,7 +32,7 @@ def estimate(tmp_path: Path, config: dict[str, Any], state: dict[str, Any] | Non
 
 def test_bytes_by_head_with_the_state(run: Any, host: Any, asked: Any, blocks: Any, tmp_path: Path) -> None:
     paths = [host.put("bitcoin", "blocks", f"2024010{day}", blocks(*range(300))) for day in range(1, 6)]
-    config = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.url}
+    config = host.config()
     text = estimate(tmp_path, config)
     size = sum(path.stat().st_size for path in paths)
     assert re.search(rf"bitcoin_blocks +5 +{size / 1000:.1f} kB", text), text
@@ -47,7 +47,7 @@ def test_bytes_by_head_with_the_state(run: Any, host: Any, asked: Any, blocks: A
 
 def test_of_many_files_the_index_tells_the_size(host: Any, asked: Any, blocks: Any, tmp_path: Path) -> None:
     paths = [host.put("bitcoin", "blocks", f"202401{day:02}", blocks(*range(300))) for day in range(1, 31)]
-    config = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.url}
+    config = host.config()
     text = estimate(tmp_path, config)
     shown = sum(round(path.stat().st_size / 1024) * 1024 for path in paths)  # the page says 2K, say
     assert shown != sum(path.stat().st_size for path in paths)
@@ -59,7 +59,7 @@ def test_of_many_files_whose_sizes_nobody_tells_some_are_asked(host: Any, blocks
     paths = [host.put("bitcoin", "blocks", f"202401{day:02}", blocks(day)) for day in range(1, 26)]
     for number, path in enumerate(paths):  # in a folder, which shows none; every second one is asked
         path.write_bytes(b"x" * (1000 if number % 2 else 3000))
-    config = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.folder.as_uri()}
+    config = host.config(dumps_url=host.folder.as_uri())
     text = estimate(tmp_path, config)
     assert re.search(r"bitcoin_blocks +25 +~75.0 kB", text), text
     assert "dumps: read from a folder, nothing is downloaded." in text
@@ -95,9 +95,8 @@ def test_bytes_for_people(size: int, text: str) -> None:
     assert bytes_text(size) == text
 
 
-def test_points_of_the_simulated_api(simulator: str, tmp_path: Path) -> None:
-    config = {"chains": ["bitcoin"], "channel": "api", "api_url": f"{simulator}/blockchair", "top_addresses": 250}
-    text = estimate(tmp_path, {**config, "requests_per_minute": 10_000})
+def test_points_of_the_simulated_api(simulator: Any, tmp_path: Path) -> None:
+    text = estimate(tmp_path, simulator.config(top_addresses=250, requests_per_minute=10_000))
     assert re.search(r"bitcoin_stats +0 +0 B +1 +1\n", text), text
     assert re.search(r"bitcoin_addresses +0 +0 B +3 +11\n", text), text
     assert re.search(r"bitcoin_blocks +0 +0 B +1 +6\n", text), text
@@ -106,17 +105,15 @@ def test_points_of_the_simulated_api(simulator: str, tmp_path: Path) -> None:
     assert "days' points at 1,440 a day" in text
 
 
-def test_a_tip_costs_both(run: Any, simulator: str, tmp_path: Path) -> None:
-    urls = {"api_url": f"{simulator}/blockchair", "dumps_url": f"{simulator}/dumps"}
-    config = {"chains": ["bitcoin"], **urls, "requests_per_minute": 10_000}
+def test_a_tip_costs_both(run: Any, simulator: Any, tmp_path: Path) -> None:
+    config = simulator.config(channel="auto", requests_per_minute=10_000)
     assert re.search(r"bitcoin_blocks +2 +[1-9][\d.]* kB +1 +6\n", estimate(tmp_path, config))
     assert re.search(r"bitcoin_blocks +0 +0 B +1 +6\n", estimate(tmp_path, {**config, "tip": "only"}))
     assert re.search(r"bitcoin_blocks +2 +[1-9][\d.]* kB +0 +0\n", estimate(tmp_path, {**config, "tip": "off"}))
 
 
-def test_spent_points_are_no_fault(simulator: str, tmp_path: Path) -> None:
-    config = {"chains": ["bitcoin"], "channel": "api", "api_url": f"{simulator}/blockchair", "points_per_day": 1}
-    text = estimate(tmp_path, config)
+def test_spent_points_are_no_fault(simulator: Any, tmp_path: Path) -> None:
+    text = estimate(tmp_path, simulator.config(points_per_day=1))
     assert re.search(r"bitcoin_blocks +not estimated: points_per_day allows 1 points.*; ask again after", text), text
 
 

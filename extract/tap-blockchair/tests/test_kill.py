@@ -91,8 +91,8 @@ class Pipeline(NamedTuple):
 
 
 @pytest.fixture(params=["records", "batches"])
-def pipeline(request: pytest.FixtureRequest, simulator: str, tmp_path: Path, loader: Any) -> Pipeline:
-    config: dict[str, Any] = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": f"{simulator}/dumps"}
+def pipeline(request: pytest.FixtureRequest, simulator: Any, tmp_path: Path, loader: Any) -> Pipeline:
+    config: dict[str, Any] = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": simulator.dumps}
     config["download_dir"] = str(tmp_path / "downloads")
     if request.param == "batches":
         storage = {"root": (tmp_path / "batches").as_uri()}

@@ -78,8 +78,8 @@ def test_further_chains_work_by_naming_them(run: Any, host: Any, blocks: Any, ch
     assert ("cbtx" in record) is (chain == "dash")
 
 
-def test_calls_of_the_simulator(run: Any, simulator: str) -> None:
-    config = {"chains": ["ethereum"], "channel": "dumps", "dumps_url": f"{simulator}/dumps"}
+def test_calls_of_the_simulator(run: Any, simulator: Any) -> None:
+    config = {"chains": ["ethereum"], "channel": "dumps", "dumps_url": simulator.dumps}
     result = run(config, select=("ethereum_calls", "ethereum_uncles", "ethereum_erc20_transactions"))
     assert result.error is None
     for table in ("calls", "erc20_transactions"):

@@ -88,7 +88,7 @@ def test_a_lock_on_a_deleted_file_is_none(tmp_path: Path, monkeypatch: pytest.Mo
         if len(opened) == 1:
             (tmp_path / "bitcoin_blocks.lock").unlink()
 
-    monkeypatch.setattr("tap_blockchair.locks.fcntl.flock", late)
+    monkeypatch.setattr("tap_blockchair.transfer.fcntl.flock", late)
     with locked(tmp_path, "bitcoin", "blocks"):
         assert os.stat(tmp_path / "bitcoin_blocks.lock").st_ino == opened[-1]  # noqa: PTH116 (its inode)
     assert len(opened) == 2

@@ -12,10 +12,8 @@ import termios
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import requests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 STREAM = "bitcoin_transactions"
@@ -24,9 +22,9 @@ QUICK = "import tap_blockchair.output as p; p.INTERVAL = 0.2; from tap_blockchai
 
 
 @pytest.fixture
-def arguments(simulator: str, tmp_path: Path) -> Iterator[list[str]]:
-    """A run that reads one table of a dump host so slow that progress is worth telling."""
-    config = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": f"{simulator}/dumps"}
+def arguments(simulator: Any, tmp_path: Path) -> list[str]:
+    """A run that reads one table of a dump host so slow that progress is reported."""
+    config = {"chains": ["bitcoin"], "channel": "dumps", "dumps_url": simulator.dumps}
     (tmp_path / "config.json").write_text(json.dumps({**config, "download_dir": str(tmp_path / "downloads")}))
     given = ["--config", str(tmp_path / "config.json")]
     command = [sys.executable, "-m", "tap_blockchair", *given, "--discover"]
@@ -34,10 +32,8 @@ def arguments(simulator: str, tmp_path: Path) -> Iterator[list[str]]:
     for entry in catalog["streams"]:
         entry["metadata"] = [{"breadcrumb": [], "metadata": {"selected": entry["tap_stream_id"] == STREAM}}]
     (tmp_path / "catalog.json").write_text(json.dumps(catalog))
-    rule = {"match": "^/dumps/.*gz$", "method": "GET", "times": None, "action": {"slow": 1000}}
-    requests.post(f"{simulator}/_simulator/faults", json=[rule], timeout=60).raise_for_status()
-    yield [*given, "--catalog", str(tmp_path / "catalog.json")]
-    requests.delete(f"{simulator}/_simulator/faults", timeout=60).raise_for_status()
+    simulator.fault("^/dumps/.*gz$", {"slow": 1000}, method="GET", times=None)
+    return [*given, "--catalog", str(tmp_path / "catalog.json")]
 
 
 def on_a_terminal(arguments: list[str], messages: Path, columns: int) -> str:
@@ -102,8 +98,8 @@ def test_lines_elsewhere(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", QUICK, *arguments], check=True, capture_output=True)
     assert records(done.stdout.decode()) > 0
     said = done.stderr.decode()
-    told = re.findall(rf"{STREAM}: day 20\S+, \d of 2 days done, [\d.]+ MB at [\d.]+ kB/s, \d+ rows, about", said)
-    assert len(told) >= 2, said
+    reported = re.findall(rf"{STREAM}: day 20\S+, \d of 2 days done, [\d.]+ MB at [\d.]+ kB/s, \d+ rows, about", said)
+    assert len(reported) >= 2, said
     assert not re.search(r"[^\n\x20-\x7e]", said)
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import requests
 
 CHAINS = ("bitcoin", "ethereum", "dogecoin", "litecoin", "bitcoin-cash")
 SNAPSHOTS = ("stats", "addresses")
 
 
-def config_of(url: str, channel: str, **more: Any) -> dict[str, Any]:
-    config = {"api_url": f"{url}/blockchair", "dumps_url": f"{url}/dumps", "channel": channel}
-    return {**config, "requests_per_minute": 100_000, "points_per_day": 10_000_000, **more}
+def config_of(server: Any, channel: str, **more: Any) -> dict[str, Any]:
+    return dict(server.config(channel=channel, requests_per_minute=100_000, points_per_day=10_000_000, **more))
 
 
 def facts(record: dict[str, Any]) -> dict[str, Any]:
@@ -29,7 +27,7 @@ def bare(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("chain", CHAINS)
-def test_both_channels_give_the_same_rows(run: Any, simulator: str, chain: str) -> None:
+def test_both_channels_give_the_same_rows(run: Any, simulator: Any, chain: str) -> None:
     dumps = run(config_of(simulator, "dumps", chains=[chain]))
     api = run(config_of(simulator, "api", chains=[chain]))
     assert (dumps.error, api.error) == (None, None)
@@ -53,11 +51,10 @@ def test_both_channels_give_the_same_rows(run: Any, simulator: str, chain: str) 
 
 @pytest.mark.parametrize("chain", ["bitcoin", "ethereum"])
 @pytest.mark.parametrize("depth", [3, 7])
-def test_reorganisations(run: Any, simulator: str, chain: str, depth: int) -> None:
+def test_reorganisations(run: Any, simulator: Any, chain: str, depth: int) -> None:
     config = config_of(simulator, "api", chains=[chain], finality={chain: 6})
     before = run(config)
-    body = {"chain": chain, "depth": depth}
-    requests.post(f"{simulator}/_simulator/reorg", json=body, timeout=60).raise_for_status()
+    simulator.post("reorg", {"chain": chain, "depth": depth})
     after, whole = run(config, state=before.state), run(config)
     assert (before.error, after.error, whole.error) == (None, None, None)
     blocks = f"{chain}_blocks"
@@ -89,17 +86,14 @@ FAULTS: list[tuple[dict[str, Any], bool]] = [
 
 @pytest.mark.parametrize("times", [1, None])
 @pytest.mark.parametrize(("action", "well"), FAULTS, ids=str)
-def test_every_fault(run: Any, simulator: str, action: dict[str, Any], well: bool, times: int | None) -> None:
+def test_every_fault(run: Any, simulator: Any, action: dict[str, Any], well: bool, times: int | None) -> None:
     stream = "bitcoin_transactions"
     config = config_of(simulator, "api", chains=["bitcoin"])
     truth = run(config, select=(stream,))
     # The question for the highest block passes; the first page is hit.
-    rule = {"match": "^/blockchair/bitcoin/transactions", "after": 1, "times": times, "action": action}
-    requests.post(f"{simulator}/_simulator/faults", json=[rule], timeout=60).raise_for_status()
-    try:
-        result = run(config, select=(stream,))
-    finally:
-        requests.delete(f"{simulator}/_simulator/faults", timeout=60).raise_for_status()
+    simulator.fault("^/blockchair/bitcoin/transactions", action, after=1, times=times)
+    result = run(config, select=(stream,))
+    simulator.heal()
     if times == 1 and well and action.get("status") != 429:
         assert result.error is None
         assert result.records(stream) == truth.records(stream)

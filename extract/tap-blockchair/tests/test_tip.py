@@ -27,25 +27,19 @@ def keys(table: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     return sorted((row.get("parent_block_id", row["id"]), row.get("index", 0), row["hash"]) for row in table)
 
 
-def config_of(url: str, **more: Any) -> dict[str, Any]:
-    config = {"api_url": f"{url}/blockchair", "dumps_url": f"{url}/dumps", "chains": ["bitcoin"]}
+def config_of(server: Any, **more: Any) -> dict[str, Any]:
     finality = dict.fromkeys(CHAINS, 6)
-    return {**config, "finality": finality, "requests_per_minute": 100_000, "points_per_day": 10**7, **more}
+    more = {"channel": "auto", "finality": finality, "requests_per_minute": 100_000, "points_per_day": 10**7, **more}
+    return dict(server.config(**more))
 
 
-def post(url: str, what: str, **body: Any) -> Any:
-    response = requests.post(f"{url}/_simulator/{what}", json=body, timeout=60)
-    assert response.ok, response.text
-    return response.json()
-
-
-def truth(url: str, stream: str) -> list[tuple[Any, ...]]:
+def truth(server: Any, stream: str) -> list[tuple[Any, ...]]:
     """What the simulated API has at this moment."""
     chain, table = stream.split("_")
     found: list[tuple[Any, ...]] = []
     while True:
         height = "id" if table == "blocks" else "parent_block_id"
-        path = f"{url}/blockchair/{chain}/{table}?s={height}(asc)&limit=100&offset={len(found)}"
+        path = f"{server.url}/{chain}/{table}?s={height}(asc)&limit=100&offset={len(found)}"
         rows = requests.get(path, timeout=60).json()["data"]
         found += [(row[height], row.get("index", 0), row["hash"].removeprefix("0x")) for row in rows]
         if len(rows) < 100:
@@ -59,35 +53,35 @@ def parts(result: Any, stream: str) -> list[str]:
 
 
 @pytest.fixture
-def denser_simulator(simulated: Callable[..., Any]) -> Iterator[str]:
+def denser_simulator(simulated: Callable[..., Any]) -> Iterator[Any]:
     """A world with two blocks an hour, so that reorganisations stay within a day."""
-    with simulated("--days=2", "--blocks-per-day=48", "--transactions-per-block=2") as url:
-        yield url
+    with simulated("--days=2", "--blocks-per-day=48", "--transactions-per-block=2") as served:
+        yield served
 
 
 @pytest.fixture
-def delay(simulator: str) -> Iterator[Callable[[str, int], None]]:
+def delay(simulator: Any) -> Iterator[Callable[[str, int], None]]:
     """Lets a chain's dumps come so many days later, until the test is over."""
     late: list[str] = []
 
     def by(chain: str, days: int) -> None:
-        post(simulator, "delay", chain=chain, days=days)
+        simulator.post("delay", {"chain": chain, "days": days})
         late.append(chain)
 
     yield by
     for chain in late:
-        post(simulator, "delay", chain=chain, days=0)
+        simulator.post("delay", {"chain": chain, "days": 0})
 
 
 @pytest.mark.parametrize(("depth", "batch"), [(3, False), (7, True)])
 @pytest.mark.parametrize("chain", CHAINS)
 def test_the_tables_are_those_of_the_chain(
-    run: Any, loader: Any, denser_simulator: str, tmp_path: Path, chain: str, depth: int, *, batch: bool
+    run: Any, loader: Any, denser_simulator: Any, tmp_path: Path, chain: str, depth: int, *, batch: bool
 ) -> None:
-    url, taken = denser_simulator, loader(by_key=True)
+    server, taken = denser_simulator, loader(by_key=True)
     streams = [f"{chain}_blocks", *(["ethereum_uncles"] if chain == "ethereum" else [])]
     storage = {"encoding": {"format": "tsv", "compression": "gzip"}, "storage": {"root": tmp_path.as_uri()}}
-    config = config_of(url, chains=[chain], **({"batch_config": storage} if batch else {}))
+    config = config_of(server, chains=[chain], **({"batch_config": storage} if batch else {}))
     states: list[dict[str, Any]] = []
 
     def read_again() -> Any:
@@ -96,7 +90,7 @@ def test_the_tables_are_those_of_the_chain(
         states.append(result.state)
         taken.load(result)
         for stream in streams:
-            assert keys(taken.tables[stream]) == truth(url, stream)
+            assert keys(taken.tables[stream]) == truth(server, stream)
         return result
 
     blocks = streams[0]
@@ -110,16 +104,16 @@ def test_the_tables_are_those_of_the_chain(
     tip = [row["id"] for row in rows if row["_channel"] == "api"]
     assert state["heights"]["covered"] == [[tip[0], tip[-7]]]
     assert [row["id"] for row in rows if not row["is_settled"]] == tip[-6:]
-    post(url, "advance", hours=5)
+    server.post("advance", {"hours": 5})
     # What was settled is not read again; the reorganisation replaces what was not, or goes back to where it agrees.
-    post(url, "reorg", chain=chain, depth=depth)
+    server.post("reorg", {"chain": chain, "depth": depth})
     assert min(row["id"] for row in read_again().records(blocks)) == tip[-6]
-    post(url, "reorg", chain=chain, depth=depth)
+    server.post("reorg", {"chain": chain, "depth": depth})
     again = {row["id"] for row in read_again().records(blocks)}
     assert (len(again) == 6) is (depth == 3)
     # The day is over and its dump is there: the tip begins anew above it, whatever it was before.
-    post(url, "advance", hours=14)
-    post(url, "reorg", chain=chain, depth=depth)
+    server.post("advance", {"hours": 14})
+    server.post("reorg", {"chain": chain, "depth": depth})
     later = read_again()
     assert parts(later, blocks) == ["days", "heights"]
     assert states[-1]["bookmarks"][blocks]["loaded"] == [["2025-01-01", "2025-01-03"]]
@@ -128,43 +122,45 @@ def test_the_tables_are_those_of_the_chain(
     heights = states[-1]["bookmarks"][blocks]["heights"]
     assert [pair for pair in heights.get("covered", []) if pair[0] < above] == [], "the dumps have taken their place"
     # A reorganisation that reaches into the published day, and one that leaves the chain shorter.
-    post(url, "reorg", chain=chain, depth=depth + 5)
+    server.post("reorg", {"chain": chain, "depth": depth + 5})
     read_again()
     number = len(taken.tables[blocks])
-    post(url, "reorg", chain=chain, depth=3, shorter=2)
+    server.post("reorg", {"chain": chain, "depth": 3, "shorter": 2})
     read_again()
     assert len(taken.tables[blocks]) == number - 2
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_tables_are_exact_after_whatever_came(run: Any, loader: Any, denser_simulator: str, seed: int) -> None:
-    url, dice, taken, state = denser_simulator, random.Random(seed), loader(by_key=True), None
+def test_the_tables_are_exact_after_whatever_came(run: Any, loader: Any, denser_simulator: Any, seed: int) -> None:
+    server, dice, taken, state = denser_simulator, random.Random(seed), loader(by_key=True), None
     chain = CHAINS[seed % 3]
     stream, finality = f"{chain}_blocks", dict.fromkeys(CHAINS, dice.choice([0, 2, 6, 20]))
     for _ in range(12):
         for _ in range(dice.randint(0, 2)):
             what = dice.choice(["hours", "hours", "days", "reorg", "shorter"])
             if what in {"hours", "days"}:
-                post(url, "advance", **{what: dice.randint(1, 9) if what == "hours" else 1})
+                server.post("advance", {what: dice.randint(1, 9) if what == "hours" else 1})
             else:
                 depth = dice.choice([3, 7, 15])
                 body = {"chain": chain, "depth": depth, "shorter": dice.randint(1, 3) if what == "shorter" else 0}
-                requests.post(f"{url}/_simulator/reorg", json=body, timeout=60)  # refused where a day is too young
+                requests.post(
+                    f"{server.root}/_simulator/reorg", json=body, timeout=60
+                )  # refused where a day is too young
         whole = dice.random() < 0.7
         limits = (
             {}
             if whole
             else dice.choice([{"points_per_day": dice.randint(3, 25)}, {"tip": "off"}, {"end_date": "2025-01-02"}])
         )
-        result = run(config_of(url, chains=[chain], finality=finality, **limits), state=state, select=(stream,))
+        result = run(config_of(server, chains=[chain], finality=finality, **limits), state=state, select=(stream,))
         assert result.error is None
         taken.load(result)
         state = {"bookmarks": result.state["bookmarks"]}
         if whole:
-            assert keys(taken.tables[stream]) == truth(url, stream)
+            assert keys(taken.tables[stream]) == truth(server, stream)
 
 
-def test_points_end_the_tip_and_nothing_else(run: Any, simulator: str) -> None:
+def test_points_end_the_tip_and_nothing_else(run: Any, simulator: Any) -> None:
     result = run(config_of(simulator, points_per_day=6), select=("bitcoin_blocks",))
     assert result.error is None
     assert {row["_channel"] for row in result.records("bitcoin_blocks")} == {"dumps"}
@@ -174,18 +170,14 @@ def test_points_end_the_tip_and_nothing_else(run: Any, simulator: str) -> None:
     assert {row["_channel"] for row in rest.records("bitcoin_blocks")} == {"api"}
 
 
-def test_a_refusal_at_the_tip_keeps_the_days(run: Any, simulator: str) -> None:
-    rule = {"match": "^/blockchair/bitcoin/blocks", "times": None, "action": {"status": 430}}
-    requests.post(f"{simulator}/_simulator/faults", json=[rule], timeout=60).raise_for_status()
-    try:
-        result = run(config_of(simulator), select=("bitcoin_blocks",))
-    finally:
-        requests.delete(f"{simulator}/_simulator/faults", timeout=60)
+def test_a_refusal_at_the_tip_keeps_the_days(run: Any, simulator: Any) -> None:
+    simulator.fault("^/blockchair/bitcoin/blocks", {"status": 430}, times=None)
+    result = run(config_of(simulator), select=("bitcoin_blocks",))
     assert "430" in str(result.error)
     assert result.bookmark("bitcoin_blocks") == "2025-01-02"
 
 
-def test_only_the_tip_and_the_snapshots(run: Any, simulator: str, asked: Any, delay: Any) -> None:
+def test_only_the_tip_and_the_snapshots(run: Any, simulator: Any, asked: Any, delay: Any) -> None:
     config = config_of(simulator, tip="only", chains=["ethereum"], latest_addresses=True)
     assert set(TapBlockchair(config=config).streams) == {
         f"ethereum_{t}" for t in ("blocks", "uncles", "stats", "addresses")
@@ -215,7 +207,7 @@ def test_only_the_tip_and_the_snapshots(run: Any, simulator: str, asked: Any, de
         ({"start_date": "2025-01-04"}, set()),
     ],
 )
-def test_dates_and_the_tip(run: Any, simulator: str, asked: Any, more: dict[str, Any], days: set[str]) -> None:
+def test_dates_and_the_tip(run: Any, simulator: Any, asked: Any, more: dict[str, Any], days: set[str]) -> None:
     result = run(config_of(simulator, **more), select=("bitcoin_blocks",))
     assert result.error is None
     assert {row["time"][:10] for row in result.records("bitcoin_blocks")} == days
@@ -224,14 +216,14 @@ def test_dates_and_the_tip(run: Any, simulator: str, asked: Any, more: dict[str,
     )
 
 
-def test_a_loaded_day_stays_the_dumps_where_the_index_is_cut_short(run: Any, simulator: str, delay: Any) -> None:
+def test_a_loaded_day_stays_the_dumps_where_the_index_is_cut_short(run: Any, simulator: Any, delay: Any) -> None:
     first = run(config_of(simulator, tip="off"), select=("bitcoin_blocks",))
     delay("bitcoin", 9)
     second = run(config_of(simulator), state=first.state, select=("bitcoin_blocks",))
     assert {row["time"][:10] for row in second.records("bitcoin_blocks")} == {"2025-01-03"}
 
 
-def test_no_dump_at_all(run: Any, simulator: str, delay: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_dump_at_all(run: Any, simulator: Any, delay: Any, caplog: pytest.LogCaptureFixture) -> None:
     delay("bitcoin", 9)
     result = run(config_of(simulator), select=("bitcoin_blocks",))
     assert (result.error, result.records("bitcoin_blocks")) == (None, [])
@@ -240,7 +232,7 @@ def test_no_dump_at_all(run: Any, simulator: str, delay: Any, caplog: pytest.Log
     assert {row["time"][:10] for row in dated.records("bitcoin_blocks")} == {"2025-01-02", "2025-01-03"}
 
 
-def test_rows_of_both_channels_fit_one_schema(run: Any, simulator: str) -> None:
+def test_rows_of_both_channels_fit_one_schema(run: Any, simulator: Any) -> None:
     select = ("ethereum_blocks", "ethereum_uncles")
     result = run(config_of(simulator, chains=["ethereum"]), select=select, deselect=("nonce",))
     for stream in ("ethereum_blocks", "ethereum_uncles"):
@@ -296,7 +288,7 @@ def test_a_time_filter_that_is_not_obeyed_stops_the_tip(run: Any, two_days: Any,
     first = requests.get(f"{chain.url}/bitcoin/blocks?q=id(0)", timeout=60).json()["data"]
     query = "q=time(2024-01-03..)&s=id(asc)&limit=1"
     chain.odd("bitcoin/blocks", query, lambda answer: answer.update(data=first))
-    result = run(config_of(chain.root), select=("bitcoin_blocks",))
+    result = run(config_of(chain), select=("bitcoin_blocks",))
     assert "asked for a block of the time 2024-01-03.., the API gave one of 2024-01-01" in str(result.error)
     assert len(result.records("bitcoin_blocks")) == 180
 
@@ -304,7 +296,7 @@ def test_a_time_filter_that_is_not_obeyed_stops_the_tip(run: Any, two_days: Any,
 def test_a_column_that_is_new_in_the_middle_of_the_tip(run: Any, two_days: Any, chain: Any) -> None:
     query = f"q=id(200..{chain.tip})&s=id(asc)&limit=100"
     chain.odd("bitcoin/blocks", query, lambda answer: [row.update(odd=7) for row in answer["data"]])
-    result = run(config_of(chain.root), select=("bitcoin_blocks",))
+    result = run(config_of(chain), select=("bitcoin_blocks",))
     assert result.error is None
     properties = {}
     for message in result.messages:

@@ -22,11 +22,10 @@ def rows_of(url: str, path: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def both(tables: Any, simulator: str) -> tuple[str, str]:
+def both(tables: Any, simulator: Any) -> tuple[str, str]:
     """Where the simulator's tables are, and where a copy of them."""
-    url = f"{simulator}/blockchair"
-    tables.rows = {path: rows_of(url, path) for path in PATHS}
-    return url, tables.url
+    tables.rows = {path: rows_of(simulator.url, path) for path in PATHS}
+    return simulator.url, tables.url
 
 
 @pytest.mark.parametrize(
