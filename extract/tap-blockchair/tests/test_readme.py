@@ -1,15 +1,21 @@
-"""What the README tells of streams, keys, settings and points is what the tap does."""
+"""What the README documents of streams, keys, settings, points and files is what the tap does."""
 
 from __future__ import annotations
 
+import io
 import re
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tap_blockchair.quota import estimate
 from tap_blockchair.tap import TapBlockchair
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 UTXO = ("bitcoin", "dogecoin", "bitcoin-cash")
@@ -20,8 +26,8 @@ def section(title: str) -> str:
     return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
-def told() -> dict[str, tuple[str, ...]]:
-    """Streams and their keys, as the table tells them for these chains."""
+def documented() -> dict[str, tuple[str, ...]]:
+    """Streams and their keys, as the table has them for these chains."""
     found: dict[str, tuple[str, ...]] = {}
     for line in re.findall(r"^\| (`.*) \|$", section("Streams"), re.MULTILINE):
         streams, _, keys, _ = line.split(" | ")
@@ -39,7 +45,7 @@ def told() -> dict[str, tuple[str, ...]]:
 )
 def test_the_table_of_streams_and_keys(config: dict[str, Any]) -> None:
     catalog = TapBlockchair(config={"chains": list(CHAINS), **config}).catalog_dict["streams"]
-    assert {entry["tap_stream_id"]: tuple(entry["key_properties"]) for entry in catalog} == told()
+    assert {entry["tap_stream_id"]: tuple(entry["key_properties"]) for entry in catalog} == documented()
 
 
 def test_every_setting_named_exists() -> None:
@@ -58,3 +64,28 @@ def test_the_points_of_a_page(table: str, filters: int, points: str) -> None:
     cost = estimate(f"https://host/bitcoin/{table}?q={','.join('x' * filters)}&limit=100")
     assert f"{cost.normalize():f}" == points
     assert points in section("Quotas")
+
+
+def test_the_files_that_a_dump_day_passes(host: Any, blocks: Any) -> None:
+    """From the run's start: what makes the streams is not counted."""
+    host.put("bitcoin", "blocks", "20240101", blocks(1, 2))
+    tap = TapBlockchair(config=host.config())
+    for name, stream in tap.streams.items():
+        stream.selected = name == "bitcoin_blocks"
+    passed: set[Path] = set()
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            passed.add(Path(frame.f_code.co_filename))
+
+    with redirect_stdout(io.TextIOWrapper(io.BytesIO())) as written:
+        sys.setprofile(note)
+        try:
+            tap.sync_all()
+        finally:
+            sys.setprofile(None)
+        written.flush()
+        assert b'"RECORD"' in written.buffer.getvalue()  # type: ignore[attr-defined]
+    steps = re.findall(r"^\d\. \[`(\w+\.py)`\]", section("How a dump day is extracted"), re.MULTILINE)
+    assert {path.name for path in passed if path.parent.name == "tap_blockchair"} == set(steps)
+    assert len(steps) == len(set(steps)) == 8
