@@ -11,13 +11,14 @@ import re
 import shutil
 import subprocess
 import zlib
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 import pytest
@@ -27,9 +28,6 @@ from typing_extensions import override
 from tap_blockchair import schemas
 from tap_blockchair.tap import TapBlockchair
 from tap_blockchair.web import Session
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 PROJECT = Path(__file__).resolve().parents[3]
 TINY = ["--days=2", "--blocks-per-day=6", "--transactions-per-block=4"]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from urllib.parse import parse_qs
 
 import pytest
 import requests
+from pytest_httpserver import HTTPServer
 
 from tap_blockchair.web import TRIES, Pace, waits
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from pytest_httpserver import HTTPServer
 
 BLOCKS = ("bitcoin_blocks",)
 

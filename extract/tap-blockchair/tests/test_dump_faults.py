@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import requests
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 STREAM = "bitcoin_transactions"
 FILES = r"^/dumps/bitcoin/transactions/.*gz$"

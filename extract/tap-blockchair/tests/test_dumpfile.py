@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import gzip
 from datetime import date
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tap_blockchair import schemas
 from tap_blockchair.dumpfile import DamagedDumpError, DayColumn, DumpError, lines_of, verify
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TABLE = schemas.chain_table("bitcoin", "outputs")
 NAMES = [column.name for column in TABLE.columns]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -14,9 +15,6 @@ from tap_blockchair.dumps import index_page
 from tap_blockchair.estimate import bytes_text
 from tap_blockchair.output import Progress
 from tap_blockchair.tap import TapBlockchair
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def estimate(tmp_path: Path, config: dict[str, Any], state: dict[str, Any] | None = None) -> str:

@@ -10,13 +10,11 @@ import signal
 import subprocess
 import sys
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import requests
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KILLS = 20
 TABLES = ("blocks", "transactions", "outputs", "inputs")

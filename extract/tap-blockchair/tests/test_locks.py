@@ -6,15 +6,13 @@ import fcntl
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tap_blockchair.dumpfile import DumpError
 from tap_blockchair.transfer import locked
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BLOCKS = ("bitcoin_blocks",)
 

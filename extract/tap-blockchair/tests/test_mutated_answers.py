@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import requests
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 BLOCKS, PAGE = "bitcoin/blocks", "q=id(100..199)&s=id(asc)&limit=100"
 RIGHT = ""  # instead of words of an error

@@ -9,12 +9,10 @@ import re
 import subprocess
 import sys
 import termios
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 STREAM = "bitcoin_transactions"
 # The command line, with a moment in place of half a minute.

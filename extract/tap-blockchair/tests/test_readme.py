@@ -7,15 +7,13 @@ import re
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import Any
 
 import pytest
 
 from tap_blockchair.quota import estimate
 from tap_blockchair.tap import TapBlockchair
-
-if TYPE_CHECKING:
-    from types import FrameType
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 UTXO = ("bitcoin", "dogecoin", "bitcoin-cash")

@@ -6,17 +6,14 @@ import json
 import logging
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from tap_blockchair.quota import Paused, Quota, estimate, source_time
 from tap_blockchair.web import TRIES, Pace, redact
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pytest_httpserver import HTTPServer
 
 BLOCKS = ("bitcoin_blocks",)
 SECRET = "k3y+very/secret"

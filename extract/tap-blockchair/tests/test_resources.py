@@ -7,14 +7,12 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from singer_sdk.exceptions import SyncError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 BLOCKS = ("bitcoin_blocks",)
 NAME = "blockchair_bitcoin_blocks_20240101.tsv.gz"

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from pytest_httpserver import HTTPServer
+from pytest_httpserver import HTTPServer
 
 DAYS = {"blocks": "20090109", "transactions": "20090109", "outputs": "20090109", "inputs": "20090112"}
 ROWS = {"blocks": 14, "transactions": 14, "outputs": 14, "inputs": 7}

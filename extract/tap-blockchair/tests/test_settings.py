@@ -7,23 +7,20 @@ import logging
 import re
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
 import requests
+from pytest_httpserver import HTTPServer
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_blockchair.__main__ import main
 from tap_blockchair.settings import CONFIG_SCHEMA
 from tap_blockchair.tap import TapBlockchair
 from tap_blockchair.web import Session, protect, redact
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from pytest_httpserver import HTTPServer
 
 KEY = "A_secret+key/of=1"
 

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -15,10 +17,6 @@ from jsonschema import Draft202012Validator
 
 from tap_blockchair import schemas
 from tap_blockchair.tap import TapBlockchair
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 CHAINS = ("bitcoin", "ethereum", "dogecoin")
 

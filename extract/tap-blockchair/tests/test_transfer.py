@@ -5,17 +5,14 @@ from __future__ import annotations
 import errno
 import gzip
 import os
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
+from pytest_httpserver import HTTPServer
 from singer_sdk.exceptions import SyncError
 from werkzeug import Response
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pytest_httpserver import HTTPServer
 
 BLOCKS = ("bitcoin_blocks",)
 NAME = "blockchair_bitcoin_blocks_20240101.tsv.gz"

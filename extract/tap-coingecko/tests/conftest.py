@@ -9,12 +9,13 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -23,9 +24,6 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from requests.adapters import HTTPAdapter
 
 from tap_coingecko.tap import TapCoinGecko
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 # Nothing that the tests leave behind belongs into the project.
 set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "tap-coingecko-hypothesis")
@@ -123,6 +121,7 @@ def run_at() -> Callable[..., Run]:
             try:
                 tap.sync_all()
             finally:
+                tap.session.close()  # else its sockets are found unclosed, in whatever test comes then
                 out.flush()
                 run.last = Run(raw.getvalue().decode())  # type: ignore[attr-defined]
         return run.last  # type: ignore[attr-defined, no-any-return]

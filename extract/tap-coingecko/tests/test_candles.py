@@ -1,17 +1,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tap_coingecko.ohlc import Candle, completed_candles
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 NOW = datetime(2026, 5, 18, 12, 50, tzinfo=UTC)
 NOON = datetime(2026, 5, 18, 12, tzinfo=UTC)

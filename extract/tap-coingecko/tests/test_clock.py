@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from singer_sdk.exceptions import FatalSyncError
 
 from tap_coingecko.credits import Credits
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 CHART, MARKETS = "coingecko_market_chart", "coingecko_coins_markets"
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from singer_sdk.testing import SuiteConfig, get_tap_test_class
 
 from tap_coingecko.tap import TapCoinGecko
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # The suite builds the tap while tests are collected; the address is filled in once the simulator runs.
 KEYLESS: dict[str, Any] = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from singer_sdk.exceptions import FatalSyncError
@@ -12,9 +13,6 @@ from singer_sdk.exceptions import FatalSyncError
 from tap_coingecko.credits import Credits
 from tap_coingecko.plans import PLANS
 from tap_coingecko.tap import TapCoinGecko
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 LIST, TRENDING = "coingecko_asset_platforms", "coingecko_trending"
 

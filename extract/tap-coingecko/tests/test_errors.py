@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import requests
+from pytest_httpserver import HTTPServer
 from singer_sdk.exceptions import FatalAPIError, FatalSyncError, RetriableAPIError
 
 from tap_coingecko.errors import AsideError, BeyondReachError, TooManyCallsError, read_refusal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest_httpserver import HTTPServer
 
 MARKETS = "coingecko_coins_markets"
 PATH = "/api/v3/coins/markets"

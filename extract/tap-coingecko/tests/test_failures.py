@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from singer_sdk.exceptions import FatalSyncError, RetriableAPIError
 
 from tap_coingecko.failures import Failures
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 CHART, TOKEN, OHLC = "coingecko_market_chart", "coingecko_token", "coingecko_ohlc"
 TODAY = datetime(2026, 5, 18, tzinfo=UTC)

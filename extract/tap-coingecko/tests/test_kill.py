@@ -7,15 +7,13 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 START = datetime(2024, 8, 1, tzinfo=UTC)
 POINTS = ("coingecko_market_chart", "coingecko_token", "coingecko_ohlc")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from singer_sdk.exceptions import FatalSyncError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 CHART, TOKEN, OHLC = "coingecko_market_chart", "coingecko_token", "coingecko_ohlc"
 MARKETS, DETAILS, LIST = "coingecko_coins_markets", "coingecko_coin_details", "coingecko_coins_list"

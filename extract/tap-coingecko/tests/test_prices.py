@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 from singer_sdk.exceptions import FatalAPIError, FatalSyncError
 from werkzeug.serving import WSGIRequestHandler
 
 from tap_coingecko.tap import TapCoinGecko
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest_httpserver import HTTPServer
 
 CHART = "coingecko_market_chart"
 TOKEN = "coingecko_token"

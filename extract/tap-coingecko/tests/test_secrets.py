@@ -10,17 +10,14 @@ import socket
 import subprocess
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from tap_coingecko import prices
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from pytest_httpserver import HTTPServer
 
 KEY = "CG-secret0123456789"
 CHART, MARKETS = "coingecko_market_chart", "coingecko_coins_markets"

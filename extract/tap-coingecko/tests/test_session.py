@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import requests
+from pytest_httpserver import HTTPServer
 from requests.adapters import HTTPAdapter
 from singer_sdk.exceptions import FatalAPIError
 from urllib3 import HTTPConnectionPool
@@ -14,11 +16,6 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from tap_coingecko.session import Pace
 from tap_coingecko.tap import TapCoinGecko
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest_httpserver import HTTPServer
 
 MARKETS = "coingecko_coins_markets"
 PATH = "/api/v3/coins/markets"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 CHART, TOKEN, OHLC = "coingecko_market_chart", "coingecko_token", "coingecko_ohlc"
 COINS = ("bitcoin", "ethereum", "dogecoin")

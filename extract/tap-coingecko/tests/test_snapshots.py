@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from singer_sdk.exceptions import FatalSyncError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 MARKETS = "coingecko_coins_markets"
 OBSERVED = "2026-05-18T12:00:00+00:00"
@@ -100,30 +98,12 @@ def test_nothing_of_a_documented_answer_is_lost_or_changed(
 
 
 @pytest.mark.usefixtures("documented")
-def test_exact_values(run_tap: Callable[..., Any]) -> None:
+def test_what_has_no_column_lies_in_extra(run_tap: Callable[..., Any]) -> None:
     run = run_tap(*STREAMS)
 
-    trending = run.records("coingecko_trending")
-    assert [(row["kind"], row["position"], row["id"]) for row in trending] == [
-        ("coins", 0, "bonk"),
-        ("nfts", 0, "beeple-everydays-the-2020-collection"),
-        ("categories", 0, "102120809"),
-    ]
-    assert trending[0]["price_btc"] == Decimal("7.821066970851871e-11")
-    assert trending[0]["item"]["data"]["price"] == Decimal("5.938674704566297e-06")
     (details,) = run.records("coingecko_coin_details")
-    assert details["market_data"]["atl_date"]["usd"] == "2013-07-06T00:00:00.000Z"
-    assert details["platforms"] == {"": ""}
-    assert details["links"]["homepage"] == ["http://www.bitcoin.org", "", ""]
     assert set(details["extra"]) == {"community_data", "developer_data", "tickers"}
-    (sums,) = run.records("coingecko_global")
-    assert sums["total_market_cap"]["btc"] == Decimal("34570737.199462704")
-    assert sums["active_cryptocurrencies"] == 17397
-    rates = {row["currency"]: row for row in run.records("coingecko_exchange_rates")}
-    assert rates["usd"]["value"] == Decimal("75817.765")
-    assert rates["lbp"]["unit"] == "ل.ل"
-    platforms = run.records("coingecko_asset_platforms")
-    assert [row["chain_identifier"] for row in platforms] == [None, 747]
+    assert [row["chain_identifier"] for row in run.records("coingecko_asset_platforms")] == [None, 747]
     (market,) = run.records(MARKETS)
     assert market["circulating_supply"] == Decimal("20030493.0")
     assert market["extra"]["sparkline_in_7d"]["price"][0] == Decimal("81045.84776489827")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,6 @@ from tap_coingecko.charts import Point
 from tap_coingecko.shared import Answer, SharedAnswers
 from tap_coingecko.tap import TapCoinGecko
 from tap_coingecko.windows import Window
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 CHART = "coingecko_market_chart"
 TOKEN = "coingecko_token"

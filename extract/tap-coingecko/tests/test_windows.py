@@ -1,16 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tap_coingecko.windows import Reach, Window, candles_window, daily_window, hourly_window, recent_days
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 NOW = datetime(2026, 5, 18, 12, 34, 56, tzinfo=UTC)
 #: CoinGecko's oldest daily point, its oldest hourly one, and its oldest candle of a span.

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest_httpserver import HTTPServer
 
 TIP = 40
 
