@@ -102,7 +102,7 @@ class HostDumps(DumpSource):
 
     @override
     def discard(self, path: Path) -> None:
-        with writing(path):  # some file systems need room to delete
+        with writing(path):  # some file systems need space to delete
             path.unlink(missing_ok=True)
             _note_of(path).unlink(missing_ok=True)
 

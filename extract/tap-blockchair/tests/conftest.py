@@ -299,7 +299,7 @@ class Server:
         """Spoil answers; the simulator's README describes rules and actions."""
         self.post("faults", [{"match": match, "action": action, "times": times, **rule}])
 
-    def odd(self, path: str, query: str, change: Callable[[Any], object]) -> None:
+    def alter(self, path: str, query: str, change: Callable[[Any], object]) -> None:
         """Let the API's answer to a query be the true one, changed."""
         answer = requests.get(f"{self.url}/{path}?{query}", timeout=60).json()
         change(answer)

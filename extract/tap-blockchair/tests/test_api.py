@@ -76,7 +76,7 @@ def test_dates_become_heights(run: Any, chain: Any, asked: Any) -> None:
 )
 def test_a_time_filter_that_is_not_obeyed(run: Any, chain: Any, setting: str, query: str, height: int) -> None:
     other = requests.get(f"{chain.url}/bitcoin/blocks?q=id({height})", timeout=60).json()["data"]
-    chain.odd("bitcoin/blocks", query, lambda answer: answer.update(data=other))
+    chain.alter("bitcoin/blocks", query, lambda answer: answer.update(data=other))
     result = run(chain.config(**{setting: "2024-01-02"}), select=BLOCKS)
     assert "asked for a block of the time" in str(result.error)
     assert result.ids == []
@@ -101,7 +101,7 @@ def test_nothing_found(run: Any, chain: Any, nothing: Any) -> None:
 
 
 def test_a_hole_stops_before_its_window(run: Any, chain: Any) -> None:
-    chain.odd("bitcoin/blocks", "q=id(100..199)&s=id(asc)&limit=100", lambda answer: answer["data"].pop(23))
+    chain.alter("bitcoin/blocks", "q=id(100..199)&s=id(asc)&limit=100", lambda answer: answer["data"].pop(23))
     result = run(chain.config(), select=BLOCKS)
     assert "block 123 is missing" in str(result.error)
     assert result.ids == list(range(100))
@@ -114,13 +114,13 @@ def test_new_columns_are_carried_as_text_and_missing_ones_stop(run: Any, chain: 
             row.update({"fee_total_kzt": 12.5, "tags": {"a": [1]}})
 
     query = "q=id(90..99)&s=id(asc)&limit=100"
-    chain.odd("bitcoin/blocks", query, add)
+    chain.alter("bitcoin/blocks", query, add)
     result = run(chain.config(start_date="2024-01-02"), select=BLOCKS)
     record = result.records("bitcoin_blocks")[0]
     assert (record["fee_total_kzt"], record["tags"]) == ("12.5", '{"a":[1]}')
     assert [message["type"] for message in result.messages[:3]].count("SCHEMA") == 3
     chain.heal()
-    chain.odd("bitcoin/blocks", query, lambda answer: answer["data"][0].pop("weight"))
+    chain.alter("bitcoin/blocks", query, lambda answer: answer["data"][0].pop("weight"))
     broken = run(chain.config(start_date="2024-01-02"), select=BLOCKS)
     assert "lacks the column weight" in str(broken.error)
 

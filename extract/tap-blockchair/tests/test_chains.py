@@ -52,8 +52,8 @@ def test_what_an_entry_says_of_its_kind(monkeypatch: pytest.MonkeyPatch) -> None
     assert by_api["new_coin_transactions"]["later"]["maximum"] == 10
 
 
-def test_settings_tell_the_registrys_defaults() -> None:
-    told = CONFIG_SCHEMA["properties"]
-    assert told["chains"]["default"] == ["bitcoin", "ethereum", "dogecoin"]
-    assert "Default bitcoin 6, ethereum 64, dogecoin 60, any other chain 60." in told["finality"]["description"]
-    assert all(f" {name}" in told["chains"]["description"] for name in CHAINS)
+def test_settings_document_the_registrys_defaults() -> None:
+    documented = CONFIG_SCHEMA["properties"]
+    assert documented["chains"]["default"] == ["bitcoin", "ethereum", "dogecoin"]
+    assert "Default bitcoin 6, ethereum 64, dogecoin 60, any other chain 60." in documented["finality"]["description"]
+    assert all(f" {name}" in documented["chains"]["description"] for name in CHAINS)

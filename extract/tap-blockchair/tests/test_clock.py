@@ -93,8 +93,8 @@ def test_points_stay_spent_when_the_sources_clock_is_put_back(back: timedelta) -
 
 
 @pytest.mark.parametrize("ahead", [HOUR, YEAR], ids=["an hour", "a year"])
-def test_a_pause_is_no_longer_than_it_was_told(ahead: timedelta) -> None:
-    """Told while the source's clock was ahead; a later run finds it right again."""
+def test_a_pause_is_no_longer_than_it_was_set(ahead: timedelta) -> None:
+    """Set while the source's clock was ahead; a later run finds it right again."""
     first = Source()
     first.answer(NOON + ahead)
     assert first.quota.stop_for(HOUR, "banned").until == NOON + ahead + HOUR

@@ -42,7 +42,7 @@ def test_days_are_taken_in_order_and_only_those_listed(run: Any, host: Any, aske
     asked.clear()
     again = run(host.config(), state=result.state, select=ONLY_BLOCKS)
     assert again.records("bitcoin_blocks") == []
-    assert not asked.files, "HEAD tells that the last day is the same"
+    assert not asked.files, "HEAD shows that the last day is the same"
     host.put("bitcoin", "blocks", "20240107", blocks(4))
     host.put("bitcoin", "blocks", "20240103", blocks(9))
     more = run(host.config(), state=again.state, select=ONLY_BLOCKS)
@@ -171,7 +171,7 @@ def test_an_odd_success_is_no_data_either(run: Any, blocks: Any, httpserver: HTT
 
 def test_a_transfer_that_breaks_off_is_repeated(run: Any, host: Any, asked: Any, blocks: Any) -> None:
     host.put("bitcoin", "blocks", "20240101", blocks(1, 2, 3))
-    # A host that tells nothing of its files' versions, so that none can be resumed.
+    # A host that states no version of its files, so that none can be resumed.
     bare = {"ETag": None, "Last-Modified": None}
     host.fault("gz$", {"headers": bare}, method="HEAD", times=None)
     host.fault("gz$", {"truncate": 40, "headers": bare}, method="GET")

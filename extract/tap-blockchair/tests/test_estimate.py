@@ -1,4 +1,4 @@
-"""An estimate is right to the byte and the point, and takes nothing; progress is told at steady intervals."""
+"""An estimate is right to the byte and the point, and takes nothing; progress is reported at steady intervals."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_bytes_by_head_with_the_state(run: Any, host: Any, asked: Any, blocks: A
     assert "10 kB/s" not in estimate(tmp_path, {**config, "dumps_key": "secretsecret"})
 
 
-def test_of_many_files_the_index_tells_the_size(host: Any, asked: Any, blocks: Any, tmp_path: Path) -> None:
+def test_of_many_files_the_index_has_the_size(host: Any, asked: Any, blocks: Any, tmp_path: Path) -> None:
     paths = [host.put("bitcoin", "blocks", f"202401{day:02}", blocks(*range(300))) for day in range(1, 31)]
     config = host.config()
     text = estimate(tmp_path, config)
@@ -53,7 +53,7 @@ def test_of_many_files_the_index_tells_the_size(host: Any, asked: Any, blocks: A
     assert not [sent for sent in asked if ".gz" in sent.path]
 
 
-def test_of_many_files_whose_sizes_nobody_tells_some_are_asked(host: Any, blocks: Any, tmp_path: Path) -> None:
+def test_of_many_files_of_unknown_size_some_are_asked(host: Any, blocks: Any, tmp_path: Path) -> None:
     paths = [host.put("bitcoin", "blocks", f"202401{day:02}", blocks(day)) for day in range(1, 26)]
     for number, path in enumerate(paths):  # in a folder, which shows none; every second one is asked
         path.write_bytes(b"x" * (1000 if number % 2 else 3000))
@@ -155,5 +155,5 @@ def test_progress_goes_by_days_where_no_sizes_are_known(caplog: pytest.LogCaptur
         progress.rows(10)
     said = [record.getMessage() for record in caplog.records]
     assert said[0].startswith("s: day 2024-01-01, 0 of 4 days done, ")
-    assert said[0].endswith(" 0 rows."), "nothing is done, so nothing tells how long the rest takes"
+    assert said[0].endswith(" 0 rows."), "nothing is done, so the time that is left is unknown"
     assert said[-1] == "s: day 2024-01-02, 2 of 4 days done, 0.0 MB at 0.0 kB/s, 10 rows, about 1.5 h left."

@@ -101,7 +101,7 @@ def pipeline(request: pytest.FixtureRequest, simulator: Any, tmp_path: Path, loa
 
 
 def test_a_kill_in_the_middle(pipeline: Pipeline, loader: Any) -> None:
-    for _ in range(KILLS):  # a run that ends before the kill comes proves nothing
+    for _ in range(KILLS):  # a run that ends before the kill comes shows nothing
         taken = loader()
         if pipeline.run(taken, pipeline.size // 2):
             break

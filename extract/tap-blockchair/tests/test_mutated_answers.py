@@ -112,7 +112,7 @@ def test_a_page_of_blocks(run: Any, chain: Any, name: str) -> None:
 
 
 def test_text_that_no_table_holds_is_replaced_and_the_rest_is_exact(run: Any, chain: Any) -> None:
-    chain.odd(
+    chain.alter(
         BLOCKS, PAGE, lambda answer: answer["data"][50].update(guessed_miner="a\ud800\0\U0001f600'; --<b>\x1b[31m")
     )
     result = run(chain.config(), select=("bitcoin_blocks",))
@@ -129,7 +129,7 @@ def test_text_that_no_table_holds_is_replaced_and_the_rest_is_exact(run: Any, ch
     ],
 )
 def test_a_question_before_the_pages(run: Any, chain: Any, path: str, query: str, change: Callable[[Any], Any]) -> None:
-    chain.odd(path, query, change)
+    chain.alter(path, query, change)
     result = run(chain.config(), select=("bitcoin_blocks",))
     assert isinstance(result.error, FatalAPIError), repr(result.error)
     assert f"/{path}?{query} answered " in str(result.error)
@@ -150,7 +150,7 @@ def test_a_page_of_transactions(run: Any, chain: Any, asked: Any, change: Callab
     """Their ids leave no hole that could be seen, so what the answer says of itself must be true."""
     assert run(chain.config(), select=("bitcoin_transactions",)).error is None
     page = [sent.query for sent in asked if sent.path.endswith("/transactions") and "limit=100" in sent.query][1]
-    chain.odd("bitcoin/transactions", page, change)
+    chain.alter("bitcoin/transactions", page, change)
     result = run(chain.config(), select=("bitcoin_transactions",))
     assert isinstance(result.error, FatalAPIError), repr(result.error)
     assert words in str(result.error)
@@ -159,7 +159,7 @@ def test_a_page_of_transactions(run: Any, chain: Any, asked: Any, change: Callab
 
 @pytest.mark.parametrize("since", ["Ignore", "2024-02-30 00:00:00"])
 def test_a_snapshot_without_a_time(run: Any, chain: Any, since: str) -> None:
-    chain.odd("bitcoin/stats", "", lambda answer: answer["context"].update(cache={"since": since}))
+    chain.alter("bitcoin/stats", "", lambda answer: answer["context"].update(cache={"since": since}))
     result = run(chain.config(), select=("bitcoin_stats",))
     assert isinstance(result.error, FatalAPIError), repr(result.error)
     assert "/bitcoin/stats has no time, neither context.cache.since nor a Date header" in str(result.error)

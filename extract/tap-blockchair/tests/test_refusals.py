@@ -242,15 +242,15 @@ def test_a_request_may_spend_the_last_point(run: Any, chain: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "points"), [(7.25, "26.35"), (0, "19.1"), (True, "21.1"), ("9", "21.1"), (None, "21.1")]
+    ("stated", "points"), [(7.25, "26.35"), (0, "19.1"), (True, "21.1"), ("9", "21.1"), (None, "21.1")]
 )
-def test_the_points_that_an_answer_tells_count(run: Any, chain: Any, told: Any, points: str) -> None:
-    chain.odd("bitcoin/blocks", "s=id(desc)&limit=1", lambda answer: answer["context"].update(request_cost=told))
+def test_the_points_that_an_answer_states_count(run: Any, chain: Any, stated: Any, points: str) -> None:
+    chain.alter("bitcoin/blocks", "s=id(desc)&limit=1", lambda answer: answer["context"].update(request_cost=stated))
     assert run(chain.config(), select=BLOCKS).state["api_quota"]["points"] == points
 
 
 @pytest.mark.parametrize("dumps", ["a folder", "nowhere"])
-def test_the_time_is_asked_of_the_account_where_no_dump_host_tells_it(
+def test_the_time_is_asked_of_the_account_where_no_dump_host_has_it(
     run: Any, chain: Any, asked: Any, dumps: str, tmp_path: Path
 ) -> None:
     url = tmp_path.as_uri() if dumps == "a folder" else "http://127.0.0.1:1"
@@ -273,7 +273,7 @@ def test_the_points_are_shared_by_all_streams(run: Any, chain: Any) -> None:
     assert result.state["api_quota"]["points"] == "8.8"
 
 
-def test_points_are_booked_even_if_the_run_fails(run: Any, chain: Any) -> None:
+def test_points_are_counted_even_if_the_run_fails(run: Any, chain: Any) -> None:
     refusing(chain, 430, after=2, times=1)
     assert run(chain.config(), select=BLOCKS).state["api_quota"]["points"] == "5"
 
@@ -285,7 +285,7 @@ def test_half_a_ranking_is_not_emitted(run: Any, chain: Any) -> None:
 
 
 def test_no_default_limit_with_a_key(run: Any, chain: Any) -> None:
-    chain.odd("bitcoin/blocks", "s=id(desc)&limit=1", lambda answer: answer["context"].update(request_cost=1440))
+    chain.alter("bitcoin/blocks", "s=id(desc)&limit=1", lambda answer: answer["context"].update(request_cost=1440))
     assert run(chain.config(), select=BLOCKS).ids == []
     assert run(chain.config(api_key=SECRET), select=BLOCKS).ids == list(range(chain.tip + 1))
 

@@ -1,4 +1,4 @@
-"""No room on the disk, too little memory: a run ends in one sentence, nothing is half there, the next goes on."""
+"""A full disk, too little memory: a run ends in one sentence, nothing is half there, the next goes on."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ NAME = "blockchair_bitcoin_blocks_20240101.tsv.gz"
 LIMITED = """
 import resource, sys
 from tap_blockchair.__main__ import main
-name, room = sys.argv.pop(1), int(sys.argv.pop(1))
+name, space = sys.argv.pop(1), int(sys.argv.pop(1))
 if name == "RLIMIT_AS":
     with open("/proc/self/statm") as file:
-        room += int(file.read().split()[0]) * resource.getpagesize()
-resource.setrlimit(getattr(resource, name), (room, resource.RLIM_INFINITY))
+        space += int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(getattr(resource, name), (space, resource.RLIM_INFINITY))
 main()
 """
 
@@ -69,12 +69,12 @@ def limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tu
     return run_limited
 
 
-@pytest.mark.parametrize(("room", "ranges"), [(500, ["bytes=500-"]), (50, [])], ids=["the file", "the note beside it"])
-def test_a_download_that_finds_no_room(
-    run: Any, day: Any, asked: Any, limited: Any, tmp_path: Path, room: int, ranges: list[str]
+@pytest.mark.parametrize(("space", "ranges"), [(500, ["bytes=500-"]), (50, [])], ids=["the file", "the note beside it"])
+def test_a_download_that_finds_no_space(
+    run: Any, day: Any, asked: Any, limited: Any, tmp_path: Path, space: int, ranges: list[str]
 ) -> None:
     config = config_of(day, tmp_path)
-    written, said = limited(config, "RLIMIT_FSIZE", str(room))
+    written, said = limited(config, "RLIMIT_FSIZE", str(space))
     file = tmp_path / "downloads" / NAME
     assert f"{file} cannot be written (File too large). The bookmark stays where it was." in said
     assert "Check download_dir and the space on its disk, then run again. What arrived is kept" in said
@@ -121,12 +121,12 @@ def test_a_file_that_cannot_be_handed_over(run: Any, day: Any, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("where", ["temporary files", "batch files"])
-def test_a_batch_file_that_finds_no_room(
+def test_a_batch_file_that_finds_no_space(
     run: Any, day: Any, limited: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """Of jsonl: the library writes a temporary file, and moves it to its place."""
     config = config_of(day, tmp_path, keep_downloads=True, **batches(tmp_path, "jsonl"))
-    # Downloaded before, so that nothing but the batch file needs room.
+    # Downloaded before, so that nothing but the batch file needs space.
     assert run(config_of(day, tmp_path, keep_downloads=True), select=BLOCKS).error is None
     root = tmp_path / "batches"
     if where == "temporary files":

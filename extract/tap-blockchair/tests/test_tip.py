@@ -264,7 +264,7 @@ def test_an_uncle_of_the_open_day_whose_parent_lies_seven_blocks_below_it(
         answer["context"]["rows"] = len(answer["data"])
 
     order = "s=parent_block_id(asc),index(asc)&limit=100"
-    chain.odd("ethereum/uncles", f"q=parent_block_id({first - 7}..{tip})&{order}", late)
+    chain.alter("ethereum/uncles", f"q=parent_block_id({first - 7}..{tip})&{order}", late)
     config = {"chains": ["ethereum"], "api_url": chain.url, "dumps_url": host.url, "requests_per_minute": 100_000}
     result = run(config, select=("ethereum_uncles",))
     assert result.error is None
@@ -285,7 +285,7 @@ def two_days(host: Any, blocks: Any) -> Any:
 def test_a_time_filter_that_is_not_obeyed_stops_the_tip(run: Any, two_days: Any, chain: Any) -> None:
     first = requests.get(f"{chain.url}/bitcoin/blocks?q=id(0)", timeout=60).json()["data"]
     query = "q=time(2024-01-03..)&s=id(asc)&limit=1"
-    chain.odd("bitcoin/blocks", query, lambda answer: answer.update(data=first))
+    chain.alter("bitcoin/blocks", query, lambda answer: answer.update(data=first))
     result = run(config_of(chain), select=("bitcoin_blocks",))
     assert "asked for a block of the time 2024-01-03.., the API gave one of 2024-01-01" in str(result.error)
     assert len(result.records("bitcoin_blocks")) == 180
@@ -293,7 +293,7 @@ def test_a_time_filter_that_is_not_obeyed_stops_the_tip(run: Any, two_days: Any,
 
 def test_a_column_that_is_new_in_the_middle_of_the_tip(run: Any, two_days: Any, chain: Any) -> None:
     query = f"q=id(200..{chain.tip})&s=id(asc)&limit=100"
-    chain.odd("bitcoin/blocks", query, lambda answer: [row.update(odd=7) for row in answer["data"]])
+    chain.alter("bitcoin/blocks", query, lambda answer: [row.update(odd=7) for row in answer["data"]])
     result = run(config_of(chain), select=("bitcoin_blocks",))
     assert result.error is None
     properties = {}

@@ -90,7 +90,7 @@ def test_a_file_replaced_between_two_tries_is_read_from_its_start(
     assert asked.ranges == ["bytes=500-"]
     asked.clear()
     assert run(config_of(day, tmp_path), state=first.state, select=BLOCKS).error is None
-    assert asked.files == [], "the answer has told which file it was, not HEAD"
+    assert asked.files == [], "the answer stated which file it was, not HEAD"
 
 
 def test_a_part_is_resumed_by_the_time_of_change_where_the_etag_is_weak(
@@ -105,7 +105,7 @@ def test_a_part_is_resumed_by_the_time_of_change_where_the_etag_is_weak(
     assert requests.get(f"{day.root}/_simulator/requests", timeout=60).json()["statuses"]["206"] == 1
 
 
-def test_an_answer_that_tells_no_version_is_that_of_head(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:
+def test_an_answer_without_a_version_is_that_of_head(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:
     spoil(day, {"headers": {"ETag": None, "Last-Modified": "yesterday", "Content-Length": None}})
     first = run(config_of(day, tmp_path), select=BLOCKS)
     assert (first.error, len(first.records("bitcoin_blocks"))) == (None, 300)
@@ -125,16 +125,16 @@ def test_a_file_replaced_meanwhile_is_read_from_its_start(
     day.put("bitcoin", "blocks", "20240101", blocks(7))
     second = run(config_of(day, tmp_path), select=BLOCKS)
     assert second.ids == [7]
-    assert asked.ranges == [], "HEAD has told that the part is of another file"
+    assert asked.ranges == [], "HEAD showed that the part is of another file"
 
 
-@pytest.mark.parametrize("told", ["bytes 0-{0}/{1}", "bytes 501-{0}/{1}", "bytes */{1}", None])
+@pytest.mark.parametrize("stated", ["bytes 0-{0}/{1}", "bytes 501-{0}/{1}", "bytes */{1}", None])
 def test_a_part_is_dropped_when_the_host_answers_another_range(
-    run: Any, day: Any, asked: Any, tmp_path: Path, told: str | None
+    run: Any, day: Any, asked: Any, tmp_path: Path, stated: str | None
 ) -> None:
     size = day.path("bitcoin", "blocks", "20240101").stat().st_size
     spoil(day, {"truncate": 500})
-    spoil(day, {"headers": {"Content-Range": told and told.format(size - 1, size)}})
+    spoil(day, {"headers": {"Content-Range": stated and stated.format(size - 1, size)}})
     # A file that is damaged is read once more; that a range was wrong is not damage, and does not count as such.
     spoil(day, {"corrupt": True})
     result = run(config_of(day, tmp_path), select=BLOCKS)
@@ -161,10 +161,10 @@ def test_bytes_of_another_place_never_complete_a_part(
     second, third = (gzip.compress(row + b"\n", compresslevel=0, mtime=0) for row in rows[1:])
     assert len(second) == len(third)
     whole, version, begun = first + second + third, {"ETag": '"e"'}, len(first)
-    told = f"bytes {begun + place * len(second)}-{len(whole) - 1}/{len(whole)}"
+    stated = f"bytes {begun + place * len(second)}-{len(whole) - 1}/{len(whole)}"
     answers = [
         Response(iter([first]), headers={**version, "Content-Length": str(len(whole))}),
-        Response(body(first, second, third), status=206, headers={**version, "Content-Range": told}),
+        Response(body(first, second, third), status=206, headers={**version, "Content-Range": stated}),
         Response(whole, headers=version),
     ]
     httpserver.expect_request("/bitcoin/blocks/").respond_with_data(f'<a href="{NAME}">{NAME}</a>')

@@ -104,10 +104,10 @@ def test_the_connection_test(tap: Callable[..., Any], simulator: Any) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_the_run_says_what_it_cost(tap: Callable[..., Any], simulator: Any) -> None:
+def test_the_run_logs_what_it_cost(tap: Callable[..., Any], simulator: Any) -> None:
     done = tap(api_url=simulator.api(), coins=["bitcoin"])
 
     assert done.returncode == 0
-    # Prices of the two streams in one call; the first answer tells the time, so no ping is needed.
+    # Prices of the two streams in one call; the first answer has the time, so no ping is needed.
     assert "10 calls in this run, 10 in 2026-05." in done.stderr
     assert len(simulator.paths()) == 10

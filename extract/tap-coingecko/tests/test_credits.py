@@ -82,7 +82,7 @@ def test_an_account_that_cannot_be_read_begins_anew(run_tap: Callable[..., Any],
     assert run.state["credits"] == {"month": "2026-05", "calls": calls}
 
 
-def test_calls_of_this_run_are_counted_apart() -> None:
+def test_calls_of_this_run_are_counted_beside_those_of_the_month() -> None:
     account = Credits(None, {"month": "2026-05", "calls": 5})
 
     account.spend()

@@ -1,4 +1,4 @@
-"""Errors: told from data in each of the source's envelopes, tried again or not, and said in one sentence."""
+"""Errors: distinguished from data in each of the source's envelopes, tried again or not, reported in a sentence."""
 
 from __future__ import annotations
 

@@ -117,7 +117,9 @@ def test_a_source_that_is_down_ends_the_run(simulator: Any, run_tap: Callable[..
     assert run_tap.last.records(TRENDING) == []  # type: ignore[attr-defined]
 
 
-def test_two_broken_coins_apart_do_not(simulator: Any, run_tap: Callable[..., Any], naps: list[float]) -> None:
+def test_two_broken_coins_with_a_good_one_between_do_not(
+    simulator: Any, run_tap: Callable[..., Any], naps: list[float]
+) -> None:
     simulator.fault("/coins/[ab]/market_chart", times=None, status=503, body="")
 
     with pytest.raises(FatalSyncError, match=r"of a, usd, daily.*of b, usd, daily"):
@@ -153,7 +155,7 @@ def test_many_failures_are_counted(run_tap: Callable[..., Any]) -> None:
         run_tap(DETAILS, coins=[f"c{number}" for number in range(8)])
 
 
-def test_five_failures_are_told_one_by_one(run_tap: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_five_failures_are_reported_one_by_one(run_tap: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(FatalSyncError) as caught:
         run_tap(DETAILS, coins=[f"c{number}" for number in range(5)])
 
@@ -165,7 +167,7 @@ def test_five_failures_are_told_one_by_one(run_tap: Callable[..., Any], caplog: 
     assert caplog.text.count("Going on with the rest.") == 5
 
 
-def test_failures_are_told_once() -> None:
+def test_failures_are_reported_once() -> None:
     failures = Failures(logging.getLogger("test"))
     failures.set_aside(TRENDING, None, ValueError("it is broken"))
 

@@ -1,4 +1,4 @@
-"""What the simulator can make fail of CoinGecko: survived with exact rows, or told in a sentence that helps."""
+"""What the simulator can make fail of CoinGecko: survived with exact rows, or reported in a sentence that helps."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ STOPPED = [
 
 
 @pytest.mark.parametrize(("action", "advice", "whole"), STOPPED, ids=str)
-def test_what_does_not_pass_is_told(
+def test_what_does_not_pass_is_reported(
     simulator: Any,
     run_at: Callable[..., Any],
     naps: list[float],

@@ -53,7 +53,7 @@ class Collector:
 def run_tap(
     folder: Path, config: dict[str, Any], collector: Collector, over: Callable[[int], bool] = lambda _: False
 ) -> tuple[bool, int]:
-    """Run the tap, and kill it once it is over, told how many bytes came; give whether it was killed, and the bytes."""
+    """Run the tap, and kill it when `over` holds for the bytes that came; give whether it was killed, and the bytes."""
     (folder / "config.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "tap_coingecko", "--config", str(folder / "config.json")]
     if collector.state is not None:
@@ -85,7 +85,7 @@ def check_bookmarks(collector: Collector, before: dict[tuple[str, ...], str]) ->
 
 
 def check_tables(simulator: Any, collector: Collector, whole: Collector) -> None:
-    """The tables are those of a run that nobody killed, and the charts those that the simulator tells."""
+    """The tables are those of a run that nobody killed, and the charts those of the simulator."""
     for stream in POINTS:
         # Candles reach back 30 days; those of earlier runs are older.
         expected = whole.tables[stream]

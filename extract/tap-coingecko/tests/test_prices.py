@@ -65,7 +65,7 @@ def test_rows_of_a_short_span(simulator: Any, sent: Any, run_tap: Callable[..., 
     ]
 
 
-def test_the_plan_reach_is_kept_and_told(
+def test_the_plan_reach_is_kept_and_logged(
     sent: Any, run_tap: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -320,7 +320,7 @@ def test_a_plan_that_reaches_less_far_than_it_says(
     assert bookmarks(again, CHART) == bookmarks(run, CHART)
 
 
-def test_a_reach_of_nothing_is_told_for_each_coin(simulator: Any, run_tap: Callable[..., Any]) -> None:
+def test_a_reach_of_nothing_is_reported_for_each_coin(simulator: Any, run_tap: Callable[..., Any]) -> None:
     simulator.fault("market_chart", times=None, code=10012)
 
     with pytest.raises(FatalSyncError) as caught:

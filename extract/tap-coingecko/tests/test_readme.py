@@ -1,4 +1,4 @@
-"""What the README tells of streams, keys, plans, calls and settings is what the tap does: calls are counted."""
+"""What the README documents of streams, keys, plans, calls and settings is what the tap does: calls are counted."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ def test_the_table_of_streams_and_keys() -> None:
 
 def test_the_table_of_plans() -> None:
     text = section("Calls and credits")
-    told = re.findall(
+    documented = re.findall(
         r"^\| `(\w+)` \| (\d+) \|(?: (\d+))? \| (?:(\d+) days|from 2013, hourly from 2018) \|$", text, re.MULTILINE
     )
 
-    assert {name: tuple(int(cell) if cell else None for cell in cells) for name, *cells in told} == {
+    assert {name: tuple(int(cell) if cell else None for cell in cells) for name, *cells in documented} == {
         name: (plan.requests_per_minute, plan.monthly_credits, plan.reach_days) for name, plan in PLANS.items()
     }
 
@@ -138,6 +138,6 @@ def test_every_setting_named_exists() -> None:
     assert len(named & set(CONFIG_JSONSCHEMA["properties"])) >= 9
 
 
-def test_codes_that_stop_the_run_are_told() -> None:
-    told = set(re.findall(r"\b1\d{4}\b", section("When something fails")))
-    assert told == {"10002", "10005", "10006", "10010", "10011"}
+def test_codes_that_stop_the_run_are_documented() -> None:
+    documented = set(re.findall(r"\b1\d{4}\b", section("When something fails")))
+    assert documented == {"10002", "10005", "10006", "10010", "10011"}

@@ -131,7 +131,7 @@ def test_connecting_is_tried_three_times(
     assert 0 < sum(naps) < 5
 
 
-def test_a_host_without_a_certificate_is_told(httpserver: HTTPServer, run_at: Callable[..., Any]) -> None:
+def test_a_host_without_a_certificate_is_reported(httpserver: HTTPServer, run_at: Callable[..., Any]) -> None:
     url = httpserver.url_for("/api/v3").replace("http:", "https:")
 
     with pytest.raises(FatalAPIError, match="its certificate was not accepted"):

@@ -69,8 +69,8 @@ def test_candles(simulator: Any, run_at: Callable[..., Any], caplog: Any, plan: 
     assert len(rows) > 150
     assert {row["granularity"] for row in run.records(OHLC)} == {granularity}
     # The start date is 174 days ago: only candles of four hours do not reach so far.
-    told = "candles before 2026-04-18 are beyond the reach of plan keyless" in caplog.text
-    assert told == ("beyond the reach" in caplog.text) == (plan == "keyless")
+    warned = "candles before 2026-04-18 are beyond the reach of plan keyless" in caplog.text
+    assert warned == ("beyond the reach" in caplog.text) == (plan == "keyless")
 
 
 def test_candles_of_many_windows(simulator: Any, run_at: Callable[..., Any]) -> None:
@@ -115,7 +115,7 @@ def test_a_day_goes_by(moving: Any, run_at: Callable[..., Any]) -> None:
         assert len(table(later)) < len(table(first))
 
 
-ODDITIES: list[tuple[str, Callable[[list[Any], list[Any]], bool]]] = [
+ANOMALIES: list[tuple[str, Callable[[list[Any], list[Any]], bool]]] = [
     ("missing", lambda odd, _: odd == []),
     ("off_midnight", lambda odd, usual: [row[0] for row in odd] == [usual[0][0].replace("00:00:00", "00:05:11")]),
     ("doubled", lambda odd, usual: len(odd) == 2 and odd[0] == usual[0]),
@@ -140,7 +140,7 @@ ODDITIES: list[tuple[str, Callable[[list[Any], list[Any]], bool]]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "holds"), ODDITIES, ids=[change for change, _ in ODDITIES])
+@pytest.mark.parametrize(("change", "holds"), ANOMALIES, ids=[change for change, _ in ANOMALIES])
 def test_odd_days(simulator: Any, run_at: Callable[..., Any], change: str, holds: Callable[..., bool]) -> None:
     settings = {"coins": ["bitcoin"], "start_date": "2026-04-20"}
 
@@ -186,7 +186,7 @@ def test_a_late_point_is_read_later(moving: Any, run_at: Callable[..., Any]) -> 
 
 
 def test_a_plan_that_promises_too_much(simulator: Any, run_at: Callable[..., Any], caplog: Any) -> None:
-    """The settings say analyst, the key is of Basic: what Basic reaches is read, and said."""
+    """The settings say analyst, the key is of Basic: what Basic reaches is read, and logged."""
     settings = {"plan": "analyst", "api_key": "CG-x", "coins": ["bitcoin", "dogecoin"]}
     run = run_at(simulator.api("basic"), CHART, **settings)
 
@@ -228,7 +228,7 @@ def test_every_row_of_a_real_export(
     found = [(datetime.fromisoformat(row["stamp"]), *(row[name] for name in AMOUNTS)) for row in run.records(CHART)]
     assert found == expected
     assert len(expected) == 3448
-    # Its gaps and oddities are those of the source.
+    # Its gaps and anomalies are those of the source.
     stamps = [stamp for stamp, *_ in expected]
     assert sum(stamp.time().isoformat() != "00:00:00" for stamp in stamps) == 2
     assert (stamps[-1] - stamps[0]).days + 1 > len({stamp.date() for stamp in stamps})

@@ -1,4 +1,4 @@
-"""The streams of the present: exact values of the documented answers, and the oddities that are survived."""
+"""The streams of the present: exact values of the documented answers, and what may be missing or odd in them."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ BROKEN = {
 @pytest.mark.parametrize(
     ("stream", "body"), [(stream, body) for stream, (_, bodies) in BROKEN.items() for body in bodies]
 )
-def test_an_answer_of_another_shape_is_told(
+def test_an_answer_of_another_shape_is_reported(
     simulator: Any, run_tap: Callable[..., Any], stream: str, body: str
 ) -> None:
     simulator.fault(f"/api/v3{BROKEN[stream][0]}$", body=body)
@@ -187,7 +187,7 @@ def test_an_answer_of_another_shape_is_told(
     assert run_tap.last.records(other) != []  # type: ignore[attr-defined]
 
 
-def test_a_coin_the_source_leaves_out_is_told(run_tap: Callable[..., Any]) -> None:
+def test_a_coin_the_source_leaves_out_is_reported(run_tap: Callable[..., Any]) -> None:
     with pytest.raises(FatalSyncError, match="no coin bitcoinn, dogecion;"):
         run_tap(MARKETS, coins=["bitcoin", "bitcoinn", "dogecion"])
     assert [row["id"] for row in run_tap.last.records(MARKETS)] == ["bitcoin"]  # type: ignore[attr-defined]

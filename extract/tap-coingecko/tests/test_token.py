@@ -34,7 +34,7 @@ HUB_COMMUNITY = {
 }
 
 
-#: Bitcoin in May 2026, with the oddities of a daily series: a stray second stamp, one off midnight without a market
+#: Bitcoin in May 2026, with the anomalies of a daily series: a stray second stamp, one off midnight without a market
 #: cap and a volume, a day that is missing, and the live value.
 MAY = """{"prices":
     [[1778803200000, 1.25], [1778803620000, 8], [1778889900000, 4], [1779062400000, 5e-11], [1779105580000, 9]],
@@ -164,7 +164,7 @@ def test_charts_for_the_other_stream_are_kept_up_to_a_hundred_thousand_points() 
     keep("d", 40_000)
     keep("e", 1)
     assert (held("b"), held("c"), held("d"), held("e")) == (True, False, True, False)
-    # Each is handed out once, and leaves its room to others.
+    # Each is handed out once, and leaves its space to others.
     assert not held("b")
     keep("f", 100_000)
     assert held("f")

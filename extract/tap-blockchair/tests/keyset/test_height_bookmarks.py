@@ -142,7 +142,7 @@ def test_a_hash_that_may_come_back_outlives_lower_ones() -> None:
     heights.anchor(34, "aa")
     heights.cut(28, keep_anchors=True)
     assert (heights.done, heights.unsettled) == (28, (29, 34, None))
-    # The chain grows again, but not yet to the block that would tell whether it is the same.
+    # The chain grows again, but not yet to the block that would show whether it is the same.
     heights.anchor(30, "bb")
     assert heights.anchors == [(34, "aa")]
     heights.cut(20)
