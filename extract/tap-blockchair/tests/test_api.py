@@ -160,6 +160,13 @@ def test_top_addresses_are_paged_ranked_and_dated_once(run: Any, httpserver: HTT
     assert len(httpserver.log) == 2
 
 
+def test_a_row_that_does_not_fit_leaves_no_half_ranking(run: Any, chain: Any) -> None:
+    chain.alter("bitcoin/addresses", "limit=100&offset=0", lambda answer: answer["data"][5].update(balance="x"))
+    result = run(chain.config(), select=("bitcoin_addresses",))
+    assert "an unusable value in the column balance" in str(result.error)
+    assert result.records("bitcoin_addresses") == []
+
+
 def test_statistics_tolerate_what_varies(run: Any, httpserver: HTTPServer, envelope: Any) -> None:
     data = {
         "blocks": 5,
