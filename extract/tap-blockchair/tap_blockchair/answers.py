@@ -24,11 +24,9 @@ _KEPT = "Nothing of it was taken and the bookmark stays where it was; run again 
 
 @dataclass(frozen=True)
 class Answer:
-    """A good answer of the API.
+    """A good answer of the API: its data, an empty list where nothing was found, and the envelope's second half.
 
     Attributes:
-        data: Rows, an object, or an empty list where nothing was found.
-        context: The envelope's second half.
         date: The Date header, if any.
         asked: The question's address, without secrets, for messages.
     """
@@ -41,9 +39,7 @@ class Answer:
     def rows(self, *numbers: str, texts: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         """Give the rows of a table; none where nothing was found.
 
-        Args:
-            numbers: Columns that the tap itself reads, and that hold whole numbers; they are integers afterwards.
-            texts: Such columns that hold text.
+        The tap itself reads some columns: `numbers`, which are integers afterwards, and `texts`.
 
         Raises:
             FatalAPIError: The data are something else, or such a column has another value.

@@ -199,10 +199,7 @@ class ChainStream(Stream):
         """Add columns that the schema did not foresee, and send SCHEMA again before their first row.
 
         This ends the slice that is open, if any. So a stream looks at all rows of a slice before it opens the slice.
-
-        Args:
-            columns: The new columns.
-            where: The file or address that has them.
+        The log names the columns, and where they are: a file or an address.
         """
         names = ", ".join(column.name for column in columns)
         self.logger.warning("%s has columns that are new here and are carried along: %s.", where, names)

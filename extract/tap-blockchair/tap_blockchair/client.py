@@ -210,11 +210,7 @@ class ApiStream(ChainStream, RESTStream[Any]):
         return 1, estimate(self.path)
 
     def ask(self, table: str | None = None, **params: str | int) -> Answer:
-        """Make one request, with the pace, retries and checks of all.
-
-        Args:
-            table: Another table of the chain than the stream's own.
-            params: Query parameters.
+        """Ask once for the stream's own table or another of the chain, with the pace, retries and checks of all.
 
         Raises:
             FatalAPIError: It failed for good.
@@ -238,10 +234,7 @@ class ApiStream(ChainStream, RESTStream[Any]):
     def canonical(self, row: Mapping[str, Any], slice_id: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
         """Bring one row of the API to the dumps' form: every column of the schema, None for absent optional ones.
 
-        Args:
-            row: As the API gave it.
-            slice_id: What the row is loaded with, its `_unit`.
-            more: Columns that the tap adds; `_line` is None unless given.
+        `slice_id` is what the row is loaded with, its `_unit`; `more` are columns that the tap adds.
 
         Raises:
             FatalAPIError: A required column is missing or a value does not fit its column.

@@ -61,9 +61,7 @@ class DumpLayout:
         columns: Its columns, in the file's order.
         unknown: Those among them that the schema does not announce.
         absent: Announced columns that it lacks although nothing forces it to have them.
-        rows: Number of rows.
-        size: Bytes of the compressed file.
-        sha256: Digest of the compressed file.
+        size: Bytes of the compressed file, as its digest.
     """
 
     columns: tuple[Column, ...]
@@ -115,12 +113,8 @@ def verify(path: Path, name: str, table: Table, cut: DayColumn | None = None) ->
 class RowReader:
     """Reads the rows of a verified dump file, exactly.
 
-    Args:
-        name: What to call the file in messages.
-        path: Where it lies.
-        layout: What `verify` found.
-        keys: Columns that must not be null, as far as the file has them.
-        constants: Columns that the tap adds, with the same value in every row.
+    A column of the key must not be null, as far as the file has it. Constants are columns that the tap adds, with the
+    same value in every row.
     """
 
     def __init__(

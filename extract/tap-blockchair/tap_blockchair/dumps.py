@@ -30,10 +30,7 @@ class DumpFile:
     """A day's dump of a table, or its latest snapshot.
 
     Attributes:
-        chain: Blockchair's path name of the chain.
-        table: The stream's table.
         day: The UTC day of its rows; None for a latest snapshot.
-        name: The file's name.
         about: Bytes as the index page shows them, rounded; None where it shows none.
     """
 
@@ -87,12 +84,9 @@ class DumpSource(ABC):
 
     @abstractmethod
     def fetch(self, file: DumpFile, version: Version, report: Callable[[int], object]) -> tuple[Path, Version]:
-        """Give a complete local file, and the version that it holds.
+        """Give a complete local copy of a listed file, and the version that it holds: perhaps newer than that of HEAD.
 
-        Args:
-            file: One that `listing` named.
-            version: What `version` gave for it.
-            report: Gets the number of bytes of each part that arrived.
+        `report` gets the number of bytes of each part that arrived.
         """
 
     @abstractmethod
@@ -103,10 +97,7 @@ class DumpSource(ABC):
     def prune(self, chain: str, table: str, is_loaded: Callable[[date | None, str], bool]) -> None:
         """Delete the copies that were handed over by earlier runs and have since been loaded.
 
-        Args:
-            chain: Blockchair's path name of the chain.
-            table: The stream's table.
-            is_loaded: Whether the state shows a file as loaded, by day (None: latest) and the sha256's first digits.
+        `is_loaded` looks into the state, by the file's day (None: latest) and the first digits of its sha256.
         """
 
     def handed(self, path: Path, sha256: str) -> Path:
@@ -168,11 +159,7 @@ def folder_of(chain: str, table: str) -> str:
 def dump_files(names: Iterable[str], chain: str, table: str, sizes: dict[str, int] | None = None) -> list[DumpFile]:
     """Pick a table's files out of a folder's names: the daily ones in order; where there is none, the latest snapshot.
 
-    Args:
-        names: Names of files.
-        chain: Blockchair's path name of the chain.
-        table: The stream's table.
-        sizes: Rounded sizes in bytes by name.
+    Sizes are in bytes by name, rounded.
 
     Raises:
         DumpError: A name has a day that is not in the calendar.

@@ -123,9 +123,7 @@ class HeightStream(ApiStream):
     def added(self, row: dict[str, Any], position: int) -> dict[str, Any]:
         """Give the columns that the tap adds to a row of the API.
 
-        Args:
-            row: As the API gave it.
-            position: Its place in the slice, from 1 on, by Blockchair's own order.
+        Its position is its place in the slice, from 1 on, by Blockchair's own order.
         """
 
     @abstractmethod
@@ -251,11 +249,9 @@ class Planner:
         return Plan(top, tuple(below), emptied, tip, settled)
 
     def resume(self, state: HeightState, wanted: int) -> int:
-        """Find the height where reading goes on at the top; what is missing below is read besides.
+        """Find the height where reading goes on at the top, by a state that was compared with the chain.
 
-        Args:
-            state: Compared with the chain.
-            wanted: The lowest height wanted.
+        What is missing below, from the lowest height wanted on, is read besides.
         """
         if state.done is None:
             return min(state.unsettled.first, wanted) if state.unsettled else wanted
@@ -294,11 +290,9 @@ class Blocks:
         """The hashes that were noted, by height."""
 
     def block_at(self, time: str, direction: str) -> int | None:
-        """Find the height of a block by time; None where there is no such block.
+        """Find the height of a block by time, a range of days open at one end; None where there is no such block.
 
-        Args:
-            time: A range of days as the API writes it, open at one end.
-            direction: `asc` for its first block, `desc` for its last.
+        The first block of the range is asked for by the direction `asc`, the last one by `desc`.
 
         Raises:
             FatalAPIError: The API gives a block of another time.

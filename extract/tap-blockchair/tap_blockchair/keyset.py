@@ -216,11 +216,8 @@ class KeysetStream(HeightStream):
 def _is_last(answer: Answer, limit: int, *, sure: bool) -> bool:
     """Whether a page of at most `limit` rows is the last.
 
-    Args:
-        answer: The page.
-        limit: Rows asked for.
-        sure: Whether fewer rows than asked for show it. Of outputs they do not: `rows` is counted after the server has
-            dropped duplicates, `pre_rows` before.
+    Fewer rows than asked for show it where that is `sure`. Of outputs it is not: `rows` is counted after the server has
+    dropped duplicates, `pre_rows` before.
     """
     context = answer.context
     if not answer.data or ("limit" in context and context["limit"] is None):

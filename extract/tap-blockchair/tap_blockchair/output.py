@@ -55,11 +55,6 @@ def record_lines(stream: str, reader: dumpfile.RowReader, now: Callable[[], str]
     A regular expression checks that a row's fields are JSON as they stand, and copies them; a row with anything else
     is read value by value, with the same result and the errors that name line and column.
 
-    Args:
-        stream: The stream's name.
-        reader: Reads the file, or single rows of it.
-        now: Gives the time of extraction, RFC 3339.
-
     Yields:
         Number of rows and their lines, a few thousand at a time.
     """
@@ -119,7 +114,7 @@ class Progress:
         name: The stream.
         days: How many days are due.
         size: Bytes of all of them as far as known, else 0; then progress is counted in days.
-        logger: Gets the lines where there is no terminal.
+        logger: Gets the lines.
         clock: Gives seconds.
     """
 

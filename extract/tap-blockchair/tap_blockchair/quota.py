@@ -79,9 +79,7 @@ def source_time(headers: Mapping[str, str]) -> datetime | None:
 class Quota:
     """The one account of all streams that ask the API.
 
-    Args:
-        settings: The tap's.
-        state: Gives the tap's state, which is made after its streams.
+    The tap's state is given by a function, since it is made after the streams.
     """
 
     def __init__(self, settings: Settings, state: Callable[[], Any]) -> None:
@@ -109,10 +107,7 @@ class Quota:
         return None if limit is None else max(Decimal(0), limit - self.spent)
 
     def reserve(self, cost: Decimal) -> None:
-        """Let a request through, at the pace of `requests_per_minute`.
-
-        Args:
-            cost: Its points, estimated.
+        """Let a request of so many points, estimated, through, at the pace of `requests_per_minute`.
 
         Raises:
             Paused: The day's points do not suffice, or an earlier answer asked to wait.
@@ -128,10 +123,7 @@ class Quota:
     def charge(self, response: requests.Response, cost: Decimal, stated: object) -> None:
         """Add an answer's points to the account, and read the source's clock from it.
 
-        Args:
-            response: The answer, good or bad.
-            cost: What was estimated.
-            stated: The answer's own `context.request_cost`, which counts where it is a number.
+        The answer's own `context.request_cost` counts where it is a number; else the estimate, or 0 of a bad answer.
         """
         self._see(source_time(response.headers))
         if isinstance(stated, int | Decimal) and not isinstance(stated, bool):

@@ -92,11 +92,9 @@ REFUSALS = {known.code: known for known in _REFUSALS}
 
 
 def refusal(code: int, reason: str) -> Refusal:
-    """Look a code up: undocumented server faults are repeated, every other undocumented code stops.
+    """Look up an HTTP status, or the envelope's own code.
 
-    Args:
-        code: The HTTP status, or the envelope's own code.
-        reason: The status line's words, for codes that are not documented.
+    Undocumented server faults are repeated, every other undocumented code stops; the status line gives its reason.
     """
     known = REFUSALS.get(code)
     if known:

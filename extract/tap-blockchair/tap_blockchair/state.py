@@ -121,10 +121,7 @@ class Heights(NamedTuple):
 class Unsettled(NamedTuple):
     """Heights whose rows were sent, though the chain may still change there.
 
-    Attributes:
-        first: Lowest height.
-        last: Highest height.
-        hash: The last block's hash when its rows were read; None where it is not known.
+    The hash is the last block's when its rows were read; None where it is not known.
     """
 
     first: int
@@ -133,15 +130,12 @@ class Unsettled(NamedTuple):
 
 
 class HeightState:
-    """The state of a table that is read by heights.
+    """The state of a table that is read by heights, written in place.
 
     It holds `covered`: closed ranges of settled heights that are complete; `unsettled`: heights above them whose rows
     were sent and are read again; `anchors`: hashes of settled blocks, by which a reorganisation shows that went deeper
     than finality; `since`: the day from which rows are wanted and its first height, so that this is not asked in every
     run; `above`: the first day that no dump had when it was last asked for.
-
-    Args:
-        state: The part of the stream's state that holds heights; written in place.
     """
 
     def __init__(self, state: dict[str, Any]) -> None:
@@ -231,11 +225,9 @@ class HeightState:
             self._put("anchors", [list(pair) for pair in [*self.anchors, (height, known)][-_MOST_ANCHORS:]])
 
     def cut(self, height: int | None, *, keep_anchors: bool = False) -> None:
-        """Count nothing above a height as complete any more: what was sent there is open.
+        """Count nothing above a height as complete any more, or nothing at all: what was sent there is open.
 
-        Args:
-            height: The highest height that still counts; None for none.
-            keep_anchors: Whether the blocks above may come back, so that their hashes stay worth comparing.
+        Anchors are kept where the blocks above may come back, so that their hashes stay worth comparing.
         """
         limit = -1 if height is None else height
         lost = [Heights(max(first, limit + 1), last) for first, last in self.covered if last > limit]

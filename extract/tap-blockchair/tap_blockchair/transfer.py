@@ -321,12 +321,8 @@ def _http_time(text: str | None) -> datetime | None:
 def writing(what: object, setting: str = "download_dir", *, kept: str = _ARRIVED) -> Iterator[None]:
     """Turn what the operating system refuses of a file into a sentence: a full disk before all.
 
-    Faults of the network are no OSError here, urllib3 has its own for them.
-
-    Args:
-        what: The file or folder that is written, renamed, locked or deleted in the block.
-        setting: The setting that names its place.
-        kept: A sentence on what the next run finds, beside the bookmark.
+    The sentence names the file or folder, the setting for its place, and what the next run finds. Faults of the network
+    are no OSError here, urllib3 has its own for them.
 
     Raises:
         DumpError: The operating system refused.

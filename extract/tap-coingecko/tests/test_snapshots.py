@@ -1,4 +1,4 @@
-"""The streams of the present: exact values of the documented answers, and what may be missing or odd in them."""
+"""The streams of the present: exact values of the documented answers, and the anomalies that are survived."""
 
 from __future__ import annotations
 
