@@ -35,6 +35,18 @@ class HistoryStream(CoinGeckoStream, ABC):
     #: The column of the stamp. A catalog may name another replication key, or none, but not another column.
     stamp_column: ClassVar[str] = "stamp"
 
+    def pairs(self, *granularities: str) -> list[dict[str, str]]:
+        """Give the parts of the stream: each coin in each currency in these granularities.
+
+        The SDK keeps one bookmark per part and puts the part's columns into each row.
+        """
+        return [
+            {"coin_id": coin, "vs_currency": currency, "granularity": granularity}
+            for coin in self.config["coins"]
+            for currency in self.config["vs_currencies"]
+            for granularity in granularities
+        ]
+
     @abstractmethod
     def oldest(self, part: Mapping[str, str]) -> datetime:
         """Give the instant before which the source has nothing for a part, whatever the plan."""

@@ -94,12 +94,7 @@ class OhlcStream(HistoryStream):
     @property
     @override
     def partitions(self) -> list[dict[str, str]]:
-        granularity = "4h" if self.plan.candles is Candles.FOUR_HOURS else "daily"
-        return [
-            {"coin_id": coin, "vs_currency": currency, "granularity": granularity}
-            for coin in self.config["coins"]
-            for currency in self.config["vs_currencies"]
-        ]
+        return self.pairs("4h" if self.plan.candles is Candles.FOUR_HOURS else "daily")
 
     @override
     def oldest(self, part: Mapping[str, str]) -> datetime:

@@ -85,13 +85,7 @@ class MarketChartStream(ChartStream):
     @property
     @override
     def partitions(self) -> list[dict[str, str]]:
-        # The SDK keeps one bookmark per partition and puts the partition's columns into each row.
-        return [
-            {"coin_id": coin, "vs_currency": currency, "granularity": granularity}
-            for coin in self.config["coins"]
-            for currency in self.config["vs_currencies"]
-            for granularity in self.config["granularities"]
-        ]
+        return self.pairs(*self.config["granularities"])
 
     @override
     def rows(self, part: Mapping[str, str], window: Window) -> Iterator[tuple[datetime, Record]]:

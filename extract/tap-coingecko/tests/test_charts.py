@@ -150,12 +150,6 @@ def test_the_first_stamp_of_a_date_stands_for_it() -> None:
     assert stamps(chosen) == [late[0], late[2], late[3]]
 
 
-def test_order_of_the_source_does_not_matter(chart: Callable[..., Any]) -> None:
-    answer = chart(prices=[(NOW - timedelta(hours=1), 3), (TODAY, 2), (YESTERDAY, 1)])
-
-    assert stamps(completed_points(answer, NOW)) == [YESTERDAY, TODAY]
-
-
 def test_a_stamp_in_exponent_form() -> None:
     answer = json.loads('{"prices":[[1.7790624e12,1],[1779062400000.0,2]]}', parse_float=Decimal)
 

@@ -77,7 +77,7 @@ def test_a_bad_coin(
     assert run.records(TRENDING) != []
     assert contexts(run, stream) == {("dogecoin", False), ("bitcoin", True)}
 
-    # Once it is mended, the next run reads all of it, and of the other only the overlap.
+    # Once it is mended, the next run reads all of it, and of the other only the lookback.
     simulator.clear("faults")
     again = run_tap(stream, coins=COINS, state=run.state)
     read = {coin: [r for r in again.records(stream) if r["coin_id"] == coin] for coin in COINS}

@@ -1,4 +1,4 @@
-"""`coingecko_market_chart`: windows, bookmarks, overlaps and the plan's reach, as calls and rows show them."""
+"""`coingecko_market_chart`: windows, bookmarks, lookback and the plan's reach, as calls and rows show them."""
 
 from __future__ import annotations
 
@@ -138,20 +138,14 @@ def test_bookmarks_over_two_runs(moving: Any, run_at: Callable[..., Any]) -> Non
     assert third.state["bookmarks"] == second.state["bookmarks"]
 
 
-def test_the_overlap_never_reaches_before_the_start(run_tap: Callable[..., Any]) -> None:
-    state = {
-        "bookmarks": {
-            CHART: {
-                "partitions": [
-                    {
-                        "context": {"coin_id": "bitcoin", "vs_currency": "usd", "granularity": "daily"},
-                        "replication_key": "stamp",
-                        "replication_key_value": "2026-05-17T00:00:00.000+00:00",
-                    }
-                ]
-            }
-        }
-    }
+def state_of(value: Any, **more: str) -> dict[str, Any]:
+    """A state with a bookmark of Bitcoin's daily points."""
+    context = {"coin_id": "bitcoin", "vs_currency": "usd", "granularity": "daily"}
+    return {"bookmarks": {CHART: {"partitions": [{"context": context, "replication_key_value": value, **more}]}}}
+
+
+def test_the_lookback_never_goes_before_the_start(run_tap: Callable[..., Any]) -> None:
+    state = state_of("2026-05-17T00:00:00.000+00:00", replication_key="stamp")
 
     rows = run_tap(CHART, state=state, start_date="2026-05-16").records(CHART)
 
@@ -233,7 +227,7 @@ def test_both_granularities_have_bookmarks_of_their_own(sent: Any, run_tap: Call
     assert marks["bitcoin/usd/daily"] == "2026-05-18T00:00:00.000+00:00"
     assert marks["bitcoin/usd/hourly"].startswith("2026-05-18T11:0")
     assert sent.paths == ["/ping", RANGE, RANGE]
-    # The overlap is read again, from three days before the bookmark on, to the millisecond.
+    # The lookback is read again, from three days before the bookmark on, to the millisecond.
     since = datetime.fromisoformat(marks["bitcoin/usd/hourly"]) - timedelta(days=3)
     known, again = ([row for row in run.records(CHART) if row["granularity"] == "hourly"] for run in (first, second))
     assert again == [row for row in known if datetime.fromisoformat(row["stamp"]) >= since]
@@ -343,20 +337,14 @@ def test_a_start_to_come_costs_no_call(sent: Any, run_tap: Callable[..., Any], s
 
 @pytest.mark.parametrize("value", ["x", 5, {"a": 1}])
 def test_a_bookmark_that_is_no_time(run_tap: Callable[..., Any], value: Any) -> None:
-    context = {"coin_id": "bitcoin", "vs_currency": "usd", "granularity": "daily"}
-    state = {"bookmarks": {CHART: {"partitions": [{"context": context, "replication_key_value": value}]}}}
-
     with pytest.raises(
         FatalAPIError, match=r"of coingecko_market_chart of bitcoin, usd, daily is .*, which is no time"
     ):
-        run_tap(CHART, state=state)
+        run_tap(CHART, state=state_of(value))
 
 
 def test_a_bookmark_of_another_column_counts_for_nothing(run_tap: Callable[..., Any]) -> None:
-    part = {"context": {"coin_id": "bitcoin", "vs_currency": "usd", "granularity": "daily"}}
-    value = {"replication_key": "stamp_date", "replication_key_value": "2026-05-17"}
-
-    run = run_tap(CHART, state={"bookmarks": {CHART: {"partitions": [part | value]}}}, start_date="2026-05-01")
+    run = run_tap(CHART, state=state_of("2026-05-17", replication_key="stamp_date"), start_date="2026-05-01")
 
     assert len(run.records(CHART)) == 18
     assert bookmarks(run, CHART) == {"bitcoin/usd/daily": "2026-05-18T00:00:00.000+00:00"}

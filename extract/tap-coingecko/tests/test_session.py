@@ -29,28 +29,16 @@ def read(httpserver: HTTPServer, run_at: Callable[..., Any]) -> Callable[..., An
     return lambda **settings: run_at(httpserver.url_for("/api/v3"), MARKETS, coins=["bitcoin"], **settings)
 
 
-def test_pace_holds_any_minute() -> None:
-    now = 0.0
-    starts: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        nonlocal now
-        now += seconds
-
-    pace = Pace(3, clock=lambda: now, sleep=sleep)
-    for took in (0, 10, 0, 5, 0, 0, 200, 0):
-        pace.wait()
-        starts.append(now)
-        now += took
-
-    assert starts[:3] == [0, 0, 10]
-    assert starts[3:] == [61, 61 + 5, 61 + 10, 2 * 61, 2 * 61 + 200]
-
-
 @pytest.mark.parametrize(
-    ("gap", "expected"), [(5, [0, 5, 10, 61, 66]), (0.5, [0, 0.5, 2.5, 61, 61.5]), (0, [0, 0, 2, 61, 61])]
+    ("gap", "took", "expected"),
+    [
+        pytest.param(0, (0, 10, 0, 5, 0, 0, 200, 0), [0, 0, 10, 61, 66, 71, 122, 322], id="any minute"),
+        (5, (0, 2, 9, 0, 0), [0, 5, 10, 61, 66]),
+        (0.5, (0, 2, 9, 0, 0), [0, 0.5, 2.5, 61, 61.5]),
+        (0, (0, 2, 9, 0, 0), [0, 0, 2, 61, 61]),
+    ],
 )
-def test_pace_keeps_a_gap(gap: float, expected: list[float]) -> None:
+def test_pace(gap: float, took: tuple[float, ...], expected: list[float]) -> None:
     now = 0.0
     starts: list[float] = []
 
@@ -59,10 +47,10 @@ def test_pace_keeps_a_gap(gap: float, expected: list[float]) -> None:
         now += seconds
 
     pace = Pace(3, gap=gap, clock=lambda: now, sleep=sleep)
-    for took in (0, 2, 9, 0, 0):
+    for seconds in took:
         pace.wait()
         starts.append(now)
-        now += took
+        now += seconds
 
     assert starts == expected
 
