@@ -43,6 +43,7 @@ lint-python:
 	$(DEV)/mypy
 
 lint-files:
+	$(DEV)/python transform/bi_models.py --check
 	$(DEV)/yamllint --strict .
 	.venv-compose/bin/hadolint Dockerfile
 	@env $$(sed -nE 's/^([A-Z_]+)=$$/\1=anything/p' .env.example) $(COMPOSE) --profile '*' config --quiet
