@@ -1,4 +1,4 @@
--- depends_on: {{ ref('int_integrity_failures') }}
+-- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 select
     {{ surrogate_key(['age_band']) }} as age_band_key,
     age_band,

@@ -1,6 +1,6 @@
 {# A view, since fct_blocks has it all: for reports that drill from a fact to its block and need no measures of it. #}
 {{ config(materialized='view') }}
--- depends_on: {{ ref('int_integrity_failures') }}
+-- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 select
     block_key,
     chain,

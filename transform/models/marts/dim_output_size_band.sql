@@ -1,4 +1,4 @@
--- depends_on: {{ ref('int_integrity_failures') }}
+-- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 select
     {{ surrogate_key(['output_size_band']) }} as output_size_band_key,
     output_size_band,

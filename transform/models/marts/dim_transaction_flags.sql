@@ -1,4 +1,4 @@
--- depends_on: {{ ref('int_integrity_failures') }}
+-- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 with
 
 combinations as (

@@ -6,7 +6,7 @@
         meta={'onward': true, 'days_beside': true, 'periods': true, 'day_column': 'period_start_date'},
     )
 }}
--- depends_on: {{ ref('int_integrity_failures') }}
+-- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 -- Onward: a day that comes late, or goes, makes addresses of later periods old or new.
 with
 

@@ -10,7 +10,7 @@
         ],
     )
 }}
--- depends_on: {{ ref('int_integrity_failures') }}
+-- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 with
 
 blocks as (

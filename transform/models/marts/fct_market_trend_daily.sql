@@ -1,4 +1,4 @@
--- depends_on: {{ ref('int_integrity_failures') }}
+-- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 with
 
 prices as ({{ columns_of(ref('fct_market_prices_daily'), 'coingecko_id, close_date, close_price_usd') }}),

@@ -7,7 +7,7 @@
         indexes=[{'columns': ['chain', 'block_date']}],
     )
 }}
--- depends_on: {{ ref('int_integrity_failures') }}
+-- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 -- Onward: a day that comes late, or goes, makes addresses of the days after it old or new, and of none before it.
 with
 

@@ -1,4 +1,4 @@
--- depends_on: {{ ref('int_integrity_failures') }}
+-- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 -- The coins alive at the end of each chain's newest whole day, by what they cost: from flows by day of creation alone.
 {% set counted = "true" if var('count_unspendable_supply') else "is_spendable" %}
 with

@@ -12,7 +12,7 @@
         ],
     )
 }}
--- depends_on: {{ ref('int_integrity_failures') }}
+-- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 with
 
 token_days as (

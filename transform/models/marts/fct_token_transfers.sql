@@ -16,7 +16,7 @@
         ],
     )
 }}
--- depends_on: {{ ref('int_integrity_failures') }}
+-- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 with
 
 transfers as (

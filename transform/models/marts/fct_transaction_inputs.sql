@@ -15,7 +15,7 @@
         ],
     )
 }}
--- depends_on: {{ ref('int_integrity_failures') }}
+-- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 -- What the coins cost is not here: that price is of another day, whose change would not reach these rows. By
 -- created_date_key the close of that day is one join away, and fct_valuation_daily has the sums.
 with

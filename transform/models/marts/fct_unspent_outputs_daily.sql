@@ -7,7 +7,7 @@
         indexes=[{'columns': ['chain', 'block_date']}],
     )
 }}
--- depends_on: {{ ref('int_integrity_failures') }}
+-- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 -- Onward, because what is unspent on a day follows from all days before it.
 with
 

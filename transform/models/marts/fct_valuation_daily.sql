@@ -1,4 +1,4 @@
--- depends_on: {{ ref('int_integrity_failures') }}
+-- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 -- A figure that needs prices is told where what it needs is priced, up to `unpriced_value_tolerance` of its value; beside it
 -- stands the same over what is priced, named `_known`, and the part of the value that this is.
 {% set needed = priced_part_needed() %}

@@ -1,4 +1,4 @@
--- depends_on: {{ ref('int_integrity_failures') }}
+-- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 {% set coins = {'1': 1, '100': 100, '10k': 10000} %}
 {% set parts = {'1k': 1000, '10k': 10000, '100k': 100000, '1m': 1000000, '10m': 10000000} %}
 with

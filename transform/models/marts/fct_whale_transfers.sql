@@ -13,7 +13,7 @@
         ],
     )
 }}
--- depends_on: {{ ref('int_integrity_failures') }}
+-- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 {% set thresholds = var('whale_thresholds_usd') | sort %}
 with
 

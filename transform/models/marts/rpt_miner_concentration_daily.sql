@@ -6,7 +6,7 @@
         meta={'days_beside': true},
     )
 }}
--- depends_on: {{ ref('int_integrity_failures') }}
+-- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 with
 
 miner_days as (
