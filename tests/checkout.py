@@ -37,7 +37,7 @@ RUN_TIME_COLUMNS = (
 LOGS = (
     "load_ledger",
     "load_locks",
-    "int_loads_followed",
+    "int_loads_tracked",
     "int_price_changes",
     "int_price_rows_seen",
     "int_chain_days",

@@ -27,7 +27,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 # Files that take long, or fill a world that others restore, come first, so that no process works alone at the end.
-FIRST = ("test_airflow_up", "test_airflow_runs", "test_deployment", "test_run", "test_marts_follow", "test_gate")
+FIRST = ("test_airflow_up", "test_airflow_runs", "test_deployment", "test_run", "test_incremental_models", "test_gate")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

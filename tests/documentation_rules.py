@@ -1,4 +1,4 @@
-"""House rules on what the dbt project says of its models, columns and metrics, for `test_dbt_project.py`.
+"""Rules on what the dbt project says of its models, columns and metrics, for `test_dbt_project.py`.
 
 Of each metric: the formula, where it comes from (`Source: `), and how far it is to be trusted (exact or partial).
 """
@@ -19,20 +19,20 @@ NUMBERS = ("numeric", "bigint", "integer", "smallint", "double")
 NOT_METRICS = {"first_block_height", "last_block_height", "band_order", "top_count", "stamps_in_date", "window_days"}
 
 
-def columns(manifest: Manifest, room: str = "") -> Iterator[tuple[Node, Node]]:
+def columns(manifest: Manifest, layer: str = "") -> Iterator[tuple[Node, Node]]:
     """Models of a first folder, or all, with each of their columns."""
     for node in manifest["nodes"].values():
-        if node["resource_type"] == "model" and room in ("", node["fqn"][1]):
+        if node["resource_type"] == "model" and layer in ("", node["fqn"][1]):
             for column in node["columns"].values():
                 yield node, column
 
 
-def tells_a_metric(manifest: Manifest, column: Node) -> bool:
+def describes_a_metric(manifest: Manifest, column: Node) -> bool:
     """Whether a column is described by a docs block of metrics."""
     return any(METRIC_DOCS.search(manifest["docs"][name]["original_file_path"]) for name in column["doc_blocks"])
 
 
-def is_told_in_full(description: str) -> bool:
+def is_complete(description: str) -> bool:
     """Whether source and trust are named."""
     return "Source: " in description and bool(TRUST.search(description))
 
@@ -45,9 +45,9 @@ def undescribed(manifest: Manifest) -> set[str]:
             if not node["description"].strip():
                 found.add(node["name"])
             columns = node["columns"].items()
-            found |= {f"{node['name']}.{column}" for column, told in columns if not told["description"].strip()}
+            found |= {f"{node['name']}.{column}" for column, described in columns if not described["description"].strip()}
     found |= {source["name"] for source in manifest["sources"].values() if not source["description"].strip()}
-    found |= {name for name, told in manifest["exposures"].items() if not told["description"].strip()}
+    found |= {name for name, described in manifest["exposures"].items() if not described["description"].strip()}
     return found
 
 
@@ -67,12 +67,12 @@ def metrics_without_source_or_trust(manifest: Manifest) -> set[str]:
     found = {
         f"{n['name']}.{c['name']}"
         for n, c in columns(manifest, "marts")
-        if tells_a_metric(manifest, c) and not is_told_in_full(c["description"])
+        if describes_a_metric(manifest, c) and not is_complete(c["description"])
     }
     return found | {
         name
         for name, metric in manifest["metrics"].items()
-        if not metric["config"]["meta"].get("helper") and not is_told_in_full(metric["description"])
+        if not metric["config"]["meta"].get("helper") and not is_complete(metric["description"])
     }
 
 
@@ -83,8 +83,8 @@ def figures_of_a_day_that_are_no_metric(manifest: Manifest) -> set[str]:
         if "_daily" not in node["name"] or column["name"].endswith("_key") or column["name"] in NOT_METRICS:
             continue
         in_usd = IN_USD.match(column["description"])
-        told = node["columns"].get(in_usd[1], column) if in_usd else column
-        if str(column["data_type"]).startswith(NUMBERS) and not tells_a_metric(manifest, told):
+        described = node["columns"].get(in_usd[1], column) if in_usd else column
+        if str(column["data_type"]).startswith(NUMBERS) and not describes_a_metric(manifest, described):
             found.add(f"{node['name']}.{column['name']}")
     return found
 

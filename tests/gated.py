@@ -1,8 +1,8 @@
-"""Which marts wait for the quality gate, and which tell of what failed and so do not."""
+"""Which marts wait for the quality gate, and which report what failed and so do not."""
 
 from checkout import Checkout
 
-# What tells of failures, and what a report reads of it.
+# What reports failures, and what a report reads of it.
 NOT_GATED = {
     *("fct_dq_results", "dim_dq_check", "rpt_reconciliation"),
     *("bi_data_quality_daily", "bi_reconciliation_daily"),

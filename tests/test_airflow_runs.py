@@ -338,14 +338,14 @@ class TestRuns:
         states = {str(task["task_id"]): task["state"] for task in airflow.tasks(run)}
         assert states == {
             "dbt-postgres_freshness": "success",
-            "dbt-postgres_proof": "failed",
+            "dbt-postgres_checks": "failed",
             "dbt-postgres_build": "upstream_failed",
         }
         assert gated_marts(project) == before
-        named = f"proof failed: bitcoin block {height} of 2025-02-05, block_header_hash: "
+        named = f"check failed: bitcoin block {height} of 2025-02-05, block_header_hash: "
         assert named in airflow.task_log(run)
         (alert,) = hook.received
-        assert alert["title"] == "marts-daily: dbt-postgres_proof failed"
+        assert alert["title"] == "marts-daily: dbt-postgres_checks failed"
         assert named in alert["message"]
         _, _, page = airflow.page(f"{REPORT}?chain=bitcoin&only=failed")
         assert f"block {height}" in page

@@ -315,7 +315,7 @@ class TestAirflow:
             page.fill("input[name=username]", "admin")
             page.fill("input[name=password]", airflow.password)
             page.press("input[name=password]", "Enter")
-            for text in ("dbt-postgres:proof", "dbt-postgres_build", "3 Task Instances", "Success", "Asset Triggered"):
+            for text in ("dbt-postgres:checks", "dbt-postgres_build", "3 Task Instances", "Success", "Asset Triggered"):
                 page.get_by_text(text).first.wait_for()
             page.screenshot(path=picture)
         where = [urllib.parse.urlsplit(address) for address in asked]

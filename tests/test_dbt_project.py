@@ -1,4 +1,4 @@
-"""The house rules of the dbt project, held against its manifest: dbt-project-evaluator's, jaffle-shop's and our own.
+"""The rules of the dbt project, held against its manifest: dbt-project-evaluator's, jaffle-shop's and our own.
 
 `dbt parse` needs no database. Each rule is a function from the manifest to what breaks it, so that a failure names it.
 """
@@ -22,13 +22,13 @@ Rule = Callable[[Manifest], set[str]]
 
 # How a model's name begins, by the first folder that it lies in.
 PREFIXES = {"staging": ("stg_",), "intermediate": ("int_",), "marts": ("fct_", "dim_", "rpt_"), "bi": ("bi_",)}
-# dbt-project-evaluator's limit of what a model joins, the gate and the log of changed days, which each names, apart.
+# dbt-project-evaluator's limit of what a model joins, the gate and the log of changed days, which each names, aside.
 MAX_PARENTS = 6
 MACHINERY = {f"model.crypto.{name}" for name in ("int_integrity_failures", "int_changed_days", "int_chain_days")}
 # A row of all that is known of a chain's day, which lies in tables of a few rows a day, each the work of its own model.
 OF_MANY_PARENTS = {"fct_network_daily", "fct_valuation_daily"}
 MAX_CHAINED_VIEWS = 4
-# A key is proved unique by one of these, or by a primary key, which PostgreSQL enforces.
+# A key is verified unique by one of these, or by a primary key, which PostgreSQL enforces.
 UNIQUENESS_TESTS = ("unique", "unique_combination")
 CHAINS = PROJECT / "transform/macros/chains.sql"
 HARD_CODED = re.compile(r"\b(?:from|join)\s+\"?(?:raw_data|staging|intermediate|analytics|dq)\"?\.", re.IGNORECASE)
@@ -56,11 +56,11 @@ def models(manifest: Manifest, folder: str = "") -> list[Node]:
     return [
         node
         for node in manifest["nodes"].values()
-        if node["resource_type"] == "model" and (not folder or room(node) == folder)
+        if node["resource_type"] == "model" and (not folder or layer(node) == folder)
     ]
 
 
-def room(node: Node) -> str:
+def layer(node: Node) -> str:
     """The first folder that a model lies in."""
     return str(node["fqn"][1])
 
@@ -82,7 +82,7 @@ def generic_tests(manifest: Manifest, node: Node) -> list[Node]:
 
 
 def reads_a_source_past_staging(manifest: Manifest) -> set[str]:
-    return {n["name"] for n in models(manifest) if room(n) != "staging" and parents(manifest, n, "source")}
+    return {n["name"] for n in models(manifest) if layer(n) != "staging" and parents(manifest, n, "source")}
 
 
 def staging_that_reads_no_source_alone(manifest: Manifest) -> set[str]:
@@ -121,14 +121,14 @@ def staging_not_named_for_its_source(manifest: Manifest) -> set[str]:
 
 
 def names_not_of_their_folder(manifest: Manifest) -> set[str]:
-    return {n["name"] for n in models(manifest) if not n["name"].startswith(PREFIXES[room(n)])}
+    return {n["name"] for n in models(manifest) if not n["name"].startswith(PREFIXES[layer(n)])}
 
 
 def intermediates_that_read_marts(manifest: Manifest) -> set[str]:
     return {
         n["name"]
         for n in models(manifest, "intermediate")
-        if any(room(parent) == "marts" for parent in parents(manifest, n, "model"))
+        if any(layer(parent) == "marts" for parent in parents(manifest, n, "model"))
     }
 
 
@@ -159,7 +159,7 @@ def stars_past_staging(manifest: Manifest) -> set[str]:
     return {
         n["name"]
         for n in models(manifest)
-        if room(n) != "staging"
+        if layer(n) != "staging"
         for part in re.split(r"\bselect\b", n["raw_code"], flags=re.IGNORECASE)[1:]
         if star.search(part) and relation.search(part)
     }
@@ -264,7 +264,7 @@ def wrong_access(manifest: Manifest) -> set[str]:
     return {
         n["name"]
         for n in models(manifest)
-        if n["access"] != expected[room(n)] or (room(n) != "staging" and n["group"] is None)
+        if n["access"] != expected[layer(n)] or (layer(n) != "staging" and n["group"] is None)
     }
 
 
@@ -295,7 +295,7 @@ def bi_models_of_more_than_one_mart(manifest: Manifest) -> set[str]:
     return {
         n["name"]
         for n in models(manifest, "bi")
-        if [room(p) for p in parents(manifest, n, "model") if p["name"] != "int_chains"] != ["marts"]
+        if [layer(p) for p in parents(manifest, n, "model") if p["name"] != "int_chains"] != ["marts"]
     }
 
 
@@ -339,7 +339,7 @@ def folders_misplaced(manifest: Manifest) -> set[str]:
         for n in models(manifest)
         if n["patch_path"] is None
         or (
-            room(n) != "intermediate"
+            layer(n) != "intermediate"
             and Path(n["patch_path"].split("://")[1]) != Path(n["original_file_path"]).with_suffix(".yml")
         )
     }
@@ -503,5 +503,5 @@ def test_the_connection_file_names_a_server_and_no_secret(checkout: Checkout) ->
 
 def test_the_guide_names_each_table_that_a_report_reads(manifest: Manifest, checkout: Checkout) -> None:
     guide = (checkout.root / "docs/power-bi.md").read_text()
-    read = {parent["name"] for told in manifest["exposures"].values() for parent in parents(manifest, told)}
+    read = {parent["name"] for exposure in manifest["exposures"].values() for parent in parents(manifest, exposure)}
     assert {name for name in read if f"`{name}`" not in guide} == set()

@@ -34,7 +34,7 @@ def said(log: str) -> list[dict[str, object]]:
 def proof_lines(log: str) -> list[str]:
     """What the gate says of blocks."""
     lines = [str(line["event"]) for line in said(log)]
-    return [line for line in lines if line.startswith("proof failed: ")]
+    return [line for line in lines if line.startswith("check failed: ")]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_a_changed_cell_stops_the_daily_job_and_the_message_names_the_block(
 ) -> None:
     lines = proof_lines(stopped[0])
     assert len(lines) == 1
-    assert lines[0].startswith(f"proof failed: bitcoin block {heights[5]} of {NEWEST}, block_header_hash: ")
+    assert lines[0].startswith(f"check failed: bitcoin block {heights[5]} of {NEWEST}, block_header_hash: ")
     assert "block_merkle_root: " in lines[0]
 
 
@@ -113,12 +113,12 @@ def test_many_blocks_are_counted(first: Checkout, seen: list[int]) -> None:
     """Also where only the tests are run."""
     gate = ("test", "--select", "assert_no_integrity_failures")
     failed = first.run("meltano", "invoke", "dbt-postgres", *gate, check=False)
-    lines = [line for line in failed.stdout.splitlines() if line.startswith("proof failed: ")]
+    lines = [line for line in failed.stdout.splitlines() if line.startswith("check failed: ")]
     assert failed.returncode == 1
     assert len(lines) == 21
     assert (
         lines[-1]
-        == f"proof failed: {len(seen) - 20} more blocks; all of them are in intermediate.int_integrity_failures"
+        == f"check failed: {len(seen) - 20} more blocks; all of them are in intermediate.int_integrity_failures"
     )
 
 
@@ -233,22 +233,22 @@ def test_days_that_are_gone_are_found_and_loaded_again_by_the_command_that_is_na
     first.sql_do("delete from intermediate.int_blocks_daily where chain = 'dogecoin' and block_date = '2025-02-02'")
     told = first.run("meltano", "invoke", "dbt-postgres:audit", check=False)
     assert told.returncode == 1
-    lines = [line for line in told.stdout.splitlines() if line.startswith(("proof failed", "to load"))]
+    lines = [line for line in told.stdout.splitlines() if line.startswith(("check failed", "to load"))]
     ((lowest,),) = first.sql("select min(id) from raw_data.dogecoin_blocks where _dump_day = '2025-02-03'")
     assert lines[0].startswith(
-        f"proof failed: dogecoin block {lowest} of 2025-02-03, chain_days: no block is loaded of 2025-02-02, "
+        f"check failed: dogecoin block {lowest} of 2025-02-03, chain_days: no block is loaded of 2025-02-02, "
     )
-    assert lines[1].startswith("proof failed: ethereum 2025-01-31, unit_rows: ethereum_blocks: expected ")
+    assert lines[1].startswith("check failed: ethereum 2025-01-31, unit_rows: ethereum_blocks: expected ")
     assert lines[1].endswith(" rows of the last load, found 0 and 0 others")
     assert lines[3:5] == [
-        "proof failed: coingecko_market_chart, dogecoin in usd, daily: rows gone: 2, stamped 2025-01-30, 2025-02-02",
-        "proof failed: coingecko_ohlc, bitcoin in usd, 4h: rows gone: 1, stamped 2025-02-01",
+        "check failed: coingecko_market_chart, dogecoin in usd, daily: rows gone: 2, stamped 2025-01-30, 2025-02-02",
+        "check failed: coingecko_ohlc, bitcoin in usd, 4h: rows gone: 1, stamped 2025-02-01",
     ]
     start, stop, command = lines[2].removeprefix("to load these days again: ").split(" ", 2)
     assert (start, stop) == ("TAP_BLOCKCHAIR_START_DATE=2025-01-31", "TAP_BLOCKCHAIR_END_DATE=2025-02-02")
     first.run(*command.split(), **dict(pair.split("=") for pair in (start, stop)))
     assert first.sql(held) == before
-    first.run("meltano", "run", "dbt-postgres:proof")
+    first.run("meltano", "run", "dbt-postgres:checks")
     start, command = lines[5].removeprefix("to load them again: ").split(" ", 1)
     assert start == "TAP_COINGECKO_START_DATE=2025-01-30"
     first.run(*command.split(), **dict([start.split("=")]))

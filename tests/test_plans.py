@@ -12,7 +12,7 @@ import pytest
 
 from checkout import Checkout
 from plans import Plan, faults, logged_plans
-from test_marts_follow import happen, load
+from test_incremental_models import happen, load
 from worlds import LARGE_BLOCKS, World
 
 pytestmark = pytest.mark.long(part="plans")

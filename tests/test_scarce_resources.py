@@ -14,7 +14,7 @@ from waiting import wait_for
 from worlds import FEBRUARY, World
 
 MODEL = "fct_transactions"
-LOGS = ("int_loads_followed", "int_price_changes", "int_chain_days", "int_changed_days")
+LOGS = ("int_loads_tracked", "int_price_changes", "int_chain_days", "int_changed_days")
 FILE_LIMIT = 20 << 20  # bytes; a segment of the write-ahead log has 16 MiB
 # What the model's transaction does last, when its rows are replaced: more than there is room for.
 NEEDS_ROOM = {
@@ -152,7 +152,7 @@ def test_a_month_that_somebody_detaches(built: Checkout) -> None:
     change_price(built, DOUBLED, "bitcoin")
     build = built.run("meltano", "invoke", "dbt-postgres:build", check=False)
     assert build.returncode != 0
-    assert "proof failed: bitcoin 2025-02-03, unit_rows: bitcoin_outputs: expected" in build.stdout
+    assert "check failed: bitcoin 2025-02-03, unit_rows: bitcoin_outputs: expected" in build.stdout
     facts = ("analytics.fct_transactions", "analytics.fct_blocks", "analytics.fct_network_daily")
     assert [marts(built)[name] for name in facts] == [before[name] for name in facts]
     change_price(built, HALVED, "bitcoin")

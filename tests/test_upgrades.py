@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from checkout import PROJECT, Checkout, kill_group
-from test_marts_follow import FORGET
+from test_incremental_models import FORGET
 from waiting import wait_for
 
 DATA = PROJECT / "tests/data/upgrades"

@@ -13,7 +13,7 @@ from checkout import Checkout
 from worlds import FEBRUARY, World
 
 MODEL = "fct_transactions"
-LOGS = ("int_loads_followed", "int_price_changes", "int_chain_days", "int_changed_days")
+LOGS = ("int_loads_tracked", "int_price_changes", "int_chain_days", "int_changed_days")
 PRICE = "update raw_data.coingecko_market_chart set price = price * 2 where coin_id = 'ethereum' and stamp = '{}'"
 # Which transaction wrote a mart's rows of a day, and how many they are.
 WRITTEN = f"select min(xmin::text), count(*) from analytics.{MODEL} where chain = '{{}}' and block_date = '{{}}'"  # noqa: S608
@@ -62,7 +62,7 @@ def test_one_run_waits_for_another_and_for_no_reader(built: Checkout) -> None:
         key = '"crypto"."intermediate"."model_watermarks"'
         reader.execute("select pg_advisory_lock(hashtext(%s))", [key])
         other.execute("lock table intermediate.model_watermarks in share update exclusive mode")
-        run = thread.submit(dbt, built, "run", "--select", "int_loads_followed")
+        run = thread.submit(dbt, built, "run", "--select", "int_loads_tracked")
         deadline = time.monotonic() + 120
         while not (found := built.sql(waiting, role="admin")):
             assert not run.done(), "the run did not wait"
@@ -76,7 +76,7 @@ def test_one_run_waits_for_another_and_for_no_reader(built: Checkout) -> None:
 def test_an_older_warehouse_gets_the_new_column(built: Checkout) -> None:
     built.sql_do("alter table intermediate.model_watermarks drop column previous_change_id")
     built.sql_do(
-        "delete from intermediate.model_watermarks where model_name in ('int_loads_followed', 'int_chain_days')"
+        "delete from intermediate.model_watermarks where model_name in ('int_loads_tracked', 'int_chain_days')"
     )
     change_price(built, "2025-02-02")
     before = written(built, "ethereum", "2025-02-01"), written(built, "ethereum", "2025-02-03")
@@ -128,15 +128,33 @@ def test_a_load_that_came_before_its_heights_are_known_waits(built: Checkout) ->
     logged = "select count(*) from intermediate.int_changed_days where chain = 'bitcoin' and change_id > {}"
     logged += " and causes like '%{}%'"
     ((start,),) = built.sql("select max(change_id) from intermediate.int_changed_days")
-    dbt(built, "run", "--select", "int_loads_followed")
+    dbt(built, "run", "--select", "int_loads_tracked")
     dbt(built, "run", "--select", "int_changed_days")
     assert built.sql(logged.format(start, "load")) == [(0,)]
     dbt(built, "run", "--select", "int_chain_days", "int_changed_days")
     assert built.sql(logged.format(start, "load")) == [(1,)]
-    assert built.sql(logged.format(start, "reach")) != [(0,)]
+    assert built.sql(logged.format(start, "lookback")) != [(0,)]
 
 
-def test_changes_are_followed_by_numbers_and_not_by_times(built: Checkout) -> None:
+def test_the_log_of_loads_keeps_its_rows_under_its_new_name(built: Checkout) -> None:
+    """Else each load would be new again, and each day be rebuilt."""
+    dbt(built, "run", "--select", *LOGS, MODEL)
+    log, newest = "select * from intermediate.{} order by 1", "select max(change_id) from intermediate.int_changed_days"
+    before = built.sql(log.format("int_loads_tracked")), built.sql(newest), written(built, "bitcoin", "2025-02-02")
+    built.sql_do("alter table intermediate.int_loads_tracked rename to int_loads_followed")
+    built.sql_do(
+        "update intermediate.model_watermarks set model_name = 'int_loads_followed' "
+        "where model_name = 'int_loads_tracked'"
+    )
+    dbt(built, "run", "--select", *LOGS, MODEL)
+    after = built.sql(log.format("int_loads_tracked")), built.sql(newest), written(built, "bitcoin", "2025-02-02")
+    assert after == before
+    assert built.sql("select to_regclass('intermediate.int_loads_followed')") == [(None,)]
+    names = "select count(*) from intermediate.model_watermarks where model_name = '{}'"
+    assert built.sql(names.format("int_loads_followed")) == [(0,)]
+
+
+def test_changes_are_tracked_by_numbers_and_not_by_times(built: Checkout) -> None:
     """As when the server's clock was a year ahead, and a load comes when it is right again."""
     built.sql_do("update raw_data.load_ledger set loaded_at = loaded_at + interval '1 year'", role="loader")
     built.sql_do("update intermediate.model_watermarks set applied_at = applied_at + interval '1 year'")
@@ -163,7 +181,7 @@ def test_changes_are_followed_by_numbers_and_not_by_times(built: Checkout) -> No
         ("{'days_after': 29}", "2025-01-31..2025-03-02"),
         # the windows that look back at the day after, too
         ("{'days_beside': true, 'days_after': 29}", "2025-01-30..2025-03-03"),
-        ("{'onward': true, 'days_beside': true}", "2025-01-30..9999-12-31"),
+        ("{'cumulative': true, 'days_beside': true}", "2025-01-30..9999-12-31"),
         ("{'periods': true}", "2025-01-01..2025-01-02 2025-01-27..2025-01-28"),
         # the day after is of another month
         (

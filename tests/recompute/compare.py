@@ -13,7 +13,7 @@ Rows = dict[Key, dict[str, Cell]]
 
 @dataclass(frozen=True)
 class Table:
-    """A mart, how its rows are told apart, and the rows that it has to have."""
+    """A mart, how its rows are distinguished, and the rows that it has to have."""
 
     name: str
     keys: tuple[str, ...]
@@ -75,9 +75,9 @@ def differences(table: Table, found: Mapping[Key, Mapping[str, Cell]]) -> list[D
             wrong.append(Difference(table.name, "(row)", key, *("there" if is_there else None for is_there in there)))
             continue
         for column in columns:
-            expected, told = plain(table.expected[key][column]), plain(found[key][column])
-            if type(expected) is not type(told) or expected != told:
-                wrong.append(Difference(table.name, column, key, expected, told))
+            expected, actual = plain(table.expected[key][column]), plain(found[key][column])
+            if type(expected) is not type(actual) or expected != actual:
+                wrong.append(Difference(table.name, column, key, expected, actual))
     return wrong
 
 

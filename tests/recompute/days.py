@@ -44,14 +44,14 @@ def closes_of(raw: Raw, coin: str) -> dict[date, Close]:
     Of several points of a date the first counts, of two dates that close the same day the later, and the chart's points
     before the other table's.
     """
-    told: dict[date, Point] = {}
+    given: dict[date, Point] = {}
     for points in (raw.points[coin], raw.tokens[coin]):
         of_date: dict[date, Point] = {}
         for point in sorted(points, key=lambda point: point.stamp):
             of_date.setdefault(day_of(point.stamp), point)
-        told = {_closed_day(point): point for point in of_date.values()} | told
+        given = {_closed_day(point): point for point in of_date.values()} | given
     closes = {}
-    for day, point in told.items():
+    for day, point in given.items():
         price = rounded(point.price, PRICE_DIGITS)
         assert price is not None
         closes[day] = Close(price, rounded(point.market_cap, AMOUNT_DIGITS), rounded(point.volume, AMOUNT_DIGITS))

@@ -1,4 +1,4 @@
-"""What Ethereum's transactions tell in fct_transactions and fct_contract_gas_daily, from `_metrics_ethereum.md`."""
+"""Figures of Ethereum's transactions in fct_transactions and fct_contract_gas_daily, from `_metrics_ethereum.md`."""
 
 from collections import defaultdict
 from collections.abc import Sequence

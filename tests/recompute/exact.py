@@ -10,26 +10,26 @@ Number = int | Fraction
 DEEP = Context(prec=80)
 
 
-def fraction(told: object) -> Fraction:
+def fraction(given: object) -> Fraction:
     """What a cell says: an integer or a decimal, exactly."""
-    return Fraction(str(told))
+    return Fraction(str(given))
 
 
-def maybe_fraction(told: object) -> Fraction | None:
+def maybe_fraction(given: object) -> Fraction | None:
     """What a cell says, if it says anything."""
-    return None if told is None else fraction(told)
+    return None if given is None else fraction(given)
 
 
-def whole(told: object) -> int:
+def whole(given: object) -> int:
     """An integer, also where the column is a decimal."""
-    number = fraction(told)
-    assert number.denominator == 1, told
+    number = fraction(given)
+    assert number.denominator == 1, given
     return number.numerator
 
 
-def maybe_whole(told: object) -> int | None:
+def maybe_whole(given: object) -> int | None:
     """An integer, if the cell says anything."""
-    return None if told is None else whole(told)
+    return None if given is None else whole(given)
 
 
 def rounded(number: Number | None, digits: int = 8) -> Fraction | None:

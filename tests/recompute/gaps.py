@@ -44,7 +44,7 @@ _SMALL_PRICES = """
     update raw_data.coingecko_token set price_usd = price_usd / 4096, market_cap_usd = market_cap_usd / 4096
     where coin_id = 'bitcoin' and date::date between '2025-01-04' and '2025-01-07';
 """
-# A close that only the other table has, a capitalisation that is not told, a day without trade, and odd stamps.
+# A close that only the other table has, a capitalisation that is unknown, a day without trade, and odd stamps.
 _ODD_PRICES = """
     delete from raw_data.coingecko_market_chart
     where coin_id = 'ethereum' and (stamp at time zone 'UTC')::date = '2025-03-06';
@@ -138,8 +138,8 @@ _DUST = """
     from moved as m
     where m.transaction_hash = o.transaction_hash and o.index in (m.dust_index, m.other_index);
 """
-# One token becomes a stablecoin that tells neither symbol nor decimals, another one that tells both; others are made,
-# destroyed, or tell different decimals within a day.
+# One token becomes a stablecoin that names neither symbol nor decimals, another one that names both; others are made,
+# destroyed, or name different decimals within a day.
 _TOKENS = """
     update raw_data.ethereum_erc20_transactions
     set token_address = 'dac17f958d2ee523a2206206994597c13d831ec7', token_symbol = '', token_decimals = null
@@ -153,7 +153,7 @@ _TOKENS = """
     update raw_data.ethereum_erc20_transactions set token_decimals = 3 where token_decimals = 18 and block_id % 4 = 1;
 """
 _AFTER_THE_MERGE = "update raw_data.ethereum_blocks set difficulty = 0 where id >= {merge};"
-# A block whose uncles' reward is not told.
+# A block whose uncles' reward is unknown.
 _UNKNOWN_UNCLES = "update raw_data.ethereum_blocks set uncle_generation = null where id = 13000290;"
 
 # Snapshots: two of a day that has a close, two of a day that has none, and one more of the newest day.

@@ -149,7 +149,7 @@ def price_distribution(raw: Raw, chain: Chain, valued: Rows) -> Rows:
 
 
 def _ratio_of(row: Row, kind: str) -> Fraction | None:
-    """Value by cost, where both are told."""
+    """Value by cost, where both are known."""
     value, cost = row[f"spent_value_{kind}"], row[f"spent_cost_{kind}"]
     assert value is None or isinstance(value, Fraction)
     assert cost is None or isinstance(cost, Fraction)

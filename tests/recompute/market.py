@@ -77,19 +77,19 @@ def risk(coin: str, closes: Closes, returns: Returns) -> Rows:
         highest = max(highest, price)
         for days in RISK_WINDOWS:
             window = window_of(day, days)
-            told = [closes[found].price for found in window if found in closes]
+            given = [closes[found].price for found in window if found in closes]
             moved = [returns[found] for found in window if found in returns]
             spread = root(covariance(moved, moved) / (days - 1)) if len(moved) == days else None
             base = closes.get(day - timedelta(days=days))
             rows[coin, day, days] = {
-                "close_observation_count": len(told),
+                "close_observation_count": len(given),
                 "return_observation_count": len(moved),
                 "volatility": rounded(spread, DIGITS),
                 "volatility_annualised": None
                 if spread is None
                 else rounded(spread * root(Fraction(DAYS_OF_A_YEAR)), DIGITS),
                 "drawdown_ratio": rounded(price / highest - 1, DIGITS),
-                "max_drawdown_ratio": rounded(deepest_fall(told), DIGITS) if len(told) == days else None,
+                "max_drawdown_ratio": rounded(deepest_fall(given), DIGITS) if len(given) == days else None,
                 "roi_ratio": rounded(price / base.price - 1, DIGITS) if base else None,
             }
     return rows
@@ -109,13 +109,13 @@ def pairs(returns: dict[str, Returns]) -> Rows:
                     x, y = [own[found] for found in window], [bench[found] for found in window]
                     together, spread, market = covariance(x, y), covariance(x, x), covariance(y, y)
                     correlation = together / root(spread * market) if spread and market else None
-                    told = {
+                    given = {
                         "return_correlation": rounded(correlation, PAIR_DIGITS),
                         "return_beta": ratio(together, market, PAIR_DIGITS),
                     }
                     rows[coin, other, day, days] = {
                         "observation_count": len(window),
-                        **{name: value if len(window) == days else None for name, value in told.items()},
-                        **{f"{name}_known": value for name, value in told.items()},
+                        **{name: value if len(window) == days else None for name, value in given.items()},
+                        **{f"{name}_known": value for name, value in given.items()},
                     }
     return rows

@@ -52,8 +52,8 @@ def mining(chain: Chain) -> Rows:
             "has_all_blocks": chain.has_all_blocks(day),
         }
         for days in RATE_WINDOWS:
-            told = [found for each in window_of(day, days) if (found := known.get(each)) is not None]
-            whole = sum(told, Fraction(0)) if len(told) == days else None
+            given = [found for each in window_of(day, days) if (found := known.get(each)) is not None]
+            whole = sum(given, Fraction(0)) if len(given) == days else None
             row[f"hash_rate_{days}d_mean"] = ratio(whole, days * SECONDS_OF_A_DAY)
         rows[chain.name, day] = row
     return rows

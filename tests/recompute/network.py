@@ -29,7 +29,7 @@ def burn(block: Block) -> int:
 
 
 def base_fees(chain: Chain) -> dict[int, int]:
-    """Base fee by height, where it is stated, or the burn tells it, or of an empty block the block below."""
+    """Base fee by height, where it is stated, or follows from the burn, or of an empty block the block below."""
     found: dict[int, int] = {}
     for height, block in sorted(chain.heights.items()):
         if height < LONDON:

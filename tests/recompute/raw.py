@@ -79,7 +79,7 @@ class Transaction:
     is_creation: bool = False
     input: str | None = None
     place: str | None = None
-    """What tells a synthetic row, which has no hash, from the next."""
+    """What distinguishes a synthetic row, which has no hash, from the next."""
 
     @cached_property
     def day(self) -> date:
@@ -210,18 +210,18 @@ class Raw:
     supplies: dict[str, list[tuple[datetime, int]]] = field(default_factory=dict)
 
 
-def _moment(told: object) -> datetime:
-    assert isinstance(told, datetime), told
-    return told.astimezone(UTC)
+def _moment(given: object) -> datetime:
+    assert isinstance(given, datetime), given
+    return given.astimezone(UTC)
 
 
-def _text(told: object) -> str:
-    assert isinstance(told, str), told
-    return told
+def _text(given: object) -> str:
+    assert isinstance(given, str), given
+    return given
 
 
-def _maybe_text(told: object) -> str | None:
-    return None if told is None else _text(told)
+def _maybe_text(given: object) -> str | None:
+    return None if given is None else _text(given)
 
 
 def _utxo_blocks(ask: Ask, chain: str) -> Iterable[Block]:
@@ -321,7 +321,7 @@ def _token_transfers(ask: Ask) -> Iterable[TokenTransfer]:
     ):
         yield TokenTransfer(
             *(whole(row[0]), whole(row[1]), _moment(row[2]), _text(row[3]), _text(row[4])),
-            # an empty text tells nothing
+            # an empty text is unknown
             *(_maybe_text(row[5]) or None, _maybe_text(row[6]) or None, maybe_whole(row[7])),
             *(_text(row[8]), _text(row[9]), whole(row[10])),
         )
@@ -364,11 +364,11 @@ def read(ask: Ask) -> Raw:
     ):
         point = Point(_moment(stamp), fraction(price), maybe_fraction(market_cap), maybe_fraction(volume))
         raw.points[_text(coin)].append(point)
-    for coin, told, price, market_cap, volume in ask(
+    for coin, given, price, market_cap, volume in ask(
         "select coin_id, date, price_usd, market_cap_usd, total_volume_usd from raw_data.coingecko_token"
         " where price_usd is not null"
     ):
-        midnight = datetime.fromisoformat(f"{str(told)[:10]}T00:00:00+00:00")
+        midnight = datetime.fromisoformat(f"{str(given)[:10]}T00:00:00+00:00")
         point = Point(midnight, fraction(price), maybe_fraction(market_cap), maybe_fraction(volume))
         raw.tokens[_text(coin)].append(point)
     for coin, observed_at, *supplies in ask(

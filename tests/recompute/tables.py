@@ -28,7 +28,7 @@ def filled_up(rows: Rows) -> Rows:
 
 
 def tables(raw: Raw, assets: dict[str, int]) -> list[Table]:
-    """Recompute all, for marts whose key of an asset is told."""
+    """Recompute all, for marts whose key of an asset is known."""
     chains = [Chain(raw, name) for name in CHAINS]
     found: dict[str, Rows] = {name: {} for name in _KEYS}
     for chain in chains:

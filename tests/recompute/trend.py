@@ -21,7 +21,7 @@ def trend(coin: str, closes: Closes, snapshots: list[Snapshot]) -> Rows:
     charted = {min(closes) + timedelta(days=ahead) for ahead in range((max(closes) - min(closes)).days + 1)}
     rows: Rows = {}
     for day in sorted(charted | last_of.keys()):
-        close, told = closes.get(day), last_of.get(day)
+        close, given = closes.get(day), last_of.get(day)
         sums = {days: _sum(closes, day, days) for days in AVERAGES}
         before = {found: one.price for found, one in closes.items() if found < day + DAY}
         highest = max(before.values(), default=None)
@@ -32,11 +32,11 @@ def trend(coin: str, closes: Closes, snapshots: list[Snapshot]) -> Rows:
             "mayer_multiple": ratio(MAYER_DAYS * close.price if close else None, sums[MAYER_DAYS], DIGITS),
             "all_time_high_usd": highest,
             "all_time_high_date": min((found for found, price in before.items() if price == highest), default=None),
-            "observed_at": told.observed_at if told else None,
-            "circulating_supply_native": rounded(told.circulating, AMOUNT_DIGITS) if told else None,
-            "total_supply_native": rounded(told.total, AMOUNT_DIGITS) if told else None,
-            "max_supply_native": rounded(told.most, AMOUNT_DIGITS) if told else None,
-            "fully_diluted_value_usd": rounded(told.fully_diluted, AMOUNT_DIGITS) if told else None,
+            "observed_at": given.observed_at if given else None,
+            "circulating_supply_native": rounded(given.circulating, AMOUNT_DIGITS) if given else None,
+            "total_supply_native": rounded(given.total, AMOUNT_DIGITS) if given else None,
+            "max_supply_native": rounded(given.most, AMOUNT_DIGITS) if given else None,
+            "fully_diluted_value_usd": rounded(given.fully_diluted, AMOUNT_DIGITS) if given else None,
         }
     return rows
 

@@ -100,7 +100,7 @@ class Valuation:
         return dict(zip(names, (published if is_enough else None, published, coverage), strict=True))
 
     def spent(self, day: date) -> Row:
-        """What the day's spent outputs tell."""
+        """Figures of the day's spent outputs."""
         chain, inputs = self.chain, self.chain.inputs.get(day, [])
         close = chain.price(day)
         is_whole = chain.has_all_outputs(day)
@@ -186,7 +186,7 @@ class Valuation:
         }
 
     def alive(self, day: date, lots: list[Lot]) -> Row:
-        """What the coins alive tell, whole history or not."""
+        """Figures of the coins alive, whole history or not."""
         assert self.coins is not None
         chain, close, units = self.chain, self.chain.price(day), self.chain.base_units
         priced = [lot for lot in lots if lot.created in chain.closes]
@@ -324,11 +324,11 @@ def z_scores(days: Valuation, so_far: dict[date, Row]) -> Row:
 
 def _z_score(values: list[int | Fraction | None], cost: object) -> Fraction | None:
     """The last value less its cost, by the sample standard deviation of those that are known."""
-    told, last = [Fraction(value) for value in values if value is not None], values[-1]
-    if last is None or not isinstance(cost, (int, Fraction)) or len(told) < 2:
+    given, last = [Fraction(value) for value in values if value is not None], values[-1]
+    if last is None or not isinstance(cost, (int, Fraction)) or len(given) < 2:
         return None
-    mean = sum(told) / len(told)
-    variance = sum((value - mean) ** 2 for value in told) / (len(told) - 1)
+    mean = sum(given) / len(given)
+    variance = sum((value - mean) ** 2 for value in given) / (len(given) - 1)
     return rounded((last - cost) / root(variance)) if variance else None
 
 

@@ -128,7 +128,7 @@ class Witness:
         return any(row.value > 50 * ETHER for row in ethereum) and 0 < back < len(self.raw.outputs["bitcoin"])
 
     def uncles(self) -> bool:
-        """Blocks since London that pay for uncles, and one that does not tell what."""
+        """Blocks since London that pay for uncles, and one that lacks what they got."""
         blocks = [block for block in self.raw.blocks["ethereum"] if block.height >= LONDON]
         paid = [block.uncle_generation for block in blocks]
         return None in paid and any(amount for amount in paid)
@@ -176,12 +176,12 @@ class Witness:
     def tokens_that_tell_less(self) -> bool:
         """Stablecoins with decimals and without, tokens made and destroyed, and two sorts of decimals in a day."""
         found = self.raw.token_transfers
-        told = {row.decimals is None for row in found if row.token in STABLECOINS}
+        given = {row.decimals is None for row in found if row.token in STABLECOINS}
         decimals: dict[tuple[date, str], set[int | None]] = defaultdict(set)
         for row in found:
             decimals[row.day, row.token].add(row.decimals)
         return (
-            told == {True, False}
+            given == {True, False}
             and any(row.sender == NOBODY for row in found)
             and any(row.recipient == NOBODY for row in found)
             and any(len(sorts) > 1 for sorts in decimals.values())

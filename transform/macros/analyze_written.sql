@@ -1,5 +1,5 @@
 {#
-  As a post-hook, in the transaction of a model that follows int_changed_days: statistics of what it has just written. Of a
+  As a post-hook, in the transaction of a model that tracks int_changed_days: statistics of what it has just written. Of a
   day that the statistics do not know the planner expects one row, and those who read it next compare each row with each.
 
   Of a table cut by month only the months that took rows are analyzed, and the whole, by whose statistics joins are estimated.

@@ -4,7 +4,7 @@
   The answer stands in the model's SQL as literals, so that PostgreSQL prunes the months of a partitioned table when it
   plans. A model whose meta says `recheck_failed` adds the days on which it holds a failure; both it and one whose meta
   says `recheck` add each chain's newest days, as many as the variable `recheck_days` says, or all with the variable
-  `recheck`. One whose meta says `onward` takes all days from a chain's first changed one on, as a sum over all that came
+  `recheck`. One whose meta says `cumulative` takes all days from a chain's first changed one on, as a sum over all that came
   before must. One whose meta says `days_beside` takes the days before and after each changed one too, since blocks beside a
   day tell whether it is whole. One whose meta says `days_after` takes so many days after each of these too, whose windows
   look back at it. One whose meta says `periods` has a row for each ISO week and month, dated by its first day, and
@@ -74,7 +74,7 @@
 
 {# The days that the log names after one change and up to another, and those of another query, as a model's meta takes them, as ranges. #}
 {% macro changed_ranges(log, since, up_to, meta, others=none) %}
-    {%- set onward = meta.get('onward', false) -%}
+    {%- set cumulative = meta.get('cumulative', false) -%}
     {%- set query -%}
         with
 
@@ -85,8 +85,8 @@
 
         ),
 
-        -- what a row says of its day may follow from the days beside it, and a window's from all that it looks back at
-        reached as (
+        -- a row's flags depend on the days beside its own, a window on all days of its lookback
+        looked_at as (
 
             select distinct chain, block_date + days_after as block_date
             from changed
@@ -99,11 +99,11 @@
         days as (
 
             {% if meta.get('periods', false) %}
-            select chain, cast(date_trunc('week', block_date) as date) as block_date from reached
+            select chain, cast(date_trunc('week', block_date) as date) as block_date from looked_at
             union
-            select chain, cast(date_trunc('month', block_date) as date) from reached
+            select chain, cast(date_trunc('month', block_date) as date) from looked_at
             {% else %}
-            select chain, block_date from reached
+            select chain, block_date from looked_at
             {% endif %}
 
         ),
@@ -123,14 +123,14 @@
             select
                 islands.chain,
                 min(islands.block_date) as first_day,
-                {{ "date '9999-12-31'" if onward else "max(islands.block_date) + 1" }} as stop_day,
+                {{ "date '9999-12-31'" if cumulative else "max(islands.block_date) + 1" }} as stop_day,
                 min(heights.first_height) as first_height,
                 max(heights.last_height) as last_height
             from islands
             left join {{ existing('int_chain_days') }} as heights
                 on islands.chain = heights.chain and islands.block_date = heights.block_date
             -- hundreds of scattered days become one range per chain: more to rebuild, but a plan of sane size
-            group by islands.chain, case when {{ "false" if onward else "(select count(*) from days) <= 366" }} then islands.island end
+            group by islands.chain, case when {{ "false" if cumulative else "(select count(*) from days) <= 366" }} then islands.island end
 
         )
 
@@ -188,18 +188,18 @@
     {%- endif -%}
     {%- set found = modules.re.search("/\\* changed days up to change (\\d+): (.*?) \\*/", model.compiled_code) -%}
     {%- if found is none -%}
-        {{ exceptions.raise_compiler_error(model.name ~ " follows the log and asks nowhere which days changed; use in_changed_days().") }}
+        {{ exceptions.raise_compiler_error(model.name ~ " tracks changed days and asks nowhere which they are; use in_changed_days().") }}
     {%- endif -%}
     {{ return({'up_to': found.group(1) | int, 'days': found.group(2)}) }}
 {% endmacro %}
 
 
 {#
-  The condition that a block is of a day that has to be rebuilt, or one of the `reach` blocks below such a one, which a
+  The condition that a block is of a day that has to be rebuilt, or one of the `lookback` blocks below such a one, which a
   column of it may depend on. The rows have the columns chain and block_height. A day's heights need not be contiguous,
   so this takes some blocks more than it has to.
 #}
-{% macro in_reach_of_changed_days(reach) -%}
+{% macro in_lookback_of_changed_days(lookback) -%}
     {%- set changed = changes() -%}
     {{ changed.note }}
     {%- if changed.everything -%}
@@ -208,7 +208,7 @@
     {%- set conditions = [] -%}
     {%- for span in changed.ranges if span.first_height is not none -%}
         {%- do conditions.append(
-            "(chain = '" ~ span.chain ~ "' and block_height between " ~ (span.first_height - reach) ~ " and " ~ span.last_height ~ ")"
+            "(chain = '" ~ span.chain ~ "' and block_height between " ~ (span.first_height - lookback) ~ " and " ~ span.last_height ~ ")"
         ) -%}
     {%- endfor -%}
     ({{ conditions | join(" or ") or "false" }})
@@ -223,7 +223,7 @@
 {% endmacro %}
 
 
-{# The table of watermarks: one row for each model that follows int_changed_days, and for each log that it is made of. #}
+{# The table of watermarks: one row for each model that tracks int_changed_days, and for each log that it is made of. #}
 {% macro watermarks() %}
     {%- for node in (graph.nodes.values() if execute else []) if node.resource_type == 'model' and node.name == 'int_changed_days' -%}
         {{ return(api.Relation.create(database=node.database, schema=node.schema, identifier='model_watermarks', type='table')) }}
@@ -247,7 +247,7 @@
 {% endmacro %}
 
 
-{# As a post-hook, in the transaction of a model that follows int_changed_days: that it has taken in what it read. #}
+{# As a post-hook, in the transaction of a model that tracks int_changed_days: that it has taken in what it read. #}
 {% macro record_watermark() %}
     {%- if execute and model.config.get('incremental_strategy') in ['changed_days', 'changed_keys'] -%}
     {%- set noted = noted_changes() -%}
@@ -313,7 +313,7 @@
 {# As a post-hook of int_changed_days, still alone with the logs: what it has taken in of each. #}
 {% macro write_log_watermarks() -%}
     {%- if execute -%}
-    {{ write_watermark('int_loads_followed', heights_up_to()) }};
+    {{ write_watermark('int_loads_tracked', heights_up_to()) }};
     {{ write_watermark('int_price_changes', "(select coalesce(max(change_id), 0) from " ~ existing('int_price_changes') ~ ")") }}
     {%- endif -%}
 {%- endmacro %}
@@ -324,8 +324,8 @@
   the newest load that this takes in.
 #}
 {% macro loaded_block_days() -%}
-    {%- set loads = ref('int_loads_followed') -%}
-    {%- if not execute or existing('int_loads_followed') is none -%}
+    {%- set loads = ref('int_loads_tracked') -%}
+    {%- if not execute or existing('int_loads_tracked') is none -%}
         {{ return({'condition': 'true', 'up_to': 'null'}) }}
     {%- endif -%}
     {%- set up_to = run_query("select coalesce(max(change_id), 0) from " ~ loads).rows[0][0] -%}
@@ -354,7 +354,7 @@
 
 
 {# The raw tables of a chain that hold rows which no load id leads back to the ledger: those of another loader. #}
-{% macro unfollowed_tables() %}
+{% macro untracked_tables() %}
     {%- set found = [] -%}
     {%- if execute -%}
         {%- for node in graph.sources.values() if node.source_name == 'blockchair' -%}

@@ -1,6 +1,6 @@
 {#
   What checks have in common. An outcome is `verified`, or `unverifiable: <why>`, or `failed: <what>`; check_result() and
-  check_reason() take it apart. It stands in a column, since it is read twice.
+  check_reason() split it. It stands in a column, since it is read twice.
 #}
 {% macro check_result(outcome) -%}
     split_part({{ outcome }}, ': ', 1)

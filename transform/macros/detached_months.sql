@@ -2,7 +2,7 @@
   As an on-run-start hook: name the months of raw tables that somebody has detached by `alter table`. No model sees their rows,
   so what is built of them is kept as it is, and the gate stops a build that would rebuild one of their days without them.
 
-  A month that a backfill keeps apart has a constraint until its last day is loaded; one that `target-postgres:months detach`
+  A month that a backfill keeps detached has a constraint until its last day is loaded; one that `target-postgres:months detach`
   has taken out has another name. Neither is named here.
 #}
 {% macro warn_of_detached_months() %}

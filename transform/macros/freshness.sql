@@ -3,7 +3,7 @@
   changed, since nobody asks for it, is not old, nor is one that the variable `unwatched_tables` names.
 
   Against the machine's clock that is the age of the data. A simulated world has a clock of its own, which stands still until
-  it is told to go on; with DBT_FRESHNESS_CLOCK=source, as in the environment `local`, a table is as old as it is behind the
+  it is advanced; with DBT_FRESHNESS_CLOCK=source, as in the environment `local`, a table is as old as it is behind the
   other tables of its source: by the day of its newest rows, or where its loads name no day, by the time of its last load.
 #}
 {% macro last_changed(relation, chains=none) %}

@@ -1,8 +1,8 @@
 {#
-  As an on-run-end hook: where the gate has failed, which blocks it was, a line each, for the log, for Airflow and for alerts.
-  Printed as it stands, without dbt's clock before it. Nothing is said of a run in which the gate was not tested or held.
+  As an on-run-end hook: where the write-audit-publish gate has failed, a line for each block that failed, for the log, for Airflow
+  and for alerts. Printed without dbt's timestamp. A run in which the gate was not tested, or passed, prints nothing.
 #}
-{% macro report_proof_failures(results, most=20) %}
+{% macro report_failed_checks(results, most=20) %}
     {%- if execute and results | selectattr('node.name', 'equalto', 'assert_no_integrity_failures') | selectattr('status', 'equalto', 'fail') | list -%}
         {%- set query -%}
             select
@@ -15,10 +15,10 @@
         {%- endset -%}
         {%- set places = run_query(query).rows -%}
         {%- for place in places[:most] -%}
-            {%- do print('proof failed: ' ~ place[0] ~ ', ' ~ place[1]) -%}
+            {%- do print('check failed: ' ~ place[0] ~ ', ' ~ place[1]) -%}
         {%- endfor -%}
         {%- if places | length > most -%}
-            {%- do print('proof failed: ' ~ (places | length - most) ~ ' more blocks; all of them are in intermediate.int_integrity_failures') -%}
+            {%- do print('check failed: ' ~ (places | length - most) ~ ' more blocks; all of them are in intermediate.int_integrity_failures') -%}
         {%- endif -%}
         {%- set days = run_query(days_to_load_again()).rows[0] -%}
         {%- if days[0] -%}
@@ -53,7 +53,7 @@
         {%- endset -%}
         {%- set gone = run_query(query).rows -%}
         {%- for row in gone -%}
-            {%- do print('proof failed: ' ~ row[0]) -%}
+            {%- do print('check failed: ' ~ row[0]) -%}
         {%- endfor -%}
         {%- if gone -%}
             {%- do print(

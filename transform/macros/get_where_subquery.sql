@@ -1,9 +1,9 @@
 {#
   dbt's own hook for the `where` of a data test, with two words more, so that a test of a table of millions of rows reads
   what is new. `__changed_days__`: the days that the model rebuilt when it last had any to rebuild, for a table with the columns
-  chain and block_date; `__changed_days:last_seen_date__` the same by another date. `__loaded_days:ethereum_calls:block_time__`: the days of a raw table that loads touched which were
-  not followed before the last run, by that column; `__loaded_days:utxo_outputs:block_time__` the same of each chain's with a
-  ledger of outputs. With the variable `test_all_days` both read all.
+  chain and block_date; `__changed_days:last_seen_date__` the same by another date. `__loaded_days:ethereum_calls:block_time__`:
+  the days of a raw table on which loads of the last run changed rows, by that column; `__loaded_days:utxo_outputs:block_time__`
+  the same for each chain with a ledger of outputs. With the variable `test_all_days` both read all.
 #}
 {% macro get_where_subquery(relation) -%}
     {%- set where = config.get('where', '') -%}
@@ -57,19 +57,19 @@
 {%- endmacro %}
 
 
-{# The condition that a row is of a day that was loaded since the run before; staging is tested before this run follows. #}
+{# The condition that a row is of a day that was loaded since the run before; staging is tested before this run tracks its loads. #}
 {% macro last_loaded_days(table_name, column) -%}
-    {%- set followed = existing('int_loads_followed') -%}
+    {%- set tracked = existing('int_loads_tracked') -%}
     {%- set ledger = existing('stg_loader__load_ledger') -%}
-    {%- if followed is none or ledger is none or var('test_all_days', false) -%}
+    {%- if tracked is none or ledger is none or var('test_all_days', false) -%}
         {{ return('true') }}
     {%- endif -%}
     {%- set query -%}
         select min(first_day), max(last_day) + 1, coalesce(bool_or(first_day is null), false), count(*)
         from {{ ledger }} as ledger
         where table_name = '{{ table_name }}' and not exists (
-            select 1 from {{ followed }} as followed
-            where followed.load_id = ledger.load_id and followed.change_id < (select max(change_id) from {{ followed }})
+            select 1 from {{ tracked }} as tracked
+            where tracked.load_id = ledger.load_id and tracked.change_id < (select max(change_id) from {{ tracked }})
         )
     {%- endset -%}
     {%- set row = run_query(query).rows[0] -%}

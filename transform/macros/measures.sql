@@ -91,7 +91,7 @@
 
 
 {#
-  From which part of its value on a figure that lacks some prices is told under its plain name: 1 less the variable
+  From which part of its value on a figure that lacks some prices is reported under its plain name: 1 less the variable
   `unpriced_value_tolerance`, which is a hundredth at most.
 #}
 {% macro priced_part_needed() -%}

@@ -6,7 +6,7 @@
   the lineage is the same whether the table exists or not.
 
   Whether it exists the database says, by its columns, and not adapter.get_relation(): dbt fills its cache of a schema
-  that is not the project's table by table, and a thread that asks meanwhile is told that a table is not there.
+  that is not the project's table by table, and answers a thread that asks meanwhile that a table is not there.
 #}
 {% macro raw_table(source_name, table_name) -%}
     {%- set relation = source(source_name, table_name) -%}

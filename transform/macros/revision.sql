@@ -134,3 +134,21 @@
         {%- endif -%}
     {%- endfor -%}
 {% endmacro %}
+
+
+{#
+  As an on-run-start hook: a table of an older release keeps its rows under the name that it has now. The log of loads would
+  else begin anew, and every day be rebuilt.
+#}
+{% macro rename_former_tables() %}
+    {%- if execute and adapter.check_schema_exists(watermarks().database, watermarks().schema) -%}
+        {%- for former, name in [('int_loads_followed', 'int_loads_tracked')] -%}
+            {%- set old = watermarks().incorporate(path={'identifier': former}) -%}
+            {%- set new = watermarks().incorporate(path={'identifier': name}) -%}
+            {%- if kind_of(old) == 'table' and kind_of(new) == '' -%}
+                {%- do run_query("update " ~ watermarks() ~ " set model_name = '" ~ name ~ "' where model_name = '" ~ former ~ "'") -%}
+                {%- do adapter.rename_relation(old, new) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+{% endmacro %}

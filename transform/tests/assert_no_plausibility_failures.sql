@@ -1,4 +1,4 @@
--- Told and no more: what fails here may be right and only unusual, or wrong in a column that no mart computes with.
+-- A warning and no more: what fails here may be right and only unusual, or wrong in a column that no mart computes with.
 {{ config(severity='warn') }}
 select
     check_name,

@@ -1,4 +1,4 @@
--- A build tells it, since its marts are right for what is left; the audit fails.
+-- A build warns, since its marts are right for what is left; the audit fails.
 {{ config(severity='error' if var('recheck', false) else 'warn') }}
 select
     table_name,

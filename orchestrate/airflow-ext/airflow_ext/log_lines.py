@@ -18,7 +18,7 @@ _DBT_WARNING = re.compile(r"(^|\d+ of \d+ )WARN\b|^\[WARNING\]|^Warning\b")
 _SAID = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b\s*[|:\]]")
 # A unit, which is a day of a table as a rule: what was written of it, or that it was there already.
 _UNIT = re.compile(r"^(?P<unit>\S+): (?:(?P<rows>[\d,]+) rows loaded\b|unchanged\b|the same as before\b)")
-_PROOF = "proof failed:"
+_PROOF = "check failed:"
 _LEVELS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,

@@ -15,13 +15,13 @@ from airflow_ext.alerts import message, task_failed
 # Apprise's own import, of a module that Python 3.13 has no more.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
-REASON = "`meltano run dbt-postgres:proof` failed with status 1.\nproof failed: bitcoin block 65 of 2025-02-02, ..."
+REASON = "`meltano run dbt-postgres:checks` failed with status 1.\ncheck failed: bitcoin block 65 of 2025-02-02, ..."
 
 
 def context(reason: str | None = REASON, **more: object) -> dict[str, object]:
     instance = SimpleNamespace(
         dag_id="marts-daily",
-        task_id="dbt-postgres_proof",
+        task_id="dbt-postgres_checks",
         run_id="scheduled__2025-02-03",
         map_index=-1,
         try_number=2,
@@ -54,7 +54,7 @@ def test_a_webhook_gets_what_failed_and_why(hook: HTTPServer, monkeypatch: pytes
     monkeypatch.setenv("AIRFLOW_EXT_ALERT_URLS", f"json://127.0.0.1:{hook.port}/secret-path")
     task_failed(context())
     (alert,) = received(hook)
-    assert alert["title"] == "marts-daily: dbt-postgres_proof failed"
+    assert alert["title"] == "marts-daily: dbt-postgres_checks failed"
     assert alert["type"] == "failure"
     assert "bitcoin block 65 of 2025-02-02" in alert["message"]
     assert "scheduled__2025-02-03, try 2" in alert["message"]
@@ -84,7 +84,7 @@ def test_a_mailbox_gets_it_too(hook: HTTPServer, monkeypatch: pytest.MonkeyPatch
         task_failed(context(f"found <script>alert(1)</script>\n{REASON}"))
     finally:
         controller.stop()
-    assert mailbox.subjects == ["marts-daily: dbt-postgres_proof failed"] * 2
+    assert mailbox.subjects == ["marts-daily: dbt-postgres_checks failed"] * 2
     assert len(received(hook)) == 1
     # what a source says is never markup
     (shown,) = mailbox.pages
@@ -132,7 +132,7 @@ def test_an_alert_that_breaks_does_not_hide_why_the_task_failed(
 
 
 def test_what_an_alert_says_of_a_mapped_task_and_of_one_without_a_reason() -> None:
-    assert message(context(map_index=0))[0] == "marts-daily: dbt-postgres_proof [0] failed"
+    assert message(context(map_index=0))[0] == "marts-daily: dbt-postgres_checks [0] failed"
     text = message(context(None, log_url=None))[1]
     assert text.splitlines() == [
         "no reason given",

@@ -56,8 +56,8 @@ def test_what_a_source_says_controls_no_terminal() -> None:
     shown = r"\x1b[2J\x1b]0;title\x07\x9b31m\u202e {{ 1 }} %s <script>"
     assert log.read(line(hostile, "target-postgres", level="error")) == (logging.ERROR, f"target-postgres: {shown}")
     assert log.read(hostile)[1] == shown
-    log.read(line(f"proof failed: bitcoin block 5, {hostile}", "dbt-postgres"))
-    assert log.proofs == [f"proof failed: bitcoin block 5, {shown}"]
+    log.read(line(f"check failed: bitcoin block 5, {hostile}", "dbt-postgres"))
+    assert log.proofs == [f"check failed: bitcoin block 5, {shown}"]
     assert log.read(line("Traceback", exception="one\n\ttwo"))[1].endswith("one\n\ttwo")
 
 
@@ -90,8 +90,8 @@ def test_the_stated_level(stated: object, level: str) -> None:
 @pytest.mark.parametrize(
     ("text", "level"),
     [
-        ("proof failed: bitcoin block 7", "ERROR"),
-        ("no proof failed: bitcoin block 7", "INFO"),
+        ("check failed: bitcoin block 7", "ERROR"),
+        ("no check failed: bitcoin block 7", "INFO"),
         ("ERROR creating model", "ERROR"),
         ("7 of 9 ERROR creating model", "ERROR"),
         ("7 of 9 FAIL 2 unique_x", "ERROR"),
@@ -171,6 +171,6 @@ def test_the_last_errors_are_kept_and_nothing_else() -> None:
 def test_proofs_are_kept_once_and_up_to_fifty() -> None:
     log = RunLog()
     for number in (1, 1, *range(2, 61)):
-        log.read(line(f"no proof failed: block {number}"))
-        log.read(line(f"\x1b[0m02:00:00  proof failed: block {number}", "dbt-postgres"))
-    assert log.proofs == [f"proof failed: block {number}" for number in range(1, 51)]
+        log.read(line(f"no check failed: block {number}"))
+        log.read(line(f"\x1b[0m02:00:00  check failed: block {number}", "dbt-postgres"))
+    assert log.proofs == [f"check failed: block {number}" for number in range(1, 51)]

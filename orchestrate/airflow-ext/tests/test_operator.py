@@ -237,10 +237,10 @@ def test_a_failure_says_why(root: Path) -> None:
     (root / "do.py").write_text(
         "target = pathlib.Path(os.environ['DBT_TARGET_PATH']); target.mkdir()\n"
         f"(target / 'run_results.json').write_text({json.dumps(results)!r})\n"
-        "print(json.dumps({'level': 'info', 'event': '02:00:00  proof failed: bitcoin block 7 of 2026-01-01, x: y'}))\n"
+        "print(json.dumps({'level': 'info', 'event': '02:00:00  check failed: bitcoin block 7 of 2026-01-01, x: y'}))\n"
         "sys.exit(1)"
     )
-    with pytest.raises(AirflowException, match=r"(?s)proof failed: bitcoin block 7 of .*test.x: Got 2 results"):
+    with pytest.raises(AirflowException, match=r"(?s)check failed: bitcoin block 7 of .*test.x: Got 2 results"):
         load(root, block="dbt-postgres:build", loader=None, dbt=True).execute(context())
     assert runs(root) == []
 

@@ -52,7 +52,7 @@ select
     count(*) filter (where not measures.has_parent) as parentless_block_count,
     coalesce(min(blocks.block_height) = min(blocks.block_height) filter (where not measures.has_parent), false) as is_first_parentless,
     coalesce(bool_and(blocks.channel = 'dumps'), false) as is_from_dump,
-    -- a day of which one block does not tell a figure has none
+    -- a figure is null where one block of the day lacks it
     {%- for count in ['transaction', 'input', 'output'] %}
         cast({{ complete_sum('blocks.' ~ count ~ '_count') }} as bigint) as {{ count }}_count,
     {%- endfor %}
@@ -82,7 +82,7 @@ select
     min(measures.base_fee_base) as base_fee_min_base,
     max(measures.base_fee_base) as base_fee_max_base,
     {{ quotient('sum(measures.base_fee_base)', 'count(measures.base_fee_base)', 8) }} as base_fee_mean_base,
-    -- over the gas that paid it, for which no block has to tell its own
+    -- over the gas that paid it, which needs no block's own base fee
     {{ quotient(
         'sum(blocks.burned_base) filter (where measures.gas_target is not null)',
         'sum(blocks.gas_used) filter (where measures.gas_target is not null)', 8

@@ -32,7 +32,7 @@ blocks as (
                 then div(coalesce(stated_burned_base, burned_base), gas_used)
         end as known_base_fee
     from {{ ref('int_blocks_unioned') }}
-    where {{ in_reach_of_changed_days(1) }}
+    where {{ in_lookback_of_changed_days(1) }}
 
 ),
 

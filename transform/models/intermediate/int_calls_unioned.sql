@@ -2,7 +2,7 @@
 select
     'ethereum' as chain,
     block_height,
-    -- a synthetic row has no hash; its place in the dump is the only thing that tells it from the next
+    -- a synthetic row has no hash; its place in the dump is the only thing that distinguishes it from the next
     coalesce(transaction_hash, _unit || '#' || _line) as transaction_reference,
     transaction_hash,
     call_index,

@@ -28,7 +28,7 @@ spent as (
         least(created_date, block_date) as created_date,
         'spent' as event_type,
         coalesce(is_spendable, true) as is_spendable,
-        -- below an hour; the two times tell it where the source does not
+        -- below an hour; by the two times, where the source has no age
         coalesce(coalesce(lifespan_seconds, extract(epoch from block_time - created_time)) < 3600, false) as is_young,
         value_base,
         lifespan_seconds

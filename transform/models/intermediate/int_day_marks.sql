@@ -17,7 +17,7 @@ block_days as (
         output_count,
         is_settled,
         parentless_block_count > cast(is_first_parentless as integer) as has_gap,
-        -- a dump has the whole of a day; else only the blocks around tell where it begins and ends
+        -- a dump has the whole of a day; else only the blocks around it show where it begins and ends
         is_from_dump,
         not is_first_parentless as begins_with_parent,
         lag(block_date) over by_day = block_date - 1 as has_day_before,

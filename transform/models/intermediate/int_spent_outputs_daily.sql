@@ -1,5 +1,5 @@
-{{ config(materialized='incremental', incremental_strategy='changed_days', meta={'onward': true}) }}
--- Onward, because the price of a day of creation may change long after the coins were spent.
+{{ config(materialized='incremental', incremental_strategy='changed_days', meta={'cumulative': true}) }}
+-- Cumulative, because the price of a day of creation may change long after the coins were spent.
 with
 
 flows as (

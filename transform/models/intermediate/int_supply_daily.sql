@@ -81,6 +81,6 @@ select
     end as supply_source,
     known_supply_base,
     {{ quotient('known_supply_base', 'coalesce(generated_base, circulation_base)', 8) }} as coverage_ratio,
-    -- a snapshot is of some hour of the day and proves nothing
+    -- a snapshot is of some hour of the day and verifies nothing
     coalesce(generated_base <> known_supply_base, true) as is_partial
 from supplies

@@ -1,4 +1,4 @@
--- Transfers of ERC-20 tokens, with what is known of the token. A name says nothing: only the contract tells a stablecoin.
+-- Transfers of ERC-20 tokens, with what is known of the token. A name proves nothing: only the contract identifies a stablecoin.
 select
     'ethereum' as chain,
     transfers.block_height,

@@ -2,7 +2,7 @@
     config(
         materialized='incremental',
         incremental_strategy='changed_days',
-        meta={'onward': true},
+        meta={'cumulative': true},
         indexes=[{'columns': ['chain', 'block_date']}],
     )
 }}

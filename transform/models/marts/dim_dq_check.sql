@@ -1,7 +1,7 @@
 -- Not behind the gate, as little as fct_dq_results, which it explains.
 with
 
-catalogue as (
+checks as (
 
     select
         check_name,
@@ -38,7 +38,7 @@ select
     covers,
     rule,
     rule_source
-from catalogue
+from checks
 
 union all
 

@@ -3,11 +3,11 @@
         materialized='incremental',
         incremental_strategy='changed_days',
         on_schema_change='append_new_columns',
-        meta={'onward': true, 'days_beside': true, 'periods': true, 'day_column': 'period_start_date'},
+        meta={'cumulative': true, 'days_beside': true, 'periods': true, 'day_column': 'period_start_date'},
     )
 }}
 -- depends_on: {{ ref('int_integrity_failures') if this is not none }}
--- Onward: a day that comes late, or goes, makes addresses of later periods old or new.
+-- Cumulative: a day that comes late, or goes, makes addresses of later periods old or new.
 with
 
 period_marks as (

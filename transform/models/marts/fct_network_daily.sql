@@ -191,7 +191,7 @@ transferred_days as (
 
 ),
 
--- sums and means over days are told where every one of these is complete
+-- sums and means over days are null unless every one of these is complete
 year_days as (
 
     select

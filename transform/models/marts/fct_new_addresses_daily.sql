@@ -3,12 +3,12 @@
         materialized='incremental',
         incremental_strategy='changed_days',
         on_schema_change='append_new_columns',
-        meta={'onward': true, 'days_beside': true},
+        meta={'cumulative': true, 'days_beside': true},
         indexes=[{'columns': ['chain', 'block_date']}],
     )
 }}
 -- depends_on: {{ ref('int_integrity_failures') if this is not none }}
--- Onward: a day that comes late, or goes, makes addresses of the days after it old or new, and of none before it.
+-- Cumulative: a day that comes late, or goes, makes addresses of the days after it old or new, and of none before it.
 with
 
 addresses as (

@@ -38,7 +38,7 @@ placed as (
         loaded_date,
         first_day,
         last_day,
-        -- a unit replaces itself; rows of none are merged, so their loads all stand
+        -- a slice replaces itself; rows of none are merged, so their loads all stand
         unit is null or lead(load_id) over (partition by table_name, unit order by load_id) is null as is_latest
     from loads
 

@@ -24,7 +24,7 @@ transfers as (
     select
         chain,
         block_height,
-        -- a block's transfers are listed in their order, and nothing else tells two equal ones apart
+        -- a block's transfers are listed in their order, and nothing else distinguishes two equal ones
         row_number() over (partition by chain, block_height order by line_number) - 1 as transfer_index,
         transaction_hash,
         block_time,

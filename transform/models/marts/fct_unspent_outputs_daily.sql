@@ -3,12 +3,12 @@
         materialized='incremental',
         incremental_strategy='changed_days',
         on_schema_change='append_new_columns',
-        meta={'onward': true, 'days_beside': true},
+        meta={'cumulative': true, 'days_beside': true},
         indexes=[{'columns': ['chain', 'block_date']}],
     )
 }}
 -- depends_on: {{ ref('int_integrity_failures') if this is not none }}
--- Onward, because what is unspent on a day follows from all days before it.
+-- Cumulative, because what is unspent on a day depends on all days before it.
 with
 
 unspent as (

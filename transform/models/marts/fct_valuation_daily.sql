@@ -1,5 +1,5 @@
 -- depends_on: {{ ref('int_integrity_failures') if this is not none }}
--- A figure that needs prices is told where what it needs is priced, up to `unpriced_value_tolerance` of its value; beside it
+-- A figure that needs prices is reported where what it needs is priced, up to `unpriced_value_tolerance` of its value; beside it
 -- stands the same over what is priced, named `_known`, and the part of the value that this is.
 {% set needed = priced_part_needed() %}
 {#- what each step below takes over from the one before as it is -#}
@@ -263,7 +263,7 @@ covered as (
 
 ),
 
-told as (
+final as (
 
     select
         {%- for column in told_of_a_day %}
@@ -385,4 +385,4 @@ select
     is_complete as is_final,
     has_all_blocks,
     has_all_outputs
-from told
+from final

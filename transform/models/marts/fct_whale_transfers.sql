@@ -1,6 +1,6 @@
 {#
   Indexes: a chain's days, and what a load deletes; a day by its key. None by value: for the largest of a week the planner
-  would walk it through all the other weeks.
+  would read it through all the other weeks.
 #}
 {{
     config(

@@ -1,4 +1,4 @@
--- Not behind the gate: it tells how far a day is proved, also and above all when a check fails.
+-- Not behind the gate: it reports how far a day is verified, also and above all when a check fails.
 {% set groups = ['header', 'amounts', 'transactions', 'outputs_inputs', 'loading'] %}
 with
 
@@ -42,7 +42,7 @@ counted as (
             filter (where results.check_name = 'block_parent'),
             0
         ) as bigint) as block_count,
-        sum(results.verified_count) filter (where results.check_name = 'block_header_hash') as headers_proved,
+        sum(results.verified_count) filter (where results.check_name = 'block_header_hash') as headers_verified,
         sum(results.verified_count + results.unverifiable_count + results.failed_count)
         filter (where results.check_name = 'block_header_hash') as headers_checked,
         {% for group in groups %}
@@ -77,7 +77,7 @@ select
     counted.chain,
     counted.block_date,
     counted.block_count,
-    {{ quotient('counted.headers_proved', 'counted.headers_checked', 6) }} as header_verified_ratio,
+    {{ quotient('counted.headers_verified', 'counted.headers_checked', 6) }} as header_verified_ratio,
     {% for group in groups %}
         {% for result in ['verified', 'unverifiable', 'failed'] %}
             counted.{{ group }}_{{ result }}_count,

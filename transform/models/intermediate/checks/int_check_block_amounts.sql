@@ -34,7 +34,7 @@ blocks as materialized (
                 then div(coalesce(stated_burned_base, burned_base), gas_used)
         end as known_base_fee
     from {{ ref('int_blocks_unioned') }}
-    where {{ in_reach_of_changed_days(2) }}
+    where {{ in_lookback_of_changed_days(2) }}
 
 ),
 

@@ -26,7 +26,7 @@ blocks as materialized (
         case when block_hash ~ '^[0-9a-f]{64}$' then decode(block_hash, 'hex') end as block_hash,
         case when merkle_root ~ '^[0-9a-f]{64}$' then decode(merkle_root, 'hex') end as merkle_root
     from {{ ref('int_blocks_unioned') }}
-    where {{ is_chain_with('chain', 'ledger', 'utxo') }} and {{ in_reach_of_changed_days(1) }}
+    where {{ is_chain_with('chain', 'ledger', 'utxo') }} and {{ in_lookback_of_changed_days(1) }}
 
 ),
 

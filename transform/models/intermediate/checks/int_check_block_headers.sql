@@ -31,7 +31,7 @@ blocks as materialized (
         {{ target_number('bits') }} as target_value,
         {{ hex_to_numeric('chainwork') }} as work_so_far
     from {{ ref('int_blocks_unioned') }}
-    where {{ in_reach_of_changed_days(11) }}
+    where {{ in_lookback_of_changed_days(11) }}
 
 ),
 

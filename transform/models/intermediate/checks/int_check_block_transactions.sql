@@ -1,4 +1,4 @@
--- A block against its transactions, all that one reading of them can tell. Rows of a block are those of its height and day.
+-- A block against its transactions: all checks that one reading of them allows. Rows of a block are those of its height and day.
 {{
     config(
         materialized='incremental',
@@ -32,7 +32,7 @@ transactions as (
         fee_base,
         coin_days_destroyed,
         transaction_reference,
-        -- what a block counts: no calls of a synthetic row, and nothing that a coinbase spends; null where neither can be told
+        -- what a block counts: no calls of a synthetic row, and nothing that a coinbase spends; null where neither is known
         case when is_synthetic then 0 when not is_synthetic then call_count end as counted_calls,
         case when is_coinbase then 0 when not is_coinbase then input_total_base end as spent_base,
         case

@@ -1,10 +1,10 @@
 -- The outcomes of a day, counted: what the gate and the reports read, so that neither reads a row per check and block.
--- Onward, since int_check_outpoints is.
+-- Cumulative, since int_check_outpoints is.
 {{
     config(
         materialized='incremental',
         incremental_strategy='changed_days',
-        meta={'recheck_failed': true, 'onward': true},
+        meta={'recheck_failed': true, 'cumulative': true},
         indexes=[{'columns': ['result']}],
     )
 }}

@@ -13,7 +13,7 @@ failed_days as (
 
 ),
 
-catalogue as (
+checks as (
 
     select
         check_name,
@@ -39,11 +39,11 @@ select
     failed_days.block_height,
     failed_days.block_date,
     failed_days.reason,
-    -- a check that the catalogue lacks is taken for the stricter kind
-    coalesce(catalogue.severity, 'integrity') as severity,
+    -- a check that the seed lacks is taken for the stricter kind
+    coalesce(checks.severity, 'integrity') as severity,
     exceptions.note as exception_note
 from failed_days
-left join catalogue on failed_days.check_name = catalogue.check_name
+left join checks on failed_days.check_name = checks.check_name
 left join exceptions
     on
         failed_days.check_name = exceptions.check_name

@@ -4,7 +4,7 @@
     config(
         materialized='incremental',
         incremental_strategy='changed_days',
-        meta={'recheck_failed': true, 'onward': true},
+        meta={'recheck_failed': true, 'cumulative': true},
         indexes=[{'columns': ['block_date']}],
     )
 }}

@@ -1,4 +1,4 @@
--- Each Ethereum transaction against its calls, told by block. Synthetic rows have no hash to tell whose they are; any other
+-- Each Ethereum transaction against its calls, reported by block. Synthetic rows have no hash, so that their transaction is unknown; any other
 -- row without a hash may be one that a transaction of its block lacks, so that none fails there for having too few.
 {{
     config(
@@ -85,7 +85,7 @@ compared as (
 
 ),
 
-told as (
+classified as (
 
     select
         chain,
@@ -115,10 +115,10 @@ blocks as (
         min('calls of ' || transaction_hash || ': ' || stray) as stray,
         count(failure) as failed_count,
         min('calls of ' || transaction_hash || ': ' || failure) as failure,
-        count(failure) filter (where has_enough) as proved_count,
-        min('calls of ' || transaction_hash || ': ' || failure) filter (where has_enough) as proved_failure,
+        count(failure) filter (where has_enough) as certain_count,
+        min('calls of ' || transaction_hash || ': ' || failure) filter (where has_enough) as certain_failure,
         min(obstacle) as obstacle
-    from told
+    from classified
     group by chain, block_height, block_date
 
 ),
@@ -150,8 +150,8 @@ assessed as (
             when blocks.stray_count > 0 and not blocks.has_unnamed then 'failed: ' || blocks.stray
             when blocks.failed_count > 0 and not blocks.has_unnamed
                 then 'failed: ' || blocks.failure || '; transactions that fail: ' || blocks.failed_count
-            when blocks.proved_count > 0
-                then 'failed: ' || blocks.proved_failure || '; transactions that fail: ' || blocks.proved_count
+            when blocks.certain_count > 0
+                then 'failed: ' || blocks.certain_failure || '; transactions that fail: ' || blocks.certain_count
             when blocks.obstacle is not null then 'unverifiable: ' || blocks.obstacle
             else 'verified'
         end as transaction_calls

@@ -1,4 +1,4 @@
--- Each transaction against its outputs and inputs, told by block. Only ledgers of outputs have them. A row without a hash may
+-- Each transaction against its outputs and inputs, reported by block. Only ledgers of outputs have them. A row without a hash may
 -- be one that a transaction of its block lacks, so that none fails there for having too few.
 {{
     config(
@@ -215,12 +215,12 @@ block_parts as (
         sum(input_rows) as input_rows,
         count(wrong_outputs) as wrong_output_count,
         min(transaction_hash || ': ' || wrong_outputs) as wrong_outputs,
-        count(wrong_outputs) filter (where has_enough_outputs) as proved_output_count,
-        min(transaction_hash || ': ' || wrong_outputs) filter (where has_enough_outputs) as proved_outputs,
+        count(wrong_outputs) filter (where has_enough_outputs) as certain_output_count,
+        min(transaction_hash || ': ' || wrong_outputs) filter (where has_enough_outputs) as certain_outputs,
         count(wrong_inputs) as wrong_input_count,
         min(transaction_hash || ': ' || wrong_inputs) as wrong_inputs,
-        count(wrong_inputs) filter (where has_enough_inputs) as proved_input_count,
-        min(transaction_hash || ': ' || wrong_inputs) filter (where has_enough_inputs) as proved_inputs,
+        count(wrong_inputs) filter (where has_enough_inputs) as certain_input_count,
+        min(transaction_hash || ': ' || wrong_inputs) filter (where has_enough_inputs) as certain_inputs,
         count(wrong_age) as wrong_age_count,
         min(coalesce(transaction_hash, 'one without a hash') || ': ' || wrong_age) as wrong_age,
         bool_or(has_unnamed_outputs) as has_unnamed_outputs,
@@ -272,12 +272,12 @@ measured as materialized (
         blocks.block_date,
         block_parts.wrong_output_count,
         block_parts.wrong_outputs,
-        block_parts.proved_output_count,
-        block_parts.proved_outputs,
+        block_parts.certain_output_count,
+        block_parts.certain_outputs,
         block_parts.wrong_input_count,
         block_parts.wrong_inputs,
-        block_parts.proved_input_count,
-        block_parts.proved_inputs,
+        block_parts.certain_input_count,
+        block_parts.certain_inputs,
         block_parts.wrong_age_count,
         block_parts.wrong_age,
         block_parts.has_unnamed_outputs,
@@ -335,8 +335,8 @@ assessed as materialized (
             case
                 when wrong_output_count > 0 and not has_unnamed_outputs
                     then 'failed: outputs of ' || wrong_output_count || ' transactions, of ' || wrong_outputs
-                when proved_output_count > 0
-                    then 'failed: outputs of ' || proved_output_count || ' transactions, of ' || proved_outputs
+                when certain_output_count > 0
+                    then 'failed: outputs of ' || certain_output_count || ' transactions, of ' || certain_outputs
                 when has_no_transactions then 'unverifiable: the block has no transactions'
                 when has_unnamed_outputs then 'unverifiable: the hash of a transaction is missing, or an output''s transaction_hash'
                 when lacks_output_figures
@@ -352,8 +352,8 @@ assessed as materialized (
             case
                 when wrong_input_count > 0 and not has_unnamed_inputs
                     then 'failed: inputs of ' || wrong_input_count || ' transactions, of ' || wrong_inputs
-                when proved_input_count > 0
-                    then 'failed: inputs of ' || proved_input_count || ' transactions, of ' || proved_inputs
+                when certain_input_count > 0
+                    then 'failed: inputs of ' || certain_input_count || ' transactions, of ' || certain_inputs
                 when has_no_transactions then 'unverifiable: the block has no transactions'
                 when has_unnamed_inputs
                     then 'unverifiable: the hash of a transaction is missing, or an input''s spending_transaction_hash'

@@ -7,9 +7,9 @@
         indexes=[{'columns': ['change_id']}],
     )
 }}
--- depends_on: {{ ref('int_loads_followed') }}
+-- depends_on: {{ ref('int_loads_tracked') }}
 -- Loads whose heights int_chain_days does not have yet, since another run saw them, are that run's or the next one's to log.
-{% set loads_since = logged_up_to('int_loads_followed') %}
+{% set loads_since = logged_up_to('int_loads_tracked') %}
 {% set prices_since = logged_up_to('int_price_changes') %}
 with
 
@@ -20,7 +20,7 @@ loads as (
         table_name,
         first_day,
         last_day
-    from {{ ref('int_loads_followed') }}
+    from {{ ref('int_loads_tracked') }}
     where change_id > {{ loads_since }} and change_id <= {{ heights_up_to() }}
 
 ),
@@ -37,7 +37,7 @@ loaded as (
 ),
 
 -- a block's interval, median time and link depend on at most eleven blocks below it
-reached as (
+looked_at as (
 
     select distinct
         near.chain,
@@ -72,7 +72,7 @@ unknown as (
         cast(null as date) as block_date
     from loads
     where first_day is null and table_name in ('blocks', 'transactions', 'outputs', 'inputs', 'calls', 'erc20_transactions', 'uncles')
-    {% if unfollowed_tables() %}
+    {% if untracked_tables() %}
         union all
         select
             cast(null as text) as chain,
@@ -94,8 +94,8 @@ changed as (
     select
         chain,
         block_date,
-        'reach' as cause
-    from reached
+        'lookback' as cause
+    from looked_at
 
     union
 

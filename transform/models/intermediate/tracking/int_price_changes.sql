@@ -5,7 +5,7 @@
         pre_hook=["{{ one_at_a_time() }}", "create sequence if not exists {{ this.schema }}.change_id"],
     )
 }}
--- CoinGecko's rows are no units, so what changed is found by comparing; a close for each coin and day is little to compare.
+-- CoinGecko's rows are not loaded by slices, so changes are found by comparing: one close for each coin and day.
 with
 
 chain_assets as ({{ columns_of(ref('int_chains'), 'coingecko_id, chain') }}),

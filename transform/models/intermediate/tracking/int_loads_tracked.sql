@@ -22,7 +22,7 @@ loads as (
 
 chain_assets as ({{ columns_of(ref('int_chains'), 'chain, table_prefix') }})
 
--- a chain's prefix may begin with another's, as bitcoin_cash does
+-- one chain's prefix may be the beginning of another's: the longest one counts
 select distinct on (loads.load_id)
     loads.load_id,
     chain_assets.chain,
@@ -33,7 +33,7 @@ select distinct on (loads.load_id)
 from loads
 inner join chain_assets on starts_with(loads.table_name, chain_assets.table_prefix || '_')
 {% if is_incremental() %}
-    left join {{ this }} as followed on loads.load_id = followed.load_id
-    where followed.load_id is null
+    left join {{ this }} as tracked on loads.load_id = tracked.load_id
+    where tracked.load_id is null
 {% endif %}
 order by loads.load_id asc, length(chain_assets.table_prefix) desc

@@ -1,4 +1,4 @@
-"""Marts that follow the loads equal marts that are built from scratch, and touch only the days that changed."""
+"""Incremental marts equal marts that are built from scratch, and touch only the days that changed."""
 
 import json
 import urllib.request
@@ -30,7 +30,7 @@ begin
     end loop;
 end $$
 """
-# Facts that follow a chain's raw table, and the column by which either names what a row is of.
+# Facts that track a chain's raw table, and the column by which either names what a row is of.
 FACTS = {
     "fct_blocks": ("blocks", "hash", "block_hash"),
     "fct_transactions": ("transactions", "hash", "transaction_hash"),
@@ -102,7 +102,7 @@ def only_days(checkout: Checkout, *expected: str) -> Iterator[None]:
 
 
 def in_raw(checkout: Checkout) -> Named:
-    """The hashes in the raw tables, by the fact that follows them and the chain."""
+    """The hashes in the raw tables, by the fact that tracks them and the chain."""
     return {
         (fact, chain): {
             name
@@ -181,7 +181,7 @@ def lost_close(first: Checkout) -> dict[str, str]:
 
 
 class TestWhatHappensToAWarehouse:
-    """One story, told in order: each test goes on with the warehouse that the one before it left."""
+    """In order: each test goes on with the warehouse that the one before it left."""
 
     def test_nothing_new_writes_nothing(self, first: Checkout, built: dict[str, tuple[int, str]]) -> None:
         """Not even where a release has added a column: it is null until the table is rebuilt."""
