@@ -5,6 +5,7 @@ import json
 import pytest
 
 from checkout import Checkout
+from simulator.blockchair.chains import CHAINS as SIMULATED
 
 pytestmark = pytest.mark.long(part="other-projects")
 
@@ -13,7 +14,7 @@ WORLD = {
     "SIMULATOR_DAYS": "3",
     "SIMULATOR_BLOCKS_PER_DAY": "6",
     "SIMULATOR_TRANSACTIONS_PER_BLOCK": "3",
-    "SIMULATOR_CHAINS": "bitcoin,ethereum,dogecoin,litecoin,bitcoin-cash",
+    "SIMULATOR_CHAINS": ",".join(SIMULATED),
 }
 PRICES = ("tap-coingecko", "target-postgres")
 CHAINS = ("tap-blockchair", "target-postgres")
@@ -34,6 +35,8 @@ OF_OUTPUTS = {
 }
 OF_PRICED_CHAIN = {"fct_whale_transfers"}
 OF_ETHEREUM = {"fct_contract_gas_daily", "fct_token_transfers", "fct_token_daily"}
+# Checks that not every chain with a ledger of outputs has.
+OF_SEGWIT, OF_HASHES = {"block_weight", "block_sizes"}, "block_proof_of_work"
 FACTS = OF_MARKET | OF_CHAIN | OF_OUTPUTS | OF_PRICED_CHAIN | OF_ETHEREUM
 
 
@@ -78,30 +81,33 @@ def test_more_chains_where_settings_name_them(with_sources: Checkout) -> None:
     """A coin of which no chain is loaded is one of the market's; a chain's checks are those of its kind."""
     with_sources.run("warehouse", "reset", "--yes")
     with_sources.run("warehouse", "start")
-    coins = {"TAP_COINGECKO_COINS": json.dumps(["bitcoin", "litecoin", "bitcoin-cash"])}
-    assets = "select symbol, chain from analytics.dim_asset where symbol in ('LTC', 'BCH') order by 1 desc"
+    chains = [chain.name for chain in SIMULATED.values() if not chain.is_default]
+    coins = {"TAP_COINGECKO_COINS": json.dumps(["bitcoin", *chains])}
+    ids = ", ".join(f"'{chain}'" for chain in chains)
+    assets = f"select coingecko_id, chain from analytics.dim_asset where coingecko_id in ({ids})"  # noqa: S608
     with_sources.run("meltano", "run", *PRICES, "dbt-postgres:build", **coins)
-    assert with_sources.sql(assets) == [("LTC", None), ("BCH", None)]
+    assert set(with_sources.sql(assets)) == {(chain, None) for chain in chains}
 
-    chains = ["litecoin", "bitcoin-cash"]
     with_sources.run("meltano", "run", *CHAINS, "dbt-postgres:build", TAP_BLOCKCHAIR_CHAINS=json.dumps(chains))
 
-    assert with_sources.sql(assets) == [("LTC", "litecoin"), ("BCH", "bitcoin-cash")]
+    assert set(with_sources.sql(assets)) == {(chain, chain) for chain in chains}
     for mart in OF_CHAIN | OF_OUTPUTS - {"fct_address_balances_snapshot"}:
         column = "chain" if mart != "fct_dq_results" else "distinct chain"
         found = with_sources.sql(f"select {column} from analytics.{mart}")  # noqa: S608
         assert {chain for (chain,) in found} == set(chains), mart
-    fees = with_sources.sql(
-        "select chain, sum(fee_total_base), sum(weight_wu) is not null, count(fee_total_usd) > 0"
-        " from analytics.fct_blocks group by 1 order by 1 desc"
-    )
-    ((of_litecoin,),) = with_sources.sql("select sum(fee_total) from raw_data.litecoin_blocks")
-    ((of_cash,),) = with_sources.sql("select sum(fee_total) from raw_data.bitcoin_cash_blocks")
-    assert fees == [("litecoin", of_litecoin, True, True), ("bitcoin-cash", of_cash, False, True)]
+    fees = "select sum(fee_total_base), sum(weight_wu) is not null, count(fee_total_usd) > 0 from analytics.fct_blocks"
     checks = "select check_name, string_agg(distinct result, ' ') from intermediate.int_checks_unioned where chain = "
-    checks_of_litecoin, checks_of_cash = (dict(with_sources.sql(f"{checks}'{chain}' group by 1")) for chain in chains)
-    assert set(checks_of_cash) - set(checks_of_litecoin) == {"block_proof_of_work"}
-    assert set(checks_of_litecoin) - set(checks_of_cash) == {"block_weight", "block_sizes"}
-    proved = ("block_header_hash", "block_merkle_root", "block_transaction_sums", "block_proof_of_work", "block_sizes")
-    assert {found.get(name) for found in (checks_of_litecoin, checks_of_cash) for name in proved} == {"verified", None}
+    found = {chain: dict(with_sources.sql(f"{checks}'{chain}' group by 1")) for chain in chains}
+    verified = ("block_header_hash", "block_merkle_root", "block_transaction_sums", *OF_SEGWIT, OF_HASHES)
+    for name in chains:
+        chain, stem = SIMULATED[name], name.replace("-", "_")
+        ((fee_total,),) = with_sources.sql(f"select sum(fee_total) from raw_data.{stem}_blocks")  # noqa: S608
+        assert with_sources.sql(f"{fees} where chain = '{name}'") == [(fee_total, chain.segwit, True)]
+        assert found[name].keys() & {*OF_SEGWIT, OF_HASHES} == {
+            *(OF_SEGWIT if chain.segwit else ()),
+            *((OF_HASHES,) if chain.hash_is_work else ()),
+        }
+        assert {found[name].get(check) for check in verified} == {"verified", None}
+    (shared,) = {frozenset(checks.keys() - {*OF_SEGWIT, OF_HASHES}) for checks in found.values()}
+    assert len(shared) > 10
     assert with_sources.sql("select * from intermediate.int_check_failures") == []

@@ -26,11 +26,18 @@ import requests
 from typing_extensions import override
 
 from tap_blockchair import schemas
+from tap_blockchair.chains import CHAINS
 from tap_blockchair.tap import TapBlockchair
 from tap_blockchair.web import Session
 
 PROJECT = Path(__file__).resolve().parents[3]
 TINY = ["--days=2", "--blocks-per-day=6", "--transactions-per-block=4"]
+# Named in its registry as in the tap's.
+SIMULATED = [
+    chain
+    for chain in CHAINS
+    if f'"{chain}"' in (PROJECT / "plugins/simulator/simulator/blockchair/chains.py").read_text()
+]
 CHAIN = ["--start=2024-01-01", "--now=2024-01-03T18:40:09", "--blocks-per-day=90", "--transactions-per-block=1"]
 
 
@@ -403,9 +410,15 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backoff._sync.time.sleep", lambda _seconds: None)
 
 
+@pytest.fixture(params=SIMULATED)
+def simulated_chain(request: pytest.FixtureRequest) -> str:
+    """Each chain that the simulator has."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
 def _world(simulated: Callable[..., Any]) -> Iterator[Server]:
-    with simulated(*TINY, "--chains=bitcoin,ethereum,dogecoin,litecoin,bitcoin-cash") as served:
+    with simulated(*TINY, f"--chains={','.join(SIMULATED)}") as served:
         yield served
 
 

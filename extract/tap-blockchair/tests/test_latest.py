@@ -68,7 +68,7 @@ def test_token_transfers_repeat_to_the_letter(run: Any, host: Any, gz: Any) -> N
     assert result.of("SCHEMA")[0]["key_properties"] == ["_unit", "_line"]
 
 
-@pytest.mark.parametrize("chain", ["litecoin", "bitcoin-cash", "dash", "zcash"])
+@pytest.mark.parametrize("chain", ["litecoin", "bitcoin-sv", "dash", "zcash"])
 def test_further_chains_work_by_naming_them(run: Any, host: Any, blocks: Any, chain: str) -> None:
     host.put(chain, "blocks", "20240101", blocks(3, chain=chain))
     stream = f"{chain.replace('-', '_')}_blocks"

@@ -16,7 +16,7 @@ from tap_blockchair.quota import estimate
 from tap_blockchair.tap import TapBlockchair
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
-UTXO = ("bitcoin", "dogecoin", "bitcoin-cash")
+UTXO = ("bitcoin", "dogecoin", "bitcoin-sv")
 CHAINS = (*UTXO, "ethereum")
 
 

@@ -74,7 +74,7 @@ def test_streams_by_channel() -> None:
         return set(TapBlockchair(config=config).streams)
 
     utxo = {"blocks", "transactions", "outputs", "inputs"}
-    assert names(chains=["bitcoin-cash"], channel="dumps") == {f"bitcoin_cash_{table}" for table in utxo}
+    assert names(chains=["bitcoin-sv"], channel="dumps") == {f"bitcoin_sv_{table}" for table in utxo}
     evm = {"blocks", "transactions", "uncles", "calls", "erc20_transactions", "erc20_tokens", "stats", "addresses"}
     assert names(chains=["ethereum"]) == names(chains=["ethereum"], channel="api")
     assert names(chains=["ethereum"]) == {f"ethereum_{table}" for table in evm}

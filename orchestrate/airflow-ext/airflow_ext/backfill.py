@@ -168,7 +168,7 @@ def parameters(today: date, chains: list[str]) -> dict[str, Param]:
             type="array",
             items={"type": "string"},
             title="Chains",
-            description="Blockchair's path names, one a line, such as bitcoin or bitcoin-cash. "
+            description="Blockchair's path names, one a line, such as bitcoin or bitcoin-sv. "
             "`meltano invoke tap-blockchair --about` names all.",
         ),
         "tables": Param(

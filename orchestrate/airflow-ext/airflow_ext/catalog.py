@@ -49,8 +49,8 @@ def tables_of(streams: Iterable[str], chains: Iterable[str]) -> dict[str, tuple[
     """Sort streams by chain: each belongs to the longest name that it begins with.
 
     Args:
-        streams: Names such as `bitcoin_cash_blocks`.
-        chains: Names such as `bitcoin` and `bitcoin-cash`.
+        streams: Names such as `bitcoin_sv_blocks`.
+        chains: Names such as `bitcoin` and `bitcoin-sv`.
 
     Returns:
         Names of tables by chain.

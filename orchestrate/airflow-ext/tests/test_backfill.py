@@ -20,7 +20,7 @@ ASKED = {"chains": ["bitcoin", "ethereum"], "start_date": "2026-01-01", "end_dat
 # As the extractor names them.
 KNOWN = {
     "bitcoin": ("blocks", "inputs", "outputs", "transactions"),
-    "bitcoin-cash": ("blocks", "inputs", "outputs", "transactions"),
+    "bitcoin-sv": ("blocks", "inputs", "outputs", "transactions"),
     "ethereum": ("blocks", "calls", "erc20_tokens", "erc20_transactions", "transactions", "uncles"),
 }
 
@@ -81,11 +81,11 @@ def test_a_run_takes_a_thousand_tasks_and_no_more() -> None:
 
 
 def test_tables_of_a_chain_are_selected_by_its_streams() -> None:
-    asked = ASKED | {"chains": ["bitcoin-cash"], "tables": ["outputs", "blocks"], "end_date": "2026-01-01"}
+    asked = ASKED | {"chains": ["bitcoin-sv"], "tables": ["outputs", "blocks"], "end_date": "2026-01-01"}
     (one,) = plan(read_request(asked, TODAY), KNOWN, "TAP")
-    assert one["env"]["TAP_CHAINS"] == '["bitcoin-cash"]'
-    assert one["env"]["TAP__SELECT"] == '["bitcoin_cash_blocks.*", "bitcoin_cash_outputs.*"]'
-    assert one["state_suffix"] == "backfill-bitcoin-cash-2026-01-01"
+    assert one["env"]["TAP_CHAINS"] == '["bitcoin-sv"]'
+    assert one["env"]["TAP__SELECT"] == '["bitcoin_sv_blocks.*", "bitcoin_sv_outputs.*"]'
+    assert one["state_suffix"] == "backfill-bitcoin-sv-2026-01-01"
 
 
 def test_a_plan_goes_day_by_day_so_that_a_run_that_is_stopped_leaves_whole_days() -> None:

@@ -17,14 +17,14 @@ def ask(root: Path, *chains: str, do: str) -> dict[str, tuple[str, ...]]:
 
 
 def test_meltano_asks_the_extractor_for_its_catalog(root: Path) -> None:
-    catalog = json.dumps({"streams": [{"stream": "bitcoin_blocks"}, {"stream": "bitcoin_cash_blocks"}]})
-    found = ask(root, "bitcoin", "bitcoin-cash", do=f"print({catalog!r}); print('a warning', file=sys.stderr)")
-    assert found == {"bitcoin": ("blocks",), "bitcoin-cash": ("blocks",)}
+    catalog = json.dumps({"streams": [{"stream": "bitcoin_blocks"}, {"stream": "bitcoin_sv_blocks"}]})
+    found = ask(root, "bitcoin", "bitcoin-sv", do=f"print({catalog!r}); print('a warning', file=sys.stderr)")
+    assert found == {"bitcoin": ("blocks",), "bitcoin-sv": ("blocks",)}
     call = json.loads((root / "call.json").read_text())
     assert call["argv"] == [
         *("--log-format=json", "--environment=local", "invoke", "--no-install", "tap-x", "--discover")
     ]
-    assert call["env"][VARIABLE] == '["bitcoin", "bitcoin-cash"]'
+    assert call["env"][VARIABLE] == '["bitcoin", "bitcoin-sv"]'
     assert call["links"] == ["extractors"], "a system directory of its own"
     assert call["cwd"] == str(root)
     assert not {name for name in call["env"] if name.startswith("AIRFLOW")}
@@ -52,9 +52,9 @@ def test_what_the_extractor_says_instead_is_passed_on(root: Path, do: str, said:
 
 
 def test_a_stream_belongs_to_the_longest_name_it_begins_with() -> None:
-    streams = ("bitcoin_cash_blocks", "bitcoin_blocks", "ethereum_erc20_tokens", "prices")
-    assert tables_of(streams, ("bitcoin", "bitcoin-cash", "ethereum")) == {
+    streams = ("bitcoin_sv_blocks", "bitcoin_blocks", "ethereum_erc20_tokens", "prices")
+    assert tables_of(streams, ("bitcoin", "bitcoin-sv", "ethereum")) == {
         "bitcoin": ("blocks",),
-        "bitcoin-cash": ("blocks",),
+        "bitcoin-sv": ("blocks",),
         "ethereum": ("erc20_tokens",),
     }

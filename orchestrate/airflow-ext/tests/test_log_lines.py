@@ -44,8 +44,8 @@ def test_rows_are_those_of_the_units_of_the_runs_own_loader() -> None:
 def test_rows_are_records_where_there_are_no_units() -> None:
     assert rows(metric("coins", 5), metric("coins", 6), metric("markets", 1)) == 12
     # units are of a table by its name with underscores: records of that table count no more
-    same = "bitcoin-cash/blocks/2026-01-01: the same as before, left"
-    assert rows(metric("bitcoin_cash_blocks", 9), line(same), metric("coins", 5)) == 5
+    same = "bitcoin-sv/blocks/2026-01-01: the same as before, left"
+    assert rows(metric("bitcoin_sv_blocks", 9), line(same), metric("coins", 5)) == 5
     assert rows(metric("coins", None), metric("coins", 2, name="http_requests"), metric(None, 3)) == 3
     assert rows(line("x", metric_info="none"), line("x", metric_info={"metric": "record_count"})) == 0
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from simulator.coingecko.coins import COINS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -89,8 +91,10 @@ def test_without_a_precision_prices_are_rounded_for_display(api: Any) -> None:
 
 
 def test_filters_order_and_pages(api: Any) -> None:
-    largest = ["bitcoin", "ethereum", "tether", "dogecoin", "chainlink", "bitcoin-cash", "litecoin"]
-    assert ids(api) == largest
+    largest = ids(api)
+    caps = [row["market_cap"] for row in rows(api)]
+    assert (largest[:2], caps) == (["bitcoin", "ethereum"], sorted(caps, reverse=True))
+    assert sorted(largest) == sorted(coin.coin_id for coin in COINS)
     assert ids(api, order="market_cap_asc") == largest[::-1]
     assert ids(api, order="id_asc") == sorted(largest)
     assert ids(api, ids="dogecoin,bitcoin") == ["bitcoin", "dogecoin"]

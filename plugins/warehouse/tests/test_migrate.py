@@ -154,14 +154,14 @@ def test_months_that_only_marts_have_are_named_before_they_are_lost(older: Path,
         ("transformer", "analytics.fct_transactions", ("2024_01", "2024_02")),
         ("loader", "raw_data.bitcoin_transactions", ("2024_02",)),
         ("loader", "raw_data.dogecoin_transactions", ("2024_01", "2024_02")),
-        ("loader", "raw_data.bitcoin_cash_transactions", ("2024_01", "2024_02")),
+        ("loader", "raw_data.bitcoin_sv_transactions", ("2024_01", "2024_02")),
     ):
         sql(older, role, f"create table {name} (chain text, day date) partition by range (day)")
         for month in months:
             first = f"{month.replace('_', '-')}-01"
             span = f"for values from ('{first}') to ('{first}'::date + 28)"
             sql(older, role, f"create table {name}_p{month} partition of {name} {span}")
-    chains = "values ('bitcoin', date '{0}'), ('dogecoin', date '{0}'), ('bitcoin-cash', date '{0}')"
+    chains = "values ('bitcoin', date '{0}'), ('dogecoin', date '{0}'), ('bitcoin-sv', date '{0}')"
     for day in ("2024-01-05", "2024-02-05"):
         sql(older, "transformer", f"insert into analytics.fct_transactions {chains.format(day)}")
     sql(older, "transformer", "insert into analytics.fct_transactions values ('dash', date '2024-02-05')")

@@ -64,8 +64,6 @@ def test_an_entry_makes_a_chain(serve: Any, monkeypatch: pytest.MonkeyPatch) -> 
         ("litecoin", 839_999, 5_000_000_000),
         ("litecoin", 840_000, 2_500_000_000),
         ("litecoin", 2_520_000, 625_000_000),
-        ("bitcoin-cash", 839_999, 625_000_000),
-        ("bitcoin-cash", 840_000, 312_500_000),
     ],
 )
 def test_subsidies(chain: str, height: int, subsidy: int) -> None:

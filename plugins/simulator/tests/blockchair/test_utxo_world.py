@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from simulator.blockchair.chains import utxo_chain
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is true of a real chain: base units of its first subsidy here, addresses, columns."""
+    """What is true of a real chain: base units of its first subsidy here, blocks until it halves, addresses, columns."""
 
     subsidy: int
+    halving: int | None
     version: int
     letters: str
     prefix: str = ""
@@ -36,10 +39,10 @@ class Facts:
 
 
 FACTS = {
-    "bitcoin": Facts(50 * 10**8, version=0x00, letters="1", prefix="bc"),
-    "dogecoin": Facts(10_000 * 10**8, version=0x1E, letters="D", merge_mined=True, from_the_start=False),
-    "litecoin": Facts(50 * 10**8, version=0x30, letters="L", prefix="ltc", hash_is_work=False),
-    "bitcoin-cash": Facts(50 * 10**8, version=0x00, letters="1"),
+    "bitcoin": Facts(50 * 10**8, 210_000, version=0x00, letters="1", prefix="bc"),
+    "dogecoin": Facts(10_000 * 10**8, None, version=0x1E, letters="D", merge_mined=True, from_the_start=False),
+    "litecoin": Facts(50 * 10**8, 840_000, version=0x30, letters="L", prefix="ltc", hash_is_work=False),
+    "bitcoin-cash": Facts(50 * 10**8, 210_000, version=0x00, letters="1"),
 }
 CHAINS = ("bitcoin", "dogecoin")  # of the usual world
 MATURITY = 8
@@ -79,6 +82,16 @@ class Chain:
 def chain(request: pytest.FixtureRequest, served: Any, serve: Any) -> Chain:
     usual = request.param in CHAINS
     return Chain(served if usual else serve(days=6, chains=(request.param,)), request.param)
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_subsidies_halve(name: str) -> None:
+    first, interval = FACTS[name].subsidy, FACTS[name].halving
+    subsidy = utxo_chain(name).subsidy
+    assert subsidy(interval - 1 if interval else 10**8) == first
+    if interval:
+        assert (subsidy(interval), subsidy(4 * interval - 1)) == (first // 2, first // 8)
+        assert subsidy(4 * interval) == first // 16
 
 
 def wire(shown: str) -> bytes:

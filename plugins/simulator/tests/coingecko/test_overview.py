@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from simulator.coingecko.coins import COINS as MARKET
+from simulator.coingecko.currencies import RATES
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 PRO = ("x-cg-pro-api-key", "CG-any")
-COINS = ["bitcoin", "bitcoin-cash", "chainlink", "dogecoin", "ethereum", "litecoin", "tether"]
+COINS = sorted(coin.coin_id for coin in MARKET)
 
 
 @pytest.fixture
@@ -41,7 +44,10 @@ def test_every_currency_can_be_asked_for(api: Any) -> None:
 
 
 def test_a_coin_in_itself_is_one(api: Any) -> None:
-    for coin, currency in (("bitcoin", "btc"), ("ethereum", "eth"), ("litecoin", "ltc"), ("bitcoin-cash", "bch")):
+    whole = {code: rate for code, rate in RATES.items() if rate.quoted and rate.factor == 1}
+    same = {rate.inverse_of: code for code, rate in whole.items() if rate.inverse_of}
+    assert {"bitcoin": "btc", "ethereum": "eth", "litecoin": "ltc"}.items() <= same.items()
+    for coin, currency in same.items():
         text = api.get(f"/coins/{coin}/market_chart", vs_currency=currency, days=365).text
         assert {value for _, value in json.loads(text, parse_float=str)["prices"]} == {"1.0"}
     sats = api.read("/coins/bitcoin/market_chart", vs_currency="sats", days=365)["prices"]
@@ -78,7 +84,9 @@ def test_totals_are_the_sums_of_the_coins(api: Any, example: Any) -> None:
         assert data["total_market_cap"][currency] == pytest.approx(sum(row["market_cap"] for row in rows))
         assert data["total_volume"][currency] == pytest.approx(sum(row["total_volume"] for row in rows))
     assert sum(data["market_cap_percentage"].values()) == pytest.approx(100)
-    assert list(data["market_cap_percentage"]) == ["btc", "eth", "usdt", "doge", "link", "bch", "ltc"]
+    shares = data["market_cap_percentage"]
+    assert set(shares) == {coin.symbol for coin in MARKET}
+    assert list(shares.values()) == sorted(shares.values(), reverse=True)
     before = sum(row["market_cap"] - row["market_cap_change_24h"] for row in markets(api).values())
     change = (data["total_market_cap"]["usd"] / before - 1) * 100
     assert data["market_cap_change_percentage_24h_usd"] == pytest.approx(change)
@@ -122,7 +130,7 @@ def test_categories_sum_their_coins(api: Any, example: Any) -> None:
     assert all(list(row) == list(example("coins_categories")[0]) for row in rows)
     caps = {coin: row["market_cap"] for coin, row in markets(api).items()}
     layer = next(row for row in rows if row["id"] == "layer-1")
-    members = ("bitcoin", "ethereum", "dogecoin", "litecoin", "bitcoin-cash")
+    members = [coin.coin_id for coin in MARKET if "Layer 1 (L1)" in coin.profile.categories]
     assert layer["market_cap"] == pytest.approx(sum(caps[coin] for coin in members))
     assert layer["top_3_coins_id"] == ["bitcoin", "ethereum", "dogecoin"]
     assert rows[0]["id"] == "layer-1"

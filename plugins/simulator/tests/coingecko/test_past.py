@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from simulator.coingecko.coins import COINS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -27,7 +29,7 @@ def ohlc(api: Any, **parameters: Any) -> Any:
     )
 
 
-@pytest.mark.parametrize("coin", ["bitcoin", "ethereum", "dogecoin", "tether", "chainlink", "litecoin", "bitcoin-cash"])
+@pytest.mark.parametrize("coin", [coin.coin_id for coin in COINS])
 def test_a_day_is_the_charts_point_of_its_midnight_to_the_last_digit(api: Any, coin: str) -> None:
     day = datetime(2024, 11, 3, tzinfo=UTC)
     data = api.read(f"/coins/{coin}/history", date="03-11-2024")["market_data"]
