@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is true of a real chain: base units of its first subsidy here, blocks until it halves, addresses, columns."""
+    """What is true of a real chain: first subsidy here in base units, blocks until it halves, addresses, columns."""
 
     subsidy: int
     halving: int | None
