@@ -28,6 +28,8 @@ MACHINERY = {f"model.crypto.{name}" for name in ("int_integrity_failures", "int_
 # A row of all that is known of a chain's day, which lies in tables of a few rows a day, each the work of its own model.
 OF_MANY_PARENTS = {"fct_network_daily", "fct_valuation_daily"}
 MAX_CHAINED_VIEWS = 4
+# Of models, macros and sources that a reader follows from a raw row to a mart.
+MAX_FILES_OF_A_WAY = 14
 # A key is verified unique by one of these, or by a primary key, which PostgreSQL enforces.
 UNIQUENESS_TESTS = ("unique", "unique_combination")
 CHAINS = PROJECT / "transform/macros/chains.sql"
@@ -505,3 +507,23 @@ def test_the_guide_names_each_table_that_a_report_reads(manifest: Manifest, chec
     guide = (checkout.root / "docs/power-bi.md").read_text()
     read = {parent["name"] for exposure in manifest["exposures"].values() for parent in parents(manifest, exposure)}
     assert {name for name in read if f"`{name}`" not in guide} == set()
+
+
+def longest_way(manifest: Manifest, start: str, end: str) -> list[str]:
+    """The most models, the gate and the log of changed days aside, that lead from one to another."""
+    if start == end:
+        return [end]
+    ways = [
+        longest_way(manifest, start, parent["name"])
+        for parent in parents(manifest, manifest["nodes"][f"model.crypto.{end}"], "model")
+        if parent["unique_id"] not in MACHINERY
+    ]
+    way = max(ways, key=len, default=[])
+    return [*way, end] if way else []
+
+
+def test_the_page_of_a_rows_way_names_its_models_in_order(manifest: Manifest, checkout: Checkout) -> None:
+    page = (checkout.root / "docs/a-row-from-file-to-mart.md").read_text()
+    named = re.findall(r"\(\.\./transform/models/\S+/(\w+)\.sql\)", page)
+    assert named == longest_way(manifest, "stg_blockchair__utxo_outputs", "fct_network_daily")
+    assert page.count("](../transform/") <= MAX_FILES_OF_A_WAY
