@@ -45,7 +45,9 @@ def undescribed(manifest: Manifest) -> set[str]:
             if not node["description"].strip():
                 found.add(node["name"])
             columns = node["columns"].items()
-            found |= {f"{node['name']}.{column}" for column, described in columns if not described["description"].strip()}
+            found |= {
+                f"{node['name']}.{column}" for column, described in columns if not described["description"].strip()
+            }
     found |= {source["name"] for source in manifest["sources"].values() if not source["description"].strip()}
     found |= {name for name, described in manifest["exposures"].items() if not described["description"].strip()}
     return found
