@@ -1,4 +1,4 @@
--- Each Ethereum transaction against its calls, reported by block. Synthetic rows have no hash, so that their transaction is unknown; any other
+-- Each Ethereum transaction against its calls, reported by block. Synthetic rows have no hash that names theirs; any other
 -- row without a hash may be one that a transaction of its block lacks, so that none fails there for having too few.
 {{
     config(
