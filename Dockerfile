@@ -10,7 +10,7 @@ COPY . .
 # The same commands as on a bare machine: everything comes as wheels, pinned by hashes in requirements/. Then what was
 # made while installing goes, and what Python would compile at run time, where the folder is read-only, is compiled.
 RUN python plugins/console/bootstrap.py \
-    && .venv/bin/meltano install tap-coingecko tap-blockchair target-postgres dbt-postgres catalogue airflow \
+    && .venv/bin/meltano install tap-coingecko tap-blockchair target-postgres dbt-postgres data-docs airflow \
     && rm -rf .meltano/meltano.db .meltano/analytics.json .meltano/run .meltano/logs .state \
     && .venv/bin/python -m compileall -q extract load orchestrate plugins
 
@@ -20,23 +20,29 @@ LABEL org.opencontainers.image.title="crypto-elt" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN groupadd --gid 10001 crypto \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /project --shell /usr/sbin/nologin crypto \
-    && install --directory --owner=10001 --group=10001 --mode=0700 /project
+    && install --directory --owner=10001 --group=10001 --mode=0700 /project /project/.meltano /project/.state
 COPY --from=build /opt/crypto-elt /opt/crypto-elt
-# The project is laid out in /project, a volume; /opt/crypto-elt stays as it was built. Programs are found by name.
-# Plugins are installed already, and a read-only image could not install any; Meltano 4.4 heeds --no-install alone, not
-# the variable, and would begin by emptying the environment of a plugin whose project folder is another than at the build.
+# The project is /opt/crypto-elt, read only. What it writes lies in /project, a volume. meltano.yml is read from the folder
+# `checkout`, where docker-compose.yaml mounts the operator's own; without that mount it is the release's.
+RUN ln -s /opt/crypto-elt/.meltano/extractors /opt/crypto-elt/.meltano/loaders /opt/crypto-elt/.meltano/utilities \
+        /project/.meltano/ \
+    && ln -s /project/.state /opt/crypto-elt/.state \
+    && mkdir /opt/crypto-elt/checkout \
+    && mv /opt/crypto-elt/meltano.yml /opt/crypto-elt/checkout/ \
+    && ln -s checkout/meltano.yml /opt/crypto-elt/meltano.yml
+# Plugins are installed already; Meltano 4.4 heeds --no-install alone, not the variable.
 ENV PATH=/opt/crypto-elt/.venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 NO_COLOR=1 \
     HOME=/project/.state/home XDG_STATE_HOME=/project/.state/home/state \
-    MELTANO_PROJECT_ROOT=/project MELTANO_ENVIRONMENT=prod MELTANO_AUTO_INSTALL=false \
+    MELTANO_PROJECT_ROOT=/opt/crypto-elt MELTANO_SYS_DIR_ROOT=/project/.meltano \
+    MELTANO_ENVIRONMENT=prod MELTANO_AUTO_INSTALL=false \
     DBT_TARGET_PATH=/project/.state/dbt/target DBT_LOG_PATH=/project/.state/dbt/logs
 USER 10001:10001
-WORKDIR /project
+WORKDIR /opt/crypto-elt
 VOLUME /project
 EXPOSE 57480
 STOPSIGNAL SIGTERM
 # For a container that runs all of Airflow, as the command below does; docker-compose.yaml asks each service for its own.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=180s --retries=3 \
     CMD ["python", "/opt/crypto-elt/orchestrate/healthcheck.py", "api-server", "scheduler", "dag-processor"]
-ENTRYPOINT ["crypto-elt", "enter"]
 CMD ["meltano", "invoke", "--no-install", "airflow:up"]

@@ -1,6 +1,5 @@
 """The services of docker-compose.yaml as processes of this machine, with no engine; the image is a checkout."""
 
-import json
 import os
 import re
 import subprocess
@@ -29,7 +28,7 @@ class Deployment:
     Attributes:
         services: As Compose resolved them; those named other-... are of a second machine, with a volume of its own.
         folder: Stands for the containers' own files: each service has its volumes and memory disks in here.
-        release: Stands for /opt/crypto-elt.
+        image: The checkout that stands for /opt/crypto-elt, and for the operator's, whose meltano.yml is mounted.
         simulator: The port that stands for the simulator's.
         airflow: The port that stands for that of Airflow's API server.
         programs: Where PostgreSQL's programs are.
@@ -37,7 +36,7 @@ class Deployment:
 
     services: dict[str, dict[str, Any]]
     folder: Path
-    release: Path
+    image: Path
     simulator: str
     airflow: str
     programs: Path
@@ -49,7 +48,9 @@ class Deployment:
             text = re.sub(rf"(?:(?<=@)|(?<=//)){service}(?=[:/])", "127.0.0.1", text)
         text = text.replace("0.0.0.0", "127.0.0.1").replace(SIMULATOR_PORT, self.simulator)  # noqa: S104
         text = text.replace(AIRFLOW_PORT, self.airflow)
-        text = text.replace("/opt/crypto-elt", str(self.release)).replace("/run/redis", f"{self.folder}/{name}-run")
+        folders = {"/opt/crypto-elt": self.root, "/project": self.project}
+        text = re.sub("|".join(folders), lambda found: str(folders[found[0]](name)), text)
+        text = text.replace("/run/redis", f"{self.folder}/{name}-run")
         return text.replace("/data", f"{self.folder}/{name}-data") if name == "redis" else text
 
     def environ(self, name: str) -> dict[str, str]:
@@ -60,18 +61,32 @@ class Deployment:
             for key, value in given.items()
             if value is not None
         }
-        path = f"{self.release}/.venv/bin:{self.programs}:{os.environ['PATH']}"
+        path = f"{self.image}/.venv/bin:{self.programs}:{os.environ['PATH']}"
         if "build" not in self.services[name]:
             return {"PATH": path, **said}
-        project = self.project(name)
-        image = dict(re.findall(r"\b([A-Z_]+)=(\S+)", stage()))
-        image = {key: value.replace("/project", str(project)) for key, value in image.items() if key != "PATH"}
+        last_stage = (PROJECT / "Dockerfile").read_text().split("\nFROM ")[-1].replace("\\\n", " ")
+        image = {key: self.translate(value, name) for key, value in re.findall(r"\b([A-Z_]+)=(\S+)", last_stage)}
         return {**image, "PATH": path, **said}
 
     def project(self, name: str) -> Path:
         """What stands for the volume at /project of a service of ours."""
         machine = "simulator-" if name == "simulator" else "other-" if name.startswith("other-") else ""
         return self.folder / f"{machine}project"
+
+    def root(self, name: str) -> Path:
+        """What stands for /opt/crypto-elt in a service of ours: the image, with links as the Dockerfile makes them."""
+        project = self.project(name)
+        root = project.with_name(f"{project.name}-root")
+        if not root.exists():
+            for folder in (root, project / ".state", project / ".meltano"):
+                folder.mkdir(parents=True)
+            for item in self.image.iterdir():
+                if item.name not in {".env", ".state"}:
+                    (root / item.name).symlink_to(item)
+            (root / ".state").symlink_to(project / ".state")
+            for kind in ("extractors", "loaders", "utilities"):
+                (project / ".meltano" / kind).symlink_to(self.image / ".meltano" / kind)
+        return root
 
     def words(self, name: str, command: list[str]) -> list[str]:
         """A command of a service, as it is run here."""
@@ -80,7 +95,7 @@ class Deployment:
         return [self.translate(word, name) for word in command if word != "CMD"]
 
     def command(self, name: str) -> list[str]:
-        """The command of a service, behind the entry point where it is ours."""
+        """The command of a service."""
         said = self.words(name, self.services[name]["command"])
         if said[0] == "postgres":
             data = self.folder / f"{name}-data"
@@ -92,7 +107,7 @@ class Deployment:
                 "-clisten_addresses=127.0.0.1",
                 "-cunix_socket_directories=",
             ]
-        return [*entry_point(), *said] if "build" in self.services[name] else said
+        return said
 
     def start(self, name: str) -> None:
         """Start a service and wait until its own health check is content."""
@@ -119,10 +134,10 @@ class Deployment:
 
     def run(self, name: str, *command: str) -> "subprocess.CompletedProcess[str]":
         """Run a command with the variables of a service, as `docker compose exec` does."""
-        project = self.environ(name).get("MELTANO_PROJECT_ROOT")
+        folder = self.root(name) if "build" in self.services[name] else self.folder
         return subprocess.run(
             command, env=self.environ(name), capture_output=True, text=True, check=False, timeout=600,
-            stdin=subprocess.DEVNULL, cwd=project if project and Path(project).exists() else self.folder,
+            stdin=subprocess.DEVNULL, cwd=folder,
         )  # fmt: skip
 
     def stop(self, name: str) -> int:
@@ -130,15 +145,3 @@ class Deployment:
         process = self.running.pop(name)
         process.terminate()
         return process.wait(timeout=300)
-
-
-def stage() -> str:
-    """The last stage of the Dockerfile."""
-    return (PROJECT / "Dockerfile").read_text().split("\nFROM ")[-1].replace("\\\n", " ")
-
-
-def entry_point() -> list[str]:
-    found = re.search(r"^ENTRYPOINT (.*)$", stage(), re.MULTILINE)
-    assert found
-    words: list[str] = json.loads(found[1])
-    return words

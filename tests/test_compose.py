@@ -129,7 +129,26 @@ def test_every_service_is_guarded(services: dict[str, dict[str, Any]]) -> None:
         assert service["logging"] == {"driver": "json-file", "options": {"max-file": "5", "max-size": "10m"}}, name
         assert re.fullmatch(r"[a-z-]+:\d+\.\d+\.?\d*(-bookworm)?", service["image"]), name
         assert "privileged" not in service, name
-        assert all(volume["type"] == "volume" for volume in service.get("volumes", [])), name
+
+
+def test_of_this_machine_containers_see_the_checkout_alone_and_cannot_write_it(
+    services: dict[str, dict[str, Any]], folder: Path
+) -> None:
+    mounted = {
+        name: [(volume["source"], volume["target"], volume["read_only"]) for volume in found]
+        for name, service in services.items()
+        if (found := [volume for volume in service.get("volumes", []) if volume["type"] != "volume"])
+    }
+    checkout = [(str(folder), "/opt/crypto-elt/checkout", True)]
+    parts = ("airflow-init", "airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-worker")
+    assert mounted == dict.fromkeys(parts, checkout)
+    assert (folder / ".env").stat().st_mode & 0o777 == 0o600, "closed to the containers' user"
+
+
+def test_the_image_reads_meltano_yml_where_the_checkout_is_mounted() -> None:
+    last_stage = (PROJECT / "Dockerfile").read_text().split("\nFROM ")[-1]
+    assert "ln -s checkout/meltano.yml /opt/crypto-elt/meltano.yml" in last_stage
+    assert "MELTANO_PROJECT_ROOT=/opt/crypto-elt " in last_stage
 
 
 def test_every_service_is_asked_for_its_health_and_restarts(services: dict[str, dict[str, Any]]) -> None:

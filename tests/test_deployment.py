@@ -16,7 +16,7 @@ import pytest
 from airflow_stack import Api, rows_loaded
 from checkout import BASE_PYTHON, PROJECT, Checkout
 from compose import PROFILES, configuration, deployment, set_variable, unprivileged
-from services import PARTS, SERVERS, Deployment, entry_point
+from services import PARTS, SERVERS, Deployment
 from waiting import free_port, wait_for
 
 pytestmark = [pytest.mark.long(part="deployment"), pytest.mark.timeout(3600)]
@@ -141,7 +141,7 @@ def rows(deployed: Deployment, database: str) -> dict[str, int]:
 DOCKER = """#!{python}
 import json, os, sys
 words = [word for word in sys.argv[1:] if word not in ("-T", "--rm", "--no-deps")]
-service, command = words[2], [word.replace("/project", {project!r}) for word in words[3:]]
+service, command = words[2], words[3:]
 with open({environs!r}) as file:
     os.execvpe(command[0], command, json.load(file)[service])
 """
@@ -208,7 +208,7 @@ class TestDeployment:
 
     def test_a_task_loads_simulated_data_with_the_variables_of_the_scheduler(self, deployed: Deployment) -> None:
         blocks = ("tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres")
-        done = deployed.run("airflow-scheduler", *entry_point(), "meltano", "run", "--no-install", *blocks)
+        done = deployed.run("airflow-scheduler", "meltano", "run", "--no-install", *blocks)
         assert done.returncode == 0, done.stderr
         with psycopg.connect(warehouse(deployed)) as connection:
             row = connection.execute("select count(*) from raw_data.bitcoin_blocks").fetchone()
@@ -236,31 +236,11 @@ class TestDeployment:
 
         export, load = re.findall(r"`m state ((?:export|import) [<>]all\.json)`", PAGE)
         meltano(export)
-        before = json.loads((deployed.project("airflow-scheduler") / "all.json").read_text())
+        before = json.loads((deployed.root("airflow-scheduler") / "all.json").read_text())
         assert len(before) == 2
         meltano("clear --force local:tap-blockchair-to-target-postgres")
         meltano(load)
         assert json.loads(meltano("export")) == before
-
-    def test_schedules_are_edited_on_the_volume_and_survive_a_new_release(
-        self, deployed: Deployment, checkout: Checkout
-    ) -> None:
-        def interval(name: str) -> str:
-            said = deployed.run("airflow-scheduler", "meltano", "schedule", "list", "--format=json").stdout
-            found = {one["name"]: one["interval"] for one in json.loads(said)["schedules"]["job"]}
-            return str(found.get(name))
-
-        listed = deployed.run("airflow-scheduler", "meltano", "schedule", "list", "--format=json").stdout
-        name = json.loads(listed)["schedules"]["job"][0]["name"]
-        done = deployed.run("airflow-scheduler", "meltano", "schedule", "set", name, "--interval", "7 7 * * *")
-        assert done.returncode == 0, done.stderr
-        assert "7 7" not in (checkout.root / "meltano.yml").read_text()
-        with (checkout.root / "meltano.yml").open("a") as release:
-            release.write("- name: of-the-new-release\n  job: crypto-elt\n  interval: '@weekly'\n")
-        upgraded = deployed.run("airflow-scheduler", *entry_point(), "true")
-        assert "merged" in upgraded.stderr
-        assert interval(name) == "7 7 * * *"
-        assert interval("of-the-new-release") == "@weekly"
 
     def test_the_health_checks_of_airflow_say_what_is_wrong(self, deployed: Deployment) -> None:
         for name in ("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-worker"):
@@ -278,13 +258,13 @@ class TestDeployment:
     def test_a_part_of_airflow_gets_healthy(self, deployed: Deployment, name: str) -> None:
         deployed.start(name)
 
-    def test_dbt_runs_in_the_linked_project(self, deployed: Deployment) -> None:
-        """Meltano would else install it anew, for the project's folder is not that of the build."""
-        words = ("meltano", "invoke", "--no-install", "dbt-postgres:parse")
-        done = deployed.run("airflow-scheduler", *entry_point(), *words)
+    def test_dbt_runs_in_the_image(self, deployed: Deployment) -> None:
+        done = deployed.run("airflow-scheduler", "meltano", "invoke", "--no-install", "dbt-postgres:parse")
         assert done.returncode == 0, done.stderr + done.stdout
 
-    def test_schedules_that_are_changed_on_the_volume_reach_the_running_airflow(self, deployed: Deployment) -> None:
+    def test_schedules_that_are_changed_in_the_checkout_reach_the_running_airflow(
+        self, deployed: Deployment, checkout: Checkout
+    ) -> None:
         airflow = Airflow(deployed)
         for words in (
             "add two-coins --job market-to-warehouse --interval '*/30 * * * *'",
@@ -292,8 +272,7 @@ class TestDeployment:
             "remove tip-hourly",
         ):
             assert f"meltano schedule {words}\n" in (PROJECT / "docs/schedules.md").read_text()
-            done = deployed.run("airflow-scheduler", "meltano", "schedule", *shlex.split(words))
-            assert done.returncode == 0, done.stderr
+            checkout.run("meltano", "schedule", *shlex.split(words))
 
         def follows() -> bool:
             found = {name: dag["timetable_summary"] for name, dag in airflow.dags().items()}
@@ -321,13 +300,10 @@ class TestDeployment:
 
     def test_what_is_backed_up_by_the_page_is_restored_by_it(self, deployed: Deployment, tmp_path: Path) -> None:
         """Its lines are run as they stand, `docker` being a program that runs a service's command here."""
-        services = (*set(DATABASES.values()), "airflow-scheduler", "airflow-init")
+        services = set(DATABASES.values())
         environs = {name: deployed.environ(name) | {"PGHOST": "127.0.0.1"} for name in services}
         (tmp_path / "environs").write_text(json.dumps(environs))
-        program = DOCKER.format(
-            python=BASE_PYTHON, environs=str(tmp_path / "environs"), project=str(deployed.project("airflow-scheduler"))
-        )
-        (tmp_path / "docker").write_text(program)
+        (tmp_path / "docker").write_text(DOCKER.format(python=BASE_PYTHON, environs=str(tmp_path / "environs")))
         (tmp_path / "docker").chmod(0o755)
         save, restore = re.findall(r"```sh\n((?:pg\(\)|docker compose up -d postgres_app_db).*?)```", PAGE, re.DOTALL)
         function = save.splitlines()[0]
@@ -344,15 +320,10 @@ class TestDeployment:
         with psycopg.connect(server(deployed, "postgres_airflow_meta", "postgres"), autocommit=True) as connection:
             connection.execute("create database airflow")
         assert deployed.once("warehouse-init").returncode == 0
-        shutil.move(deployed.project("airflow-scheduler") / "meltano.yml", tmp_path / "meltano.yml")
         steps = [line for line in restore.splitlines() if " up -d" not in line]
-        assert len(steps) == 4
+        assert len(steps) == 3
         shell(tmp_path, "\n".join([function, *steps]))
-
         assert {database: rows(deployed, database) for database in DATABASES} == before
-        kept = (deployed.project("airflow-scheduler") / "meltano.yml").read_text()
-        assert kept == (tmp_path / "meltano.yml").read_text()
-        assert "two-coins" in kept
 
     def test_old_metadata_of_airflow_is_cleaned_for_good(self, deployed: Deployment) -> None:
         found = re.search(r"`docker compose exec airflow-scheduler (meltano [^`]*airflow db clean [^`]+)`", PAGE)

@@ -154,7 +154,8 @@ def deployed(tmp_path: Path) -> Deployment:
         "database": {"image": "x", "environment": {"DB": "database", "NONE": None}},
         "ours": {"build": {}, "environment": {"URL": "http://database:5432/x", "SIM": "http://ours:57481"}},
     }
-    return Deployment(services, tmp_path, tmp_path / "release", "4711", "4712", tmp_path / "bin")
+    (tmp_path / "image").mkdir()
+    return Deployment(services, tmp_path, tmp_path / "image", "4711", "4712", tmp_path / "bin")
 
 
 def test_services_find_each_other_on_this_machine(deployed: Deployment) -> None:
@@ -163,10 +164,11 @@ def test_services_find_each_other_on_this_machine(deployed: Deployment) -> None:
     ours = deployed.environ("ours")
     assert ours["URL"] == "http://127.0.0.1:5432/x"
     assert ours["SIM"] == "http://127.0.0.1:4711"
-    assert ours["MELTANO_PROJECT_ROOT"] == str(deployed.folder / "project")
-    assert ours["PATH"].startswith(f"{deployed.release}/.venv/bin:{deployed.programs}:")
+    assert ours["MELTANO_PROJECT_ROOT"] == str(deployed.folder / "project-root")
+    assert ours["MELTANO_SYS_DIR_ROOT"] == str(deployed.folder / "project/.meltano")
+    assert ours["PATH"].startswith(f"{deployed.image}/.venv/bin:{deployed.programs}:")
     assert deployed.translate("--host=0.0.0.0 /opt/crypto-elt/x :57480", "ours") == (
-        f"--host=127.0.0.1 {deployed.release}/x :4712"
+        f"--host=127.0.0.1 {deployed.root('ours')}/x :4712"
     )
 
 

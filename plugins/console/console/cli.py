@@ -1,8 +1,7 @@
-"""The command line: `crypto-elt run|summary|doctor|env|stop|enter`."""
+"""The command line: `crypto-elt run|summary|doctor|env|stop`."""
 
 import os
 import sys
-from pathlib import Path
 
 import click
 
@@ -13,7 +12,6 @@ from console.leftovers import sweep
 from console.ownership import end_recorded_run, exclusive_run
 from console.pipeline import Meltano
 from console.project import Project, local_environ
-from console.release import RELEASE, lay_out
 from console.services import command
 from console.summary import print_summary
 from console.terminal import err, out, plain, step
@@ -99,21 +97,6 @@ def stop() -> None:
         out.print("ended the run that was going")
     for program in ("simulator", "warehouse"):
         out.print(command(project, environ, program, ["stop"]).strip() or f"{program} stopped")
-
-
-@cli.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
-def enter(command: tuple[str, ...]) -> None:
-    """Lay the project out in MELTANO_PROJECT_ROOT, then become COMMAND there; the entry point of the image."""
-    folder = os.environ.get("MELTANO_PROJECT_ROOT")
-    if not folder or Path(folder).resolve() == RELEASE:
-        raise ConsoleError("Set MELTANO_PROJECT_ROOT to the deployment's folder, which is not that of this release.")
-    lay_out(RELEASE, Path(folder), lambda sentence: err.print(plain(sentence), soft_wrap=True))
-    os.chdir(folder)
-    try:
-        os.execvp(command[0], command)  # noqa: S606 - no shell is meant
-    except OSError as error:
-        raise ConsoleError(f"{command[0]} cannot be started: {error.strerror}.") from error
 
 
 def main() -> None:
