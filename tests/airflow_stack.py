@@ -54,7 +54,7 @@ class Up:
         return [
             process
             for process in psutil.Process(self.process.pid).children(recursive=True)
-            if not any("airflow_ext.keeper" in word for word in lineage(process))
+            if not any("airflow_ext.process_group" in word for word in lineage(process))
         ]
 
     def stop(self) -> None:

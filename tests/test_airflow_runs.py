@@ -103,7 +103,7 @@ def airflow(checkout: Checkout, loaded: object, broker: str, hook: Hook) -> Iter
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "120",
     }
-    checkout.run("meltano", "install", "utility", "airflow", "catalogue")
+    checkout.run("meltano", "install", "utility", "airflow", "data-docs")
     checkout.run("meltano", "invoke", "airflow:initialize")
     stack = Airflow(checkout)
     try:
@@ -233,7 +233,7 @@ class TestRuns:
         assert "end_date 2025-01-01 is before start_date 2025-01-30" in airflow.task_log(run)
 
     def test_a_schedule_that_is_changed_is_followed(self, airflow: Airflow, failing: str) -> None:
-        assert set(airflow.dags()) >= {"market-hourly", "tip-hourly", "dumps-daily", "marts-daily", "upkeep-weekly"}
+        assert set(airflow.dags()) >= {"market-hourly", "tip-hourly", "dumps-daily", "marts-daily", "maintenance-weekly"}
         airflow.project.run("meltano", "schedule", "set", "market-hourly", "--interval", "17 * * * *")
         wait_for(lambda: airflow.dags()["market-hourly"]["timetable_summary"] == "17 * * * *", "the new interval")
 
@@ -246,15 +246,15 @@ class TestRuns:
                 "### If it fails",
             ], name
 
-    def test_the_weekly_job_writes_the_catalogue_and_tends_the_tables(self, airflow: Airflow, failing: str) -> None:
-        run = airflow.trigger("upkeep-weekly")
+    def test_the_weekly_job_writes_the_data_docs_and_vacuums_the_tables(self, airflow: Airflow, failing: str) -> None:
+        run = airflow.trigger("maintenance-weekly")
         assert airflow.wait_for_end(run) == "success", airflow.task_log(run)
         assert "statistics of the whole" in airflow.task_log(run)
         vacuumed = (
             "select count(*) > 0 from pg_stat_user_tables where schemaname = 'analytics' and last_vacuum is not null"
         )
         assert airflow.project.sql(vacuumed, role="transformer") == [(True,)]
-        assert (airflow.project.root / "transform/target/catalogue/index.html").is_file()
+        assert (airflow.project.root / "transform/target/data-docs/index.html").is_file()
 
     def test_the_report_is_for_those_who_are_logged_in(self, airflow: Airflow, failing: str) -> None:
         _, where, text = airflow.page(REPORT, logged_in=False)

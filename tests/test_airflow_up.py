@@ -86,7 +86,7 @@ def names(shipped: str) -> Names:
     """Its jobs, and its schedules with the job of each."""
     said = yaml.safe_load(shipped)
     schedules = {one["name"]: one["job"] for one in said["schedules"]}
-    assert set(schedules) >= {"market-hourly", "tip-hourly", "dumps-daily", "marts-daily", "upkeep-weekly"}
+    assert set(schedules) >= {"market-hourly", "tip-hourly", "dumps-daily", "marts-daily", "maintenance-weekly"}
     return {one["name"] for one in said["jobs"]}, schedules
 
 
@@ -121,7 +121,7 @@ def task_processes(project: Checkout, before: set[int]) -> list[psutil.Process]:
     for number in processes(project) - before:
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(number)
-            if "airflow_ext.keeper" in process.cmdline():
+            if "airflow_ext.process_group" in process.cmdline():
                 found.append(process)
     return found
 
@@ -256,7 +256,7 @@ class TestAirflow:
             r"```yaml\n(- name: marts-daily\n.*?)```", (PROJECT / "docs/schedules.md").read_text(), re.DOTALL
         )
         assert recipe
-        followed = re.sub(r"- name: marts-daily\n.*?(?=- name: upkeep-weekly)", recipe[1], shipped, flags=re.DOTALL)
+        followed = re.sub(r"- name: marts-daily\n.*?(?=- name: maintenance-weekly)", recipe[1], shipped, flags=re.DOTALL)
         (airflow.project.root / "meltano.yml").write_text(followed)
         airflow.project.run("meltano", "schedule", "add", "wrong", "--job", "nowhere", "--interval", "@daily")
         jobs, schedules = names

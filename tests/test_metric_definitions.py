@@ -1,4 +1,4 @@
-"""What the warehouse says of itself: MetricFlow answers what the marts say, docs site and catalogue show all of it."""
+"""What the warehouse says of itself: MetricFlow answers what the marts say, docs site and data docs show all of it."""
 
 import base64
 import csv
@@ -125,7 +125,7 @@ def ready(filled: Callable[[World], Checkout]) -> Checkout:
             checkout.sql_do(f"update analytics.{mart} set {TIPS[mart]} where {day} = {newest}")  # noqa: S608
     for missing in (UNPRICED, UNREWARDED):
         checkout.sql_do(missing)
-    checkout.run("meltano", "install", "utility", "metricflow", "catalogue")
+    checkout.run("meltano", "install", "utility", "metricflow", "data-docs")
     return checkout
 
 
@@ -239,8 +239,8 @@ def test_miners(ready: Checkout) -> None:
 
 @pytest.fixture(scope="module")
 def site(ready: Checkout) -> Iterator[Path]:
-    """The documentation site, and the catalogue that is made of it."""
-    said = ready.run("meltano", "run", "catalogue")
+    """The documentation site, and the data docs that is made of it."""
+    said = ready.run("meltano", "run", "data-docs")
     assert "warning: " not in said.stdout + said.stderr
     return ready.root / "transform/target"
 
@@ -274,7 +274,7 @@ def test_the_site_is_one_file_that_needs_no_server(site: Path) -> None:
 @pytest.fixture(scope="module")
 def lineage(site: Path) -> dict[str, dict[str, list[tuple[str, str]]]]:
     """By model and column: the columns that it is made of."""
-    found = json.loads((site / "catalogue/lineage.json").read_text())["lineage"]["parents"]
+    found = json.loads((site / "data-docs/lineage.json").read_text())["lineage"]["parents"]
     return {
         node: {name: [(one["dbt_node"], one["column"]) for one in parents] for name, parents in columns.items()}
         for node, columns in found.items()
@@ -296,7 +296,7 @@ def test_a_column_is_followed_back_to_the_raw_tables(site: Path, lineage: dict[s
         {"stg_blockchair__utxo_blocks.fee_total_base", "stg_blockchair__ethereum_blocks.fee_total_base"},
         {f"{chain}_blocks.fee_total" for chain in chains},
     ]
-    nodes = json.loads((site / "catalogue/lineage.json").read_text())["nodes"]
+    nodes = json.loads((site / "data-docs/lineage.json").read_text())["nodes"]
     raw = nodes["source.crypto.blockchair.bitcoin_blocks"]
     assert raw["relationName"].replace('"', "") == "crypto.raw_data.bitcoin_blocks"
     assert "fee_total" in raw["columns"]
@@ -311,7 +311,7 @@ def test_few_columns_come_from_nowhere(site: Path, lineage: dict[str, Any]) -> N
     orphans = [(node, column) for node, column in columns if not lineage[node].get(column)]
     assert len(columns) > 1500
     assert len(orphans) < len(columns) / 20, orphans
-    front = (site / "catalogue/index.html").read_text()
+    front = (site / "data-docs/index.html").read_text()
     assert f"Of {len(columns)} columns of {len(lineage)} models, " in front
     for mart in (NETWORK, VALUATION, MARKET, MINERS):
         assert f"lineage.html?model=model.crypto.{mart}&amp;" in front
@@ -334,17 +334,17 @@ class Asked(html.parser.HTMLParser):
 
 
 @pytest.mark.parametrize("name", ["index", "docs", "lineage"])
-def test_the_catalogue_asks_for_nothing_outside(site: Path, name: str) -> None:
+def test_the_data_docs_asks_for_nothing_outside(site: Path, name: str) -> None:
     page = Asked()
-    page.feed((site / f"catalogue/{name}.html").read_text())
+    page.feed((site / f"data-docs/{name}.html").read_text())
     assert page.policy.startswith("default-src 'none'; ")
     assert "http" not in page.policy
     assert "*" not in page.policy
     assert [address for address in page.fetched if re.match("(https?:)?//", address)] == []
 
 
-def test_the_catalogue_names_nothing_of_this_machine(ready: Checkout, site: Path) -> None:
-    texts = {path.name: path.read_text() for path in (site / "catalogue").iterdir()}
+def test_the_data_docs_names_nothing_of_this_machine(ready: Checkout, site: Path) -> None:
+    texts = {path.name: path.read_text() for path in (site / "data-docs").iterdir()}
     assert set(texts) == {"index.html", "docs.html", "lineage.html", "lineage.json"}
     (hidden,) = re.findall(r'JSON\.parse\(atob\("([^"]+)"', texts["lineage.html"])
     texts["lineage.html"] += base64.b64decode(hidden).decode()
@@ -358,20 +358,20 @@ def test_the_catalogue_names_nothing_of_this_machine(ready: Checkout, site: Path
         assert [word for word in private if word in text] == [], name
 
 
-def test_a_catalogue_of_nothing_is_refused_in_a_sentence(ready: Checkout, site: Path, tmp_path: Path) -> None:
-    python = str(ready.root / ".meltano/utilities/catalogue/venv/bin/python")
+def test_data_docs_of_nothing_is_refused_in_a_sentence(ready: Checkout, site: Path, tmp_path: Path) -> None:
+    python = str(ready.root / ".meltano/utilities/data-docs/venv/bin/python")
     given = {"DBT_TARGET_PATH": str(tmp_path)}
-    done = ready.run(python, "transform/catalogue.py", check=False, **given)
+    done = ready.run(python, "transform/data_docs.py", check=False, **given)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "`meltano run catalogue` has dbt write it first" in done.stderr
+    assert "`meltano run data-docs` has dbt write it first" in done.stderr
     # as `dbt parse` leaves it
     manifest = json.loads((site / "manifest.json").read_text())
     manifest["nodes"]["model.crypto.fct_network_daily"]["compiled_code"] = None
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "catalog.json").write_text((site / "catalog.json").read_text())
-    done = ready.run(python, "transform/catalogue.py", check=False, **given)
+    done = ready.run(python, "transform/data_docs.py", check=False, **given)
     assert (done.returncode, done.stderr) == (
         1,
-        "error: dbt has not compiled every model; `meltano run catalogue` lets it\n",
+        "error: dbt has not compiled every model; `meltano run data-docs` lets it\n",
     )
-    assert not (tmp_path / "catalogue").exists()
+    assert not (tmp_path / "data-docs").exists()

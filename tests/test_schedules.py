@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import pytest
 import yaml
 
 from checkout import PROJECT
@@ -42,8 +43,15 @@ def test_the_times_are_those_of_the_docs() -> None:
 
 def test_every_schedule_has_a_job_and_only_a_person_runs_the_rest() -> None:
     jobs = {job["name"] for job in project()["jobs"]}
-    assert jobs - {schedule["job"] for schedule in project()["schedules"]} == {"catalogue", "crypto-elt"}
+    former = {"catalogue", "upkeep"}
+    assert jobs - {schedule["job"] for schedule in project()["schedules"]} == {"data-docs", "crypto-elt"} | former
     assert {schedule["job"] for schedule in project()["schedules"]} <= jobs
+
+
+@pytest.mark.parametrize(("former", "now"), [("catalogue", "data-docs"), ("upkeep", "maintenance")])
+def test_a_job_does_the_same_under_its_former_name(former: str, now: str) -> None:
+    tasks = {job["name"]: job["tasks"] for job in project()["jobs"]}
+    assert tasks[former] == tasks[now]
 
 
 def test_a_download_has_no_time_limit_and_everything_else_has_one() -> None:

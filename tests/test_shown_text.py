@@ -15,8 +15,8 @@ HOSTILE = "<!--<script>x</script><img src=x onerror=alert(1)>\"'&`a` {{ 7*7 }} \
 
 
 @pytest.fixture(scope="module")
-def catalogue() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("catalogue", PROJECT / "transform/catalogue.py")
+def data_docs() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("data_docs", PROJECT / "transform/data_docs.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -24,20 +24,20 @@ def catalogue() -> ModuleType:
     return module
 
 
-def test_data_within_a_script_cannot_end_or_hide_it(catalogue: ModuleType, tmp_path: Path) -> None:
+def test_data_within_a_script_cannot_end_or_hide_it(data_docs: ModuleType, tmp_path: Path) -> None:
     template = tmp_path / "index.html"
     template.write_text('<script>one = "MANIFEST.JSON INLINE DATA"; two = "CATALOG.JSON INLINE DATA"</script>')
     manifest = {HOSTILE: HOSTILE, "exact": "CATALOG.JSON INLINE DATA"}
-    page = catalogue.docs(template, manifest, {"columns": [HOSTILE]})
+    page = data_docs.docs(template, manifest, {"columns": [HOSTILE]})
     assert page.count("<") == template.read_text().count("<")
     one, two = page.removeprefix("<script>one = ").removesuffix("</script>").split("; two = ")
     assert json.loads(one) == manifest
     assert json.loads(two) == {"columns": [HOSTILE]}
 
 
-def test_the_front_page_shows_names_and_descriptions_as_they_are(catalogue: ModuleType) -> None:
+def test_the_front_page_shows_names_and_descriptions_as_they_are(data_docs: ModuleType) -> None:
     mart = {"name": HOSTILE, "unique_id": f"model.crypto.{HOSTILE}", "access": "public", "description": HOSTILE}
-    page = catalogue.front({"nodes": {"x": mart}, "metadata": {"project_name": HOSTILE}}, (HOSTILE,))
+    page = data_docs.front({"nodes": {"x": mart}, "metadata": {"project_name": HOSTILE}}, (HOSTILE,))
     assert "<script" not in page
     assert "<img" not in page
     assert "<!--" not in page

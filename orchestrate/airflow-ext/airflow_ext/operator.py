@@ -113,7 +113,7 @@ class MeltanoOperator(BaseOperator):
             environ |= self.env | self._parameters(params)
             environ["MELTANO_SYS_DIR_ROOT"] = str(system)
             environ["DBT_LOG_PATH"] = str(system / "dbt-logs")
-            # The docs site is to stay, and what is no block of dbt's, such as the catalogue, reads what dbt left.
+            # The docs site is to stay, and what is no block of dbt's, such as the data docs, reads what dbt left.
             if self.dbt and not self.block.endswith(":docs-generate"):
                 environ["DBT_TARGET_PATH"] = str(target)
             if self.loader is not None:
@@ -178,7 +178,7 @@ class MeltanoOperator(BaseOperator):
         """
         self.log.info("%s", " ".join(["meltano", *command[1:]]))
         process = subprocess.Popen(
-            [sys.executable, "-m", "airflow_ext.keeper", str(_PATIENCE_SECONDS), *command],
+            [sys.executable, "-m", "airflow_ext.process_group", str(_PATIENCE_SECONDS), *command],
             cwd=self.root,
             env=environ,
             stdin=subprocess.DEVNULL,

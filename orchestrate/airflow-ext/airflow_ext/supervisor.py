@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_ext.errors import AirflowExtError
-from airflow_ext.leash import tie_to_parent
+from airflow_ext.parent_death import tie_to_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,7 +54,7 @@ class Component:
         if self.pid_file is not None:
             self.pid_file.unlink(missing_ok=True)
         process = subprocess.Popen(
-            [sys.executable, "-m", "airflow_ext.leash", str(_PATIENCE_SECONDS), *self.command],
+            [sys.executable, "-m", "airflow_ext.parent_death", str(_PATIENCE_SECONDS), *self.command],
             env=dict(environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -84,7 +84,7 @@ def test_parameters(root: Path) -> None:
     assert made["env"]["DBT_FULL_REFRESH"] == "true"
     assert made["env"]["DBT_TARGET_PATH"].startswith(made["env"]["MELTANO_SYS_DIR_ROOT"])
     assert not {"--full-refresh", "--state-id-suffix"} & set(made["argv"])
-    for block, dbt in (("dbt-postgres:docs-generate", True), ("catalogue:generate", False)):
+    for block, dbt in (("dbt-postgres:docs-generate", True), ("data-docs:generate", False)):
         load(root, block=block, loader=None, dbt=dbt).execute(context())
         assert "DBT_TARGET_PATH" not in call(root)["env"]
 

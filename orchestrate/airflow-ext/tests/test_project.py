@@ -125,7 +125,7 @@ def test_plugins_that_inherit_in_a_circle_or_from_nothing_end() -> None:
         ({"name": "builder", "executable": "dbt"}, True),
         ({"name": "builder", "executable": "python"}, False),
         ({"name": "builder", "executable": None}, False),
-        ({"name": "catalogue", "inherit_from": "dbt-base", "executable": "python"}, False),
+        ({"name": "data-docs", "inherit_from": "dbt-base", "executable": "python"}, False),
     ],
 )
 def test_what_is_dbt(entry: dict[str, Any], dbt: bool) -> None:  # noqa: FBT001

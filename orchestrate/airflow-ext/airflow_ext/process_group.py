@@ -1,4 +1,4 @@
-"""Runs a program that leaves nothing behind: `python -m airflow_ext.keeper PATIENCE PROGRAM ...`.
+"""Runs a program that leaves nothing behind: `python -m airflow_ext.process_group PATIENCE PROGRAM ...`.
 
 It leads a process group of its own. When it is told to end, or when its parent is gone, however that died, the whole
 group gets SIGTERM, and what is left of it after PATIENCE seconds SIGKILL.
@@ -12,7 +12,7 @@ import sys
 import time
 from types import FrameType
 
-from airflow_ext.leash import tie_to_parent
+from airflow_ext.parent_death import tie_to_parent
 
 _POLL_SECONDS = 0.2
 
@@ -52,7 +52,7 @@ def keep(patience: float, command: list[str]) -> int:
         signal.signal(number, stop)
     tie_to_parent()
     # Should this process be killed too, the leash ends the program.
-    child = subprocess.Popen([sys.executable, "-m", "airflow_ext.leash", str(patience), *command])
+    child = subprocess.Popen([sys.executable, "-m", "airflow_ext.parent_death", str(patience), *command])
     while child.poll() is None and not stopping and os.getppid() == parent:
         try:
             child.wait(_POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""Writes the catalogue, a site of plain files, from what `dbt docs generate` left: `meltano run catalogue` does both.
+"""Writes the data docs, a site of plain files, from what `dbt docs generate` left: `meltano run data-docs` does both.
 
     index.html      the marts, each with its way into the other two
     docs.html       dbt's docs site
@@ -46,7 +46,7 @@ def read(path: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        fail(f"dbt's {path.name} cannot be read ({error}); `meltano run catalogue` has dbt write it first")
+        fail(f"dbt's {path.name} cannot be read ({error}); `meltano run data-docs` has dbt write it first")
     return found
 
 
@@ -134,11 +134,11 @@ def front(manifest: dict[str, Any], traced: tuple[str, ...]) -> str:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>{html.escape(manifest["metadata"]["project_name"])}: catalogue</title>
+<title>{html.escape(manifest["metadata"]["project_name"])}: data docs</title>
 <style>{STYLE}</style>
 </head>
 <body>
-<h1>Catalogue</h1>
+<h1>Data docs</h1>
 <ul>
 <li><a href="docs.html">Docs</a>: each model and column with type and description, each metric, each check, the pages
 that read a mart.</li>
@@ -162,7 +162,7 @@ def main() -> None:
     nodes = [*manifest["nodes"].values(), *manifest["sources"].values()]
     models = [node for node in nodes if node["resource_type"] == "model"]
     if not all(node.get("compiled_code") for node in models):
-        fail("dbt has not compiled every model; `meltano run catalogue` lets it")
+        fail("dbt has not compiled every model; `meltano run data-docs` lets it")
     for node in nodes:
         for key in FOLDERS:
             node.pop(key, None)
@@ -172,7 +172,7 @@ def main() -> None:
     rest = "; the others are made of no column: constants, counts of rows, sequences"
     count = f"Of {len(known)} columns of {len(models)} models, {followed} are followed back to a raw table or a seed"
     traced = (f"{count}{'' if lost else rest}.", *(f"warning: {line}" for line in lost))
-    site = target / "catalogue"
+    site = target / "data-docs"
     site.mkdir(exist_ok=True)
     pages = {
         "docs.html": docs(target / "index.html", manifest, catalog),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_ext.catalog import chain_tables, tables_of
+from airflow_ext.tables import chain_tables, tables_of
 from airflow_ext.errors import AirflowExtError
 
 VARIABLE = "TAP_X_CHAINS"

@@ -71,7 +71,7 @@ def _streams(extractor: str, env: dict[str, str], root: Path) -> list[str]:
         environ["MELTANO_SYS_DIR_ROOT"] = str(system)
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "airflow_ext.keeper", str(_PATIENCE_SECONDS)),
+                *(sys.executable, "-m", "airflow_ext.process_group", str(_PATIENCE_SECONDS)),
                 *meltano_words(root, environ),
                 *("invoke", "--no-install", extractor, "--discover"),
             ],

@@ -1,4 +1,4 @@
-"""Runs a program that ends when its parent does, killed or not: `python -m airflow_ext.leash PATIENCE PROGRAM ...`.
+"""Runs a program that ends when its parent does, killed or not: `python -m airflow_ext.parent_death PATIENCE PROGRAM ...`.
 
 When its parent is gone the program gets SIGTERM, and its process group SIGKILL as soon as the program has ended, at
 the latest after PATIENCE seconds.

@@ -28,7 +28,7 @@ while True:
 
 
 def keeper(patience: float, *command: str) -> list[str]:
-    return [sys.executable, "-m", "airflow_ext.keeper", str(patience), *command]
+    return [sys.executable, "-m", "airflow_ext.process_group", str(patience), *command]
 
 
 def listening(folder: Path, *words: str) -> list[str]:
@@ -45,7 +45,7 @@ def numbers(folder: Path) -> tuple[int, int]:
 def watches(process: psutil.Process, folder: Path) -> bool:
     """Whether a process waits for the end of the program that writes into a folder."""
     try:
-        return {"airflow_ext.leash", str(folder)} < set(process.cmdline())
+        return {"airflow_ext.parent_death", str(folder)} < set(process.cmdline())
     except psutil.Error:
         return False
 
