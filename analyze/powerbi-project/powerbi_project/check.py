@@ -20,12 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong.
-
-    Attributes:
-        check: The check that saw it.
-        text: What and where.
-    """
+    """Something wrong."""
 
     check: str
     text: str
@@ -33,17 +28,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the project's parts are.
+    """Where the project's parts are."""
 
-    Attributes:
-        project: The folder of the `.pbip` file.
-        manifest: dbt's `manifest.json`; without it the model is not compared with the marts.
-        schemas: Microsoft's schemas; without them the parts are not held against any.
-    """
-
-    project: Path
-    manifest: Path | None
-    schemas: Path | None
+    project: Path  # the folder of the .pbip file
+    manifest: Path | None  # without it the model is not compared with the marts
+    schemas: Path | None  # without them the parts are not checked against any
 
     @property
     def definition(self) -> Path:

@@ -30,35 +30,18 @@ Node = dict[str, Any]
 
 @dataclass(frozen=True)
 class Column:
-    """A column that a report may see.
+    """A column that a report may see."""
 
-    Attributes:
-        source: Its name in the warehouse.
-        data_type: Its PostgreSQL type, as the contract states it.
-        description: What it is, from dbt.
-        is_key: Whether it is a surrogate key, of its own row or of another table's.
-        meta: What its YAML says to Power BI.
-    """
-
-    source: str
-    data_type: str
+    source: str  # its name in the warehouse
+    data_type: str  # PostgreSQL's
     description: str
-    is_key: bool
+    is_key: bool  # a surrogate key, of its own row or of another table's
     meta: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Table:
-    """A model that is a table of Power BI.
-
-    Attributes:
-        model: Its name in dbt, and of its relation.
-        schema: Its schema in the warehouse.
-        description: What a row is, from dbt.
-        columns: In the contract's order.
-        primary_key: The column that tells rows apart, if the contract names one.
-        meta: What its YAML says to Power BI.
-    """
+    """A model that is a table of Power BI."""
 
     model: str
     schema: str
@@ -80,41 +63,25 @@ class Table:
 
 @dataclass(frozen=True)
 class Relationship:
-    """A key that leads from a row of one table to a row of another.
-
-    Attributes:
-        from_table: Model with the key, the many side.
-        from_column: The key.
-        to_table: Model that it leads to, the one side.
-        to_column: That model's key.
-        is_active: False for a second way between two tables, such as a benchmark beside an asset.
-    """
+    """A key that leads from a row of one table to a row of another."""
 
     from_table: str
     from_column: str
     to_table: str
     to_column: str
-    is_active: bool
+    is_active: bool  # False for a second way between two tables, such as a benchmark beside an asset
 
 
 @dataclass(frozen=True)
 class Contract:
-    """All of it.
-
-    Attributes:
-        tables: By name in Power BI.
-        relationships: By table and key.
-    """
+    """All of it."""
 
     tables: tuple[Table, ...]
     relationships: tuple[Relationship, ...]
 
 
 def read_contract(manifest: Path) -> Contract:
-    """Read what dbt promises.
-
-    Args:
-        manifest: `target/manifest.json` of the dbt project.
+    """Read what dbt promises, from the `target/manifest.json` of its project.
 
     Raises:
         ProjectError: There is none, or a model contradicts itself.

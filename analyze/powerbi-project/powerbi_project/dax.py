@@ -131,13 +131,7 @@ class _Reader:
 
 
 def problems(expression: str, columns: Mapping[str, set[str]], measures: set[str]) -> list[str]:
-    """What is wrong with an expression; nothing, as far as can be seen, where the list is empty.
-
-    Args:
-        expression: DAX.
-        columns: Columns by table.
-        measures: Names of all measures.
-    """
+    """What is wrong with a DAX expression, as far as can be seen; `columns` are by table."""
     tokens, place = [], 0
     while place < len(expression):
         match = _TOKEN.match(expression, place)

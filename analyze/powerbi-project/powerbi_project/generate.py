@@ -20,12 +20,7 @@ _PARAMETERS = ("Server", "Database", "RangeStart", "RangeEnd")
 
 
 def generated_files(contract: Contract, definition: Path) -> dict[Path, str]:
-    """Path and content of each generated file.
-
-    Args:
-        contract: What dbt promises.
-        definition: The semantic model's folder `definition`; the tables of measures in it take part in the model.
-    """
+    """Path and content of each generated file; the tables of measures in `definition` take part in the model."""
     tables = definition / "tables"
     files = {tables / f"{table.name}.tmdl": table_file(table) for table in contract.tables}
     names = sorted({table.name for table in contract.tables} | {path.stem for path in tables.glob(MEASURES)})
@@ -35,11 +30,7 @@ def generated_files(contract: Contract, definition: Path) -> dict[Path, str]:
 
 
 def write(contract: Contract, definition: Path) -> tuple[int, list[Path]]:
-    """Write what is generated, and delete tables that dbt no longer has.
-
-    Returns:
-        How many files were written anew, and which were deleted.
-    """
+    """Write what is generated, delete tables that dbt no longer has; returns how many are new, and what was deleted."""
     files, written = generated_files(contract, definition), 0
     for path, content in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -33,19 +33,11 @@ _WORD = re.compile(r"^([A-Za-z]+)")
 
 @dataclass(frozen=True)
 class ModelColumn:
-    """A column.
-
-    Attributes:
-        name: Its name in Power BI.
-        data_type: Its type in the model.
-        source: The column of the query that it shows.
-        properties: All that is said of it.
-        description: What it is.
-    """
+    """A column."""
 
     name: str
     data_type: str
-    source: str
+    source: str  # the column of the query that it shows
     properties: dict[str, Any]
     description: str
 
@@ -57,15 +49,7 @@ class ModelColumn:
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure.
-
-    Attributes:
-        name: Its name, which no other measure has.
-        table: The table that it is listed under.
-        expression: DAX.
-        properties: All that is said of it.
-        description: What it means.
-    """
+    """A measure."""
 
     name: str
     table: str
@@ -76,21 +60,11 @@ class Measure:
 
 @dataclass
 class ModelTable:
-    """A table.
-
-    Attributes:
-        name: Its name in Power BI.
-        columns: In the order of the file.
-        measures: Likewise.
-        mode: `import`, `dual` or `directQuery`.
-        query: Its M.
-        properties: All that is said of the table itself.
-        description: What a row is.
-    """
+    """A table."""
 
     name: str
-    mode: str
-    query: str
+    mode: str  # import, dual or directQuery
+    query: str  # its M
     properties: dict[str, Any]
     description: str
     columns: list[ModelColumn] = field(default_factory=list)
@@ -103,15 +77,7 @@ class ModelTable:
 
 @dataclass(frozen=True)
 class ModelRelationship:
-    """A relationship, from the many to the one.
-
-    Attributes:
-        from_table: Table of the many.
-        from_column: Its key.
-        to_table: Table of the one.
-        to_column: Its key.
-        properties: All that is said of it.
-    """
+    """A relationship, from the many to the one."""
 
     from_table: str
     from_column: str
@@ -122,23 +88,14 @@ class ModelRelationship:
 
 @dataclass
 class SemanticModel:
-    """All of it.
-
-    Attributes:
-        tables: In the order of their files.
-        relationships: In the order of the file.
-        parameters: Names of shared M expressions.
-        listed: Tables that `model.tmdl` refers to.
-        properties: What is said of the model itself.
-        unknown: Lines that are no TMDL of this model: file, line and text.
-    """
+    """All of it."""
 
     tables: list[ModelTable]
     relationships: list[ModelRelationship]
-    parameters: list[str]
-    listed: list[str]
+    parameters: list[str]  # names of shared M expressions
+    listed: list[str]  # tables that model.tmdl refers to
     properties: dict[str, Any]
-    unknown: list[str]
+    unknown: list[str]  # lines that are no TMDL of this model: file, line and text
 
     @property
     def measures(self) -> list[Measure]:
@@ -161,11 +118,7 @@ class SemanticModel:
 
 
 def read_model(definition: Path) -> SemanticModel:
-    """Read the files of a semantic model.
-
-    Args:
-        definition: Its folder `definition`.
-    """
+    """Read the files of a semantic model."""
     model = SemanticModel([], [], [], [], {}, [])
     for path in sorted(definition.rglob("*.tmdl")):
         text = path.read_text(encoding="utf-8-sig")

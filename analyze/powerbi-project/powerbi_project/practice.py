@@ -17,11 +17,7 @@ _ERROR = 3
 
 
 def best_practices(project: Path) -> Iterator[str]:
-    """What breaks a best practice of the highest severity, and files that could not be read at all.
-
-    Args:
-        project: The folder that holds the `.pbip` file.
-    """
+    """What breaks a best practice of the highest severity, and files that could not be read at all."""
     from trailsbi.cli import _load, build_graph, downstream_counts  # noqa: PLC0415 - slow to import
     from trailsbi.health import health  # noqa: PLC0415
     from trailsbi.project import resolve_project  # noqa: PLC0415
@@ -40,11 +36,7 @@ def best_practices(project: Path) -> Iterator[str]:
 
 
 def report_practices(report: Path) -> Iterator[str]:
-    """What breaks a rule of report parts that is more than advice.
-
-    Args:
-        report: The folder that ends in `.Report`.
-    """
+    """What breaks a rule of report parts that is more than advice."""
     os.environ["PBIR_UTILS_NO_UPDATE_CHECK"] = "1"  # it would ask the package index for a newer version
     from pbir_utils import validate_report  # noqa: PLC0415
     from pbir_utils.console_utils import console  # noqa: PLC0415

@@ -17,15 +17,9 @@ Part = dict[str, Any]
 
 @dataclass(frozen=True)
 class Field:
-    """A field of the model that something in a report names.
+    """A field of the model that something in a report names."""
 
-    Attributes:
-        kind: `Column` or `Measure`.
-        table: Its table.
-        name: Its name.
-    """
-
-    kind: str
+    kind: str  # Column or Measure
     table: str
     name: str
 
@@ -36,51 +30,30 @@ class Field:
 
 @dataclass(frozen=True)
 class Visual:
-    """A visual.
-
-    Attributes:
-        name: Its name, unique on the page.
-        kind: Its type, such as `lineChart`.
-        wells: The wells that fields lie in, such as `Category`.
-        shown: What it shows, in the order of its wells.
-        named: All fields that it names, also in filters and sorting.
-        position: Place and size.
-        texts: The words of a text box.
-    """
+    """A visual."""
 
     name: str
     kind: str
-    wells: tuple[str, ...]
+    wells: tuple[str, ...]  # those that fields lie in, such as Category
     shown: tuple[Field, ...]
-    named: tuple[Field, ...]
+    named: tuple[Field, ...]  # also in filters and sorting
     position: dict[str, float]
-    texts: tuple[str, ...]
+    texts: tuple[str, ...]  # the words of a text box
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page.
-
-    Attributes:
-        name: Its name in files.
-        display_name: Its name for readers.
-        part: The page's own file.
-        named: Fields that its own filters name.
-        visuals: Its visuals, by name.
-    """
+    """A page."""
 
     name: str
     display_name: str
     part: Part
-    named: tuple[Field, ...]
+    named: tuple[Field, ...]  # fields that its own filters name
     visuals: tuple[Visual, ...] = field(default_factory=tuple)
 
 
 def read_report(report: Path) -> list[Page]:
-    """The pages of a report, in its own order.
-
-    Args:
-        report: Its folder, which ends in `.Report`.
+    """The pages of a report's folder (`*.Report`), in its own order.
 
     Raises:
         ProjectError: A file is not JSON, or the pages listed are not the pages there.

@@ -45,12 +45,7 @@ _ADDS_UP = re.compile(rf"Over days and months: ({_OVER_DAYS}); over coins: ({_OV
 
 @dataclass(frozen=True)
 class Project:
-    """What the rules look at.
-
-    Attributes:
-        model: The semantic model.
-        pages: The report's pages.
-    """
+    """What the rules look at."""
 
     model: SemanticModel
     pages: list[Page]

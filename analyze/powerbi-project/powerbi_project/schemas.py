@@ -24,10 +24,7 @@ _NO_SCHEMA = ("StaticResources", ".pbi")
 
 
 def load_schemas(folder: Path) -> Registry[object]:
-    """All schemas of a folder, by their public address.
-
-    Args:
-        folder: A copy of Microsoft's `json-schemas` repository.
+    """All schemas of a copy of Microsoft's `json-schemas` repository, by their public address.
 
     Raises:
         ProjectError: There are none.

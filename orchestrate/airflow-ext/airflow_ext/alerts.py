@@ -15,11 +15,7 @@ _MOST_CHARACTERS = 4000
 
 
 def message(context: Mapping[str, Any]) -> tuple[str, str]:
-    """Title and text for a task that failed for good.
-
-    Args:
-        context: Airflow's, as a callback gets it.
-    """
+    """Title and text for a task that failed for good."""
     instance = context["ti"]
     part = f" [{instance.map_index}]" if instance.map_index >= 0 else ""
     reason = str(context.get("exception") or "no reason given")
@@ -34,11 +30,7 @@ def message(context: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def task_failed(context: Mapping[str, Any]) -> None:
-    """Send an alert; one that cannot be sent is noted in the log, without its address, which holds secrets.
-
-    Args:
-        context: Airflow's, as a callback gets it.
-    """
+    """Send an alert; one that cannot be sent is noted in the log, without its address, which holds secrets."""
     urls = os.environ.get(_VARIABLE, "").split()
     if not urls:
         return

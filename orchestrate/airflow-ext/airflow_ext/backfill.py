@@ -76,11 +76,7 @@ def _list(params: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 
 def read_request(params: Mapping[str, Any], today: date) -> Request:
-    """Check what was asked for, as far as it can be told without asking the extractor.
-
-    Args:
-        params: The run's parameters.
-        today: The day it is (UTC), whose dumps are not published yet.
+    """Check what was asked for on a day (UTC), whose own dumps are not published yet, without asking the extractor.
 
     Raises:
         AirflowExtError: It cannot be done, and why.
@@ -105,11 +101,7 @@ def read_request(params: Mapping[str, Any], today: date) -> Request:
 
 
 def check_tables(request: Request, known: Mapping[str, tuple[str, ...]]) -> None:
-    """Refuse tables that are not there: Meltano selects nothing by a name that matches nothing, and says nothing.
-
-    Args:
-        request: What was asked for.
-        known: Tables by chain, as the extractor has them.
+    """Refuse tables that no chain has: Meltano selects nothing by a name that matches nothing, and says nothing.
 
     Raises:
         AirflowExtError: A chain has none of the tables, or a table is none of any chain's.
@@ -124,13 +116,7 @@ def check_tables(request: Request, known: Mapping[str, tuple[str, ...]]) -> None
 
 
 def plan(request: Request, known: Mapping[str, tuple[str, ...]], prefix: str) -> list[dict[str, Any]]:
-    """What each mapped task gets: day by day, so that a run that is stopped leaves whole days.
-
-    Args:
-        request: What is to be loaded.
-        known: Tables by chain, as the extractor has them.
-        prefix: Of the extractor's variables.
-    """
+    """What each mapped task gets: day by day, so that a run that is stopped leaves whole days."""
     found = []
     for offset in range((request.end - request.start).days + 1):
         day = (request.start + timedelta(days=offset)).isoformat()
@@ -155,12 +141,7 @@ def plan(request: Request, known: Mapping[str, tuple[str, ...]], prefix: str) ->
 
 
 def parameters(today: date, chains: list[str]) -> dict[str, Param]:
-    """The form in the UI.
-
-    Args:
-        today: The day it is (UTC).
-        chains: Those that are proposed.
-    """
+    """The form in the UI, on a day (UTC), with the chains that are proposed."""
     yesterday = (today - timedelta(days=1)).isoformat()
     return {
         "chains": Param(

@@ -70,14 +70,7 @@ def manifest_paths(environ: Mapping[str, str]) -> tuple[Path, Path]:
 
 
 def build(environ: Mapping[str, str] | None = None) -> dict[str, DAG]:
-    """All DAGs of the project.
-
-    Args:
-        environ: The process environment, unless given.
-
-    Returns:
-        By DAG id. What cannot be run is in it as a DAG that says why and fails.
-    """
+    """All DAGs of the project, by id; what cannot be run is a DAG that says why and fails."""
     environ = os.environ if environ is None else environ
     manifest, error = manifest_paths(environ)
     found: dict[str, DAG] = {}

@@ -21,13 +21,7 @@ _CONNECT_SECONDS = 10
 
 
 def connect(environ: Mapping[str, str]) -> psycopg.Connection:
-    """Open the metadata database.
-
-    Args:
-        environ: Airflow's environment.
-
-    Returns:
-        A connection, in autocommit.
+    """Open the metadata database, in autocommit.
 
     Raises:
         AirflowExtError: No database is named, or it does not answer; without the password.

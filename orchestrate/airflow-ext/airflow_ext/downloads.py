@@ -74,28 +74,16 @@ def download_options(extractor: Plugin) -> dict[str, Any] | None:
 
 @dataclass(frozen=True)
 class Own:
-    """A task's own folder.
-
-    Attributes:
-        folder: It.
-        environ: What tells the extractor of it.
-        lock: The descriptor that holds it; processes that inherit it hold it too.
-    """
+    """A task's own folder."""
 
     folder: Path
     environ: Mapping[str, str]
-    lock: int
+    lock: int  # its descriptor: processes that inherit it hold the folder too
 
 
 @contextmanager
 def own_downloads(options: Mapping[str, Any], root: Path, name: str, say: Callable[[str], object]) -> Iterator[Own]:
-    """Give a task its folder. It is deleted when the block ends well, and stays for the next try when it does not.
-
-    Args:
-        options: What `download_options` said.
-        root: The project.
-        name: The state id, as a name of a file.
-        say: Takes a line for the task's log.
+    """Give a task a folder named after its state id: deleted when the block ends well, else kept for the next try.
 
     Raises:
         AirflowExtError: Another run has the folder.

@@ -30,12 +30,7 @@ _DEFAULT_POOLS = {"blockchair_api": 1, "dump_host": 1, "dbt": 1}
 
 @dataclass
 class Airflow(ExtensionBase):
-    """Airflow as a utility of Meltano.
-
-    Attributes:
-        environ: The environment that Meltano made.
-        say: Takes a line of progress.
-    """
+    """Airflow as a utility of Meltano."""
 
     environ: Mapping[str, str]
     say: Callable[[str], None]
@@ -54,9 +49,6 @@ class Airflow(ExtensionBase):
 
     def initialize(self, force: bool = False) -> None:  # noqa: FBT001, FBT002 - the kit's signature
         """Make ready: folders, secrets, DAG files, manifest, tables, administrator, pools. Safe to repeat.
-
-        Args:
-            force: Set the administrator's password and the pools also where they are already there.
 
         Raises:
             AirflowExtError: A part failed; what was made before it stays, and the next call goes on.
@@ -79,9 +71,6 @@ class Airflow(ExtensionBase):
 
     def create_admin(self, *, new_password: bool) -> None:
         """Make the administrator, or set the password again.
-
-        Args:
-            new_password: Generate another one first.
 
         Raises:
             AirflowExtError: Airflow is not initialised, or its database does not answer, or the password is a setting.

@@ -27,17 +27,11 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        what: Its name.
-        ok: Whether it is right; None where it is not there to be asked.
-        says: What is the matter, and what to do.
-    """
+    """One thing that was looked at."""
 
     what: str
-    ok: bool | None
-    says: str
+    ok: bool | None  # None where it is not there to be asked
+    says: str  # what is the matter, and what to do
 
 
 def examine(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:

@@ -36,13 +36,6 @@ def clean_environ(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
 
     Without what is Airflow's or of this interpreter, and without what the project's .env names: a .env that was
     changed since Airflow was started would else be beaten by what Airflow inherited of it.
-
-    Args:
-        root: The project.
-        environ: The environment of the task.
-
-    Returns:
-        A new environment. It names the project's own database of bookmarks, wherever the run's files lie.
     """
     dotenv = set(_ASSIGNMENT.findall(_text(root / ".env")))
     found = {
@@ -73,12 +66,7 @@ def _sweep(folder: Path) -> None:
 
 
 def meltano_words(root: Path, environ: Mapping[str, str]) -> list[str]:
-    """How a command line of the project's Meltano begins: the program, its log as JSON lines, the environment.
-
-    Args:
-        root: The project.
-        environ: The environment in which it will run.
-    """
+    """How a command line of the project's Meltano begins: the program, its log as JSON lines, the environment."""
     own = root / ".venv" / "bin" / "meltano"
     program = os.environ.get("MELTANO_EXECUTABLE") or (str(own) if own.is_file() else "meltano")
     chosen = environ.get("MELTANO_ENVIRONMENT")
@@ -87,16 +75,7 @@ def meltano_words(root: Path, environ: Mapping[str, str]) -> list[str]:
 
 @contextmanager
 def system_directory(root: Path, folder: Path, environ: Mapping[str, str]) -> Iterator[Path]:
-    """A system directory of Meltano for one run, which is deleted in the end.
-
-    Args:
-        root: The project.
-        folder: Where such directories are made.
-        environ: The environment of the task.
-
-    Yields:
-        The directory, with links to the installed plugins.
-    """
+    """A system directory of Meltano for one run, with links to the installed plugins; deleted in the end."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _sweep(folder)
     descriptor, name = tempfile.mkstemp(prefix="run-", suffix=".lock", dir=folder)

@@ -32,28 +32,15 @@ _MOST_PROOFS = 50
 
 
 def visible(text: str) -> str:
-    r"""Write out what a terminal, or whatever shows a log, would obey or hide.
-
-    Args:
-        text: Any text, such as a message in which a source's value is quoted.
-
-    Returns:
-        The text with `\x1b` in place of an escape character, and so on.
-    """
+    r"""Write out, as `\x1b` and so on, what a terminal, or whatever shows a log, would obey or hide."""
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 @dataclass
 class RunLog:
-    """What a run's lines tell.
+    """What a run's lines tell."""
 
-    Attributes:
-        loader: The plugin whose count of rows is the one of the run, if any.
-        errors: The last errors.
-        proofs: Lines by which dbt names blocks whose proof failed.
-    """
-
-    loader: str | None = None
+    loader: str | None = None  # the plugin whose rows are counted
     errors: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST_ERRORS))
     proofs: list[str] = field(default_factory=list)
     _read: dict[str, int] = field(default_factory=dict)
@@ -65,14 +52,7 @@ class RunLog:
         return sum((self._read | self._written).values())
 
     def read(self, line: str) -> tuple[int, str]:
-        """Take a line.
-
-        Args:
-            line: As Meltano printed it.
-
-        Returns:
-            Level and text for the task's log; the text is empty where nothing is to be shown.
-        """
+        """Take a line of Meltano's; returns level and text for the task's log, empty where nothing is to be shown."""
         try:
             entry = json.loads(line)
         except ValueError:

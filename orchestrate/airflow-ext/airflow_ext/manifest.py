@@ -62,10 +62,6 @@ def compile_manifest(settings: Settings, environ: Mapping[str, str]) -> None:
 
     When that fails the last good manifest stays, and the reason stands beside it for the DAG that shows it.
 
-    Args:
-        settings: The settings.
-        environ: The process environment.
-
     Raises:
         AirflowExtError: The project cannot be compiled, and why.
     """

@@ -93,10 +93,7 @@ class MeltanoOperator(BaseOperator):
         self._process: subprocess.Popen[str] | None = None
 
     def execute(self, context: Any) -> dict[str, object]:  # noqa: ANN401 - Airflow's own
-        """Run the block.
-
-        Returns:
-            The run's id, and the rows it loaded.
+        """Run the block; returns the run's id, and the rows it loaded.
 
         Raises:
             AirflowException: It failed, and why.

@@ -30,15 +30,7 @@ def _is_shared() -> bool:
 
 
 def keep(patience: float, command: list[str]) -> int:
-    """Run a command in this process's group and wait for it.
-
-    Args:
-        patience: Seconds between SIGTERM and SIGKILL.
-        command: Program and arguments.
-
-    Returns:
-        Its exit status, as a shell would state it.
-    """
+    """Run a command in this process's group and wait for it; returns its exit status as a shell would state it."""
     stopping = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:

@@ -25,25 +25,15 @@ def _variable(plugin: str, setting: str) -> str:
 
 @dataclass(frozen=True)
 class Plugin:
-    """A plugin, with what it inherits.
-
-    Attributes:
-        name: Its name in blocks.
-        kind: The manifest's word for its type, such as `extractors`.
-        settings: Names of its settings.
-        commands: Names of its commands.
-        airflow: Its `annotations.airflow`.
-        dbt: Whether it or what it inherits is dbt.
-        values: Its settings that are set and not sensitive, as texts.
-    """
+    """A plugin, with what it inherits."""
 
     name: str
-    kind: str
+    kind: str  # the manifest's word for its type, such as `extractors`
     settings: frozenset[str]
     commands: frozenset[str]
     airflow: Mapping[str, Any]
-    dbt: bool
-    values: Mapping[str, str]
+    dbt: bool  # or what it inherits
+    values: Mapping[str, str]  # those that are set and not sensitive
 
     def variable(self, setting: str) -> str:
         """The environment variable by which Meltano reads a setting of this plugin."""
@@ -52,12 +42,7 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Block:
-    """What one `meltano run` does: an extractor, mappers and a loader, or a plugin with a command.
-
-    Attributes:
-        text: The block as `meltano run` takes it.
-        plugins: The plugins in it; a mapping has none.
-    """
+    """What one `meltano run` does: an extractor, mappers and a loader, or a plugin with a command."""
 
     text: str
     plugins: tuple[Plugin, ...]
@@ -193,9 +178,6 @@ def _plugins(stated: Mapping[str, list[dict[str, Any]]]) -> dict[str, Plugin]:
 
 def parse_project(manifest: Mapping[str, Any]) -> Project:
     """Read a manifest.
-
-    Args:
-        manifest: The object that `meltano compile` writes.
 
     Raises:
         AirflowExtError: It is not one.

@@ -77,17 +77,11 @@ _TEMPLATES = Environment(
 
 @dataclass(frozen=True)
 class Report:
-    """What the page shows.
-
-    Attributes:
-        chains: A row per chain, with sums over all its days.
-        days: A row per chain and day, newest first.
-        older: The day from which the next page goes on, None on the last page.
-    """
+    """What the page shows."""
 
     chains: Sequence[Mapping[str, Any]]
     days: Sequence[Mapping[str, Any]]
-    older: date | None
+    older: date | None  # the day from which the next page goes on
 
 
 class NoReportError(Exception):
@@ -96,12 +90,6 @@ class NoReportError(Exception):
 
 def read_report(environ: Mapping[str, str], chain: str | None, only: str | None, until: date | None) -> Report:
     """Read the report as the role that `warehouse.user` names, which may read the marts and nothing else.
-
-    Args:
-        environ: The process environment, with the settings `warehouse.*` of the plugin airflow.
-        chain: Only days of this chain.
-        only: `failed` or `unverifiable`: only days with such checks.
-        until: Only this day (UTC) and earlier ones.
 
     Raises:
         NoReportError: Not configured, not reachable, or not built.

@@ -123,10 +123,7 @@ def supervisors(settings: Settings) -> list[psutil.Process]:
 
 
 def stop_all(settings: Settings) -> int:
-    """End every `up` of this project on this machine, and wait for it.
-
-    Returns:
-        How many there were.
+    """End every `up` of this project on this machine, and wait for it; returns how many there were.
 
     Raises:
         AirflowExtError: One does not end.

@@ -68,11 +68,7 @@ def read_secrets(settings: Settings, environ: Mapping[str, str]) -> dict[str, st
 
 
 def ensure_secrets(settings: Settings, environ: Mapping[str, str]) -> bool:
-    """Make what is missing; what is there stays.
-
-    Returns:
-        Whether a file was written.
-    """
+    """Make what is missing; what is there stays. Returns whether a file was written."""
     stated = _stated(environ)
     if stated.keys() == SECRETS.keys() or settings.secrets_file.exists():
         read_secrets(settings, environ)

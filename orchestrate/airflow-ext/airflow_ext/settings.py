@@ -106,12 +106,6 @@ class Settings:
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Read what Meltano hands to its utility.
 
-    Args:
-        environ: The process environment.
-
-    Returns:
-        The settings.
-
     Raises:
         AirflowExtError: Not called through Meltano, or the port is no port.
     """
@@ -139,16 +133,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def airflow_environ(settings: Settings, environ: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:
-    """The environment in which every process of Airflow runs.
-
-    Args:
-        settings: The settings.
-        environ: The process environment; what it says of Airflow's options is kept.
-        secrets: By the names of `SECRETS`.
-
-    Returns:
-        The environment, with port, public address and the tasks' address set together.
-    """
+    """The environment in which every process of Airflow runs; what `environ` says of Airflow's options is kept."""
     return {
         **_DEFAULTS,
         **{name: value for name, value in environ.items() if value or not name.startswith("AIRFLOW__")},

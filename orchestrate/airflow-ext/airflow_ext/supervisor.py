@@ -125,15 +125,7 @@ def is_healthy(settings: Settings) -> bool:
 
 
 class Supervisor:
-    """Starts components in order, starts again what dies, and ends them all.
-
-    Args:
-        settings: The settings.
-        environ: Airflow's environment.
-        names: Components to run.
-        say: Takes a line of progress.
-        stopping: Called once when the end begins.
-    """
+    """Starts components in order, starts again what dies, and ends them all."""
 
     def __init__(
         self,

@@ -28,16 +28,7 @@ def stem(chain: str) -> str:
 
 
 def chain_tables(extractor: str, variable: str, chains: Sequence[str], root: Path) -> dict[str, tuple[str, ...]]:
-    """Ask an extractor for the tables of chains.
-
-    Args:
-        extractor: Its name in the project.
-        variable: The environment variable of its setting `chains`.
-        chains: Names of chains.
-        root: The project.
-
-    Returns:
-        Names of tables by chain, in the order of the extractor's catalog.
+    """Ask an extractor for the tables of chains, by chain; `variable` sets its setting `chains`.
 
     Raises:
         AirflowExtError: It does not answer, or has no such chain; its own sentence is in this one's.
@@ -46,15 +37,7 @@ def chain_tables(extractor: str, variable: str, chains: Sequence[str], root: Pat
 
 
 def tables_of(streams: Iterable[str], chains: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Sort streams by chain: each belongs to the longest name that it begins with.
-
-    Args:
-        streams: Names such as `bitcoin_sv_blocks`.
-        chains: Names such as `bitcoin` and `bitcoin-sv`.
-
-    Returns:
-        Names of tables by chain.
-    """
+    """Sort streams by chain: each belongs to the longest name that it begins with."""
     found: dict[str, list[str]] = {chain: [] for chain in chains}
     for stream in streams:
         owner = max((one for one in found if stream.startswith(f"{stem(one)}_")), key=len, default=None)

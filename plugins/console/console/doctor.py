@@ -23,24 +23,14 @@ _LIVE_HOSTS = ("api.blockchair.com", "gz.blockchair.com", "api.coingecko.com")
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found.
+    """What one check found."""
 
-    Attributes:
-        state: `ok`, `note` (works, but worth knowing) or `wrong` (a run would fail).
-        text: What was found and, unless it is fine, what to do.
-    """
-
-    state: str
+    state: str  # ok, note (works, but worth knowing) or wrong (a run would fail)
     text: str
 
 
 def examine(project: Project, environment: str) -> Iterator[Finding]:
-    """Check interpreter, disk, programs, servers and, for dev and prod, hosts, keys and roles.
-
-    Args:
-        project: The checkout.
-        environment: `local`, `dev` or `prod`.
-    """
+    """Check interpreter, disk, programs, servers and, for dev and prod, hosts, keys and roles."""
     yield _interpreter()
     yield _disk(project)
     yield _programs(project)
@@ -158,12 +148,7 @@ def _keys(variables: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def roles(variables: Mapping[str, str], mend: str) -> Iterator[Finding]:
-    """Try to log in as each role.
-
-    Args:
-        variables: `WAREHOUSE_*`, as in `.env`.
-        mend: The command that puts a role right.
-    """
+    """Try to log in as each role by `WAREHOUSE_*`; `mend` is the command that puts a role right."""
     if not variables.get("WAREHOUSE_HOST"):
         yield Finding(
             "wrong",

@@ -13,11 +13,7 @@ _ASSIGNMENT = re.compile(r"^([A-Z][A-Z0-9_]*)=(.*)$")
 
 
 def write_env(project: Project) -> list[str]:
-    """Make `.env`, or add to it the variables it lacks; values that are there stay as they are.
-
-    Returns:
-        The names that were added.
-    """
+    """Make `.env`, or add the variables it lacks; values that are there stay. Returns the names that were added."""
     path = project.env_file
     present = dotenv_values(path, interpolate=False) if path.exists() else {}
     missing = [block for block in _blocks(project.root / ".env.example") if block[0] not in present]

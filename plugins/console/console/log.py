@@ -33,16 +33,10 @@ _CHATTER = re.compile(
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line of a run's log.
+    """One line of a run's log."""
 
-    Attributes:
-        level: `info`, `warning`, `error` or `critical`.
-        who: The plugin that said it, `meltano`, or empty for a line that came past Meltano.
-        text: What was said, without colours.
-    """
-
-    level: str
-    who: str
+    level: str  # info, warning, error or critical
+    who: str  # the plugin, meltano, or empty for a line that came past Meltano
     text: str
 
     @classmethod
@@ -67,11 +61,7 @@ class LogLine:
 
 
 def progress_words(said: LogLine) -> tuple[str, bool] | None:
-    """How far a run is, if a line of its log tells.
-
-    Returns:
-        A few words, and whether they open a new part of the work; None for any other line.
-    """
+    """How far a run is: a few words, and whether they open a new part of the work; None where a line says nothing."""
     if match := _STREAM.search(said.text):
         return f"loading {match[1]}", True
     if match := _DAY.search(said.text):
@@ -82,11 +72,7 @@ def progress_words(said: LogLine) -> tuple[str, bool] | None:
 
 
 def reason(lines: Sequence[LogLine]) -> str:
-    """What a failed run says of its failure: the last word of the part that failed.
-
-    Args:
-        lines: The whole log, in order.
-    """
+    """What a failed run says of its failure: the last word of the part that failed."""
     ends = [match for line in lines if line.who == "meltano" and (match := _KILLED.search(line.text))]
     if ends:
         part = ends[0][2] or _PARTS[ends[0][1]]
@@ -102,14 +88,7 @@ def reason(lines: Sequence[LogLine]) -> str:
 
 
 def dbt_failure(lines: Sequence[LogLine]) -> str:
-    """The first failure that dbt's log ends with, all lines of it: what follows the first one is set in.
-
-    Args:
-        lines: The whole log, in order.
-
-    Returns:
-        The failure in one line; empty where dbt tells of none.
-    """
+    """The first failure in dbt's log with the lines set in below it, as one line; empty where there is none."""
     words = [_without_clock(line.text) for line in lines if line.who.startswith("dbt") or not line.who]
     begin = next((number for number, text in enumerate(words) if _DBT_FAILURE.search(text)), None)
     if begin is None:

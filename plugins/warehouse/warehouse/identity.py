@@ -19,15 +19,10 @@ _NOBODY = 65534
 
 @dataclass(frozen=True)
 class Identity:
-    """How the server's programs are started.
+    """How the server's programs are started."""
 
-    Attributes:
-        prefix: Command line put before a program's own.
-        owner: User and group that the data folder must belong to, or None when it already does.
-    """
-
-    prefix: tuple[str, ...] = ()
-    owner: tuple[int, int] | None = None
+    prefix: tuple[str, ...] = ()  # put before a program's own command line
+    owner: tuple[int, int] | None = None  # user and group that the data folder must get; None where it has them
 
     def give(self, path: Path) -> None:
         """Give a file or folder, and all below it, to the server's user."""
@@ -80,12 +75,6 @@ def choose_identity(data: Path) -> Identity:
     unprivileged user, to whom the data folder is then given. A data folder that belongs to a plain user is served as
     that user, so that ``sudo`` does not lock them out.
 
-    Args:
-        data: The data folder; it may be absent.
-
-    Returns:
-        The identity.
-
     Raises:
         WarehouseError: Root, and the machine offers no way to drop its rights.
     """
@@ -103,11 +92,6 @@ def open_way(identity: Identity, state: Path, targets: list[Path]) -> None:
     """Make sure that the server's user can reach some folders.
 
     The project's own two state folders are opened for passing through (not for listing); no other folder is touched.
-
-    Args:
-        identity: How the server's programs are started.
-        state: The warehouse's state folder.
-        targets: Folders to reach.
 
     Raises:
         WarehouseError: A folder on the way is closed to that user.

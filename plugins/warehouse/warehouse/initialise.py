@@ -25,11 +25,6 @@ _TOO_POWERFUL = ("rolsuper", "rolcreaterole", "rolcreatedb", "rolreplication", "
 def initialise(server: Server, say: Callable[[str], None]) -> None:
     """Make database, schemas, roles and rights; what is right already stays untouched, passwords are set again.
 
-    Args:
-        server: With logins of ``admin`` and the three roles; with one of ``meltano`` or ``airflow``, its database is
-            made too.
-        say: Takes progress.
-
     Raises:
         WarehouseError: A connection failed, or the administrator may not do something. Each database is changed in one
             transaction, so it is then as before.
@@ -158,13 +153,10 @@ def _ensure_role(connection: psycopg.Connection, server: Server, role: str) -> i
 
 
 def _borrow_memberships(connection: psycopg.Connection) -> list[str]:
-    """Let an administrator who is no superuser act for the roles until the end of this transaction.
+    """Let an administrator who is no superuser act for the roles in this transaction; returns those to give back.
 
     Giving a schema to a role takes the right to SET ROLE to it; setting its default privileges and granting on its
     tables takes inheriting its rights. A CREATEROLE user may grant itself both, and keeps neither.
-
-    Returns:
-        The roles whose membership is to be given back.
     """
     modern = connection.info.server_version >= _NEEDS_SET_OPTION
     borrowed = []

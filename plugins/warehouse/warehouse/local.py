@@ -98,12 +98,6 @@ def _server(port: int, passwords: dict[str, str]) -> Server:
 def running_server(project: Project) -> Server:
     """The embedded server, which must be running.
 
-    Args:
-        project: The project.
-
-    Returns:
-        The server with its logins.
-
     Raises:
         WarehouseError: It is not running, or its passwords are lost.
     """
@@ -114,15 +108,7 @@ def running_server(project: Project) -> Server:
 
 
 def start(project: Project, say: Callable[[str], None], then: Callable[[Server], None] | None = None) -> Server:
-    """Start the embedded server, mending what is mendable, and write its block into ``.env``.
-
-    Args:
-        project: The project.
-        say: Takes progress, a line at a time.
-        then: Run on the started server while the lock is still held.
-
-    Returns:
-        The running server.
+    """Start the embedded server, mending what is mendable, and write its block into ``.env``; then call ``then``.
 
     Raises:
         WarehouseError: It cannot be started, and why.
@@ -219,10 +205,6 @@ def _write_env(project: Project, port: int, passwords: dict[str, str], say: Call
 def stop(project: Project, say: Callable[[str], None]) -> None:
     """Stop the embedded server; nothing happens when none runs.
 
-    Args:
-        project: The project.
-        say: Takes progress.
-
     Raises:
         WarehouseError: It does not stop.
     """
@@ -237,10 +219,6 @@ def reset(project: Project, say: Callable[[str], None]) -> None:
     """Delete the local warehouse's data, and Meltano's local bookmarks, which would otherwise skip what is now missing.
 
     Port and passwords stay.
-
-    Args:
-        project: The project.
-        say: Takes progress.
 
     Raises:
         WarehouseError: The server does not stop; nothing is then deleted.

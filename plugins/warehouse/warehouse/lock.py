@@ -16,20 +16,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def held(path: Path, say: Callable[[str], None], timeout: float = 360.0) -> Iterator[None]:
-    """Hold an advisory lock on a file; the kernel releases it when the process dies, however it dies.
-
-    Args:
-        path: The lock file; made when absent, never deleted (deleting it would let two holders in).
-        say: Told once when another process holds the lock.
-        timeout: Seconds to wait for it.
-
-    Yields:
-        Nothing; the lock is held inside.
+    """Hold a lock file, which the kernel frees when the process dies; wait up to `timeout` seconds for it.
 
     Raises:
         WarehouseError: Another process held the lock for all that time.
     """
-    # Its descriptor is not inherited, so a server started under the lock does not keep it.
+    # A server started under the lock does not inherit it. The file stays: deleting it would let two holders in.
     lock = FileLock(path, mode=0o600)
     try:
         with suppress(Timeout):

@@ -45,20 +45,11 @@ order by c.relkind = 'p', 1, 2
 
 @dataclass(frozen=True)
 class Table:
-    """A table and what the server counts of it.
-
-    Attributes:
-        schema: Its schema.
-        name: Its name.
-        is_parent: Whether it is partitioned, and so has no rows of its own.
-        is_partition: Whether it is a part of such a table.
-        rows: Live rows, as PostgreSQL estimates them.
-        dead_rows: Rows that were replaced or deleted and still take room, as PostgreSQL counts them.
-    """
+    """A table and what the server counts of it."""
 
     schema: str
     name: str
-    is_parent: bool
+    is_parent: bool  # partitioned, without rows of its own
     is_partition: bool
     rows: int
     dead_rows: int
@@ -71,14 +62,7 @@ class Table:
 
 @dataclass
 class Upkeep:
-    """What was done.
-
-    Attributes:
-        tables: Tables done.
-        skipped: Tables that were in use for longer than the wait.
-        before: Dead rows before.
-        after: Dead rows after, in the tables done.
-    """
+    """What was done."""
 
     tables: int = 0
     skipped: int = 0
@@ -87,13 +71,7 @@ class Upkeep:
 
 
 def list_tables(connection: psycopg.Connection, role: str, table: str | None = None) -> list[Table]:
-    """The tables that a role keeps, parents of months last.
-
-    Args:
-        connection: Of that role.
-        role: `loader` or `transformer`.
-        table: Only tables of this name.
-    """
+    """The tables that a role keeps, parents of months last; with `table`, those of that name."""
     found = connection.execute(_TABLES, {"schemas": list(_OWNERS[role]), "table": table})
     return [Table(*row) for row in found]
 
@@ -102,14 +80,6 @@ def maintain(server: Server, say: Callable[[str], None], *, dry_run: bool = Fals
     """Vacuum and analyse every table of the warehouse, each as its owner and in a statement of its own.
 
     Loads and builds go on meanwhile: a vacuum hinders neither reading nor writing, only changes of the table itself.
-
-    Args:
-        server: The warehouse; `loader` and `transformer` log in.
-        say: Gets a line of progress for each table.
-        dry_run: Only say what there is to do.
-
-    Returns:
-        The sums.
 
     Raises:
         WarehouseError: A login or a table failed; what was done and what was not tried is in the sentence.

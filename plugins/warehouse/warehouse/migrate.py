@@ -79,17 +79,11 @@ order by 1
 
 @dataclass(frozen=True)
 class Dbt:
-    """dbt as Meltano runs it for an environment.
-
-    Attributes:
-        root: The project's folder.
-        environment: ``local``, ``dev`` or ``prod``.
-        env_file: What Meltano reads in place of ``.env``.
-    """
+    """dbt as Meltano runs it for an environment."""
 
     root: Path
     environment: str
-    env_file: Path | None = None
+    env_file: Path | None = None  # what Meltano reads in place of .env
 
     def __call__(self, *arguments: str) -> bool:
         """Run a command of dbt's, which prints what it does; returns whether it succeeded."""
@@ -107,20 +101,10 @@ def migrate(
     dry_run: bool = False,
     forget: bool = False,
 ) -> bool:
-    """Bring a warehouse to this release: raw tables first, then every table that dbt builds, from raw rows.
+    """Bring a warehouse to this release: raw tables, then all that dbt builds. Returns whether there was work to do.
 
     Each step is a transaction, and each can be done again: after a failure or a kill, the next call goes through all of
     them. Readers find the older marts until the new ones take their places, one after the other.
-
-    Args:
-        server: The warehouse; `loader` and `transformer` log in.
-        dbt: Runs a command of dbt's; returns whether it succeeded.
-        say: Takes lines of progress.
-        dry_run: Only say what there is to do.
-        forget: Let marts lose the months that were taken out of the raw tables.
-
-    Returns:
-        Whether there was anything to do.
 
     Raises:
         WarehouseError: A newer release has filled the warehouse, another migration is going on, marts have months

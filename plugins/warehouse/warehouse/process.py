@@ -58,14 +58,7 @@ def _serves(process: psutil.Process, data: Path) -> bool:
 
 
 def find_postmaster(data: Path) -> Postmaster | None:
-    """Find the running server of a data folder.
-
-    Args:
-        data: The data folder.
-
-    Returns:
-        The server, or None when the recorded process is gone, dead, or another program that got the same number.
-    """
+    """The running server of a data folder; None where its recorded process is gone, or is another program's by now."""
     recorded = _read_pid_file(data)
     if recorded is None:
         return None
@@ -82,12 +75,6 @@ def clear_dead_server(data: Path) -> bool:
     Does nothing while :func:`find_postmaster` finds a server. A pid file whose number nobody has is left to PostgreSQL,
     which then also looks for shared memory still in use. One whose number belongs to a stranger (or to a dead, not yet
     collected process) would be believed, so it goes; PostgreSQL still finds shared memory by the folder's inode.
-
-    Args:
-        data: The data folder.
-
-    Returns:
-        Whether there was anything to clear.
     """
     left = [process for process in psutil.process_iter() if _serves(process, data)]
     alive = left

@@ -59,13 +59,6 @@ class Project:
 def find_project(environ: Mapping[str, str], start: Path) -> Project:
     """Find the project.
 
-    Args:
-        environ: Process environment; ``MELTANO_PROJECT_ROOT`` wins when set.
-        start: Folder from which to look upwards otherwise.
-
-    Returns:
-        The project.
-
     Raises:
         WarehouseError: No ``meltano.yml`` is there.
     """
@@ -89,10 +82,6 @@ def write_private(path: Path, content: bytes) -> None:
     """Replace a file in one step, readable and writable by its owner only (0600).
 
     An existing file keeps its owner, so that a run as root does not take a user's ``.env`` away; a link is followed.
-
-    Args:
-        path: File to write; its folder exists.
-        content: The whole new content.
     """
     target = path.resolve()
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)

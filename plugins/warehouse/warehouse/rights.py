@@ -23,20 +23,12 @@ PUBLIC = "PUBLIC"
 
 
 class Right(NamedTuple):
-    """One privilege of one grantee on one object.
+    """One privilege of one grantee on one object."""
 
-    Attributes:
-        kind: ``database``, ``schema``, ``table``, or ``default`` (tables that an owner will create in a schema).
-        place: Name of the database or schema; for ``table`` the table's schema; for ``default`` the owner.
-        name: The table, or for ``default`` the schema; else empty.
-        grantee: Role, or ``PUBLIC``.
-        privilege: As SQL names it.
-    """
-
-    kind: str
-    place: str
-    name: str
-    grantee: str
+    kind: str  # database, schema, table, or default (tables that an owner will create in a schema)
+    place: str  # database or schema; of a table its schema; of a default its owner
+    name: str  # the table; of a default the schema; else empty
+    grantee: str  # role, or PUBLIC
     privilege: str
 
 
@@ -74,15 +66,7 @@ where n.nspname = any(%s) and c.relkind in ('r', 'v', 'm', 'p', 'f')
 
 
 def warehouse_rights(connection: psycopg.Connection, database: str) -> set[Right]:
-    """The rights that the warehouse's roles are to have, on present and on later tables.
-
-    Args:
-        connection: To the warehouse's database.
-        database: Its name.
-
-    Returns:
-        All of them; nothing else is due to ``PUBLIC`` or the three roles.
-    """
+    """All rights that ``PUBLIC`` and the three roles are to have, on present and on later tables."""
     wanted = {
         Right("database", database, "", role, privilege)
         for role, privileges in (
@@ -116,18 +100,7 @@ def apply_rights(
     schemas: Iterable[str],
     grantees: Iterable[str],
 ) -> int:
-    """Grant what is missing and revoke what is too much.
-
-    Args:
-        connection: Of an administrator, inside a transaction.
-        wanted: What is to hold.
-        databases: Databases to look at.
-        schemas: Schemas of this database to look at, with their tables.
-        grantees: Roles to look at, besides ``PUBLIC``.
-
-    Returns:
-        The number of rights changed.
-    """
+    """Grant what is missing and revoke what is too much, inside a transaction; returns the number of changes."""
     scope = {"databases": list(databases), "schemas": list(schemas), "grantees": [PUBLIC, *grantees]}
     actual = {Right(*row) for row in connection.execute(_ACTUAL, scope)}
     for right in sorted(actual - wanted):

@@ -75,23 +75,14 @@ class Login:
 
 @dataclass(frozen=True)
 class Server:
-    """Where the warehouse is and who may log in.
-
-    Attributes:
-        environment: ``local``, ``dev`` or ``prod``.
-        host: Host name or address.
-        port: TCP port.
-        database: The warehouse's database.
-        sslmode: As libpq names it.
-        logins: By ``admin``, role name, ``meltano`` or ``airflow``; those without a known password are absent.
-    """
+    """Where the warehouse is and who may log in."""
 
     environment: str
     host: str
     port: int
     database: str
     sslmode: str
-    logins: Mapping[str, Login] = field(repr=False)
+    logins: Mapping[str, Login] = field(repr=False)  # of admin, roles, meltano and airflow, where passwords are known
 
     @property
     def is_local(self) -> bool:
@@ -128,15 +119,7 @@ def missing_for(role: str) -> list[str]:
 
 
 def live_server(environment: str, variables: Mapping[str, str], needed: tuple[str, ...]) -> Server:
-    """The PostgreSQL that ``WAREHOUSE_*`` names.
-
-    Args:
-        environment: ``dev`` or ``prod``.
-        variables: The process environment over ``.env``.
-        needed: Roles (or ``admin``) that must be able to log in.
-
-    Returns:
-        The server.
+    """The PostgreSQL that ``WAREHOUSE_*`` names; the roles ``needed`` must be able to log in.
 
     Raises:
         WarehouseError: Variables are missing (all are named), or the port is no port.
@@ -176,15 +159,6 @@ def connect(
     server: Server, role: str, database: str | None = None, *, autocommit: bool = False
 ) -> Iterator[psycopg.Connection]:
     """Open a connection; it commits at the end of the block and rolls back on an error.
-
-    Args:
-        server: Where to.
-        role: ``admin`` or a role's name.
-        database: Another database than the warehouse's.
-        autocommit: Every statement by itself, as ``create database`` wants it.
-
-    Yields:
-        The connection.
 
     Raises:
         WarehouseError: It cannot be opened.

@@ -51,16 +51,7 @@ _OWN_SETTINGS = """
 
 
 def limit_sessions(connection: psycopg.Connection, database: str, say: Callable[[str], None]) -> int:
-    """Set what sessions begin with and what bounds them; undo what the reader's login has set for itself.
-
-    Args:
-        connection: Of an administrator, to the warehouse's database.
-        database: Its name.
-        say: Takes what was undone, and what this administrator may not set.
-
-    Returns:
-        The number of changes.
-    """
+    """Set what sessions begin with and what bounds them; undo what the reader set; returns the number of changes."""
     changes = _undo_own_settings(connection, say)
     for role, settings in _ROLE_SETTINGS.items():
         changes += _ensure_settings(connection, "role", role, settings)

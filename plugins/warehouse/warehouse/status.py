@@ -16,33 +16,19 @@ if TYPE_CHECKING:
 
 @dataclass
 class Status:
-    """The state of a warehouse.
-
-    Attributes:
-        environment: ``local``, ``dev`` or ``prod``.
-        running: Whether it answers (locally: whether its process runs).
-        host: Host name or address, None when not known.
-        port: TCP port, None when not running locally.
-        database: The warehouse's database.
-        version: PostgreSQL's version, None when it did not answer.
-        size_bytes: Size of the database in bytes.
-        origin: The marker of where its data came from (``simulator`` or ``live``), None before the first load.
-        roles: Those of the project's roles that exist.
-        data: The local data folder.
-        problem: Why something is not known, in a sentence.
-    """
+    """The state of a warehouse."""
 
     environment: str
-    running: bool = False
+    running: bool = False  # locally: whether its process runs
     host: str | None = None
     port: int | None = None
     database: str | None = None
     version: str | None = None
     size_bytes: int | None = None
-    origin: str | None = None
+    origin: str | None = None  # simulator or live; None before the first load
     roles: list[str] = field(default_factory=list)
     data: str | None = None
-    problem: str | None = None
+    problem: str | None = None  # why something is not known
 
     def as_dict(self) -> dict[str, object]:
         """The same, ready for JSON."""
@@ -67,15 +53,7 @@ class Status:
 
 
 def read_status(server: Server, data: Path | None = None) -> Status:
-    """Ask a server; the first login that works does the asking.
-
-    Args:
-        server: The server.
-        data: Its data folder, when local.
-
-    Returns:
-        Its state; a server that does not answer is reported, not raised.
-    """
+    """Ask a server by the first login that works; one that does not answer is reported, not raised."""
     status = Status(server.environment, server.is_local, server.host, server.port, server.database)
     status.data = str(data) if data else None
     # The transformer may read the marker, which an administrator without superuser rights may not.
