@@ -54,7 +54,7 @@ class Up:
         return [
             process
             for process in psutil.Process(self.process.pid).children(recursive=True)
-            if not any("airflow_ext.process_group" in word for word in lineage(process))
+            if not any(is_of_a_task(word) for word in lineage(process))
         ]
 
     def stop(self) -> None:
@@ -81,6 +81,11 @@ class Up:
         assert not self._reader.is_alive(), "a process that it has left holds its output"
         if self.process.stdout:
             self.process.stdout.close()
+
+
+def is_of_a_task(word: str) -> bool:
+    """Whether a word of a command line is that of a Meltano which a task runs."""
+    return word.startswith("--run-id=") or word == "--discover"
 
 
 def stands_still(process: psutil.Process) -> bool:

@@ -17,7 +17,7 @@ import psutil
 import pytest
 import yaml
 
-from airflow_stack import UP, Airflow, secrets_of
+from airflow_stack import UP, Airflow, is_of_a_task, secrets_of
 from browser import browser
 from checkout import PROJECT, Checkout
 from waiting import free_port, wait_for
@@ -116,12 +116,12 @@ def processes(project: Checkout) -> set[int]:
 
 
 def task_processes(project: Checkout, before: set[int]) -> list[psutil.Process]:
-    """What keeps the tasks that run there."""
+    """The Meltano of each task that runs there."""
     found = []
     for number in processes(project) - before:
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(number)
-            if "airflow_ext.process_group" in process.cmdline():
+            if any(map(is_of_a_task, process.cmdline())):
                 found.append(process)
     return found
 

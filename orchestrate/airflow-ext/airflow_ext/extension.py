@@ -17,7 +17,7 @@ from airflow_ext.dag_files import write_missing
 from airflow_ext.database import check_migrated, connect
 from airflow_ext.errors import AirflowExtError
 from airflow_ext.manifest import Watcher, compile_manifest
-from airflow_ext.running import note_stopping, registered
+from airflow_ext.registry import note_stopping, registered
 from airflow_ext.secrets import admin_password, ensure_secrets, held, read_secrets
 from airflow_ext.settings import airflow_environ, read_settings
 from airflow_ext.supervisor import Supervisor, check_port

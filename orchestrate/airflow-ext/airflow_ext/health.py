@@ -1,9 +1,8 @@
-"""Is everything as it should be: what `airflow:check` answers."""
+"""What `airflow:check` finds right and wrong."""
 
 from __future__ import annotations
 
 import json
-import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -90,25 +89,25 @@ def _address(what: str, stated: str, variable: str, settings: Settings) -> Findi
         )
     if url.hostname not in _LOOPBACK or settings.host not in _LOOPBACK:
         return Finding(what, ok=True, says=f"{stated}, by a proxy or a published port")
-    if port == settings.port or _answers(f"{url.scheme}://{url.netloc}"):
+    if port == settings.port or "scheduler" in (reported_health(f"{url.scheme}://{url.netloc}") or {}):
         return Finding(what, ok=True, says=stated)
     says = f"{stated}, but the API server's port is {settings.port}; unset {variable}, or let it name a proxy that runs"
     return Finding(what, ok=False, says=says)
 
 
-def _answers(address: str) -> bool:
+def reported_health(address: str) -> dict[str, dict[str, object] | None] | None:
+    """What the API server at an address reports of Airflow's components; None where it gives no such answer."""
     try:
-        with urllib.request.urlopen(f"{address}/api/v2/monitor/health", timeout=5) as answer:  # noqa: S310
-            return "scheduler" in json.load(answer)
-    except (OSError, ValueError, TypeError):
-        return False
+        with urllib.request.urlopen(f"{address}/api/v2/monitor/health", timeout=10) as answer:  # noqa: S310
+            found = json.load(answer)
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _components(settings: Settings) -> Iterator[Finding]:
-    try:
-        with urllib.request.urlopen(f"{settings.local_url}/api/v2/monitor/health", timeout=10) as answer:  # noqa: S310
-            health = json.load(answer)
-    except (OSError, urllib.error.URLError, ValueError):
+    health = reported_health(settings.local_url)
+    if health is None:
         yield Finding("API server", ok=None, says=f"nothing answers at {settings.local_url}; `airflow:up` starts it")
         return
     yield Finding("API server", ok=True, says=f"answers at {settings.local_url}")

@@ -16,9 +16,9 @@ _CLOCK = re.compile(r"^\d\d:\d\d:\d\d(\.\d+)?\s+")
 _DBT_BAD = re.compile(r"(^|\d+ of \d+ )(ERROR|FAIL)\b|^(Failure|Runtime Error|Database Error|Compilation Error)\b")
 _DBT_WARNING = re.compile(r"(^|\d+ of \d+ )WARN\b|^\[WARNING\]|^Warning\b")
 _SAID = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b\s*[|:\]]")
-# A unit, which is a day of a table as a rule: what was written of it, or that it was there already.
-_UNIT = re.compile(r"^(?P<unit>\S+): (?:(?P<rows>[\d,]+) rows loaded\b|unchanged\b|the same as before\b)")
-_PROOF = "check failed:"
+# Of a slice, which is a day of a table as a rule: what was written, or that it was there already.
+_SLICE = re.compile(r"^(?P<slice>\S+): (?:(?P<rows>[\d,]+) rows loaded\b|unchanged\b)")
+_CHECK_FAILED = "check failed:"
 _LEVELS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -28,7 +28,7 @@ _LEVELS = {
     "critical": logging.CRITICAL,
 }
 _LAST_ERRORS = 5
-_MOST_PROOFS = 50
+_MOST_CHECKS = 50
 
 
 def visible(text: str) -> str:
@@ -38,17 +38,17 @@ def visible(text: str) -> str:
 
 @dataclass
 class RunLog:
-    """What a run's lines tell."""
+    """What a run's lines say."""
 
     loader: str | None = None  # the plugin whose rows are counted
     errors: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST_ERRORS))
-    proofs: list[str] = field(default_factory=list)
+    failed_checks: list[str] = field(default_factory=list)
     _read: dict[str, int] = field(default_factory=dict)
     _written: dict[str, int] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
-        """Rows loaded so far: what units say they wrote, and of tables without units the records that came."""
+        """Rows loaded so far: those that slices wrote, and of tables without slices the records that came."""
         return sum((self._read | self._written).values())
 
     def read(self, line: str) -> tuple[int, str]:
@@ -68,8 +68,8 @@ class RunLog:
                 text = f"{text}\n{entry.get('exception') or entry.get('exc_info')}"
         text = visible(_CLOCK.sub("", _COLOUR.sub("", text).strip()).strip())
         level = _true_level(level, text)
-        if text.startswith(_PROOF) and len(self.proofs) < _MOST_PROOFS and text not in self.proofs:
-            self.proofs.append(text)
+        if text.startswith(_CHECK_FAILED) and len(found := self.failed_checks) < _MOST_CHECKS and text not in found:
+            found.append(text)
         if not text or text == "METRIC":
             return level, ""
         shown = f"{plugin}: {text}" if plugin and plugin != "meltano" else text
@@ -80,10 +80,10 @@ class RunLog:
     def _count(self, entry: dict[str, Any], plugin: object, text: str) -> None:
         if plugin != self.loader or self.loader is None:
             return
-        unit = _UNIT.match(text)
-        if unit:
-            stream = "_".join(unit["unit"].split("/")[:2]).replace("-", "_")
-            self._written[stream] = self._written.get(stream, 0) + int((unit["rows"] or "0").replace(",", ""))
+        written = _SLICE.match(text)
+        if written:
+            stream = "_".join(written["slice"].split("/")[:2]).replace("-", "_")
+            self._written[stream] = self._written.get(stream, 0) + int((written["rows"] or "0").replace(",", ""))
             return
         metric = entry.get("metric_info")
         if isinstance(metric, dict) and metric.get("metric") == "record_count":
@@ -95,7 +95,7 @@ def _true_level(level: int, text: str) -> int:
     """The level that a plugin's plain text states, since Meltano passes such lines on as information."""
     if level != logging.INFO:
         return level
-    if text.startswith(_PROOF) or _DBT_BAD.search(text):
+    if text.startswith(_CHECK_FAILED) or _DBT_BAD.search(text):
         return logging.ERROR
     if _DBT_WARNING.search(text):
         return logging.WARNING

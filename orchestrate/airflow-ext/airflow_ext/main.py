@@ -12,7 +12,7 @@ from airflow_ext import health
 from airflow_ext.errors import AirflowExtError
 from airflow_ext.extension import Airflow
 from airflow_ext.manifest import compile_manifest
-from airflow_ext.running import stop_all
+from airflow_ext.registry import stop_all
 from airflow_ext.supervisor import COMPONENTS
 
 

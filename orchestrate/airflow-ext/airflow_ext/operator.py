@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import uuid
 from contextlib import ExitStack
 from pathlib import Path
@@ -169,9 +170,9 @@ class MeltanoOperator(BaseOperator):
         ]
 
     def _run(self, command: list[str], environ: dict[str, str], log: RunLog, locks: tuple[int, ...]) -> int:
-        """Run a command to its end, with its lines in the task's log; returns its exit status.
+        """Run a command to its end, with its lines in the task's log; returns its status, as a shell would.
 
-        Its keeper holds the locks too, so that they are free when all it started has ended, and not before.
+        What watches its process group holds the locks too, so that they are free when all it started has ended.
         """
         self.log.info("%s", " ".join(["meltano", *command[1:]]))
         process = subprocess.Popen(
@@ -193,7 +194,8 @@ class MeltanoOperator(BaseOperator):
                 level, text = log.read(line.rstrip("\n"))
                 if text:
                     self.log.log(level, "%s", text)
-            return process.wait()
+            status = process.wait()
+            return 128 - status if status < 0 else status
         finally:
             self._end(process)
             self._process = None
@@ -204,7 +206,7 @@ class MeltanoOperator(BaseOperator):
             if process.poll() is None:
                 self._signal(process, signal.SIGTERM)
                 try:
-                    process.wait(_PATIENCE_SECONDS + 5)
+                    process.wait(_PATIENCE_SECONDS)
                 except subprocess.TimeoutExpired:
                     self.log.warning("The run does not end; it is killed.")
             self._signal(process, signal.SIGKILL)
@@ -221,15 +223,24 @@ class MeltanoOperator(BaseOperator):
             return
 
     def on_kill(self) -> None:
-        """End the run and all it started; its keeper kills what does not end."""
-        if self._process is not None:
-            self._signal(self._process, signal.SIGTERM)
+        """End the run and all it started; what does not end in time is killed."""
+        if (process := self._process) is None:
+            return
+        self._signal(process, signal.SIGTERM)
+
+        def kill() -> None:
+            if self._process is process:
+                self._signal(process, signal.SIGKILL)
+
+        timer = threading.Timer(_PATIENCE_SECONDS, kill)
+        timer.daemon = True
+        timer.start()
 
     def _reason(self, status: int, nodes: list[str], log: RunLog) -> str:
         """Why it failed, for a person."""
         sentence = f"`meltano run {self.block}` failed with status {status}."
-        parts = log.proofs or nodes or list(log.errors)
-        return "\n".join([sentence, *parts, *(nodes if log.proofs else [])])
+        parts = log.failed_checks or nodes or list(log.errors)
+        return "\n".join([sentence, *parts, *(nodes if log.failed_checks else [])])
 
 
 class BrokenOperator(BaseOperator):

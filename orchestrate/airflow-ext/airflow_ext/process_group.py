@@ -1,65 +1,80 @@
-"""Runs a program that leaves nothing behind: `python -m airflow_ext.process_group PATIENCE PROGRAM ...`.
+"""Runs a program whose process group ends with its parent: `python -m airflow_ext.process_group PATIENCE PROGRAM ...`.
 
-It leads a process group of its own. When it is told to end, or when its parent is gone, however that died, the whole
-group gets SIGTERM, and what is left of it after PATIENCE seconds SIGKILL.
+The program takes this process's place and leads a group of its own. A watcher, which is nobody's child, waits until
+the program ends. Where the parent ends first, however it died, the group gets SIGTERM, and what is left of it after
+PATIENCE seconds SIGKILL. The watcher holds the descriptors that were passed on, such as locks, until then.
 """
 
-import contextlib
 import os
+import select
 import signal
-import subprocess
 import sys
 import time
-from types import FrameType
+from contextlib import suppress
 
-from airflow_ext.parent_death import tie_to_parent
+import psutil
 
 _POLL_SECONDS = 0.2
 
 
-def _is_shared() -> bool:
-    """Whether another process of this one's group lives, such as what the program had started and left behind."""
-    import psutil  # noqa: PLC0415 - takes time, and only an end by force needs it
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
+
+def _is_alive(group: int) -> bool:
+    """Whether anything of a process group lives."""
     for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, ProcessLookupError):
-            is_of_group = process.pid != os.getpid() and os.getpgid(process.pid) == os.getpgid(0)
-            if is_of_group and process.status() != psutil.STATUS_ZOMBIE:
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(process.pid) == group and _lives(process):
                 return True
     return False
 
 
-def keep(patience: float, command: list[str]) -> int:
-    """Run a command in this process's group and wait for it; returns its exit status as a shell would state it."""
-    stopping = False
+def _await_one(processes: list[psutil.Process], descriptors: list[int]) -> None:
+    """Wait until one of the processes ends: Linux says so at once, other systems are asked."""
+    if descriptors:
+        ends = select.poll()
+        for descriptor in descriptors:
+            ends.register(descriptor, select.POLLIN)
+        ends.poll()
+    while all(map(_lives, processes)):
+        time.sleep(_POLL_SECONDS)
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
 
-    parent = os.getppid()
-    if os.getpgid(0) != os.getpid():
-        os.setpgid(0, 0)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, stop)
-    tie_to_parent()
-    # Should this process be killed too, the leash ends the program.
-    child = subprocess.Popen([sys.executable, "-m", "airflow_ext.parent_death", str(patience), *command])
-    while child.poll() is None and not stopping and os.getppid() == parent:
-        try:
-            child.wait(_POLL_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-    if child.returncode is None:
-        os.killpg(0, signal.SIGTERM)
-        deadline = time.monotonic() + patience
-        while (left := child.poll() is None or _is_shared()) and time.monotonic() < deadline:
+def _end_group(group: int, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGTERM)
+        while _is_alive(group):
+            if time.monotonic() > deadline:
+                os.killpg(group, signal.SIGKILL)
             time.sleep(_POLL_SECONDS)
-        if left:
-            os.killpg(0, signal.SIGKILL)  # this process is of the group as well
-    status = child.wait()
-    return 128 - status if status < 0 else status
+
+
+def _start_watcher(patience: float) -> None:
+    parent, program = psutil.Process(os.getppid()), psutil.Process()
+    both = [parent, program]
+    descriptors = [os.pidfd_open(one.pid) for one in both] if sys.platform.startswith("linux") else []
+    if (child := os.fork()) > 0:
+        os.waitpid(child, 0)
+        return
+    os.setsid()  # out of the group, which may be killed
+    if os.fork() == 0:
+        os.chdir("/")
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for descriptor in range(3):  # whoever reads what the program prints waits for all who could
+            os.dup2(nowhere, descriptor)
+        _await_one(both, descriptors)
+        if not _lives(parent):
+            _end_group(program.pid, patience)
+    os._exit(0)
 
 
 if __name__ == "__main__":
-    sys.exit(keep(float(sys.argv[1]), sys.argv[2:]))
+    if os.getpgid(0) != os.getpid():
+        os.setpgid(0, 0)
+    _start_watcher(float(sys.argv[1]))
+    os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606 - a program and its arguments, no shell

@@ -9,13 +9,11 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_ext.errors import AirflowExtError
-from airflow_ext.parent_death import tie_to_parent
+from airflow_ext.health import reported_health
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,7 +52,7 @@ class Component:
         if self.pid_file is not None:
             self.pid_file.unlink(missing_ok=True)
         process = subprocess.Popen(
-            [sys.executable, "-m", "airflow_ext.parent_death", str(_PATIENCE_SECONDS), *self.command],
+            [sys.executable, "-m", "airflow_ext.process_group", str(_PATIENCE_SECONDS), *self.command],
             env=dict(environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -64,11 +62,11 @@ class Component:
             process_group=0,
         )
 
-        def follow() -> None:
+        def show_lines() -> None:
             for line in process.stdout or ():
                 show(self.name, line.rstrip("\n"))
 
-        threading.Thread(target=follow, name=self.name, daemon=True).start()
+        threading.Thread(target=show_lines, name=self.name, daemon=True).start()
         self.process = process
 
     def signal_group(self, number: int) -> None:
@@ -115,15 +113,6 @@ def check_port(settings: Settings) -> None:
             ) from None
 
 
-def is_healthy(settings: Settings) -> bool:
-    """Whether the API server answers and reaches its database."""
-    try:
-        with urllib.request.urlopen(f"{settings.local_url}/api/v2/monitor/health", timeout=5) as answer:  # noqa: S310
-            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP OK
-    except (OSError, urllib.error.URLError):
-        return False
-
-
 class Supervisor:
     """Starts components in order, starts again what dies, and ends them all."""
 
@@ -132,12 +121,18 @@ class Supervisor:
         settings: Settings,
         environ: Mapping[str, str],
         names: tuple[str, ...],
-        say: Callable[[str], None],
+        log: Callable[[str], None],
         stopping: Callable[[], None],
     ) -> None:
-        self._settings, self._environ, self._say, self._note = settings, environ, say, stopping
+        self._settings, self._environ, self._log, self._note = settings, environ, log, stopping
         self._components = [component(name, settings, environ) for name in COMPONENTS if name in names]
-        self._stopping = False
+        self._parent = os.getppid()
+        self._told_to_stop = False
+
+    @property
+    def _stopping(self) -> bool:
+        """Whether a signal came, or Meltano above is gone, which may have been killed."""
+        return self._told_to_stop or os.getppid() != self._parent
 
     def run(self) -> None:
         """Run until a signal, or until a component keeps dying.
@@ -147,7 +142,6 @@ class Supervisor:
         """
         signal.signal(signal.SIGTERM, self._ask_to_stop)
         signal.signal(signal.SIGINT, self._ask_to_stop)
-        tie_to_parent()  # Meltano above may be killed
         try:
             for one in self._components:
                 if self._stopping:
@@ -157,24 +151,24 @@ class Supervisor:
                     # Tasks report to it: those that start before it answers would fail.
                     self._await_health(one)
             if not self._stopping:
-                self._say(f"up: {', '.join(one.name for one in self._components)}")
+                self._log(f"up: {', '.join(one.name for one in self._components)}")
                 if self._components[0].name == "api-server":
-                    self._say(f"the UI is at {self._settings.base_url}")
+                    self._log(f"the UI is at {self._settings.base_url}")
             while not self._stopping:
-                self._look_after()
+                self._restart_dead()
                 time.sleep(_POLL_SECONDS)
         finally:
             self._end()
 
     def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self._stopping = True
+        self._told_to_stop = True
 
     def _show(self, name: str, line: str) -> None:
         print(f"{name:13} | {line}", flush=True)  # noqa: T201 - a supervisor's output is what it supervises
 
     def _await_health(self, one: Component) -> None:
         deadline = time.monotonic() + _HEALTHY_SECONDS
-        while not self._stopping and not is_healthy(self._settings):
+        while not self._stopping and reported_health(self._settings.local_url) is None:
             if one.process is not None and one.process.poll() is not None:
                 raise AirflowExtError(
                     f"The API server ended with status {one.process.returncode}; see its lines above."
@@ -185,7 +179,7 @@ class Supervisor:
                 )
             time.sleep(_POLL_SECONDS)
 
-    def _look_after(self) -> None:
+    def _restart_dead(self) -> None:
         for one in self._components:
             if one.process is None or one.process.poll() is None:
                 continue
@@ -196,7 +190,7 @@ class Supervisor:
                     f"The {one.name} ended {_DEATHS} times in {_DEATHS_WITHIN_SECONDS / 60:.0f} minutes, the last time "
                     f"with status {one.process.returncode}; see its lines above. Everything was stopped."
                 )
-            self._say(f"the {one.name} ended with status {one.process.returncode}; starting it again")
+            self._log(f"the {one.name} ended with status {one.process.returncode}; starting it again")
             one.signal_group(signal.SIGKILL)  # what it left
             self._pause(2.0 ** len(one.died))
             if not self._stopping:
@@ -220,7 +214,7 @@ class Supervisor:
                 try:
                     one.process.wait(max(0.0, deadline - time.monotonic()))
                 except subprocess.TimeoutExpired:
-                    self._say(f"the {one.name} does not end; it is killed")
+                    self._log(f"the {one.name} does not end; it is killed")
                 one.signal_group(signal.SIGKILL)
                 one.process.wait()
-        self._say("stopped")
+        self._log("stopped")

@@ -138,9 +138,8 @@ def test_the_manifest_is_missing_broken_old_or_right(tmp_path: Path) -> None:
 
 def test_what_is_not_airflows_api_is_no_answer(tmp_path: Path, httpserver: HTTPServer) -> None:
     settings, _ = stated(tmp_path, AIRFLOW_EXT_PORT=str(httpserver.port))
-    httpserver.expect_oneshot_request("/api/v2/monitor/health").respond_with_data("<html>")
-    httpserver.expect_oneshot_request("/api/v2/monitor/health").respond_with_data("", 503)
-    for _ in range(2):
+    for answer in (("<html>", 200), ("5", 200), ("{}", 503)):
+        httpserver.expect_oneshot_request("/api/v2/monitor/health").respond_with_data(*answer)
         (only,) = health._components(settings)
         assert (only.what, only.ok) == ("API server", None)
         assert only.says == f"nothing answers at {settings.local_url}; `airflow:up` starts it"

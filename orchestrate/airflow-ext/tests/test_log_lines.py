@@ -27,24 +27,24 @@ def rows(*lines: str, loader: str | None = LOADER) -> int:
     return log.rows
 
 
-def test_rows_are_those_of_the_units_of_the_runs_own_loader() -> None:
-    unit = "bitcoin/blocks/2026-01-01: 1,200 rows loaded, 3 gone"
-    assert rows(line(unit)) == 1200
-    assert rows(line(unit), line(unit.replace("2026-01-01", "2026-01-02"))) == 2400
+def test_rows_are_those_of_the_slices_of_the_runs_own_loader() -> None:
+    written = "bitcoin/blocks/2026-01-01: 1,200 rows loaded, 3 deleted or replaced (0.1 s)"
+    assert rows(line(written)) == 1200
+    assert rows(line(written), line(written.replace("2026-01-01", "2026-01-02"))) == 2400
     # what another plugin says is nothing of the loader's, whatever it looks like
-    assert rows(line(unit, "tap-blockchair")) == 0
-    assert rows(line(unit, None)) == 0
-    assert rows(unit) == 0
-    assert rows(line(unit), metric("orders", 7, "target-other"), line(unit, "target-other")) == 1200
+    assert rows(line(written, "tap-blockchair")) == 0
+    assert rows(line(written, None)) == 0
+    assert rows(written) == 0
+    assert rows(line(written), metric("orders", 7, "target-other"), line(written, "target-other")) == 1200
     # and a run without a loader counts none
-    assert rows(line(unit, None), metric("c", 5, ""), loader=None) == 0
-    assert rows(line(unit), loader=None) == 0
+    assert rows(line(written, None), metric("c", 5, ""), loader=None) == 0
+    assert rows(line(written), loader=None) == 0
 
 
-def test_rows_are_records_where_there_are_no_units() -> None:
+def test_rows_are_records_where_there_are_no_slices() -> None:
     assert rows(metric("coins", 5), metric("coins", 6), metric("markets", 1)) == 12
-    # units are of a table by its name with underscores: records of that table count no more
-    same = "bitcoin-sv/blocks/2026-01-01: the same as before, left"
+    # slices are of a table by its name with underscores: records of that table count no more
+    same = "bitcoin-sv/blocks/2026-01-01: unchanged, skipped (0.1 s)"
     assert rows(metric("bitcoin_sv_blocks", 9), line(same), metric("coins", 5)) == 5
     assert rows(metric("coins", None), metric("coins", 2, name="http_requests"), metric(None, 3)) == 3
     assert rows(line("x", metric_info="none"), line("x", metric_info={"metric": "record_count"})) == 0
@@ -57,15 +57,15 @@ def test_what_a_source_says_controls_no_terminal() -> None:
     assert log.read(line(hostile, "target-postgres", level="error")) == (logging.ERROR, f"target-postgres: {shown}")
     assert log.read(hostile)[1] == shown
     log.read(line(f"check failed: bitcoin block 5, {hostile}", "dbt-postgres"))
-    assert log.proofs == [f"check failed: bitcoin block 5, {shown}"]
+    assert log.failed_checks == [f"check failed: bitcoin block 5, {shown}"]
     assert log.read(line("Traceback", exception="one\n\ttwo"))[1].endswith("one\n\ttwo")
 
 
 @pytest.mark.parametrize(
     "event",
-    ["bitcoin/blocks: 12 rows loadedly", "12 rows loaded", "a b: 12 rows loaded", "x a: 12 rows loaded", "a: rows"],
+    ["bitcoin/blocks: 12 rows loadedly", "12 rows loaded", "a b: 12 rows loaded", "x a: 12 rows loaded", "a: rows", "a: the same as before, left as it is"],
 )
-def test_what_only_looks_like_a_unit_is_none(event: str) -> None:
+def test_what_only_looks_like_a_slice_is_none(event: str) -> None:
     assert rows(line(event)) == 0
 
 
@@ -168,9 +168,9 @@ def test_the_last_errors_are_kept_and_nothing_else() -> None:
     assert log.errors[-1] == "worse"
 
 
-def test_proofs_are_kept_once_and_up_to_fifty() -> None:
+def test_failed_checks_are_kept_once_and_up_to_fifty() -> None:
     log = RunLog()
     for number in (1, 1, *range(2, 61)):
         log.read(line(f"no check failed: block {number}"))
         log.read(line(f"\x1b[0m02:00:00  check failed: block {number}", "dbt-postgres"))
-    assert log.proofs == [f"check failed: block {number}" for number in range(1, 51)]
+    assert log.failed_checks == [f"check failed: block {number}" for number in range(1, 51)]

@@ -173,7 +173,7 @@ def test_failed_nodes_are_named_up_to_ten(tmp_path: Path) -> None:
         assert failed_nodes(tmp_path) == []
 
 
-def test_a_reason_has_proofs_first_then_nodes_then_errors(root: Path) -> None:
+def test_a_reason_has_failed_checks_first_then_nodes_then_errors(root: Path) -> None:
     log = RunLog()
     task = load(root)
     first = "`meltano run tap-a target-postgres` failed with status 2."
@@ -181,8 +181,8 @@ def test_a_reason_has_proofs_first_then_nodes_then_errors(root: Path) -> None:
     log.errors.append("an error")
     assert task._reason(2, [], log).splitlines() == [first, "an error"]
     assert task._reason(2, ["a node"], log).splitlines() == [first, "a node"]
-    log.proofs.append("a proof")
-    assert task._reason(2, ["a node"], log).splitlines() == [first, "a proof", "a node"]
+    log.failed_checks.append("a check")
+    assert task._reason(2, ["a node"], log).splitlines() == [first, "a check", "a node"]
 
 
 def test_a_schedule_that_cannot_be_run_fails_for_good() -> None:
@@ -194,8 +194,8 @@ def test_levels_and_rows(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [
         {"level": "debug", "event": "quiet"},
         {"level": "warning", "event": "careful", "string_id": "tap-a"},
-        {"level": "info", "event": "a/b/2026-01-01: 1,200 rows loaded, 0 gone", "string_id": "target-postgres"},
-        {"level": "info", "event": "a/b/2026-01-02: the same as before, left", "string_id": "target-postgres"},
+        {"level": "info", "event": "a/b/2026-01-01: 1,200 rows loaded, 0 deleted or replaced", "string_id": "target-postgres"},
+        {"level": "info", "event": "a/b/2026-01-02: unchanged, skipped (0.1 s)", "string_id": "target-postgres"},
         *(
             {
                 "level": "info",

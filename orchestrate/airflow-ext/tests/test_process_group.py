@@ -1,9 +1,11 @@
-"""The keeper and the leash: a program's exit status, and what becomes of it when it is told to end or is forgotten."""
+"""What becomes of a program and all that it has started when its parent is killed."""
 
+import fcntl
 import os
-import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -11,28 +13,38 @@ import pytest
 
 from .processes import DEADLINE_SECONDS, IGNORING, LEAVING, alive, pids, until
 
-# Writes its number and what it has heard of, and goes on.
+# Writes its number and its group's, and of which signal it has heard, at which it ends.
 LISTENING = """
 import os, pathlib, signal, sys, time
 here = pathlib.Path(sys.argv[1])
 def heard(number, _frame):
     (here / "heard").write_text(signal.Signals(number).name)
-    if len(sys.argv) > 2:
-        sys.exit(int(sys.argv[2]))
+    sys.exit()
 signal.signal(signal.SIGTERM, heard)
 (here / "part").write_text(f"{os.getpid()} {os.getpgid(0)}")
 (here / "part").rename(here / "ready")
 while True:
     time.sleep(0.05)
 """
+PARENT = "import subprocess, sys; subprocess.Popen(sys.argv[2:], pass_fds=eval(sys.argv[1])).wait()"
 
 
-def keeper(patience: float, *command: str) -> list[str]:
+def grouped(patience: float, *command: str) -> list[str]:
     return [sys.executable, "-m", "airflow_ext.process_group", str(patience), *command]
 
 
-def listening(folder: Path, *words: str) -> list[str]:
-    return [sys.executable, "-c", LISTENING, str(folder), *words]
+def listening(folder: Path) -> list[str]:
+    return [sys.executable, "-c", LISTENING, str(folder)]
+
+
+@contextmanager
+def parent(command: list[str], *locks: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that has started a command; it is killed with the block."""
+    with subprocess.Popen([sys.executable, "-c", PARENT, str(locks), *command], pass_fds=locks) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def numbers(folder: Path) -> tuple[int, int]:
@@ -42,113 +54,77 @@ def numbers(folder: Path) -> tuple[int, int]:
     return int(pid), int(group)
 
 
-def watches(process: psutil.Process, folder: Path) -> bool:
-    """Whether a process waits for the end of the program that writes into a folder."""
-    try:
-        return {"airflow_ext.parent_death", str(folder)} < set(process.cmdline())
-    except psutil.Error:
-        return False
+def watchers(folder: Path) -> list[psutil.Process]:
+    """The processes that wait for the end of the program that writes into a folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if {"airflow_ext.process_group", str(folder)} < set(process.info["cmdline"] or ()):
+            found.append(process)
+    return found
 
 
-@pytest.mark.parametrize(
-    ("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", 137), ("kill -TERM $$", 143)]
-)
-def test_the_programs_status_is_the_keepers_as_a_shell_states_it(script: str, status: int) -> None:
-    done = subprocess.run(keeper(5, "/bin/sh", "-c", script), check=False, timeout=DEADLINE_SECONDS)
-    assert done.returncode == status
+@pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", -9)])
+def test_the_programs_status_is_its_own_and_nothing_watches_it_any_more(
+    tmp_path: Path, script: str, status: int
+) -> None:
+    command = grouped(600, "/bin/sh", "-c", script, str(tmp_path))
+    assert subprocess.run(command, check=False, timeout=DEADLINE_SECONDS).returncode == status
+    until(lambda: not watchers(tmp_path), "the watcher's end")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_ends_the_program_which_may_take_its_time(tmp_path: Path, number: signal.Signals) -> None:
-    with subprocess.Popen(keeper(600, *listening(tmp_path, "5"))) as process:
-        try:
-            pid, group = numbers(tmp_path)
-            assert group == process.pid
-            process.send_signal(number)
-            assert process.wait(DEADLINE_SECONDS) == 5
-            assert (tmp_path / "heard").read_text() == "SIGTERM"
-            assert not alive(pid)
-        finally:
-            process.kill()
-
-
-def test_what_does_not_end_in_time_is_killed_with_its_group(tmp_path: Path) -> None:
-    with subprocess.Popen(keeper(0.3, *listening(tmp_path))) as process:
-        try:
-            pid, _ = numbers(tmp_path)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(DEADLINE_SECONDS) == -signal.SIGKILL
-            assert (tmp_path / "heard").read_text() == "SIGTERM", "it was asked first"
-            until(lambda: not alive(pid), "the program's end")
-        finally:
-            process.kill()
-
-
-def test_a_keeper_whose_parent_is_gone_ends_the_program(tmp_path: Path) -> None:
-    forgetting = "import subprocess, sys, time; subprocess.Popen(sys.argv[1:]); time.sleep(600)"
-    with subprocess.Popen([sys.executable, "-c", forgetting, *keeper(600, *listening(tmp_path, "0"))]) as parent:
-        try:
-            pid, group = numbers(tmp_path)
-        finally:
-            parent.kill()
-    until(lambda: not alive(pid) and not alive(group), "the end of the program and its keeper")
-    assert (tmp_path / "heard").read_text() == "SIGTERM"
-
-
-def test_a_program_whose_keeper_is_killed_ends(tmp_path: Path) -> None:
-    with subprocess.Popen(keeper(600, *listening(tmp_path, "0"))) as process:
-        try:
-            pid, _ = numbers(tmp_path)
-        finally:
-            process.kill()
-    until(lambda: not alive(pid), "the program's end")
-    assert (tmp_path / "heard").read_text() == "SIGTERM"
-
-
-def test_nobody_but_the_keepers_own_group_is_asked_to_end(tmp_path: Path) -> None:
-    """It makes a group of its own, whoever started it."""
+def test_a_program_whose_parent_is_killed_is_asked_to_end_with_its_group_and_nobody_else(tmp_path: Path) -> None:
     beside, kept = tmp_path / "beside", tmp_path / "kept"
     beside.mkdir()
     kept.mkdir()
-    with (
-        subprocess.Popen(listening(beside, "0")) as other,
-        subprocess.Popen(keeper(600, *listening(kept, "0"))) as process,
-    ):
+    with subprocess.Popen(listening(beside)) as other:
         try:
-            numbers(beside)
-            numbers(kept)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(DEADLINE_SECONDS) == 0
+            with parent(grouped(600, *listening(kept))):
+                numbers(beside)
+                pid, group = numbers(kept)
+                assert pid == group
+                (watcher,) = watchers(kept)
+                assert os.getpgid(watcher.pid) != group
+                assert watcher.cwd() == "/"
+            until(lambda: not alive(pid) and not alive(watcher.pid), "the end of the program and of what watches it")
+            assert (kept / "heard").read_text() == "SIGTERM"
             assert other.poll() is None
             assert not (beside / "heard").exists()
         finally:
             other.kill()
-            process.kill()
 
 
 @pytest.mark.parametrize("script", [IGNORING, LEAVING], ids=["ignores SIGTERM", "leaves a program that does"])
-def test_what_a_killed_keeper_leaves_is_killed_in_time(tmp_path: Path, script: str) -> None:
+def test_what_does_not_end_is_killed_in_time(tmp_path: Path, script: str) -> None:
     start = f"import os, pathlib, signal, subprocess, sys, time; here = pathlib.Path({str(tmp_path)!r})\n{script}"
-    with subprocess.Popen(keeper(0.3, sys.executable, "-c", start)) as process:
-        try:
-            program, below = pids(tmp_path)
-        finally:
-            process.kill()
     try:
+        with parent(grouped(0.3, sys.executable, "-c", start)):
+            program, below = pids(tmp_path)
         until(lambda: not alive(program) and not alive(below), "the end of what it ran")
     finally:
         (tmp_path / "end").touch()
 
 
-def test_a_program_whose_keeper_is_killed_may_take_its_time(tmp_path: Path) -> None:
-    """It hears of it, ends on its own account, and nothing watches it after that."""
-    with subprocess.Popen(keeper(600, *listening(tmp_path, "0"))) as process:
-        try:
-            pid, group = numbers(tmp_path)
-            (watcher,) = [one for one in psutil.process_iter() if watches(one, tmp_path)]
-            assert os.getpgid(watcher.pid) != group
-            assert watcher.cwd() == "/"
-        finally:
-            process.kill()
-    until(lambda: not alive(pid) and not alive(watcher.pid), "the end of the program and of what watches it")
-    assert (tmp_path / "heard").read_text() == "SIGTERM"
+def test_a_lock_that_is_passed_on_is_free_when_the_whole_group_has_ended(tmp_path: Path) -> None:
+    """Not when the program has: what it leaves may still write."""
+    start = f"import os, pathlib, signal, subprocess, sys, time; here = pathlib.Path({str(tmp_path)!r})\n{LEAVING}"
+    lock = tmp_path / "lock"
+
+    def is_free() -> bool:
+        with lock.open() as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+    try:
+        with lock.open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            with parent(grouped(600, sys.executable, "-c", start), handle.fileno()):
+                program, below = pids(tmp_path)
+        until(lambda: not alive(program), "the program's end")
+        assert alive(below)
+        assert not is_free()
+    finally:
+        (tmp_path / "end").touch()
+    until(lambda: not alive(below) and is_free(), "the end of the group, and with it of the lock")

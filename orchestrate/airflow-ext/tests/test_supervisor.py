@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,13 +14,12 @@ from typing import Any
 
 import psutil
 import pytest
-from pytest_httpserver import HTTPServer
 
-from airflow_ext import running
+from airflow_ext import registry
 from airflow_ext.errors import AirflowExtError
-from airflow_ext.running import note_stopping, registered, stop_all, supervisors
+from airflow_ext.registry import note_stopping, registered, stop_all, supervisors
 from airflow_ext.settings import Settings, read_settings
-from airflow_ext.supervisor import COMPONENTS, Component, Supervisor, check_port, component, is_healthy
+from airflow_ext.supervisor import COMPONENTS, Component, Supervisor, check_port, component
 
 from .processes import DEADLINE_SECONDS, alive, until
 
@@ -41,12 +40,14 @@ except Exception as error:
 
 
 @contextmanager
-def supervising(tmp_path: Path, *command: str) -> Iterator[tuple["subprocess.Popen[bytes]", Callable[[], str]]]:
+def supervising(
+    tmp_path: Path, *command: str, above: Sequence[str] = (sys.executable,)
+) -> Iterator[tuple["subprocess.Popen[bytes]", Callable[[], str]]]:
     """A supervisor of one component, and what it has said so far; it is ended at the latest with the block."""
     said = tmp_path / "said"
     with said.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-c", SUPERVISE, *command],
+            [*above, "-c", SUPERVISE, *command],
             env=os.environ | {"MELTANO_PROJECT_ROOT": str(tmp_path)},
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -82,6 +83,18 @@ def test_a_killed_supervisor_takes_its_processes_along(tmp_path: Path) -> None:
         process.kill()
         process.wait(DEADLINE_SECONDS)
         until(lambda: not alive(child), "the end of the component")
+
+
+def test_a_supervisor_whose_parent_is_gone_ends_with_its_processes(tmp_path: Path) -> None:
+    """As when Meltano, which has started it, is killed."""
+    script = 'trap "exit" TERM; echo child $$; while :; do sleep 0.1; done'
+    start = "import subprocess, sys; subprocess.Popen([sys.executable, *sys.argv[1:]]).wait()"
+    with supervising(tmp_path, "/bin/sh", "-c", script, above=[sys.executable, "-c", start]) as (process, said):
+        child = child_of(process, said)
+        process.kill()
+        process.wait(DEADLINE_SECONDS)
+        until(lambda: said().endswith("stopping\nstopped\n"), "the supervisor's last word")
+        assert not alive(child)
 
 
 def test_what_keeps_dying_ends_it_with_a_sentence(tmp_path: Path) -> None:
@@ -155,17 +168,6 @@ def test_components_start_in_order_whatever_order_they_are_named_in(tmp_path: Pa
     assert [each.name for each in one._components] == ["api-server", "scheduler", "worker"]
 
 
-def test_the_api_server_is_healthy_when_it_says_so(tmp_path: Path, httpserver: HTTPServer) -> None:
-    settings = named(tmp_path, AIRFLOW_EXT_PORT=str(httpserver.port))
-    health = "/api/v2/monitor/health"
-    httpserver.expect_ordered_request(health).respond_with_data("", 200)
-    httpserver.expect_ordered_request(health).respond_with_data("", 503)
-    httpserver.expect_ordered_request(health).respond_with_data("", 202)
-    assert [is_healthy(settings) for _ in range(3)] == [True, False, False]
-    httpserver.check()
-    assert not is_healthy(named(tmp_path, AIRFLOW_EXT_PORT="1"))
-
-
 class Fake(Component):
     """A component whose process is told what to be; notes what is done to it."""
 
@@ -224,27 +226,26 @@ def test_what_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_others_start_when_the_api_server_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airflow_ext.supervisor._POLL_SECONDS", 0.0)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
-    monkeypatch.setattr("airflow_ext.supervisor.tie_to_parent", lambda: None)
     log: list[str] = []
     one, said = supervisor(tmp_path, Fake("api-server", log), Fake("scheduler", log))
-    answers = iter([False, False, True])
+    answers = iter([None, None, {}])
 
-    def healthy(_settings: Settings) -> bool:
-        log.append("asked")
+    def answer(address: str) -> dict[str, object] | None:
+        log.append(f"asked {address}")
         return next(answers)
 
-    monkeypatch.setattr("airflow_ext.supervisor.is_healthy", healthy)
-    monkeypatch.setattr(one, "_look_after", lambda: one._ask_to_stop(15, None))
+    monkeypatch.setattr("airflow_ext.supervisor.reported_health", answer)
+    monkeypatch.setattr(one, "_restart_dead", lambda: one._ask_to_stop(15, None))
     monkeypatch.setattr(one, "_end", lambda: log.append("end"))
     one.run()
-    assert log == ["start api-server", "asked", "asked", "asked", "start scheduler", "end"]
+    assert log == ["start api-server", *["asked http://127.0.0.1:1"] * 3, "start scheduler", "end"]
     assert said == ["up: api-server, scheduler", "the UI is at http://127.0.0.1:1"]
     # alone, nobody waits for its answer
     log.clear()
     alone, said = supervisor(tmp_path, Fake("api-server", log))
-    monkeypatch.setattr(alone, "_look_after", lambda: alone._ask_to_stop(15, None))
+    monkeypatch.setattr(alone, "_restart_dead", lambda: alone._ask_to_stop(15, None))
     alone.run()
-    assert "asked" not in log
+    assert not [line for line in log if line.startswith("asked")]
     assert said[0] == "up: api-server"
 
 
@@ -275,32 +276,32 @@ def test_deaths_of_five_minutes_count_and_pauses_grow(tmp_path: Path, monkeypatc
     log.clear()
     for wait in (0, 299, 2):  # the third finds the first one gone
         clock[0] += wait
-        one._look_after()
+        one._restart_dead()
     assert paused == [2.0, 4.0, 4.0]
     assert log == ["SIGKILL scheduler", "start scheduler"] * 3
     clock[0] += 290
     with pytest.raises(AirflowExtError, match="ended 3 times in 5 minutes"):
-        one._look_after()
+        one._restart_dead()
     # what lives is left alone, and what was told to stop meanwhile is not started again
     fake.died.clear()
     log.clear()
     one._ask_to_stop(15, None)
-    one._look_after()
+    one._restart_dead()
     assert log == ["SIGKILL scheduler"]
     fake.process = SimpleNamespace(poll=lambda: None)  # type: ignore[assignment]
     log.clear()
-    one._look_after()
+    one._restart_dead()
     assert log == []
 
 
 def test_an_ending_one_is_waited_for_and_a_running_one_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = named(tmp_path)
-    monkeypatch.setattr("airflow_ext.running._POLL_SECONDS", 0.0)
+    monkeypatch.setattr("airflow_ext.registry._POLL_SECONDS", 0.0)
     with ExitStack() as first:
         first.enter_context(registered(settings, ("scheduler",)))
         note_stopping(settings, ("worker", "scheduler"))
         asked: list[object] = []
-        reading = running._read
+        reading = registry._read
 
         def read(*given: Any) -> dict[str, Any]:  # noqa: ANN401
             asked.append(given)
@@ -309,17 +310,17 @@ def test_an_ending_one_is_waited_for_and_a_running_one_is_not(tmp_path: Path, mo
                 first.close()  # now it has ended
             return found
 
-        monkeypatch.setattr(running, "_read", read)
+        monkeypatch.setattr(registry, "_read", read)
         with registered(settings, ("scheduler",)):
             assert len(asked) == 3
-            monkeypatch.setattr(running, "_read", reading)
-            mark = running._read(settings, "scheduler")
+            monkeypatch.setattr(registry, "_read", reading)
+            mark = registry._read(settings, "scheduler")
             assert (mark["pid"], mark["stopping"], mark["host"]) == (os.getpid(), False, socket.gethostname())
 
 
 def test_one_that_does_not_end_in_a_minute_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = named(tmp_path)
-    monkeypatch.setattr("airflow_ext.running._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("airflow_ext.registry._PATIENCE_SECONDS", 0.0)
     with registered(settings, ("scheduler",)):
         note_stopping(settings, ("scheduler",))
         expected = f"The scheduler runs already .process {os.getpid()}.; end it with `meltano invoke airflow:down`\\.$"
@@ -333,7 +334,7 @@ def test_one_that_does_not_end_in_a_minute_is_told(tmp_path: Path, monkeypatch: 
 def test_down_ends_each_process_once_and_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = named(tmp_path)
     program = (
-        "import sys, time; from pathlib import Path; from airflow_ext.running import registered\n"
+        "import sys, time; from pathlib import Path; from airflow_ext.registry import registered\n"
         "from airflow_ext.settings import read_settings\n"
         "with registered(read_settings({'MELTANO_PROJECT_ROOT': sys.argv[1]}), ('scheduler', 'dag-processor')):\n"
         "    Path(sys.argv[1], 'ready').touch(); time.sleep(600)"
