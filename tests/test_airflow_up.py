@@ -256,8 +256,9 @@ class TestAirflow:
             r"```yaml\n(- name: marts-daily\n.*?)```", (PROJECT / "docs/schedules.md").read_text(), re.DOTALL
         )
         assert recipe
-        followed = re.sub(r"- name: marts-daily\n.*?(?=- name: maintenance-weekly)", recipe[1], shipped, flags=re.DOTALL)
-        (airflow.project.root / "meltano.yml").write_text(followed)
+        marts_daily = r"- name: marts-daily\n.*?(?=- name: maintenance-weekly)"
+        edited = re.sub(marts_daily, recipe[1], shipped, flags=re.DOTALL)
+        (airflow.project.root / "meltano.yml").write_text(edited)
         airflow.project.run("meltano", "schedule", "add", "wrong", "--job", "nowhere", "--interval", "@daily")
         jobs, schedules = names
         expected = jobs - set(schedules.values()) | set(schedules) | {"backfill", "wrong"}

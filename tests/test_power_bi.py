@@ -14,7 +14,7 @@ import power_bi_preview
 from checkout import PROJECT, Checkout
 from power_bi import DEFINITION, Measures, Rows, agree, context, days_between
 from power_bi_queries import VISUALS, refreshes
-from power_bi_twins import TWINS, twin
+from power_bi_reference import REFERENCE_SQL, reference_sql
 from powerbi_project.contract import Contract, read_contract
 from powerbi_project.model import SemanticModel, read_model
 from powerbi_project.report import Field, read_report
@@ -119,7 +119,7 @@ BY_HAND = {
     ("a day without a price", "Fees USD"): None,
     ("a day without anything", "Blocks"): None,
 }  # fmt: skip
-# By the column that a visual is grouped by: the twin's table, the dimension, its column, and measures that go with it.
+# By the column that a visual is grouped by: its table in reference SQL, the dimension, its column, and some measures.
 GROUPS = {
     "Age Band.Age Band": ("age", "dim_age_band", "age_band", ("Supply by Age Coins", "Supply by Age Share")),
     "Miner.Miner": ("mining", "dim_miner", "miner", ("Blocks Mined", "Block Share", "Revenue USD", "Issued Coins")),
@@ -182,17 +182,17 @@ def test_a_mart_that_changed_is_drift(ready: Checkout, tmp_path: Path) -> None:
     assert "drift from the marts: Network.tmdl:" in done.stdout
 
 
-def test_every_measure_has_a_twin_in_sql(by_hand: Measures) -> None:
-    assert set(by_hand.definitions) == set(TWINS)
+def test_every_measure_has_reference_sql(by_hand: Measures) -> None:
+    assert set(by_hand.definitions) == set(REFERENCE_SQL)
 
 
 @pytest.mark.parametrize("name", CONTEXTS)
-def test_every_measure_equals_its_twin(by_hand: Measures, ask: Ask, name: str) -> None:
+def test_every_measure_equals_its_reference_sql(by_hand: Measures, ask: Ask, name: str) -> None:
     symbols, days = CONTEXTS[name]
     odd = {}
-    for measure in TWINS:
+    for measure in REFERENCE_SQL:
         found = by_hand.evaluate(measure, context(symbols, days))
-        ((number,),) = ask(twin(measure, "fixture", symbols, days))
+        ((number,),) = ask(reference_sql(measure, "fixture", symbols, days))
         if not agree(found, number):
             odd[measure] = (found, number)
     assert odd == {}
@@ -212,7 +212,7 @@ def test_measures_by_a_dimension(by_hand: Measures, ask: Ask, group: str) -> Non
         grouped = f"{table} where {key} in (select {key} from fixture.{dimension} where {column} = '{value}')"  # noqa: S608
         for measure in measures:
             found = by_hand.evaluate(measure, context(["BTC"], FIXTURE_DAYS) | {group: [value]}, group)
-            ((number,),) = ask(twin(measure, "fixture", ["BTC"], FIXTURE_DAYS, grouped))
+            ((number,),) = ask(reference_sql(measure, "fixture", ["BTC"], FIXTURE_DAYS, grouped))
             assert agree(found, number), (measure, value, found, number)
             seen.add(found)
     assert len(seen - {None}) > 1  # not blank, nor the same for each
@@ -232,7 +232,7 @@ def test_headlines_of_a_page_are_those_of_the_warehouse(ask: Ask, contract: Cont
             field.name: measures.evaluate(field.name, context([symbol], (first, last))) for field in headline.shown
         }
         for name, value in found.items():
-            ((number,),) = ask(twin(name, "analytics", [symbol], (first, last)))
+            ((number,),) = ask(reference_sql(name, "analytics", [symbol], (first, last)))
             assert agree(value, number), (symbol, name, value, number)
         assert any(value is not None for value in found.values())
 
@@ -265,7 +265,7 @@ def test_closes_that_are_missing_are_told_by_the_rows_of_the_warehouse(ask: Ask,
         for symbol in ("BTC", "DOGE", "ETH"):
             found[symbol, view] = {name: measures.evaluate(name, context([symbol], days)) for name in OF_CLOSES}
             for name, value in found[symbol, view].items():
-                ((number,),) = ask(twin(name, "analytics", [symbol], days))
+                ((number,),) = ask(reference_sql(name, "analytics", [symbol], days))
                 assert agree(value, number), (symbol, view, name, value, number)
     assert {place: values["Days without a Close"] for place, values in found.items()} == {
         ("BTC", "all"): 1,

@@ -20,7 +20,7 @@ import power_bi_totals as totals
 from checkout import Checkout
 from power_bi import Measures, agree, context
 from power_bi_gaps import CONTEXTS, NEVER_KNOWN, OF_ONE_PART, PARTS, is_what_it_says
-from power_bi_twins import TWINS, twin
+from power_bi_reference import REFERENCE_SQL, reference_sql
 from powerbi_project.contract import read_contract
 from recompute import exact
 from recompute.compare import Cell, Key, Rows, Table, answered, columns_of, differences, query
@@ -233,13 +233,13 @@ def test_every_measure_equals_its_sql_in_each_context(measures: Measures, ask: t
     for name, (symbols, span) in CONTEXTS.items():
         for measure in measures.definitions:
             found = measures.evaluate(measure, context(symbols, span))
-            ((number,),) = ask(twin(measure, "analytics", symbols, span))
+            ((number,),) = ask(reference_sql(measure, "analytics", symbols, span))
             if not agree(found, number):
                 odd[name, measure] = (found, number)
             if found is not None:
                 known.add(measure)
     assert odd == {}
-    assert TWINS.keys() - known == NEVER_KNOWN
+    assert REFERENCE_SQL.keys() - known == NEVER_KNOWN
 
 
 @pytest.mark.parametrize("kind", PARTS)

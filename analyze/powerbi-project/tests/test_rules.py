@@ -249,6 +249,10 @@ DAMAGES: list[tuple[str, str, str, str, list[str]]] = [
         ["Miners, its filters: there is no column Asset[Lost]"],
     ),
     (
+        *("fields_that_lead_nowhere", CHART, '"Measure": {', '"Column": {'),
+        ["Fees, burn_by_day: there is no column Fee Measures[Burned USD]"],
+    ),
+    (
         "hidden_fields_shown",
         CHART,
         '"Property": "Date"',

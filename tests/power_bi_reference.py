@@ -79,7 +79,7 @@ BANDS = last(
 COMPLETE, LOADED = "has_all_blocks", "has_all_transactions"
 MINED = of("mining", "sum(block_count)")
 
-TWINS = {
+REFERENCE_SQL = {
     # market
     "Close Price USD": CLOSE,
     "Open Price USD": OPEN,
@@ -218,15 +218,10 @@ TWINS = {
 }
 
 
-def twin(measure: str, schema: str, symbols: list[str], days: tuple[str, str], grouped: str = "") -> str:
-    """The SQL of a measure in a context.
+def reference_sql(measure: str, schema: str, symbols: list[str], days: tuple[str, str], grouped: str = "") -> str:
+    """The SQL of a measure for coins and days, the first and the last.
 
-    Args:
-        measure: Its name.
-        schema: Where the tables are.
-        symbols: The coins in view.
-        days: The first and the last day in view.
-        grouped: A condition on the rows of `age`, `mining` or `quality` that a visual's group adds.
+    `grouped` is a condition on the rows of `age`, `mining` or `quality` that a visual's group adds.
     """
     coins = ", ".join(f"'{symbol}'" for symbol in symbols)
     # keys of days, since tables call their day differently
@@ -241,4 +236,4 @@ def twin(measure: str, schema: str, symbols: list[str], days: tuple[str, str], g
         name, condition = grouped.split(" where ", 1)
         parts = [part[:-1] + f" and {condition})" if part.startswith(f"{name} as") else part for part in parts]
     parts.append("closes as (select * from market where close_price_usd is not null)")
-    return f"with {', '.join(parts)} select {TWINS[measure]}"
+    return f"with {', '.join(parts)} select {REFERENCE_SQL[measure]}"
