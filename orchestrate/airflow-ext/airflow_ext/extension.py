@@ -13,7 +13,6 @@ from meltano.edk import models
 from meltano.edk.extension import ExtensionBase
 
 from airflow_ext import administration
-from airflow_ext.dag_files import write_missing
 from airflow_ext.database import check_migrated, connect
 from airflow_ext.errors import AirflowExtError
 from airflow_ext.manifest import Watcher, compile_manifest
@@ -33,7 +32,7 @@ class Airflow(ExtensionBase):
     """Airflow as a utility of Meltano."""
 
     environ: Mapping[str, str]
-    say: Callable[[str], None]
+    log: Callable[[str], None]
 
     def __post_init__(self) -> None:
         """Read the settings once."""
@@ -48,7 +47,7 @@ class Airflow(ExtensionBase):
         return airflow_environ(self.settings, self.environ, read_secrets(self.settings, self.environ))
 
     def initialize(self, force: bool = False) -> None:  # noqa: FBT001, FBT002 - the kit's signature
-        """Make ready: folders, secrets, DAG files, manifest, tables, administrator, pools. Safe to repeat.
+        """Make ready: folders, secrets, manifest, tables, administrator, pools. Safe to repeat.
 
         Raises:
             AirflowExtError: A part failed; what was made before it stays, and the next call goes on.
@@ -58,15 +57,13 @@ class Airflow(ExtensionBase):
             for name in ("logs", "manifests"):
                 (home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
             made = ensure_secrets(self.settings, self.environ)
-            self.say(f"secrets: {'generated' if made else 'there'}")
-            for line in write_missing(self.settings.root / "orchestrate" / "dags"):
-                self.say(f"DAG files: {line}")
+            self.log(f"secrets: {'generated' if made else 'there'}")
             environ = self.airflow()
             connect(environ).close()
             compile_manifest(self.settings, self.environ)
-            self.say(f"manifest: compiled for the environment {self.settings.environment}")
+            self.log(f"manifest: compiled for the environment {self.settings.environment}")
             self._call([self.settings.airflow, "db", "migrate"], environ, "make its tables")
-            self.say("database: tables are those of this version")
+            self.log("database: tables are those of this version")
             self._administrate(environ, force=force)
 
     def create_admin(self, *, new_password: bool) -> None:
@@ -95,7 +92,7 @@ class Airflow(ExtensionBase):
         wanted = json.dumps({"pools": pools, "user": self._admin_user})
         generated = not self.environ.get("AIRFLOW_EXT_ADMIN_PASSWORD")
         if not (force or not generated or not done.is_file() or done.read_text() != wanted or self._is_empty(environ)):
-            self.say("user and pools: there")
+            self.log("user and pools: there")
             return
         extra = {
             administration.USER: self._admin_user,
@@ -106,10 +103,10 @@ class Airflow(ExtensionBase):
             [sys.executable, "-m", "airflow_ext.administration"], environ | extra, "make its user and its pools"
         )
         for line in words.splitlines()[-2:]:
-            self.say(line)
+            self.log(line)
         done.write_text(wanted)
         if generated:
-            self.say(f"log in as {self._admin_user} with the password in {self.settings.password_file}")
+            self.log(f"log in as {self._admin_user} with the password in {self.settings.password_file}")
 
     @property
     def _admin_user(self) -> str:
@@ -172,10 +169,10 @@ class Airflow(ExtensionBase):
                     check_migrated(connection)
                 if "api-server" in names:
                     check_port(self.settings)
-                watcher = Watcher(self.settings, self.say) if "dag-processor" in names else None
+                watcher = Watcher(self.settings, self.log) if "dag-processor" in names else None
                 if watcher:
                     watcher.start()
-                Supervisor(self.settings, environ, names, self.say, lambda: note_stopping(self.settings, names)).run()
+                Supervisor(self.settings, environ, names, self.log, lambda: note_stopping(self.settings, names)).run()
             finally:
                 note_stopping(self.settings, names)
 

@@ -65,10 +65,9 @@ def _sweep(folder: Path) -> None:
             lock.unlink(missing_ok=True)
 
 
-def meltano_words(root: Path, environ: Mapping[str, str]) -> list[str]:
+def meltano_words(environ: Mapping[str, str]) -> list[str]:
     """How a command line of the project's Meltano begins: the program, its log as JSON lines, the environment."""
-    own = root / ".venv" / "bin" / "meltano"
-    program = os.environ.get("MELTANO_EXECUTABLE") or (str(own) if own.is_file() else "meltano")
+    program = os.environ.get("MELTANO_EXECUTABLE") or "meltano"
     chosen = environ.get("MELTANO_ENVIRONMENT")
     return [program, "--log-format=json", *([f"--environment={chosen}"] if chosen else [])]
 

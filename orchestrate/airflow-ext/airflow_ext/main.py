@@ -46,7 +46,7 @@ def app() -> None:
 @app.command()
 @click.option("--force", is_flag=True, help="Set the administrator's password and the pools again.")
 def initialize(*, force: bool) -> None:
-    """Make ready: folders, secrets, DAG files, manifest, tables, administrator, pools. Safe to repeat."""
+    """Make ready: folders, secrets, manifest, tables, administrator, pools. Safe to repeat."""
     _extension().initialize(force)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from airflow_ext.errors import AirflowExtError
+from airflow_ext.isolation import clean_environ
 from airflow_ext.secrets import write_private
 
 if TYPE_CHECKING:
@@ -49,12 +50,6 @@ def fingerprint(root: Path) -> tuple[tuple[str, int, int], ...]:
             continue
         found.append((str(path), status.st_mtime_ns, status.st_size))
     return tuple(found)
-
-
-def meltano_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which `meltano` runs as if it were typed, without what is Airflow's or of this interpreter."""
-    dropped = ("AIRFLOW", "MELTANO_UTILI", "VIRTUAL_ENV", "PYTHONPATH")
-    return {name: value for name, value in environ.items() if not name.startswith(dropped)} | {"NO_COLOR": "1"}
 
 
 def compile_manifest(settings: Settings, environ: Mapping[str, str]) -> None:
@@ -92,7 +87,7 @@ def _compile_into(folder: Path, settings: Settings, environ: Mapping[str, str]) 
         done = subprocess.run(
             [*command, "--directory", str(folder)],
             cwd=settings.root,
-            env=meltano_environ(environ),
+            env=clean_environ(settings.root, environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -108,11 +103,11 @@ def _compile_into(folder: Path, settings: Settings, environ: Mapping[str, str]) 
 
 
 class Watcher(threading.Thread):
-    """Compiles whenever a project file changes, until it is told to end."""
+    """Compiles whenever a project file changes, until `end`."""
 
-    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, log: Callable[[str], None]) -> None:
         super().__init__(name="manifest", daemon=True)
-        self._settings, self._say = settings, say
+        self._settings, self._log = settings, log
         self._end = threading.Event()
 
     def end(self) -> None:
@@ -128,7 +123,7 @@ class Watcher(threading.Thread):
                 continue
             try:
                 compile_manifest(self._settings, os.environ)
-                self._say("the project was compiled; its DAGs follow within a minute")
+                self._log("the project was compiled; its DAGs follow within a minute")
             except AirflowExtError as error:
-                self._say(f"{error} (the DAGs stay as they were)")
+                self._log(f"{error} (the DAGs stay as they were)")
             seen = now

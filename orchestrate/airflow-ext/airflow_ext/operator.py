@@ -160,7 +160,7 @@ class MeltanoOperator(BaseOperator):
         suffix = self._suffix(params)
         refresh = self.loader is not None and (self.full_refresh or params.get("full_refresh"))
         return [
-            *meltano_words(Path(self.root), environ),
+            *meltano_words(environ),
             *("run", "--no-install", f"--run-id={name}"),
             # What a killed try left says for minutes that it still runs.
             *(["--force"] if again else []),

@@ -55,7 +55,7 @@ def _streams(extractor: str, env: dict[str, str], root: Path) -> list[str]:
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "airflow_ext.process_group", str(_PATIENCE_SECONDS)),
-                *meltano_words(root, environ),
+                *meltano_words(environ),
                 *("invoke", "--no-install", extractor, "--discover"),
             ],
             cwd=root,

@@ -286,15 +286,10 @@ def test_no_manifest_and_a_project_that_does_not_compile(write: Write) -> None:
     assert "cannot be read" in reason(build(environ)["meltano-project"])
 
 
-def test_the_dag_files_are_those_that_the_extension_writes(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = Path(__file__).resolve().parents[1]
-    committed, shipped = package.parent / "dags", package / "airflow_ext" / "shipped"
-    assert {path.name: path.read_text() for path in committed.glob("*.py")} == {
-        path.name: path.read_text() for path in shipped.glob("*.py")
-    }
+def test_the_dag_files_make_the_dags(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in write([JOB], [at()]).items():
         monkeypatch.setenv(name, value)
-    bag = DagBag(str(committed))
+    bag = DagBag(str(Path(__file__).resolve().parents[2] / "dags"))
     assert bag.import_errors == {}
     assert set(bag.dags) == {"nightly", "backfill"}
 

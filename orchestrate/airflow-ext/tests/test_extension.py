@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from airflow_ext import administration, extension, main
@@ -17,6 +18,8 @@ from airflow_ext.errors import AirflowExtError
 from airflow_ext.extension import Airflow
 from airflow_ext.health import Finding
 from airflow_ext.secrets import ensure_secrets
+
+PLUGIN = Path(__file__).resolve().parents[2] / "orchestrators.meltano.yml"
 
 
 @pytest.fixture
@@ -72,21 +75,19 @@ def test_initialize_makes_everything_ready_in_order(
     assert (home / "logs").is_dir()
     assert said == [
         "secrets: generated",
-        "DAG files: wrote backfill.py",
-        "DAG files: wrote meltano.py",
         "manifest: compiled for the environment local",
         "database: tables are those of this version",
         "made the user admin",
         "pools: dbt 1",
         f"log in as admin with the password in {home}/admin-password",
     ]
-    assert (tmp_path / "orchestrate/dags/meltano.py").is_file()
     (migrate, _), (administer, environ) = calls
     assert migrate == [one.settings.airflow, "db", "migrate"]
     assert administer == [sys.executable, "-m", "airflow_ext.administration"]
     assert environ[administration.USER] == "admin"
     assert environ[administration.PASSWORD] == (home / "admin-password").read_text().strip()
     assert environ["AIRFLOW__CORE__FERNET_KEY"]
+    assert json.loads(environ[administration.POOLS]) == {"blockchair_api": 1, "dump_host": 1, "dbt": 1}
 
     # Again: what is there stays, unless it is forced or the database is a new one.
     said.clear()
@@ -200,6 +201,29 @@ def test_a_command_that_cannot_be_run_is_told(
 
 def invoke(tmp_path: Path, *words: str, **more: str) -> Any:  # noqa: ANN401 - click's
     return CliRunner().invoke(main.app, words, env={"MELTANO_PROJECT_ROOT": str(tmp_path), "AIRFLOW_HOME": None} | more)
+
+
+def test_meltano_and_describe_know_every_command(tmp_path: Path) -> None:
+    done = invoke(tmp_path, "describe", "--format=json")
+    assert done.exit_code == 0, done.output
+    described = {one["name"]: one.get("commands") for one in json.loads(done.stdout)["commands"]}
+    assert set(described) == {"airflow_extension", "airflow_invoker"}
+    (plugin,) = yaml.safe_load(PLUGIN.read_text())["plugins"]["utilities"]
+    offered = {name: command["args"].split()[0] for name, command in plugin["commands"].items()}
+    assert offered.pop("ui") == "up"
+    assert set(described["airflow_extension"]) == set(main.app.commands) == set(offered.values()) == set(offered)
+    told = invoke(tmp_path, "describe")
+    assert told.exit_code == 0, told.output
+    assert {line.split()[0] for line in told.output.splitlines() if line.startswith("  ")} == set(main.app.commands)
+    assert "airflow_invoker: Any command of Airflow's own." in told.output
+
+
+def test_a_password_that_is_a_setting_is_not_made_anew(tmp_path: Path) -> None:
+    done = invoke(tmp_path, "create-admin", "--new-password", AIRFLOW_EXT_ADMIN_PASSWORD="mine")
+    assert done.exit_code == 1
+    assert "AIRFLOW_ADMIN_PASSWORD sets: change it there" in done.output
+    without = invoke(tmp_path, "create-admin", AIRFLOW_EXT_ADMIN_PASSWORD="mine")
+    assert "Airflow is not initialised" in without.output
 
 
 @pytest.mark.parametrize(

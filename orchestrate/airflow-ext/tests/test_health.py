@@ -21,7 +21,7 @@ from .conftest import Url
 DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 
 
-def stated(tmp_path: Path, **more: str) -> tuple[Settings, dict[str, str]]:
+def stated_settings(tmp_path: Path, **more: str) -> tuple[Settings, dict[str, str]]:
     environ = {"MELTANO_PROJECT_ROOT": str(tmp_path)} | more
     return read_settings(environ), environ
 
@@ -74,7 +74,7 @@ def test_tables_have_to_be_of_this_version(database: tuple[str, psycopg.Connecti
 
 
 def test_before_anything_was_made_the_secrets_are_asked_for(tmp_path: Path) -> None:
-    (only,) = examine(*stated(tmp_path))
+    (only,) = examine(*stated_settings(tmp_path))
     assert (only.what, only.ok) == ("secrets", False)
     assert "airflow:initialize" in only.says
 
@@ -83,7 +83,7 @@ def test_everything_is_looked_at_and_what_is_wrong_hides_nothing(
     tmp_path: Path, database: tuple[str, psycopg.Connection], httpserver: HTTPServer
 ) -> None:
     address, tables = database
-    settings, environ = stated(tmp_path, AIRFLOW_EXT_PORT=str(httpserver.port), **{DATABASE: address})
+    settings, environ = stated_settings(tmp_path, AIRFLOW_EXT_PORT=str(httpserver.port), **{DATABASE: address})
     ensure_secrets(settings, environ)
     names = ["secrets", "database", "tables", "DAG files", "manifest", "UI's address", "tasks' address", "API server"]
     parts = {"metadatabase": {"status": "healthy"}, "scheduler": {"status": "unhealthy"}, "dag_processor": None}
@@ -118,7 +118,7 @@ def manifest(settings: Settings) -> tuple[bool | None, str]:
 
 
 def test_the_manifest_is_missing_broken_old_or_right(tmp_path: Path) -> None:
-    settings, _ = stated(tmp_path)
+    settings, _ = stated_settings(tmp_path)
     assert manifest(settings) == (False, "missing: run `meltano invoke airflow:initialize`")
     settings.manifest.parent.mkdir(parents=True)
     settings.manifest.write_text("{}")
@@ -137,7 +137,7 @@ def test_the_manifest_is_missing_broken_old_or_right(tmp_path: Path) -> None:
 
 
 def test_what_is_not_airflows_api_is_no_answer(tmp_path: Path, httpserver: HTTPServer) -> None:
-    settings, _ = stated(tmp_path, AIRFLOW_EXT_PORT=str(httpserver.port))
+    settings, _ = stated_settings(tmp_path, AIRFLOW_EXT_PORT=str(httpserver.port))
     for answer in (("<html>", 200), ("5", 200), ("{}", 503)):
         httpserver.expect_oneshot_request("/api/v2/monitor/health").respond_with_data(*answer)
         (only,) = health._components(settings)
@@ -156,14 +156,35 @@ def test_a_proxy_is_one_by_what_it_answers(
     status: int,
     ok: bool,  # noqa: FBT001
 ) -> None:
-    settings, _ = stated(tmp_path)
+    settings, _ = stated_settings(tmp_path)
     httpserver.expect_request("/api/v2/monitor/health").respond_with_data(body, status)
     assert health._address("x", httpserver.url_for("/deeper"), "X", settings).ok is ok
 
 
+@pytest.mark.parametrize(
+    ("host", "stated", "ok"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:57480", True),
+        ("127.0.0.1", "http://localhost:57480", True),
+        ("127.0.0.1", "http://127.0.0.1:1", False),
+        ("127.0.0.1", "http://localhost", False),
+        ("127.0.0.1", "https://elt.example.com", True),
+        ("0.0.0.0", "http://127.0.0.1:6000", True),  # noqa: S104 - a container's, whose port is published as another
+        ("127.0.0.1", "elt.example.com", False),
+        ("127.0.0.1", "http://127.0.0.1:http", False),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_named(tmp_path: Path, host: str, stated: str, ok: bool) -> None:  # noqa: FBT001
+    settings, _ = stated_settings(tmp_path, AIRFLOW_EXT_HOST=host)
+    finding = health._address("UI's address", stated, "AIRFLOW_BASE_URL", settings)
+    assert finding.ok is ok
+    assert stated in finding.says
+    assert ok or "AIRFLOW_BASE_URL" in finding.says
+
+
 @pytest.mark.parametrize(("address", "port"), [("http://127.0.0.1", "80"), ("https://localhost/x", "443")])
 def test_an_address_without_a_port_has_its_schemes(tmp_path: Path, address: str, port: str) -> None:
-    settings, _ = stated(tmp_path, AIRFLOW_EXT_PORT=port)
+    settings, _ = stated_settings(tmp_path, AIRFLOW_EXT_PORT=port)
     assert health._address("x", address, "X", settings).ok
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_ext.errors import AirflowExtError
-from airflow_ext.manifest import Watcher, compile_manifest, fingerprint, meltano_environ, project_files
+from airflow_ext.manifest import Watcher, compile_manifest, fingerprint, project_files
 from airflow_ext.settings import Settings, read_settings
 
 FAKE = """#!/bin/sh
@@ -139,8 +139,6 @@ def test_meltano_runs_without_what_is_airflows(settings: Settings) -> None:
     assert "AIRFLOW" not in seen
     assert "VIRTUAL_ENV" not in seen
     assert "NO_COLOR=1" in seen
-    given = {"MELTANO_PROJECT_ROOT": "/p", "PYTHONPATH": "/x", "MELTANO_UTILITIES_X": "1", "AIRFLOW_HOME": "/h"}
-    assert meltano_environ(given) == {"MELTANO_PROJECT_ROOT": "/p", "NO_COLOR": "1"}
 
 
 def test_the_watcher_compiles_at_first_and_on_a_change(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,18 +116,6 @@ def test_what_a_run_is_told_of_bookmarks(
     assert command[1:5] == ["--log-format=json", "run", "--no-install", "--run-id=name"]
 
 
-def test_meltano_is_the_projects_own(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def program() -> str:
-        return load(root)._command({}, "name", {}, again=False)[0]
-
-    assert program() == str(root / "meltano")
-    monkeypatch.delenv("MELTANO_EXECUTABLE")
-    assert program() == "meltano"
-    (root / ".venv/bin").mkdir(parents=True)
-    (root / ".venv/bin/meltano").touch()
-    assert program() == str(root / ".venv/bin/meltano")
-
-
 def test_a_run_has_a_name_of_its_own_and_a_retry_has_the_same() -> None:
     assert run_id("d", "r", "t", 1) == run_id("d", "r", "t", 1)
     others = {run_id(*one) for one in (("x", "r", "t", 1), ("d", "x", "t", 1), ("d", "r", "x", 1), ("d", "r", "t", 2))}
