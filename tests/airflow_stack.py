@@ -203,7 +203,7 @@ class Airflow(Api):
 
     @property
     def port(self) -> str:
-        """As the checkout's commands are told it."""
+        """As the checkout's commands have it."""
         return self.project.environ["AIRFLOW_PORT"]
 
     @property
@@ -231,7 +231,7 @@ class Airflow(Api):
         return f"dags/backfill/dagRuns/{urllib.parse.quote(said['dag_run_id'])}"
 
     def sources(self, method: str, what: str, body: object = None) -> dict[str, Any]:
-        """Tell the simulated sources something, or ask them."""
+        """Send the simulated sources something, or ask them."""
         request = urllib.request.Request(  # noqa: S310
             f"{self.project.simulator()['url']}/_simulator/{what}",
             data=None if body is None else json.dumps(body).encode(),

@@ -190,7 +190,7 @@ def failing(airflow: Airflow, backfilled: Backfilled) -> str:
 
 
 class TestRuns:
-    """One story, told in order: a backfill, what goes on beside it, and a build that a changed cell stops."""
+    """One story, in order: a backfill, what goes on beside it, and a build that a changed cell stops."""
 
     def test_a_backfill_is_exact_though_a_worker_and_the_scheduler_were_killed(
         self, airflow: Airflow, backfilled: Backfilled, loaded: dict[str, tuple[int, str]]
@@ -240,8 +240,8 @@ class TestRuns:
 
     def test_every_dag_says_what_when_and_what_to_do(self, airflow: Airflow, failing: str) -> None:
         for name in airflow.dags():
-            told = str(airflow.api(f"dags/{name}/details")["doc_md"])
-            assert [line for line in told.splitlines() if line.startswith("### ")][:3] == [
+            page = str(airflow.api(f"dags/{name}/details")["doc_md"])
+            assert [line for line in page.splitlines() if line.startswith("### ")][:3] == [
                 "### What",
                 "### When",
                 "### If it fails",
@@ -313,7 +313,7 @@ class TestRuns:
         assert airflow.project.sql("select count(*) > 0 from raw_data.coingecko_market_chart") == [(True,)]
         assert airflow.rows_loaded(f"x/{run['dag_run_id']}") > 0
 
-    def test_a_changed_cell_stops_the_daily_build_and_everybody_is_told_the_block(
+    def test_a_changed_cell_stops_the_daily_build_and_every_alert_names_the_block(
         self, airflow: Airflow, backfilled: Backfilled, hook: Hook
     ) -> None:
         project = airflow.project

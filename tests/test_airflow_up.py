@@ -164,7 +164,7 @@ def run_by_itself(airflow: Airflow, dag: str, kind: str) -> object:
 
 
 class TestAirflow:
-    """One story, told in order, of one Airflow: before it is initialised, while it runs, after it was stopped."""
+    """One story, in order, of one Airflow: before it is initialised, while it runs, after it was stopped."""
 
     def test_nothing_works_before_initialize(self, project: Checkout) -> None:
         for command in (UP, ("meltano", "invoke", "airflow", "dags", "list")):

@@ -156,7 +156,7 @@ def shell(folder: Path, script: str) -> None:
 
 
 class TestDeployment:
-    """One story, told in order: a deployment is started, used, changed, backed up, restored and stopped."""
+    """One story, in order: a deployment is started, used, changed, backed up, restored and stopped."""
 
     @pytest.mark.parametrize("name", ["postgres_app_db", "postgres_airflow_meta"])
     def test_a_database_starts_as_the_file_says(self, deployed: Deployment, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Write the model's generated files, and tell where the project differs from what they should be.
+"""Write the model's generated files, and report where the project differs from what they should be.
 
 Written by hand: `database.tmdl`, `expressions.tmdl`, and the tables whose name ends in "Measures". The rest of
 `definition/` follows from dbt and is overwritten.

@@ -76,7 +76,7 @@ def unlisted_tables(project: Project) -> Iterable[str]:
 
 
 def doubled_names(project: Project) -> Iterable[str]:
-    """Names tell tables, columns of a table, and measures of the whole model apart, in whatever case."""
+    """Tables, columns of a table, and measures of the whole model have names of their own, in whatever case."""
     tables = Counter(table.name.lower() for table in project.model.tables)
     measures = Counter(measure.name.lower() for measure in project.model.measures)
     for counted in (tables, measures):

@@ -14,8 +14,8 @@ Node = dict[str, Any]
 def column(name: str, data_type: str, /, **meta: object) -> Node:
     constraints = [{"type": "primary_key"}] if name == meta.pop("key", None) else []
     config = {"meta": {"power_bi": meta}}
-    told = {"name": name, "data_type": data_type, "description": f"About {name}.", "constraints": constraints}
-    return told | {"config": config}
+    made = {"name": name, "data_type": data_type, "description": f"About {name}.", "constraints": constraints}
+    return made | {"config": config}
 
 
 def model(name: str, columns: list[Node], /, **meta: object) -> Node:

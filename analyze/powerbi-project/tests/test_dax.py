@@ -1,4 +1,4 @@
-"""What is wrong with an expression of DAX, told without evaluating it."""
+"""What is wrong with an expression of DAX, found without evaluating it."""
 
 from __future__ import annotations
 
@@ -115,5 +115,5 @@ def test_what_is_right_has_no_problem(expression: str) -> None:
 
 
 @pytest.mark.parametrize(("expression", "expected"), WRONG)
-def test_what_is_wrong_is_told(expression: str, expected: list[str]) -> None:
+def test_what_is_wrong_is_reported(expression: str, expected: list[str]) -> None:
     assert problems(expression, COLUMNS, MEASURES) == expected

@@ -157,7 +157,7 @@ def test_what_belongs_to_the_model_itself(definition: Path) -> None:
         ("table A\n    isHidden\n", [2]),
     ],
 )
-def test_a_line_that_is_no_tmdl_is_told_by_its_number(text: str, unknown: list[int]) -> None:
+def test_a_line_that_is_no_tmdl_is_reported_by_its_number(text: str, unknown: list[int]) -> None:
     found = list(unknown_lines(text))
     assert [number for number, _ in found] == unknown
     assert [line for _, line in found] == [text.splitlines()[number - 1] for number in unknown]

@@ -1,4 +1,4 @@
-"""The one kind of failure that a person is told of in a sentence."""
+"""The one kind of failure that is reported to a person in a sentence."""
 
 
 class AirflowExtError(Exception):

@@ -113,7 +113,7 @@ class Airflow(ExtensionBase):
         return self.environ.get("AIRFLOW_EXT_ADMIN_USER") or "admin"
 
     def _is_empty(self, environ: Mapping[str, str]) -> bool:
-        """Whether the database is a new one, which no record of this machine tells."""
+        """Whether the database is a new one, of which this machine has no record."""
         with connect(environ) as connection:
             return connection.execute("select 1 from ab_user limit 1").fetchone() is None
 

@@ -70,7 +70,7 @@ class MeltanoOperator(BaseOperator):
     template_fields: Sequence[str] = ("block", "part")
     ui_color = "#e8eefc"
 
-    def __init__(  # noqa: PLR0913 - what a task of Airflow is told, by name
+    def __init__(  # noqa: PLR0913 - a task's parameters, by name
         self,
         *,
         block: str,

@@ -91,7 +91,7 @@ def _zone(value: object) -> str:
 
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("true or false")  # noqa: TRY004 - told to a person like the others
+        raise ValueError("true or false")  # noqa: TRY004 - reported like the others
     return value
 
 

@@ -145,7 +145,7 @@ class Project:
 def _airflow(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     annotations = entry.get("annotations")
     stated = annotations.get("airflow") if isinstance(annotations, dict) else None
-    # What is no object is an error of its owner alone, told where the options are read.
+    # What is no object is an error of its owner alone, raised where the options are read.
     return {} if stated is None else stated if isinstance(stated, dict) else {"": stated}
 
 

@@ -127,12 +127,12 @@ class Supervisor:
         self._settings, self._environ, self._log, self._note = settings, environ, log, stopping
         self._components = [component(name, settings, environ) for name in COMPONENTS if name in names]
         self._parent = os.getppid()
-        self._told_to_stop = False
+        self._stop_requested = False
 
     @property
     def _stopping(self) -> bool:
         """Whether a signal came, or Meltano above is gone, which may have been killed."""
-        return self._told_to_stop or os.getppid() != self._parent
+        return self._stop_requested or os.getppid() != self._parent
 
     def run(self) -> None:
         """Run until a signal, or until a component keeps dying.
@@ -161,7 +161,7 @@ class Supervisor:
             self._end()
 
     def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self._told_to_stop = True
+        self._stop_requested = True
 
     def _show(self, name: str, line: str) -> None:
         print(f"{name:13} | {line}", flush=True)  # noqa: T201 - a supervisor's output is what it supervises

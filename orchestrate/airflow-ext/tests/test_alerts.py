@@ -1,4 +1,4 @@
-"""Alerts reach a webhook and a mailbox, and never fail or tell too much."""
+"""Alerts reach a webhook and a mailbox, never fail, and hold no secret."""
 
 import logging
 import re
@@ -109,7 +109,7 @@ def test_none_is_sent_until_it_is_configured(hook: HTTPServer, monkeypatch: pyte
     assert received(hook) == []
 
 
-def test_an_address_that_is_wrong_keeps_no_other_from_being_told(
+def test_an_address_that_is_wrong_keeps_no_other_from_its_alert(
     hook: HTTPServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     urls = f"nonsense json://127.0.0.1:1/secret-path json://127.0.0.1:{hook.port}"

@@ -144,15 +144,15 @@ def test_the_dag(write: Write) -> None:
     make, load, build = (dag.get_task(name) for name in dag.task_ids)
     assert (make.retries, make.downstream_task_ids) == (0, {"load"})
     assert load.downstream_task_ids == {"build"}
-    told = load.partial_kwargs
-    assert (told["block"], told["loader"]) == ("tap-blockchair--dumps target-postgres", "target-postgres")
-    assert told["root"] == build.root == environ["MELTANO_PROJECT_ROOT"]
-    assert [outlet.name for outlet in told["outlets"]] == ["raw_data"]
-    assert told["map_index_template"] == "{{ task.part }}"
-    assert (told["retries"], told["retry_delay"], told["owner"]) == (2, timedelta(minutes=1), "meltano")
+    given = load.partial_kwargs
+    assert (given["block"], given["loader"]) == ("tap-blockchair--dumps target-postgres", "target-postgres")
+    assert given["root"] == build.root == environ["MELTANO_PROJECT_ROOT"]
+    assert [outlet.name for outlet in given["outlets"]] == ["raw_data"]
+    assert given["map_index_template"] == "{{ task.part }}"
+    assert (given["retries"], given["retry_delay"], given["owner"]) == (2, timedelta(minutes=1), "meltano")
     assert isinstance(build, MeltanoOperator)
     assert (build.block, build.dbt, build.loader, build.retries) == ("dbt-postgres:build", True, None, 2)
-    assert (told["pool"], build.pool) == ("dump_host", "default_pool")
+    assert (given["pool"], build.pool) == ("dump_host", "default_pool")
 
 
 def test_a_plugins_own_pool_wins(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

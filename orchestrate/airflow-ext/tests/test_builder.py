@@ -120,7 +120,7 @@ def test_by_the_clock(write: Write, interval: str, cron: str) -> None:
     assert f"Runs `{interval}` (UTC)." in str(dag.doc_md)
 
 
-def test_what_a_dag_is_told_where_nothing_is_said(write: Write) -> None:
+def test_the_defaults_of_a_dag(write: Write) -> None:
     dag = build(write([JOB | options(catchup=True)], [at()]))["nightly"]
     assert (dag.catchup, dag.tags, dag.dag_display_name) == (True, {"meltano", "load"}, "nightly")
     assert dag.start_date is not None
@@ -130,14 +130,14 @@ def test_what_a_dag_is_told_where_nothing_is_said(write: Write) -> None:
     assert (task.retries, task.retry_delay, task.execution_timeout, task.owner) == (
         *(2, timedelta(minutes=1), timedelta(hours=6), "meltano"),
     )
-    told = str(dag.doc_md)
-    assert "1. `meltano run tap-a hide target-postgres dbt-postgres:build`\n2. `meltano run tap-plain target-p" in told
-    assert "`meltano schedule set nightly --interval ...`" in told
-    assert "A task is tried 2 times again." in told
-    assert "By hand it is `meltano run load`" in told
+    page = str(dag.doc_md)
+    assert "1. `meltano run tap-a hide target-postgres dbt-postgres:build`\n2. `meltano run tap-plain target-p" in page
+    assert "`meltano schedule set nightly --interval ...`" in page
+    assert "A task is tried 2 times again." in page
+    assert "By hand it is `meltano run load`" in page
 
 
-def test_what_tasks_are_told(write: Write) -> None:
+def test_the_parameters_of_tasks(write: Write) -> None:
     environ = write([{"name": "load", "tasks": ["tap-blockchair--dumps target-postgres dbt-postgres:build"]}], [])
     load, marts = build(environ)["load"].tasks
     assert (load.block, load.loader, load.dbt) == ("tap-blockchair--dumps target-postgres", "target-postgres", False)

@@ -1,4 +1,4 @@
-"""Where tasks download to: apart, kept for the next try, gone in the end."""
+"""Where tasks download to: a folder each, kept for the next try, gone in the end."""
 
 import fcntl
 import json
@@ -31,7 +31,7 @@ BATCH = {
     "storage": {"root": f"file://{FOLDER}"},
 }
 OPTIONS = {"folder": FOLDER, "variable": "TAP_A_BATCH_CONFIG", "batch": BATCH, "keep": False}
-# Downloads as the tap does, into the folder that it is told of.
+# Downloads as the tap does, into the folder that it is given.
 DOWNLOAD = """
 from urllib.parse import unquote, urlsplit
 own = pathlib.Path(unquote(urlsplit(json.loads(os.environ["TAP_A_BATCH_CONFIG"])["storage"]["root"]).path))
@@ -136,12 +136,12 @@ def test_a_failed_try_counts_from_its_end(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["own"], "what is kept is not swept"
 
 
-def test_a_task_is_told_its_folder_as_its_extractor_takes_it(tmp_path: Path) -> None:
+def test_a_task_is_given_its_folder_as_its_extractor_takes_it(tmp_path: Path) -> None:
     name = "a b"
     batch = {**BATCH, "storage": {"root": "file:///x", "prefix": "p"}, "batch_size": 5}
     with own_downloads({**OPTIONS, "folder": str(tmp_path), "batch": batch}, Path("/p"), name, print) as own:
-        told = json.loads(own.environ["TAP_A_BATCH_CONFIG"])
-    assert told == batch | {"storage": {"root": f"file://{tmp_path}/a%20b", "prefix": "p"}}
+        given = json.loads(own.environ["TAP_A_BATCH_CONFIG"])
+    assert given == batch | {"storage": {"root": f"file://{tmp_path}/a%20b", "prefix": "p"}}
     plain = {"folder": "${MELTANO_PROJECT_ROOT}/in/$NONE", "variable": "TAP_A_DIR", "batch": None, "keep": False}
     with own_downloads(plain, tmp_path, name, print) as own:
         assert own.environ == {"TAP_A_DIR": f"{tmp_path}/in/$NONE/a b"}
@@ -228,7 +228,7 @@ def test_what_the_project_says_of_downloads() -> None:
     assert usual["folder"] == FOLDER
 
 
-def test_tasks_that_may_run_at_once_are_told_to_download_apart(write: Write) -> None:
+def test_tasks_that_may_run_at_once_download_to_folders_of_their_own(write: Write) -> None:
     environ = write([{"name": "dumps", "tasks": ["tap-blockchair--dumps target-postgres"]}], [])
     daily = build(environ)["dumps"].tasks[0]
     mapped = backfill_dag(environ).get_task("load")

@@ -152,7 +152,7 @@ def test_pools_that_are_none_are_refused(made: Airflow, pools: str) -> None:
         Airflow(dict(made.environ) | {"AIRFLOW_EXT_POOLS": pools}, print)._pools()
 
 
-def test_what_airflow_could_not_do_is_told_with_its_last_lines(made: Airflow) -> None:
+def test_what_airflow_could_not_do_is_reported_with_its_last_lines(made: Airflow) -> None:
     script = "i=0; while [ $i -lt 20 ]; do i=$((i+1)); echo line $i.; done; exit 3"
     with pytest.raises(AirflowExtError) as error:
         made._call(["/bin/sh", "-c", script], {}, "make its tables")
@@ -185,7 +185,7 @@ def test_a_command_of_airflows_own_is_airflow(made: Airflow, tmp_path: Path) -> 
     assert (done.returncode, done.stdout) == (9, "6000 4 dags list -o a b\n"), done.stderr
 
 
-def test_a_command_that_cannot_be_run_is_told(
+def test_a_command_that_cannot_be_run_is_reported(
     made: Airflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made.settings = replace(made.settings, airflow=str(tmp_path / "none"))
@@ -212,10 +212,10 @@ def test_meltano_and_describe_know_every_command(tmp_path: Path) -> None:
     offered = {name: command["args"].split()[0] for name, command in plugin["commands"].items()}
     assert offered.pop("ui") == "up"
     assert set(described["airflow_extension"]) == set(main.app.commands) == set(offered.values()) == set(offered)
-    told = invoke(tmp_path, "describe")
-    assert told.exit_code == 0, told.output
-    assert {line.split()[0] for line in told.output.splitlines() if line.startswith("  ")} == set(main.app.commands)
-    assert "airflow_invoker: Any command of Airflow's own." in told.output
+    reported = invoke(tmp_path, "describe")
+    assert reported.exit_code == 0, reported.output
+    assert {line.split()[0] for line in reported.output.splitlines() if line.startswith("  ")} == set(main.app.commands)
+    assert "airflow_invoker: Any command of Airflow's own." in reported.output
 
 
 def test_a_password_that_is_a_setting_is_not_made_anew(tmp_path: Path) -> None:

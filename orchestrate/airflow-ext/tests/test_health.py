@@ -42,12 +42,12 @@ def migrate(connection: psycopg.Connection, revision: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["", "nonsense", "sqlite:////a.db", "mysql://u:p@h/d", "postgresql:///d"])
-def test_what_names_no_postgresql_is_told(address: str) -> None:
+def test_what_names_no_postgresql_is_reported(address: str) -> None:
     with pytest.raises(AirflowExtError, match="No PostgreSQL is named for Airflow"):
         connect({DATABASE: address})
 
 
-def test_a_database_that_is_down_is_told_without_the_password() -> None:
+def test_a_database_that_is_down_is_reported_without_the_password() -> None:
     with pytest.raises(
         AirflowExtError, match=r"^Airflow's database d at 127\.0\.0\.1:1 does not answer: .*refused"
     ) as error:

@@ -1,4 +1,4 @@
-"""orchestrate/healthcheck.py, by which containers tell whether Airflow's parts work."""
+"""orchestrate/healthcheck.py, by which containers report whether Airflow's parts work."""
 
 import importlib.util
 import socketserver
@@ -55,22 +55,22 @@ def test_an_api_server_that_gives_no_answer_is_wrong(
 
 @pytest.fixture
 def broker() -> Iterator[Callable[[bytes], tuple[int, list[bytes]]]]:
-    """A broker that gives one answer to whatever it is told; returns its port and what it was told."""
+    """A broker that gives one answer to whatever it is received; returns its port and what it was received."""
     running: list[socketserver.ThreadingTCPServer] = []
 
     def start(answer: bytes) -> tuple[int, list[bytes]]:
-        told: list[bytes] = []
+        received: list[bytes] = []
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
                 while words := self.request.recv(1000):
-                    told.append(words)
+                    received.append(words)
                     self.request.sendall(answer)
 
         server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
         running.append(server)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        return server.server_address[1], told
+        return server.server_address[1], received
 
     yield start
     for server in running:
@@ -84,17 +84,17 @@ def test_a_worker_is_judged_by_its_broker_and_its_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert check.of_worker() == "AIRFLOW_CELERY_BROKER_URL names no broker"
-    port, told = broker(b"+PONG\r\n")
+    port, received = broker(b"+PONG\r\n")
     monkeypatch.setenv("AIRFLOW_CELERY_BROKER_URL", f"redis://:p%40ss@127.0.0.1:{port}/0")
     assert check.of_worker() == "no Celery worker runs here"
-    assert told == [b"*2\r\n$4\r\nAUTH\r\n$4\r\np@ss\r\n", b"*1\r\n$4\r\nPING\r\n"]
+    assert received == [b"*2\r\n$4\r\nAUTH\r\n$4\r\np@ss\r\n", b"*1\r\n$4\r\nPING\r\n"]
     monkeypatch.setattr(check, "is_worker", lambda path: path.parts[1] == "proc")
     assert check.of_worker() == ""
     assert check.main(["worker"]) == 0
-    told.clear()
+    received.clear()
     monkeypatch.setenv("AIRFLOW_CELERY_BROKER_URL", f"redis://127.0.0.1:{port}/0")
     assert check.of_worker() == ""
-    assert told == [b"*1\r\n$4\r\nPING\r\n"]
+    assert received == [b"*1\r\n$4\r\nPING\r\n"]
     port, _ = broker(b"-NOAUTH\r\n")
     monkeypatch.setenv("AIRFLOW_CELERY_BROKER_URL", f"redis://:x@127.0.0.1:{port}/0")
     assert check.of_worker() == "the broker refuses AUTH"

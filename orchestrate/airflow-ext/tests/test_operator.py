@@ -107,7 +107,7 @@ def test_parameters(root: Path) -> None:
         ({"full_refresh": True, "state_suffix": "x"}, {"loader": None}, set()),
     ],
 )
-def test_what_a_run_is_told_of_bookmarks(
+def test_the_flags_for_bookmarks_of_a_run(
     root: Path, params: dict[str, Any], task: dict[str, Any], expected: set[str]
 ) -> None:
     stated = {"date_variables": {"start_date": "TAP_A_START_DATE", "end_date": "TAP_A_END_DATE"}} | task

@@ -73,7 +73,7 @@ def test_a_later_mapping_wins_and_the_rest_stays() -> None:
     )
 
 
-def test_an_unknown_option_is_told_with_those_that_are_known() -> None:
+def test_an_unknown_option_is_reported_with_those_that_are_known() -> None:
     with pytest.raises(AirflowExtError, match=r"unknown option retry; known are catchup, follow, .*timezone\.$"):
         read_options({"retry": 1})
     with pytest.raises(AirflowExtError, match=r"annotations\.airflow is 'fast'; it has to be an object"):

@@ -59,7 +59,7 @@ def test_a_step_is_split_into_blocks(project: Project) -> None:
         ("tap-a:x", "tap-a has no command x (`tap-a:x`); correct the job. Its commands: none."),
     ],
 )
-def test_a_step_that_is_no_row_of_blocks_is_told(project: Project, step: str, said: str) -> None:
+def test_a_step_that_is_no_row_of_blocks_is_reported(project: Project, step: str, said: str) -> None:
     with pytest.raises(AirflowExtError) as error:
         project.blocks(step)
     assert said in str(error.value)
@@ -186,14 +186,14 @@ def test_a_manifest_may_leave_things_out(manifest: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("manifest", [[], {"jobs": [{}]}, {"jobs": [1]}, {"plugins": [1]}, {"schedules": 1}])
-def test_what_is_no_manifest_is_told(manifest: Any, tmp_path: Path) -> None:  # noqa: ANN401
+def test_what_is_no_manifest_is_reported(manifest: Any, tmp_path: Path) -> None:  # noqa: ANN401
     path = tmp_path / "meltano-manifest.local.json"
     path.write_text(json.dumps(manifest))
     with pytest.raises(AirflowExtError, match=r"not as `meltano compile` writes it .*airflow:manifest"):
         load_project(path)
 
 
-def test_a_manifest_that_is_missing_or_broken_is_told(tmp_path: Path) -> None:
+def test_a_manifest_that_is_missing_or_broken_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "meltano-manifest.local.json"
     with pytest.raises(
         AirflowExtError, match=r"^meltano-manifest\.local\.json was never compiled; .*airflow:initialize"

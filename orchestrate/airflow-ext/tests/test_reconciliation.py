@@ -301,7 +301,7 @@ def test_the_link_to_older_days_keeps_what_was_asked(
 
 
 @pytest.mark.parametrize("asked", ["until=soon", "only=verified"])
-def test_an_address_that_asks_for_what_there_is_not_is_told(browser: TestClient, asked: str) -> None:
+def test_an_address_that_asks_for_what_there_is_not_is_reported(browser: TestClient, asked: str) -> None:
     answer = browser.get(f"/?{asked}")
     assert answer.status_code == 422
     assert "A day is written 2026-01-31; `only` is failed or unverifiable." in answer.text

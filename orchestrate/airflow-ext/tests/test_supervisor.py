@@ -169,7 +169,7 @@ def test_components_start_in_order_whatever_order_they_are_named_in(tmp_path: Pa
 
 
 class Fake(Component):
-    """A component whose process is told what to be; notes what is done to it."""
+    """A component whose process is a stand-in; notes what is done to it."""
 
     def __init__(self, name: str, log: list[str], status: int | None = None) -> None:
         super().__init__(name, [])
@@ -249,7 +249,7 @@ def test_others_start_when_the_api_server_answers(tmp_path: Path, monkeypatch: p
     assert said[0] == "up: api-server"
 
 
-def test_an_api_server_that_ends_or_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_api_server_that_ends_or_does_not_answer_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airflow_ext.supervisor._POLL_SECONDS", 0.0)
     dead, mute = Fake("api-server", [], status=3), Fake("api-server", [])
     one, _ = supervisor(tmp_path, dead)
@@ -282,7 +282,7 @@ def test_deaths_of_five_minutes_count_and_pauses_grow(tmp_path: Path, monkeypatc
     clock[0] += 290
     with pytest.raises(AirflowExtError, match="ended 3 times in 5 minutes"):
         one._restart_dead()
-    # what lives is left alone, and what was told to stop meanwhile is not started again
+    # what lives is left alone, and what is to stop meanwhile is not started again
     fake.died.clear()
     log.clear()
     one._ask_to_stop(15, None)
@@ -318,7 +318,7 @@ def test_an_ending_one_is_waited_for_and_a_running_one_is_not(tmp_path: Path, mo
             assert (mark["pid"], mark["stopping"], mark["host"]) == (os.getpid(), False, socket.gethostname())
 
 
-def test_one_that_does_not_end_in_a_minute_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_does_not_end_in_a_minute_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = named(tmp_path)
     monkeypatch.setattr("airflow_ext.registry._PATIENCE_SECONDS", 0.0)
     with registered(settings, ("scheduler",)):

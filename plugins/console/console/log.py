@@ -21,7 +21,7 @@ _REFRESH = (
     "This release has other columns in that model than its table: run `meltano invoke dbt-postgres:build "
     "--full-refresh` once."
 )
-# How Meltano tells that a part of a run was killed, by the code with which it ended.
+# How Meltano reports that a part of a run was killed, by the code with which it ended.
 _KILLED = re.compile(r"(?:(extractors|loaders)\W+|`([\w-]+).*? )-9\b")
 _PARTS = {"extractors": "the tap", "loaders": "the loader"}
 # What plugins say of themselves while they work; never why they stopped.
@@ -78,8 +78,8 @@ def reason(lines: Sequence[LogLine]) -> str:
         part = ends[0][2] or _PARTS[ends[0][1]]
         return f"{part} was killed by signal 9, as the system does where memory runs out; give it more, and run again"
     failed = _who_failed(lines)
-    if failed == "dbt" and (told := dbt_failure(lines)):
-        return told
+    if failed == "dbt" and (reported := dbt_failure(lines)):
+        return reported
     words = [line for line in lines if line.who != "meltano" and (line.who.startswith(failed) or not line.who)]
     words = [line for line in words if not _CHATTER.search(line.text)]
     loud = [line for line in words if line.level in {"error", "critical"}]
@@ -93,14 +93,14 @@ def dbt_failure(lines: Sequence[LogLine]) -> str:
     begin = next((number for number, text in enumerate(words) if _DBT_FAILURE.search(text)), None)
     if begin is None:
         return ""
-    told = words[begin : begin + 1]
+    found = words[begin : begin + 1]
     for text in words[begin + 1 : begin + _MOST_LINES]:
         if not text or text.startswith((">", "compiled code", "Done.")):
             break
-        told.append(text)
-    if any(_OUT_OF_SYNC in text for text in told):
-        told = [*told[:2], _REFRESH]
-    return " ".join(told)
+        found.append(text)
+    if any(_OUT_OF_SYNC in text for text in found):
+        found = [*found[:2], _REFRESH]
+    return " ".join(found)
 
 
 def _who_failed(lines: Sequence[LogLine]) -> str:
@@ -117,9 +117,9 @@ def _who_failed(lines: Sequence[LogLine]) -> str:
 
 def _install_error(details: str) -> str:
     """The installer's error and its first cause, of all that it printed."""
-    told = [line.strip() for line in details.splitlines()]
-    picked = [line.split(": ", 1)[1] for line in told if line.startswith(("error: ", "cause: "))]
-    return "; ".join(picked[:2]) or " ".join(told[-2:])
+    lines = [line.strip() for line in details.splitlines()]
+    picked = [line.split(": ", 1)[1] for line in lines if line.startswith(("error: ", "cause: "))]
+    return "; ".join(picked[:2]) or " ".join(lines[-2:])
 
 
 def _without_clock(text: str) -> str:

@@ -144,10 +144,10 @@ def _checks(connection: "psycopg.Connection[Any]") -> list[str]:
         " string_agg(distinct reasons, '; ')"
         " from analytics.fct_dq_results group by 1, 2 order by 1, 2"
     ).fetchall()
-    told = [row for row in rows if row[0] == _HEADLINE or row[4]]
-    lines = [_outcome(f"{name.replace('_', ' ')}, {chain}", counts, why) for name, chain, *counts, why in told]
+    shown = [row for row in rows if row[0] == _HEADLINE or row[4]]
+    lines = [_outcome(f"{name.replace('_', ' ')}, {chain}", counts, why) for name, chain, *counts, why in shown]
     for chain in dict.fromkeys(row[1] for row in rows):
-        others = [row for row in rows if row[1] == chain and row not in told]
+        others = [row for row in rows if row[1] == chain and row not in shown]
         if others:
             counts = [sum(row[place] for row in others) for place in (2, 3, 4)]
             lines.append(_outcome(f"{len(others)} more checks, {chain}", counts, None))
@@ -164,8 +164,8 @@ def _outcome(what: str, counts: Sequence[int], why: str | None) -> str:
         parts.append(f"[yellow]{unverifiable:,} not verifiable[/yellow]")
     if failed:
         parts.append(f"[red]{failed:,} failed[/red]")
-    told = f" [dim]({plain(why)})[/dim]" if why else ""
-    return f"{mark} {what}: {', '.join(parts)}{told}"
+    reasons = f" [dim]({plain(why)})[/dim]" if why else ""
+    return f"{mark} {what}: {', '.join(parts)}{reasons}"
 
 
 def _headlines(connection: "psycopg.Connection[Any]") -> list[str]:

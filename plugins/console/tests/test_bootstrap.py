@@ -12,7 +12,7 @@ BOOTSTRAP = Path(__file__).parents[1] / "bootstrap.py"
 
 
 def test_a_wrong_interpreter_gets_one_sentence(tmp_path: Path) -> None:
-    # The script is told that it runs on Python 3.9 and that PATH holds nothing else.
+    # The script finds that it runs on Python 3.9 and that PATH holds nothing else.
     code = (
         "import sys, runpy; sys.version_info = (3, 9, 1, 'final', 0);"
         f"sys.argv = ['bootstrap.py']; runpy.run_path({str(BOOTSTRAP)!r}, run_name='__main__')"

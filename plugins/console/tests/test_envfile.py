@@ -10,7 +10,7 @@ from console.project import Project
 
 ROOT = Path(__file__).resolve().parents[3]
 
-EXAMPLE = """# Head, which tells what (generated) means.
+EXAMPLE = """# Head, which says what (generated) means.
 
 # --- Section -------
 # Where it is.

@@ -1,4 +1,4 @@
-"""What a person is told of Meltano's log."""
+"""What a person sees of Meltano's log."""
 
 import json
 
@@ -49,7 +49,7 @@ def test_what_a_source_says_controls_no_terminal_and_is_no_markup(capsys: pytest
     assert all(letter.isprintable() or letter == "\n" for letter in printed)
 
 
-def test_a_failed_installation_is_told_with_its_cause() -> None:
+def test_a_failed_installation_is_reported_with_its_cause() -> None:
     details = (
         "Using Python 3.11\nerror: Request failed\n  cause: Failed to fetch: http://127.0.0.1:1/x/\n  cause: refused\n"
     )

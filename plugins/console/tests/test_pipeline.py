@@ -10,7 +10,7 @@ from console.pipeline import Meltano
 from console.project import Project
 
 RIGHT = "The bookmark was cut to what the ledger holds: run the same command again."
-# Fails as often as it is told to, with a line of the loader, and counts its calls.
+# Fails as often as it has to, with a line of the loader, and counts its calls.
 PROGRAM = """#!/bin/sh
 echo >> calls
 test "$(wc -l < calls)" -gt {failures} && exit 0

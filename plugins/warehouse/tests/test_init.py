@@ -51,9 +51,9 @@ def initialised(live: Live, run: Run) -> Live:
     """The server after the first `init`, of which two ran at once."""
     with ThreadPoolExecutor(2) as threads:
         both = [threads.submit(run, live[1], "init", DEV, prefix=()) for _ in range(2)]
-        told = "".join(each.result().stderr for each in both)
-    assert told.count("made database crypto") == 1
-    assert told.count("made database meltano") == 1
+        reported = "".join(each.result().stderr for each in both)
+    assert reported.count("made database crypto") == 1
+    assert reported.count("made database meltano") == 1
     return live
 
 
@@ -86,9 +86,9 @@ def test_second_run_changes_nothing(initialised: Live, run: Run) -> None:
     _, project, superuser = initialised
     before = execute(superuser, CATALOGUE)
     assert len(before) > 10
-    told = run(project, "init", DEV).stderr
-    assert "change" not in told
-    assert "made" not in told
+    reported = run(project, "init", DEV).stderr
+    assert "change" not in reported
+    assert "made" not in reported
     assert execute(superuser, CATALOGUE) == before
 
 
@@ -135,8 +135,8 @@ def test_drift_is_put_right(initialised: Live, run: Run) -> None:
     execute(superuser, "alter role bi_reader reset statement_timeout")
     execute(superuser, "alter default privileges for role transformer in schema dq grant select on tables to bi_reader")
     run(project, "init", DEV)
-    told = run(project, "init", DEV).stderr
-    assert "change" not in told
+    reported = run(project, "init", DEV).stderr
+    assert "change" not in reported
     held = "select has_schema_privilege('bi_reader', s, 'usage') from unnest(array['raw_data', 'dq', 'analytics']) as s"
     assert execute(superuser, held) == [(False,), (False,), (True,)]
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
@@ -231,11 +231,11 @@ def test_administrator_without_rights(initialised: Live, run: Run) -> None:
     _, project, superuser = initialised
     execute(superuser, "drop role if exists weak; create role weak login password 'w'")
     execute(superuser, "grant connect on database crypto to weak")
-    told = run(
+    reported = run(
         project, "init", DEV, code=1, env={"WAREHOUSE_ADMIN_USER": "weak", "WAREHOUSE_ADMIN_PASSWORD": "w"}
     ).stderr
-    assert "rolled back" in told
-    assert "weak must have CREATEROLE and CREATEDB" in told
+    assert "rolled back" in reported
+    assert "weak must have CREATEROLE and CREATEDB" in reported
 
 
 @pytest.mark.parametrize(
@@ -249,20 +249,20 @@ def test_administrator_without_rights(initialised: Live, run: Run) -> None:
     ],
 )
 def test_unreachable_is_one_sentence_without_secrets(initialised: Live, run: Run, change: dict[str, str]) -> None:
-    told = run(initialised[1], "init", DEV, code=1, env=change)
-    assert len(told.stderr.strip().splitlines()) == 1
-    assert told.stderr.startswith("Error: ")
+    reported = run(initialised[1], "init", DEV, code=1, env=change)
+    assert len(reported.stderr.strip().splitlines()) == 1
+    assert reported.stderr.startswith("Error: ")
     for secret in ("b0ss:secret", "not-the-word", "reader-secret"):
-        assert secret not in told.stderr + told.stdout
+        assert secret not in reported.stderr + reported.stdout
 
 
 def test_missing_variables_are_named_at_once(empty_root: Path, run: Run) -> None:
     (empty_root / ".env").write_text("WAREHOUSE_HOST=127.0.0.1\nWAREHOUSE_LOADER_PASSWORD=\nWAREHOUSE_ADMIN_USER=a\n")
-    told = run(empty_root, "init", "--environment=prod", code=1).stderr
+    reported = run(empty_root, "init", "--environment=prod", code=1).stderr
     for name in ("ADMIN_PASSWORD", "LOADER_PASSWORD", "TRANSFORMER_PASSWORD", "BI_READER_PASSWORD"):
-        assert f"WAREHOUSE_{name}" in told
+        assert f"WAREHOUSE_{name}" in reported
     for name in ("WAREHOUSE_HOST", "WAREHOUSE_ADMIN_USER"):
-        assert name not in told
+        assert name not in reported
     assert "WAREHOUSE_BI_READER_PASSWORD" in run(empty_root, "psql", DEV, code=1).stderr
 
 

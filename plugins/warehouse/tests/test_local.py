@@ -195,7 +195,7 @@ def test_block_is_appended_replaced_and_never_doubled() -> None:
     assert with_block(torn, {"LOCAL_X": "1"}) == block + b"MINE=3\n"
 
 
-def test_missing_block_comes_back_and_an_overruling_line_is_told(root: Path, run: Run) -> None:
+def test_missing_block_comes_back_and_an_overruling_line_is_reported(root: Path, run: Run) -> None:
     run(root, "start")
     first = read_env(root / ".env")
     (root / ".env").write_text("OTHER=1\n")
@@ -297,9 +297,9 @@ def test_starts_at_once(empty_root: Path, run: Run, environment: Callable[..., d
     starts = [
         subprocess.Popen(command, env=environment(empty_root), stderr=subprocess.PIPE, text=True) for _ in range(3)
     ]
-    told = [start.communicate(timeout=300)[1] for start in starts]
-    assert [start.returncode for start in starts] == [0, 0, 0], told
-    assert sum("already running" in text for text in told) == 2
+    reported = [start.communicate(timeout=300)[1] for start in starts]
+    assert [start.returncode for start in starts] == [0, 0, 0], reported
+    assert sum("already running" in text for text in reported) == 2
     assert (root_content := (empty_root / ".env").read_text()).count(BLOCK_START) == 1
     assert str(port(empty_root)) in root_content
     run(empty_root, "url")
@@ -308,9 +308,9 @@ def test_starts_at_once(empty_root: Path, run: Run, environment: Callable[..., d
 def test_failed_start_shows_the_log(root: Path, run: Run) -> None:
     with (state(root) / "data" / "postgresql.conf").open("a") as file:
         file.write("no_such_setting = 1\n")
-    told = run(root, "start", code=1).stderr
-    assert "did not start" in told
-    assert 'unrecognized configuration parameter "no_such_setting"' in told
+    reported = run(root, "start", code=1).stderr
+    assert "did not start" in reported
+    assert 'unrecognized configuration parameter "no_such_setting"' in reported
 
 
 def test_lost_passwords_are_said_and_data_is_kept(root: Path, run: Run) -> None:
@@ -342,8 +342,8 @@ def test_reset(root: Path, run: Run, sql: Sql) -> None:
 
 @pytest.mark.parametrize("command", ["start", "stop", "reset"])
 def test_live_environments_are_not_ours_to_run(command: str, empty_root: Path, run: Run) -> None:
-    told = run(empty_root, command, code=1, env={"MELTANO_ENVIRONMENT": "prod"}).stderr
-    assert "--environment=local" in told
+    reported = run(empty_root, command, code=1, env={"MELTANO_ENVIRONMENT": "prod"}).stderr
+    assert "--environment=local" in reported
     assert not (empty_root / ".state").exists()
 
 
@@ -352,10 +352,10 @@ def test_without_wheel(root: Path, run: Run, tmp_path: Path) -> None:
     empty.mkdir(parents=True)
     (empty / "__init__.py").touch()
     env = {"PYTHONPATH": str(empty.parent)}
-    told = run(root, "start", code=1, env=env, prefix=()).stderr
-    assert "install it on a platform it supports" in told
-    assert "WAREHOUSE_HOST" in told
-    assert "--environment=dev" in told
+    reported = run(root, "start", code=1, env=env, prefix=()).stderr
+    assert "install it on a platform it supports" in reported
+    assert "WAREHOUSE_HOST" in reported
+    assert "--environment=dev" in reported
     run(root, "status", code=NOT_RUNNING, env=env, prefix=())
 
 

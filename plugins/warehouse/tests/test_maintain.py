@@ -1,4 +1,4 @@
-"""Upkeep: what it does to real tables, and what it leaves alone."""
+"""Maintenance: what it does to real tables, and what it leaves alone."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_table_in_use_is_left_and_the_others_are_done(
     }
 
 
-def test_rows_that_somebody_still_sees_are_told(served: Path, run: Run, sql: Sql) -> None:
+def test_rows_that_somebody_still_sees_are_reported(served: Path, run: Run, sql: Sql) -> None:
     sql(served, "transformer", MART.format(name="seen").split(";")[0])
     with psycopg.connect(run(served, "url", "--role", "admin").stdout.strip()) as session:
         session.execute("set transaction isolation level repeatable read")
@@ -127,7 +127,7 @@ def test_a_failure_names_the_table_and_what_was_done(served: Path, run: Run, sql
     )
     done = run(served, "maintain", code=1)
     sql(served, "transformer", "drop table dq.bad; drop function dq.broken")
-    assert "Upkeep of 1 tables failed, the others are done; run it again once this is mended: dq.bad: no" in done.stderr
+    assert "Maintenance of 1 tables failed, the others are done; run it again once this is mended: dq.bad: no" in done.stderr
 
 
 def test_a_lost_connection_is_no_success_of_the_rest(served: Path, run: Run, sql: Sql) -> None:

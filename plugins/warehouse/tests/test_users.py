@@ -170,5 +170,5 @@ def test_root_without_user_namespaces(
 
 @pytest.mark.usefixtures("nobody")
 def test_closed_parent_is_named(empty_root: Path, run: Run, tools: Path) -> None:
-    told = run(empty_root, "start", code=1, env={"PATH": str(tools)}).stderr
-    assert re.search(rf"user {NOBODY}, who may not pass through /\S+; move the project", told)
+    reported = run(empty_root, "start", code=1, env={"PATH": str(tools)}).stderr
+    assert re.search(rf"user {NOBODY}, who may not pass through /\S+; move the project", reported)

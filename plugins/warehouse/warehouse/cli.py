@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,7 +17,7 @@ from warehouse.cluster import find_binaries
 from warehouse.envfile import read_env
 from warehouse.errors import WarehouseError
 from warehouse.initialise import initialise
-from warehouse.maintain import maintain as tend
+from warehouse.maintain import maintain as vacuum
 from warehouse.migrate import Dbt
 from warehouse.migrate import migrate as bring_up
 from warehouse.project import Project, find_project
@@ -143,7 +144,7 @@ def status(environment: str, *, as_json: bool) -> None:
             found.problem = str(error)
     else:
         found = read_status(_live(environment, ()))
-    click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text())
+    click.echo(json.dumps(asdict(found), indent=2) if as_json else found.as_text())
     sys.exit(0 if found.running else _NOT_RUNNING)
 
 
@@ -162,7 +163,7 @@ def psql(environment: str, role: str, arguments: tuple[str, ...]) -> None:
     server = _server(environment, (role,))
     login = server.login(role)
     if server.is_local:
-        # The server's own psql: an older one misreads a newer server's catalogue.
+        # The server's own psql: an older one misreads a newer server's system catalog.
         program = str(find_binaries() / "psql")
     else:
         program = shutil.which("psql") or ""
@@ -207,12 +208,12 @@ def init(environment: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Only show the tables with their dead rows and sizes.")
 @environment_option
 def maintain(environment: str, *, dry_run: bool) -> None:
-    """Give dead rows' room back and renew the planner's statistics (VACUUM, ANALYZE), table by table.
+    """Give the space of dead rows back and renew the planner's statistics (VACUUM, ANALYZE), table by table.
 
     Loads, builds and readers go on meanwhile. A table that is in use for too long is left for the next time; a second
-    run does no harm. The weekly job `upkeep` runs it.
+    run does no harm. The weekly job `maintenance` runs it.
     """
-    done = tend(_server(environment, ("loader", "transformer")), say, dry_run=dry_run)
+    done = vacuum(_server(environment, ("loader", "transformer")), say, dry_run=dry_run)
     if dry_run:
         return
     say(

@@ -87,7 +87,7 @@ class Cluster:
         binaries = find_binaries()
         open_way(identity, self.data.parent, [binaries, self.data.parent])
         # The server needs none of the caller's variables, which may hold passwords and API keys; plain English messages
-        # let a taken port be told from other failures.
+        # distinguish a taken port from other failures.
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH") if name in os.environ}
         try:
             return subprocess.run(

@@ -1,6 +1,6 @@
-"""Upkeep that PostgreSQL does not do soon enough by itself.
+"""Maintenance that PostgreSQL does not do soon enough by itself.
 
-Autovacuum waits until a fifth of a table is dead, so a month that lost a day keeps the room; and it never analyses the
+Autovacuum waits until a fifth of a table is dead, so a month that lost a day keeps the space; and it never analyses the
 parent of a partitioned table, so the planner knows nothing of the whole.
 """
 
@@ -55,13 +55,13 @@ class Table:
     dead_rows: int
 
     @property
-    def is_apart(self) -> bool:
+    def is_detached(self) -> bool:
         """Whether it is a raw table's month that its backfill has not attached, so that no reader sees it."""
         return self.schema == RAW and not self.is_partition and _MONTH.search(self.name) is not None
 
 
 @dataclass
-class Upkeep:
+class Sums:
     """What was done."""
 
     tables: int = 0
@@ -76,7 +76,7 @@ def list_tables(connection: psycopg.Connection, role: str, table: str | None = N
     return [Table(*row) for row in found]
 
 
-def maintain(server: Server, say: Callable[[str], None], *, dry_run: bool = False) -> Upkeep:
+def maintain(server: Server, say: Callable[[str], None], *, dry_run: bool = False) -> Sums:
     """Vacuum and analyse every table of the warehouse, each as its owner and in a statement of its own.
 
     Loads and builds go on meanwhile: a vacuum hinders neither reading nor writing, only changes of the table itself.
@@ -84,16 +84,16 @@ def maintain(server: Server, say: Callable[[str], None], *, dry_run: bool = Fals
     Raises:
         WarehouseError: A login or a table failed; what was done and what was not tried is in the sentence.
     """
-    done, failed, apart, untried = Upkeep(), [], [], 0
+    done, failed, detached, untried = Sums(), [], [], 0
     for role in _OWNERS:
         with connect(server, role, autocommit=True) as connection:
             connection.execute(sql.SQL("set lock_timeout = {}").format(sql.Literal(_LOCK_TIMEOUT)))
             tables = list_tables(connection, role)
-            apart += [f"{table.schema}.{table.name}" for table in tables if table.is_apart]
+            detached += [f"{table.schema}.{table.name}" for table in tables if table.is_detached]
             for number, table in enumerate(tables, 1):
                 place = f"[{number}/{len(tables)}] {table.schema}.{table.name}"
                 try:
-                    say(f"{place}: {_facts(connection, table) if dry_run else _tend(connection, role, table, done)}")
+                    say(f"{place}: {_facts(connection, table) if dry_run else _vacuum(connection, role, table, done)}")
                 except errors.LockNotAvailable:
                     done.skipped += 1
                     say(f"{place}: in use for more than {_LOCK_TIMEOUT}, left for the next time")
@@ -106,20 +106,20 @@ def maintain(server: Server, say: Callable[[str], None], *, dry_run: bool = Fals
                     if connection.closed:
                         untried += len(tables) - number
                         break
-    for name in apart:
+    for name in detached:
         say(
-            f"{name} is not part of its table yet: a backfill left it apart; see "
+            f"{name} is not part of its table yet: a backfill left it detached; see "
             "`meltano invoke target-postgres:months list`"
         )
     if failed:
         rest = f"{untried} were not tried, since the connection was lost" if untried else "the others are done"
         raise WarehouseError(
-            f"Upkeep of {len(failed)} tables failed, {rest}; run it again once this is mended: {'; '.join(failed[:5])}"
+            f"Maintenance of {len(failed)} tables failed, {rest}; run it again once this is mended: {'; '.join(failed[:5])}"
         )
     return done
 
 
-def _tend(connection: psycopg.Connection, role: str, table: Table, done: Upkeep) -> str:
+def _vacuum(connection: psycopg.Connection, role: str, table: Table, done: Sums) -> str:
     """Do one table; returns what to say of it."""
     name = sql.Identifier(table.schema, table.name)
     # A month's statistics come with its parent's: sampled once, not twice.

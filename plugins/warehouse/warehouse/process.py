@@ -1,4 +1,4 @@
-"""Which processes are the server of a data folder. A recorded number alone proves nothing."""
+"""Which processes are the server of a data folder. A recorded number alone is no evidence."""
 
 from __future__ import annotations
 
@@ -15,21 +15,14 @@ _STATUS_LINE = 7
 
 @dataclass(frozen=True)
 class Postmaster:
-    """A running server of the data folder."""
+    """A server as its pid file records it."""
 
     pid: int
     port: int
     ready: bool
 
 
-@dataclass(frozen=True)
-class _PidFile:
-    pid: int
-    port: int
-    ready: bool
-
-
-def _read_pid_file(data: Path) -> _PidFile | None:
+def _read_pid_file(data: Path) -> Postmaster | None:
     try:
         lines = (data / "postmaster.pid").read_text(errors="replace").splitlines()
         # A single-user server writes its number negated.
@@ -38,7 +31,7 @@ def _read_pid_file(data: Path) -> _PidFile | None:
         return None
     port = int(lines[_PORT_LINE]) if len(lines) > _PORT_LINE and lines[_PORT_LINE].isdigit() else 0
     status = lines[_STATUS_LINE].strip() if len(lines) > _STATUS_LINE else ""
-    return _PidFile(pid, port, status == "ready")
+    return Postmaster(pid, port, status == "ready")
 
 
 def _serves(process: psutil.Process, data: Path) -> bool:
@@ -66,7 +59,7 @@ def find_postmaster(data: Path) -> Postmaster | None:
         process = psutil.Process(recorded.pid)
     except (psutil.Error, ValueError):
         return None
-    return Postmaster(recorded.pid, recorded.port, recorded.ready) if _serves(process, data) else None
+    return recorded if _serves(process, data) else None
 
 
 def clear_dead_server(data: Path) -> bool:
@@ -79,7 +72,7 @@ def clear_dead_server(data: Path) -> bool:
     left = [process for process in psutil.process_iter() if _serves(process, data)]
     alive = left
     if left:
-        # They leave by themselves once they see that their parent died; a busy one needs telling.
+        # They leave by themselves once they see that their parent died; a busy one needs a signal.
         _, alive = psutil.wait_procs(left, timeout=2)
     if find_postmaster(data) is not None:
         return False  # it was not dead but just about to write its pid file

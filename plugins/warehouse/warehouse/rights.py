@@ -1,4 +1,4 @@
-"""The rights of the roles, as a table to compare with the server's catalogue.
+"""The rights of the roles, as a table to compare with the server's system catalogs.
 
 Only differences become statements: a second run finds none, and so never disturbs running loads. What a role was given
 beyond the table is taken back. Members of ``bi_reader`` and all other roles are left alone.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -30,12 +30,8 @@ class Status:
     data: str | None = None
     problem: str | None = None  # why something is not known
 
-    def as_dict(self) -> dict[str, object]:
-        """The same, ready for JSON."""
-        return asdict(self)
-
     def as_text(self) -> str:
-        """The same for a person, a fact a line."""
+        """For a person, a fact a line."""
         size = None if self.size_bytes is None else f"{self.size_bytes / 1e6:,.1f} MB"
         facts = {
             "environment": self.environment,
