@@ -155,7 +155,7 @@ def _relationship(one: Relationship, tables: dict[str, Table]) -> Iterable[str]:
     yield f"relationship {tag('relationship', here.name, one.from_column)}"
     if not one.is_active:
         yield "\tisActive: false"
-    # dbt proves that each key finds its row, so that a join need not keep rows without one
+    # dbt tests that each key finds its row, so that a join need not keep rows without one
     if here.mode == "directQuery":
         yield "\trelyOnReferentialIntegrity"
     yield f"\tfromColumn: {quote(here.name)}.{quote(from_name)}"

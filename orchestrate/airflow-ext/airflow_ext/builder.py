@@ -150,7 +150,7 @@ def parameters() -> dict[str, Param]:
             type=["null", "string"],
             pattern="^[A-Za-z0-9_.-]*$",
             title="State suffix",
-            description="Keep the bookmarks of this run apart, under this name.",
+            description="Keep bookmarks of their own for this run, under this name.",
         ),
         "start_date": Param(
             default=None,

@@ -1,4 +1,4 @@
-"""The files that a task downloads lie apart from every other task's, and go when they have been loaded.
+"""Each task downloads to a folder of its own, which is deleted when its files have been loaded.
 
 A folder is named after the state id. So tasks that may run at once, such as two days of a backfill, or a backfill
 beside the daily load, never want the same files, and whoever goes on with a bookmark, a retry or a later run, finds

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _OLDEST = 150000
-_NEEDS_SET_OPTION = 160000  # from 16 on a membership says apart whether it inherits and whether it may SET ROLE
+_NEEDS_SET_OPTION = 160000  # from 16 on a membership states inheriting and SET ROLE separately
 _LOCK = "warehouse_init_lock"  # a schema that is never there for others to see
 
 _TOO_POWERFUL = ("rolsuper", "rolcreaterole", "rolcreatedb", "rolreplication", "rolbypassrls")

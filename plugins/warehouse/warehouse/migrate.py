@@ -192,7 +192,7 @@ def _months_of(connection: psycopg.Connection, name: str) -> set[str] | None:
 
 
 def _mark(connection: psycopg.Connection) -> None:
-    # The build has made the table, with room for one row.
+    # The build has made the table, for one row.
     statement = sql.SQL(
         "insert into {} (revision) values (%s)"
         " on conflict ((true)) do update set revision = excluded.revision, marked_at = now()"
