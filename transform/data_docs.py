@@ -69,7 +69,7 @@ def docs(template: Path, manifest: dict[str, Any], catalog: dict[str, Any]) -> s
 
 
 def trace(manifest: dict[str, Any], catalog: dict[str, Any]) -> tuple[str, dict[str, Any], list[str]]:
-    """Let colibri follow the columns: its page, its data, and a line for each thing that it could not read."""
+    """Let colibri trace the columns: its page, its data, and a line for each thing that it could not read."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -92,25 +92,18 @@ def trace(manifest: dict[str, Any], catalog: dict[str, Any]) -> tuple[str, dict[
         return (folder / "site/index.html").read_text(), read(folder / "site/colibri-manifest.json"), lost
 
 
-def origins(lineage: dict[str, Any], node: str, column: str) -> set[tuple[str, str]]:
-    """The columns of raw tables and seeds that a column is made of, each as (table, column)."""
+def is_traced(lineage: dict[str, Any], node: str, column: str) -> bool:
+    """Whether a column leads back to a column of a raw table or a seed."""
     parents = lineage["lineage"]["parents"]
-    found, seen, ahead = set(), set(), [(node, column)]
+    seen, ahead = set(), [(node, column)]
     while ahead:
         here = ahead.pop()
-        if here in seen:
-            continue
-        seen.add(here)
         if here[0].startswith(("source.", "seed.")):
-            found.add(here)
-        ahead += [(one["dbt_node"], one["column"]) for one in parents.get(here[0], {}).get(here[1], [])]
-    return found
-
-
-def columns(catalog: dict[str, Any]) -> list[tuple[str, str]]:
-    """Each column of each model."""
-    models = {name: node for name, node in catalog["nodes"].items() if name.startswith("model.")}
-    return [(name, column.lower()) for name, node in models.items() for column in node["columns"]]
+            return True
+        if here not in seen:
+            seen.add(here)
+            ahead += [(one["dbt_node"], one["column"]) for one in parents.get(here[0], {}).get(here[1], [])]
+    return False
 
 
 def sentence(description: str) -> str:
@@ -167,10 +160,15 @@ def main() -> None:
         for key in FOLDERS:
             node.pop(key, None)
     page, lineage, lost = trace(manifest, catalog)
-    known = columns(catalog)
-    followed = sum(bool(origins(lineage, *column)) for column in known)
+    columns = [
+        (name, column.lower())
+        for name, node in catalog["nodes"].items()
+        if name.startswith("model.")
+        for column in node["columns"]
+    ]
+    found = sum(is_traced(lineage, *column) for column in columns)
     rest = "; the others are made of no column: constants, counts of rows, sequences"
-    count = f"Of {len(known)} columns of {len(models)} models, {followed} are followed back to a raw table or a seed"
+    count = f"Of {len(columns)} columns of {len(models)} models, {found} are traced back to a raw table or a seed"
     traced = (f"{count}{'' if lost else rest}.", *(f"warning: {line}" for line in lost))
     site = target / "data-docs"
     site.mkdir(exist_ok=True)
