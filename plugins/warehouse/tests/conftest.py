@@ -1,16 +1,16 @@
 """Real servers in temporary projects. Helpers are fixtures that hand out plain types."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 import pytest
@@ -22,13 +22,18 @@ from warehouse.local import running_server
 from warehouse.process import find_postmaster
 from warehouse.project import Project
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    Run = Callable[..., subprocess.CompletedProcess[str]]
-    Sql = Callable[[Path, str, str], list[tuple[Any, ...]]]
-
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Sql = Callable[[Path, str, str], list[tuple[Any, ...]]]
+Live = tuple[str, Path, str]
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+
+
+def state(root: Path) -> Path:
+    return root / ".state" / "warehouse"
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 def _environment(root: Path, extra: dict[str, str] | None = None) -> dict[str, str]:
@@ -170,7 +175,7 @@ def served(_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture(scope="session", params=["15", "18"])
-def live(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path, str]]:
+def live(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A server such as ``dev`` and ``prod`` name: version, a project whose .env names it, and a superuser's URL.
 
     Its administrator ``boss`` has CREATEROLE and CREATEDB and is no superuser.

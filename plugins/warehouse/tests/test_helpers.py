@@ -1,9 +1,8 @@
 """What the tests rest on: commands that see nothing of the caller's, and projects that are each test's own."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
+from pathlib import Path
 import os
-from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -11,13 +10,7 @@ import pytest
 from warehouse.process import find_postmaster
 from warehouse.project import Project
 
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable
-    from pathlib import Path
-
-    Run = Callable[..., subprocess.CompletedProcess[str]]
-    Sql = Callable[[Path, str, str], list[tuple[Any, ...]]]
+from .conftest import Live, Run, Sql
 
 
 @pytest.mark.parametrize("prefix", [None, ()], ids=["in this process", "in one of its own"])
@@ -59,7 +52,7 @@ class TestProjects:
         assert sql(root, "admin", "select to_regclass('raw_data.mine'), current_setting('fsync')") == [(None, "off")]
 
 
-def test_the_servers_of_ones_own_are_two_releases(live: tuple[str, Path, str]) -> None:
+def test_the_servers_of_ones_own_are_two_releases(live: Live) -> None:
     release, project, superuser = live
     assert not (project / ".state").exists()
     assert "WAREHOUSE_ADMIN_USER=boss\n" in (project / ".env").read_text()

@@ -1,11 +1,10 @@
 """`init` on a server that .env names, by an administrator who is no superuser, on PostgreSQL 15 and 18."""
 
-from __future__ import annotations
-
+from pathlib import Path
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 import pytest
@@ -13,18 +12,12 @@ from psycopg import errors
 
 from warehouse.initialise import _let_others_wait
 
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable
-    from pathlib import Path
-
-    Run = Callable[..., subprocess.CompletedProcess[str]]
-    Live = tuple[str, Path, str]
+from .conftest import Live, Run
 
 DEV = "--environment=dev"
 LIMIT = 60  # seconds
 # Row versions too (xmin): rewriting a row with the same content would be a change.
-CATALOGUE = """
+CATALOG = """
 select 'database', datname::text, datacl::text, xmin::text from pg_database where datname in ('crypto', 'meltano')
 union all select 'schema', nspname, nspacl::text || nspowner, xmin::text from pg_namespace
 union all select 'table', relname, relacl::text, xmin::text from pg_class where relnamespace = 'raw_data'::regnamespace
@@ -84,12 +77,12 @@ def test_rights_of_the_roles(initialised: Live, run: Run) -> None:
 
 def test_second_run_changes_nothing(initialised: Live, run: Run) -> None:
     _, project, superuser = initialised
-    before = execute(superuser, CATALOGUE)
+    before = execute(superuser, CATALOG)
     assert len(before) > 10
     reported = run(project, "init", DEV).stderr
     assert "change" not in reported
     assert "made" not in reported
-    assert execute(superuser, CATALOGUE) == before
+    assert execute(superuser, CATALOG) == before
 
 
 def test_one_init_waits_for_another_and_for_no_reader(initialised: Live, run: Run) -> None:

@@ -1,18 +1,15 @@
 """Life of the embedded server: start, heal, stop, reset."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 import json
 import os
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import psutil
 import psycopg
@@ -20,17 +17,9 @@ import pytest
 
 from warehouse.envfile import BLOCK_END, BLOCK_START, read_env, with_block
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Run = Callable[..., subprocess.CompletedProcess[str]]
-    Sql = Callable[[Path, str, str], list[tuple[Any, ...]]]
+from .conftest import Run, Sql, mode, state
 
 NOT_RUNNING = 3
-
-
-def state(root: Path) -> Path:
-    return root / ".state" / "warehouse"
 
 
 def postmaster(root: Path) -> int:
@@ -39,10 +28,6 @@ def postmaster(root: Path) -> int:
 
 def port(root: Path) -> int:
     return int(read_env(root / ".env")["LOCAL_WAREHOUSE_PORT"])
-
-
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
 
 
 def is_gone(process: psutil.Process) -> bool:

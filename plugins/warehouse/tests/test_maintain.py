@@ -1,20 +1,12 @@
 """Maintenance: what it does to real tables, and what it leaves alone."""
 
-from __future__ import annotations
-
+from pathlib import Path
 import re
-from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable
-    from pathlib import Path
-
-    Run = Callable[..., subprocess.CompletedProcess[str]]
-    Sql = Callable[[Path, str, str], list[tuple[Any, ...]]]
+from .conftest import Live, Run, Sql
 
 TABLES = """
 create table raw_data.{name} (time date, n int) partition by range (time);
@@ -97,7 +89,7 @@ def test_rows_that_somebody_still_sees_are_reported(served: Path, run: Run, sql:
     assert "100 are still seen by an open transaction" in said.splitlines()[-1]
 
 
-def test_on_a_server_of_ones_own(live: tuple[str, Path, str], run: Run) -> None:
+def test_on_a_server_of_ones_own(live: Live, run: Run) -> None:
     _, project, _ = live
     run(project, "init", "--environment=prod")
     url = run(project, "url", "--environment=prod", "--role", "loader").stdout.strip()

@@ -1,11 +1,9 @@
 """When there is an upgrade, what it asks dbt for, and what it mends in raw tables; with dbt: tests/test_upgrades.py."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,12 +13,7 @@ from warehouse.local import running_server
 from warehouse.migrate import REVISION, migrate
 from warehouse.project import Project
 
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable, Iterator
-
-    Run = Callable[..., subprocess.CompletedProcess[str]]
-    Sql = Callable[[Path, str, str], list[tuple[Any, ...]]]
+from .conftest import Run, Sql
 
 # Unit a was loaded again and two of its three rows were left alone; b lost a row behind the loader's back; c is right.
 LOADED = """

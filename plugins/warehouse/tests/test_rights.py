@@ -1,11 +1,8 @@
-"""What each role may do, tried as that role, on tables made before and after `init`; and the two doors to SQL."""
-
-from __future__ import annotations
+"""What each role may do, tried as that role, on tables made before and after `init`; and the two ways to SQL: psql and a URL."""
 
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -15,12 +12,7 @@ from warehouse.local import running_server
 from warehouse.project import Project
 from warehouse.server import connect
 
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable
-
-    Run = Callable[..., subprocess.CompletedProcess[str]]
-    Sql = Callable[[Path, str, str], list[tuple[Any, ...]]]
+from .conftest import Run, Sql
 
 ALLOWED = [
     ("loader", "create table raw_data.x (n int)"),

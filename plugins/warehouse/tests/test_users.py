@@ -1,27 +1,21 @@
 """Under whose name the server runs: as another user than root, as root with and without user namespaces."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 import os
 import re
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
 from warehouse.identity import Identity
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    Run = Callable[..., subprocess.CompletedProcess[str]]
+from .conftest import Run, mode, state
 
 NOBODY = 65534
 # What `python -m warehouse` imports beside the standard library.
@@ -37,20 +31,12 @@ PACKAGES = (
 )
 
 
-def state(root: Path) -> Path:
-    return root / ".state" / "warehouse"
-
-
 def server_of(root: Path) -> psutil.Process:
     return psutil.Process(int((state(root) / "data" / "postmaster.pid").read_text().split()[0]))
 
 
 def owner_of_server(root: Path) -> int:
     return int(server_of(root).uids().real)
-
-
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
 
 
 def closed_to(identity: Identity, *paths: Path) -> str | None:
