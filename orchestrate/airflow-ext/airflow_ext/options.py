@@ -1,17 +1,4 @@
-"""`annotations.airflow`: the options of a schedule's DAG, checked.
-
-| option | means | default |
-| --- | --- | --- |
-| retries | How often a task is tried again | 2 |
-| retry_delay | Wait before that: seconds, or `90s`, `5m`, `2h`, `1d` | 1m |
-| timeout | A task's longest time, in the same way; null for none | 6h |
-| pool | Airflow pool of every task | the plugin's, else default_pool |
-| timezone | Of the cron expression, an IANA name | UTC |
-| start_date | First day | 2024-01-01 |
-| catchup | Whether missed runs are made up for | false |
-| follow | Names of assets: run when all of them were loaded, in place of the clock | none |
-| tags, owner | As in Airflow | none, meltano |
-"""
+"""`annotations.airflow`: the options of a schedule's DAG, checked; README.md lists them."""
 
 from __future__ import annotations
 

@@ -43,9 +43,9 @@ def run() -> None:
         with step("installing plugins", "plugins installed") as doing:
             doing.outcome = "" if meltano.install_plugins() else "already there"
         with step("starting the warehouse", "warehouse started"):
-            command(project, environ, "warehouse", ["start"])
+            command(project, environ, "warehouse", "start")
         with step("starting the simulated sources", "simulated sources started"):
-            command(project, environ, "simulator", ["start"])
+            command(project, environ, "simulator", "start")
         with step("looking at the warehouse's release", "the warehouse is of this release") as doing:
             doing.outcome = "brought to it" if meltano.migrate(progress=doing.progress) else ""
         with step("running the pipeline", "extracted, loaded, transformed and tested") as doing:
@@ -96,7 +96,7 @@ def stop() -> None:
     if end_recorded_run(project.run_state):
         out.print("ended the run that was going")
     for program in ("simulator", "warehouse"):
-        out.print(command(project, environ, program, ["stop"]).strip() or f"{program} stopped")
+        out.print(command(project, environ, program, "stop").strip() or f"{program} stopped")
 
 
 def main() -> None:

@@ -82,7 +82,7 @@ def print_summary(project: Project, environ: Mapping[str, str]) -> None:
     Raises:
         ConsoleError: The warehouse is not running, or holds nothing yet.
     """
-    url = command(project, environ, "warehouse", ["url", "--role", "transformer"]).strip()
+    url = command(project, environ, "warehouse", "url", "--role", "transformer").strip()
     try:
         with psycopg.connect(url, connect_timeout=5, client_encoding="UTF8", options=_SESSION) as connection:
             raw = _contents(connection, "raw_data")
