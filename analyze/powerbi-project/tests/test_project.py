@@ -20,8 +20,8 @@ FEES = f"{TABLES}/Fee Measures.tmdl"
 NETWORK = f"{TABLES}/Network.tmdl"
 CHART = f"{PAGES}/fees/visuals/burn_by_day/visual.json"
 
-# What is replaced by what everywhere in a file; the check that finds it, and a word of what it says. What each rule finds
-# is in test_rules.py.
+# What is replaced by what everywhere in a file; the check that finds it, and a word of what it says. For what each rule
+# finds see test_rules.py.
 DAMAGES = {
     "a part with a word that its schema lacks": (
         CHART,

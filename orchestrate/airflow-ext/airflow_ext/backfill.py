@@ -12,12 +12,12 @@ from airflow.sdk import DAG, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_ext.builder import RAW_DATA, broken, manifest_paths, project_root, verified
-from airflow_ext.tables import chain_tables, stem
 from airflow_ext.downloads import download_options
 from airflow_ext.errors import AirflowExtError
 from airflow_ext.operator import MeltanoOperator
 from airflow_ext.options import Options, plugin_pool
 from airflow_ext.project import load_project
+from airflow_ext.tables import chain_tables, stem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

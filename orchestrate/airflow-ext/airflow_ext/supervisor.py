@@ -1,4 +1,11 @@
-"""Runs Airflow's processes in the foreground, as one thing that is started and stopped."""
+"""Runs Airflow's processes in the foreground, as one thing that is started and stopped.
+
+Why none of the tools for it (tried with the scripts of tests/test_supervisor.py): supervisor 4.3, honcho 2.0 and
+circus 0.19, when killed, leave the components running (test_a_killed_supervisor_takes_its_processes_along). What keeps
+dying does not end supervisor and circus, and honcho restarts nothing (test_what_keeps_dying_ends_it_with_a_sentence).
+None waits for the API server's answer before it starts the others (test_others_start_when_the_api_server_answers).
+`airflow standalone` runs all components or none, without a worker (test_up_runs_what_the_executor_needs).
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ IGNORING = STUBBORN.replace("HANDLER", "signal.SIG_IGN")
 # The same, but it ends at SIGTERM, and leaves behind what it has started.
 LEAVING = STUBBORN.replace("HANDLER", "signal.SIG_DFL")
 
-# Runs a task in a worker of its own: the project, how long the run may take to end, the folder of its downloads as JSON.
+# Runs a task in a worker of its own: the project, the seconds it may take to end, its downloads' folder as JSON.
 WORKER = """
 import json, sys
 from types import SimpleNamespace

@@ -63,7 +63,14 @@ def test_what_a_source_says_controls_no_terminal() -> None:
 
 @pytest.mark.parametrize(
     "event",
-    ["bitcoin/blocks: 12 rows loadedly", "12 rows loaded", "a b: 12 rows loaded", "x a: 12 rows loaded", "a: rows", "a: the same as before, left as it is"],
+    [
+        "bitcoin/blocks: 12 rows loadedly",
+        "12 rows loaded",
+        "a b: 12 rows loaded",
+        "x a: 12 rows loaded",
+        "a: rows",
+        "a: the same as before, left as it is",
+    ],
 )
 def test_what_only_looks_like_a_slice_is_none(event: str) -> None:
     assert rows(line(event)) == 0

@@ -182,7 +182,11 @@ def test_levels_and_rows(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [
         {"level": "debug", "event": "quiet"},
         {"level": "warning", "event": "careful", "string_id": "tap-a"},
-        {"level": "info", "event": "a/b/2026-01-01: 1,200 rows loaded, 0 deleted or replaced", "string_id": "target-postgres"},
+        {
+            "level": "info",
+            "event": "a/b/2026-01-01: 1,200 rows loaded, 0 deleted or replaced",
+            "string_id": "target-postgres",
+        },
         {"level": "info", "event": "a/b/2026-01-02: unchanged, skipped (0.1 s)", "string_id": "target-postgres"},
         *(
             {

@@ -56,11 +56,8 @@ def numbers(folder: Path) -> tuple[int, int]:
 
 def watchers(folder: Path) -> list[psutil.Process]:
     """The processes that wait for the end of the program that writes into a folder."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if {"airflow_ext.process_group", str(folder)} < set(process.info["cmdline"] or ()):
-            found.append(process)
-    return found
+    found = [(process, process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    return [one for one, words in found if words[1:3] == ["-m", "airflow_ext.process_group"] and str(folder) in words]
 
 
 @pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", -9)])

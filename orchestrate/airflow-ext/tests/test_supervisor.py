@@ -249,7 +249,7 @@ def test_others_start_when_the_api_server_answers(tmp_path: Path, monkeypatch: p
     assert said[0] == "up: api-server"
 
 
-def test_an_api_server_that_ends_or_does_not_answer_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_api_server_that_ends_or_does_not_answer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airflow_ext.supervisor._POLL_SECONDS", 0.0)
     dead, mute = Fake("api-server", [], status=3), Fake("api-server", [])
     one, _ = supervisor(tmp_path, dead)
@@ -349,7 +349,7 @@ def test_down_ends_each_process_once_and_waits_for_it(tmp_path: Path, monkeypatc
         finally:
             process.kill()
     stubborn = SimpleNamespace(pid=77, terminate=lambda: None)
-    monkeypatch.setattr(running, "supervisors", lambda _settings: [stubborn])
+    monkeypatch.setattr(registry, "supervisors", lambda _settings: [stubborn])
     monkeypatch.setattr(psutil, "wait_procs", lambda given, **_: ([], given))
     with pytest.raises(AirflowExtError, match="Process 77 does not end"):
         stop_all(settings)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_ext.tables import chain_tables, tables_of
 from airflow_ext.errors import AirflowExtError
+from airflow_ext.tables import chain_tables, tables_of
 
 VARIABLE = "TAP_X_CHAINS"
 

@@ -26,7 +26,7 @@ OLDER = "echo 'warehouse: an older release has filled it' >&2; echo '12:00:00  1
         (BUSY, "", r"brought to this one: Another migration is at work\."),
     ],
 )
-def test_an_upgrade_s_outcome_or_its_reason_is_reported(tmp_path: Path, script: str, outcome: str, stopped: str) -> None:
+def test_an_upgrade_s_outcome_or_reason_is_reported(tmp_path: Path, script: str, outcome: str, stopped: str) -> None:
     project = Project(tmp_path)
     (tmp_path / ".env").write_text("LOCAL_WAREHOUSE_PORT=5555\nDBT_HOST=live.example\n")
     program = Path(project.program("warehouse"))

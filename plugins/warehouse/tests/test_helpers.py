@@ -1,8 +1,8 @@
 """What the tests rest on: commands that see nothing of the caller's, and projects that are each test's own."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
-import os
 
 import psycopg
 import pytest

@@ -1,9 +1,9 @@
 """`init` on a server that .env names, by an administrator who is no superuser, on PostgreSQL 15 and 18."""
 
-from pathlib import Path
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import psycopg

@@ -1,6 +1,5 @@
 """Life of the embedded server: start, heal, stop, reset."""
 
-from collections.abc import Callable
 import json
 import os
 import signal
@@ -8,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 

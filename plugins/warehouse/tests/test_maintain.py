@@ -1,7 +1,7 @@
 """Maintenance: what it does to real tables, and what it leaves alone."""
 
-from pathlib import Path
 import re
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -119,7 +119,10 @@ def test_a_failure_names_the_table_and_what_was_done(served: Path, run: Run, sql
     )
     done = run(served, "maintain", code=1)
     sql(served, "transformer", "drop table dq.bad; drop function dq.broken")
-    assert "Maintenance of 1 tables failed, the others are done; run it again once this is mended: dq.bad: no" in done.stderr
+    assert (
+        "Maintenance of 1 tables failed, the others are done; run it again once this is mended: dq.bad: no"
+        in done.stderr
+    )
 
 
 def test_a_lost_connection_is_no_success_of_the_rest(served: Path, run: Run, sql: Sql) -> None:

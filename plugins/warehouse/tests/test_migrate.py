@@ -1,8 +1,8 @@
 """When there is an upgrade, what it asks dbt for, and what it mends in raw tables; with dbt: tests/test_upgrades.py."""
 
-from collections.abc import Iterator
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest

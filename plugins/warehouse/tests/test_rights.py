@@ -1,4 +1,4 @@
-"""What each role may do, tried as that role, on tables made before and after `init`; and the two ways to SQL: psql and a URL."""
+"""What each role may do, tried as that role, on tables made before and after `init`; and psql and URLs."""
 
 import os
 from contextlib import ExitStack

@@ -1,12 +1,12 @@
 """Under whose name the server runs: as another user than root, as root with and without user namespaces."""
 
-from collections.abc import Iterator
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 

@@ -114,7 +114,8 @@ def maintain(server: Server, say: Callable[[str], None], *, dry_run: bool = Fals
     if failed:
         rest = f"{untried} were not tried, since the connection was lost" if untried else "the others are done"
         raise WarehouseError(
-            f"Maintenance of {len(failed)} tables failed, {rest}; run it again once this is mended: {'; '.join(failed[:5])}"
+            f"Maintenance of {len(failed)} tables failed, {rest}; "
+            f"run it again once this is mended: {'; '.join(failed[:5])}"
         )
     return done
 

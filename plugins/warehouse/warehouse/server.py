@@ -46,7 +46,7 @@ _SESSION = {
 _LIBPQ_VARIABLES = """
     PGHOST PGHOSTADDR PGPORT PGDATABASE PGUSER PGPASSWORD PGPASSFILE PGSERVICE PGSERVICEFILE PGOPTIONS PGSSLMODE PGTZ
     PGREQUIREAUTH PGAPPNAME PGTARGETSESSIONATTRS PGLOADBALANCEHOSTS PGDATESTYLE PGCLIENTENCODING
-""".split()
+"""
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def live_server(environment: str, variables: Mapping[str, str], needed: tuple[st
 
 def forget_libpq_variables(environ: MutableMapping[str, str] = os.environ) -> None:
     """Drop inherited ``PG*`` variables that would redirect a connection."""
-    for name in _LIBPQ_VARIABLES:
+    for name in _LIBPQ_VARIABLES.split():
         environ.pop(name, None)
 
 
