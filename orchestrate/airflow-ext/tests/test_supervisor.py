@@ -93,7 +93,7 @@ def test_a_supervisor_whose_parent_is_gone_ends_with_its_processes(tmp_path: Pat
         child = child_of(process, said)
         process.kill()
         process.wait(DEADLINE_SECONDS)
-        until(lambda: said().endswith("stopping\nstopped\n"), "the supervisor's last word")
+        until(lambda: said().endswith("stopped\n"), "the supervisor's last word")
         assert not alive(child)
 
 
