@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,15 +79,23 @@ class Deployment:
         project = self.project(name)
         root = project.with_name(f"{project.name}-root")
         if not root.exists():
-            for folder in (root, project / ".state", project / ".meltano"):
+            shutil.copytree(
+                self.image, root, symlinks=True, ignore=shutil.ignore_patterns(".*", "tests", "meltano.yml")
+            )
+            for folder in (root / "checkout", project / ".state", project / ".meltano"):
                 folder.mkdir(parents=True)
-            for item in self.image.iterdir():
-                if item.name not in {".env", ".state"}:
-                    (root / item.name).symlink_to(item)
+            (root / ".venv").symlink_to(self.image / ".venv")
             (root / ".state").symlink_to(project / ".state")
             for kind in ("extractors", "loaders", "utilities"):
                 (project / ".meltano" / kind).symlink_to(self.image / ".meltano" / kind)
+            (root / "meltano.yml").symlink_to("checkout/meltano.yml")
+            self.mount_checkout()
         return root
+
+    def mount_checkout(self) -> None:
+        """Show meltano.yml of the operator's checkout, as it is now, in the containers of every machine."""
+        for folder in self.folder.glob("*project-root/checkout"):
+            shutil.copyfile(self.image / "meltano.yml", folder / "meltano.yml")
 
     def words(self, name: str, command: list[str]) -> list[str]:
         """A command of a service, as it is run here."""

@@ -273,6 +273,7 @@ class TestDeployment:
         ):
             assert f"meltano schedule {words}\n" in (PROJECT / "docs/schedules.md").read_text()
             checkout.run("meltano", "schedule", *shlex.split(words))
+        deployed.mount_checkout()
 
         def follows() -> bool:
             found = {name: dag["timetable_summary"] for name, dag in airflow.dags().items()}

@@ -155,6 +155,7 @@ def deployed(tmp_path: Path) -> Deployment:
         "ours": {"build": {}, "environment": {"URL": "http://database:5432/x", "SIM": "http://ours:57481"}},
     }
     (tmp_path / "image").mkdir()
+    (tmp_path / "image/meltano.yml").touch()
     return Deployment(services, tmp_path, tmp_path / "image", "4711", "4712", tmp_path / "bin")
 
 

@@ -104,6 +104,11 @@ class Cluster:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise WarehouseError(f"PostgreSQL's {program} could not be run to its end: {error}.") from error
 
+    def _pg_ctl(self, seconds: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Let pg_ctl act on the data folder and wait for so many seconds."""
+        words = ("-D", str(self.data), "-w", "-t", str(seconds))
+        return self._run("pg_ctl", *words, *arguments, seconds=seconds + 60)
+
     def sweep(self) -> str | None:
         """Remove what interrupted commands left; returns what was found of a half-made data folder, in words, or None.
 
@@ -170,20 +175,8 @@ class Cluster:
         if identity.owner is not None and self.data.stat().st_uid != identity.owner[0]:
             identity.give(self.data)  # made in a user namespace that this machine no longer grants
         before = self.log.stat().st_size if self.log.exists() else 0
-        result = self._run(
-            "pg_ctl",
-            "-D",
-            str(self.data),
-            "-w",
-            "-t",
-            str(_START_SECONDS),
-            "-l",
-            str(self.log),
-            "-o",
-            f"-p {port} -c listen_addresses={HOST} -c unix_socket_directories=",
-            "start",
-            seconds=_START_SECONDS + 60,
-        )
+        options = f"-p {port} -c listen_addresses={HOST} -c unix_socket_directories="
+        result = self._pg_ctl(_START_SECONDS, "-l", str(self.log), "-o", options, "start")
         if result.returncode == 0:
             return
         written = b""
@@ -208,18 +201,7 @@ class Cluster:
         """
         if find_postmaster(self.data) is None:
             return False
-        result = self._run(
-            "pg_ctl",
-            "-D",
-            str(self.data),
-            "-w",
-            "-t",
-            str(_STOP_SECONDS),
-            "-m",
-            "fast",
-            "stop",
-            seconds=_STOP_SECONDS + 60,
-        )
+        result = self._pg_ctl(_STOP_SECONDS, "-m", "fast", "stop")
         if result.returncode != 0 and find_postmaster(self.data) is not None:
             raise WarehouseError(
                 f"The server of {self.data} has not stopped ({_last_line(result.stderr)}); it is "
