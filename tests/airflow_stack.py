@@ -14,7 +14,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import psutil
@@ -291,37 +290,6 @@ def use_celery(project: Checkout, broker: str, pools: dict[str, int]) -> None:
         "AIRFLOW_CELERY_RESULT_BACKEND": f"db+{server}/airflow",
         "AIRFLOW_POOLS": json.dumps(pools),
     }
-
-
-class Hook(HTTPServer):
-    """A webhook that keeps what it gets."""
-
-    received: list[dict[str, str]]
-
-
-@contextmanager
-def webhook() -> Iterator[Hook]:
-    """A place where alerts go."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            server.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    server = Hook(("127.0.0.1", 0), Handler)
-    server.received = []
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def listening(up: Up) -> list[tuple[str, int]]:

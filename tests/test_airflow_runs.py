@@ -1,5 +1,6 @@
 """Runs in a real Airflow: by the clock's DAGs and as a backfill on two workers, of which one is killed."""
 
+import re
 import secrets
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -8,8 +9,9 @@ from dataclasses import dataclass
 import psutil
 import psycopg
 import pytest
+from pytest_httpserver import HTTPServer
 
-from airflow_stack import Airflow, Hook, listening, redis, secrets_of, use_celery, webhook
+from airflow_stack import Airflow, listening, redis, secrets_of, use_celery
 from checkout import Checkout
 from gated import gated_marts
 from waiting import wait_for
@@ -83,14 +85,15 @@ def broker() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def hook() -> Iterator[Hook]:
+def hook() -> Iterator[HTTPServer]:
     """Where alerts go."""
-    with webhook() as server:
+    with HTTPServer() as server:
+        server.expect_request(re.compile("/.*"), "POST").respond_with_data("")
         yield server
 
 
 @pytest.fixture(scope="module")
-def airflow(checkout: Checkout, loaded: object, broker: str, hook: Hook) -> Iterator[Airflow]:
+def airflow(checkout: Checkout, loaded: object, broker: str, hook: HTTPServer) -> Iterator[Airflow]:
     """Airflow with the CeleryExecutor, Meltano's bookmarks in PostgreSQL; its workers are started by tests."""
     with (checkout.root / ".env").open("a") as file:
         file.write(f"TAP_BLOCKCHAIR__DUMPS_START_DATE={DAILY}\nTAP_COINGECKO_PLAN=demo\n")
@@ -99,7 +102,7 @@ def airflow(checkout: Checkout, loaded: object, broker: str, hook: Hook) -> Iter
             file.write(f"{name}={key}\nTAP_{name}={key}\n")  # what the local environment's taps send
     use_celery(checkout, broker, {"blockchair_api": 1, "dump_host": 4, "dbt": 1})
     checkout.environ |= {
-        "AIRFLOW_ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/{HOOK_SECRET}",
+        "AIRFLOW_ALERT_URLS": f"json://127.0.0.1:{hook.port}/{HOOK_SECRET}",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "120",
     }
@@ -314,7 +317,7 @@ class TestRuns:
         assert airflow.rows_loaded(f"x/{run['dag_run_id']}") > 0
 
     def test_a_changed_cell_stops_the_daily_build_and_every_alert_names_the_block(
-        self, airflow: Airflow, backfilled: Backfilled, hook: Hook
+        self, airflow: Airflow, backfilled: Backfilled, hook: HTTPServer
     ) -> None:
         project = airflow.project
         ((height, root),) = project.sql(
@@ -328,7 +331,7 @@ class TestRuns:
         assert airflow.ended("marts-daily", "scheduled")[0]["state"] == "success"
         before = gated_marts(project)
         assert len(before) > 20
-        hook.received.clear()
+        hook.clear_log()
         set_root = "update raw_data.bitcoin_blocks set merkle_root = '{}' where id = {}"
         project.sql_do(set_root.format("0" * 64, height), role="loader")
         try:
@@ -345,7 +348,8 @@ class TestRuns:
         assert gated_marts(project) == before
         named = f"check failed: bitcoin block {height} of 2025-02-05, block_header_hash: "
         assert named in airflow.task_log(run)
-        (alert,) = hook.received
+        ((request, _),) = hook.log
+        alert = request.get_json()
         assert alert["title"] == "marts-daily: dbt-postgres_checks failed"
         assert named in alert["message"]
         _, _, page = airflow.page(f"{REPORT}?chain=bitcoin&only=failed")
