@@ -79,9 +79,7 @@ class Deployment:
         project = self.project(name)
         root = project.with_name(f"{project.name}-root")
         if not root.exists():
-            shutil.copytree(
-                self.image, root, symlinks=True, ignore=shutil.ignore_patterns(".*", "tests", "meltano.yml")
-            )
+            shutil.copytree(self.image, root, symlinks=True, ignore=shutil.ignore_patterns(".*", "meltano.yml"))
             for folder in (root / "checkout", project / ".state", project / ".meltano"):
                 folder.mkdir(parents=True)
             (root / ".venv").symlink_to(self.image / ".venv")

@@ -249,6 +249,7 @@ def test_no_secret_and_no_local_state_enters_the_image() -> None:
     let_in = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
     assert not let_in & {".env", ".state", ".meltano", ".venv", ".git", "tests", "docs"}
     assert {"meltano.yml", "extract", "load", "orchestrate", "plugins", "requirements", "transform"} <= let_in
+    assert rules.index("!transform/tests") > rules.index("**/tests"), "dbt's tests are part of the build"
 
 
 def test_the_image_runs_as_nobody_special_and_holds_no_build_stage() -> None:
