@@ -165,7 +165,7 @@ class Simulator:
         self.post("faults", [{"match": match, "after": after, "times": times, "action": action}])
 
     def clear(self, *kinds: str) -> None:
-        for what in kinds or ("faults", "oddities", "requests"):
+        for what in kinds or ("faults", "anomalies", "requests"):
             requests.delete(f"{self.url}/_simulator/{what}", timeout=60).raise_for_status()
 
     def paths(self) -> list[str]:

@@ -113,7 +113,7 @@ def test_bookmarks_over_two_runs(moving: Any, run_at: Callable[..., Any]) -> Non
     today = moving.now.date()
     start, late, tomorrow = today - timedelta(days=17), today - timedelta(days=2), today + timedelta(days=1)
     missing = {"coin": "dogecoin", "day": str(late), "change": "missing", "until": f"{tomorrow}T00:00:00"}
-    moving.post("oddities", missing)
+    moving.post("anomalies", missing)
     settings = {"coins": ["bitcoin", "dogecoin"], "start_date": str(start)}
     first = run_at(moving.api(), CHART, **settings)
 

@@ -149,7 +149,7 @@ def test_odd_days(simulator: Any, run_at: Callable[..., Any], change: str, holds
         return [(row["stamp"], *(row[name] for name in AMOUNTS)) for row in rows]
 
     usual = run_at(simulator.api(), CHART, **settings)
-    simulator.post("oddities", {"coin": "bitcoin", "day": "2026-05-06", "change": change})
+    simulator.post("anomalies", {"coin": "bitcoin", "day": "2026-05-06", "change": change})
     odd = run_at(simulator.api(), CHART, TOKEN, **settings)
 
     assert len(day(usual)) == 1
@@ -172,7 +172,7 @@ def test_a_late_point_is_read_later(moving: Any, run_at: Callable[..., Any]) -> 
     now = moving.now
     today = now.date().isoformat()
     moving.post(
-        "oddities",
+        "anomalies",
         {"coin": "bitcoin", "day": today, "change": "missing", "until": (now + timedelta(days=1)).isoformat()[:19]},
     )
     settings = {"coins": ["bitcoin"], "start_date": (now - timedelta(days=26)).isoformat()}

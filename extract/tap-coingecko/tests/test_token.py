@@ -96,7 +96,7 @@ def test_a_point_that_came_late_takes_the_place_of_another(simulator: Any, run_t
 
 def test_a_date_whose_midnight_was_not_asked_for_is_left_out(simulator: Any, run_tap: Callable[..., Any]) -> None:
     """History begins at noon of 2025-05-19: a point of that afternoon is none that stands for the day."""
-    simulator.post("oddities", {"coin": "bitcoin", "day": "2025-05-19", "change": "doubled", "seconds": 13 * 3600})
+    simulator.post("anomalies", {"coin": "bitcoin", "day": "2025-05-19", "change": "doubled", "seconds": 13 * 3600})
 
     run = run_tap(CHART, TOKEN)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from datetime import date, timedelta
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter
@@ -15,121 +16,78 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import JSONResponse
 
 from simulator import __version__
-from simulator.failures import SimulatorError
-from simulator.faults import FaultError, Faults
-from simulator.instants import parse_instant
+from simulator.clock import parse_instant
+from simulator.settings import SimulatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from simulator.blockchair.events import Events
     from simulator.clock import Clock
-    from simulator.coingecko.oddities import Oddities
-    from simulator.journal import Journal
+    from simulator.coingecko.anomalies import Anomalies
+    from simulator.faults import Faults, Registry
+    from simulator.middleware import RequestLog
     from simulator.settings import Settings
 
     Handler = Callable[[Any], dict[str, Any]]
+    Endpoint = tuple[str, str, Handler, str]
+    """Method, path, handler of the request's JSON, and what is answered to JSON that it cannot understand."""
 
-_UNITS: Final = ("days", "hours", "minutes", "seconds")
-
-
-class Worlds(NamedTuple):
-    """What can be made to happen.
-
-    Attributes:
-        events: To Blockchair's world.
-        oddities: To CoinGecko's prices.
-    """
-
-    events: Events
-    oddities: Oddities
+_STEPS: Final = ("days", "hours", "minutes", "seconds")
 
 
+@dataclass(frozen=True)
 class Admin:
-    """Status, clock, faults, counts and events.
+    """Status, clock, requests, and all that can be made to happen."""
 
-    Args:
-        settings: What the world was made with.
-        clock: The simulated clock.
-        faults: The rules.
-        journal: The counts.
-        worlds: What can be made to happen to the vendors' worlds.
-    """
-
-    def __init__(self, settings: Settings, clock: Clock, faults: Faults, journal: Journal, worlds: Worlds) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._faults = faults
-        self._journal = journal
-        self._events = worlds.events
-        self._oddities = worlds.oddities
+    settings: Settings
+    clock: Clock
+    faults: Faults
+    requests: RequestLog
+    events: Events
+    anomalies: Anomalies
 
     def router(self) -> APIRouter:
         """The routes below `/_simulator`."""
         router = APIRouter(prefix="/_simulator")
-        handlers: tuple[tuple[str, str, Handler, str], ...] = (
+        endpoints: tuple[Endpoint, ...] = (
             ("GET", "/status", self._status, ""),
             ("POST", "/advance", self._advance, "Give `days`, `hours`, `minutes`, `seconds` or `to` as JSON."),
-            ("GET", "/faults", self._show_faults, ""),
-            ("POST", "/faults", self._add_faults, "Give a list of rules as JSON."),
-            ("DELETE", "/faults", self._clear_faults, ""),
-            ("GET", "/requests", lambda _: self._journal.shown(), ""),
+            ("GET", "/requests", lambda _: self.requests.shown(), ""),
             ("DELETE", "/requests", self._clear_requests, ""),
             ("POST", "/reorg", self._reorg, "Give `chain` and `depth` as JSON, and `shorter` if need be."),
             ("POST", "/replace", self._replace, "Give `chain`, `table` and `day` as JSON, and `change` if need be."),
-            ("GET", "/oddities", self._show_oddities, ""),
-            ("POST", "/oddities", self._add_oddities, "Give a list of oddities as JSON."),
-            ("DELETE", "/oddities", self._clear_oddities, ""),
             ("POST", "/delay", self._delay, "Give `chain` and `days` as JSON, and `table` if need be."),
+            *_of_registry("faults", self.faults),
+            *_of_registry("anomalies", self.anomalies),
+            *_of_registry("oddities", self.anomalies),  # the earlier name, for one release
         )
-        for method, path, handler, usage in handlers:
+        for method, path, handler, usage in endpoints:
             router.add_api_route(path, _endpoint(handler, usage), methods=[method], response_model=None)
         return router
 
     def _status(self, _: object = None) -> dict[str, Any]:
         return {
-            "now": self._clock.now().isoformat(),
+            "now": self.clock.now().isoformat(),
             "pid": os.getpid(),
             "version": __version__,
-            "parameters": self._settings.parameters(),
+            "parameters": self.settings.parameters(),
         }
 
     def _advance(self, wanted: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         if "to" in wanted:
-            step = parse_instant(wanted["to"]) - self._clock.now()
+            step = parse_instant(wanted["to"]) - self.clock.now()
         else:
-            step = timedelta(**{unit: wanted[unit] for unit in wanted.keys() & _UNITS or _UNITS})
-        self._clock.advance(step)
+            step = timedelta(**{name: wanted[name] for name in wanted.keys() & _STEPS or _STEPS})
+        self.clock.advance(step)
         return self._status()
 
-    def _show_faults(self, _: object = None) -> dict[str, Any]:
-        return {"faults": self._faults.shown()}
-
-    def _add_faults(self, wanted: object) -> dict[str, Any]:
-        self._faults.add(wanted)
-        return self._show_faults()
-
-    def _clear_faults(self, _: object) -> dict[str, Any]:
-        self._faults.clear()
-        return self._show_faults()
-
-    def _show_oddities(self, _: object = None) -> dict[str, Any]:
-        return {"oddities": self._oddities.shown()}
-
-    def _add_oddities(self, wanted: object) -> dict[str, Any]:
-        self._oddities.add(wanted)
-        return self._show_oddities()
-
-    def _clear_oddities(self, _: object) -> dict[str, Any]:
-        self._oddities.clear()
-        return self._show_oddities()
-
     def _clear_requests(self, _: object) -> dict[str, Any]:
-        self._journal.clear()
-        return self._journal.shown()
+        self.requests.clear()
+        return self.requests.shown()
 
     def _reorg(self, wanted: Any) -> dict[str, Any]:  # noqa: ANN401
-        return self._events.reorg(wanted["chain"], wanted["depth"], self._clock.now(), wanted.get("shorter", 0))
+        return self.events.reorg(wanted["chain"], wanted["depth"], self.clock.now(), wanted.get("shorter", 0))
 
     def _replace(self, wanted: Any) -> dict[str, Any]:  # noqa: ANN401
         try:
@@ -137,10 +95,29 @@ class Admin:
         except ValueError:
             raise ValueError(f"{wanted['day']!r} is no ISO date, such as 2025-01-02.") from None
         change = wanted.get("change", "restated")
-        return self._events.replace(wanted["chain"], wanted["table"], day, change, self._clock.now())
+        return self.events.replace(wanted["chain"], wanted["table"], day, change, self.clock.now())
 
     def _delay(self, wanted: Any) -> dict[str, Any]:  # noqa: ANN401
-        return self._events.delay(wanted["chain"], wanted.get("table"), wanted["days"])
+        return self.events.delay(wanted["chain"], wanted.get("table"), wanted["days"])
+
+
+def _of_registry(name: str, registry: Registry[Any]) -> Iterator[Endpoint]:
+    """What shows, adds and removes what tests put in."""
+
+    def show(_: object) -> dict[str, Any]:
+        return {name: registry.shown()}
+
+    def add(given: object) -> dict[str, Any]:
+        registry.add(given)
+        return show(None)
+
+    def clear(_: object) -> dict[str, Any]:
+        registry.clear()
+        return show(None)
+
+    yield "GET", f"/{name}", show, ""
+    yield "POST", f"/{name}", add, f"Give a list of {name} as JSON."
+    yield "DELETE", f"/{name}", clear, ""
 
 
 def _endpoint(handler: Handler, usage: str) -> Callable[[Request], Any]:
@@ -153,7 +130,7 @@ def _endpoint(handler: Handler, usage: str) -> Callable[[Request], Any]:
         content = await request.body()
         try:
             return JSONResponse(await run_in_threadpool(handler, json.loads(content) if usage else None))
-        except (SimulatorError, FaultError) as error:
+        except SimulatorError as error:
             return JSONResponse({"error": str(error)}, 400)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             own = type(error) is ValueError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import socket
@@ -13,17 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 import rich_click as click
 
 from simulator import __version__
-from simulator.blockchair.chains import CHAINS, default_chains
-from simulator.client import ask
-from simulator.daemon import Home, start, stop
-from simulator.failures import SimulatorError
-from simulator.instants import parse_instant
-from simulator.project import find_root, write_env_block
-from simulator.settings import COINGECKO_LIMITS, ERAS, QUIRKS, Settings, SettingsError
-from simulator.sockets import HOST
+from simulator.clock import parse_instant
+from simulator.daemon import HOST, StateFolder, ask, start, stop
+from simulator.files import find_root, write_env_block
+from simulator.settings import Settings, SimulatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _NOT_RUNNING: Final = 3
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
@@ -76,32 +73,24 @@ def _option(name: str, kind: object, text: str, default: object = None) -> Calla
 
 
 _STATE_DIR: Final = _option("state-dir", _FOLDER, "Folder for clock, port, record and log; else that of the project.")
-_WORLD: Final = (
-    _option("seed", int, "Seed of everything that looks random.", 1),
-    _option("start", _Day(), "First day of the chains.", "2025-01-01"),
-    _option("days", int, "Whole days that lie in the past at first.", 14),
-    _option("blocks-per-day", int, "Blocks per chain and day.", 24),
-    _option("transactions-per-block", int, "Transactions per block.", 8),
-    _option("dumps-dir", _FOLDER, "Folder of real dump files to serve unchanged."),
-    _option("prices-dir", _FOLDER, "Folder of real price exports to serve."),
-    _option("chains", str, f"Chains to simulate, comma separated, of {', '.join(CHAINS)}.", ",".join(default_chains())),
-    _option("now", _Instant(), "Where the clock starts, UTC; else 06:00 after the last day."),
-    _option("points-per-day", int, "Blockchair's points a day without a key; else no limit."),
-    _option("requests-per-minute", int, "Blockchair's requests a minute without a key; else no limit."),
-    _option("api-keys", str, "Blockchair's keys, comma separated, each `key` or `key:points`; else all are good.", ""),
-    _option("coingecko-keys", str, "CoinGecko's keys, comma separated, each `key[:plan][:credits]`; else all.", ""),
-    _option("coingecko-limits", click.Choice(COINGECKO_LIMITS), "CoinGecko's limits: none, or the plans'.", "off"),
-    _option("coingecko-per-minute", int, "CoinGecko's calls a minute and client, in place of the plan's."),
-    _option("coingecko-credits", int, "CoinGecko's credits a month and key, in place of the plan's."),
-    _option("quirks", str, f"Oddities, comma separated: {', '.join(QUIRKS)}.", ""),
-    _option("ethereum-era", click.Choice(ERAS), "Ethereum after the Merge, or between London and it.", ERAS[0]),
-    _option("port", click.IntRange(1, 65535), "Port on 127.0.0.1; else that of last time if free, else any."),
-    _STATE_DIR,
-)
+_KINDS: Final[dict[str, object]] = {"date": _Day(), "datetime": _Instant(), "Path": _FOLDER, "int": int}
+"""The options' types by the types of the settings; all else is text."""
+
+
+def _world() -> Iterator[Callable[[_Command], _Command]]:
+    """An option for each setting, as that describes it."""
+    for field in dataclasses.fields(Settings)[1:]:
+        kind = _KINDS.get(str(field.type).removesuffix(" | None"), str)
+        choices = field.metadata.get("choices")
+        default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+        name = field.name.replace("_", "-")
+        yield _option(name, click.Choice(choices) if choices else kind, field.metadata["help"], default)
+    yield _option("port", click.IntRange(1, 65535), "Port on 127.0.0.1; else that of last time if free, else any.")
+    yield _STATE_DIR
 
 
 def _with_world(command: _Command) -> _Command:
-    for option in reversed(_WORLD):
+    for option in reversed(list(_world())):
         command = option(command)
     return command
 
@@ -129,28 +118,27 @@ def serve_command(
     **world: Any,  # noqa: ANN401 - the options of the world, as Settings names them
 ) -> None:
     """Serve in the foreground until interrupted."""
-    home = Home(_state_folder(state_dir))
-    settings = _settings(home, world)
-    from simulator.app import create_app  # noqa: PLC0415 - the other commands do without the web parts
-    from simulator.server import serve  # noqa: PLC0415
+    folder = _state_folder(state_dir)
+    settings = _settings(folder, world)
+    from simulator.server import create_app, serve  # noqa: PLC0415 - the other commands do without the web parts
 
     if inherited_socket is not None:  # started by `simulator start`, which keeps the record
         serve(create_app(settings), socket.socket(fileno=inherited_socket))
         return
     app = create_app(settings)
-    with home.alone():
-        running = home.running()
+    with folder.locked():
+        running = folder.running()
         if running is not None:
             raise SimulatorError(f"A simulator already runs at {running.url}; end it with `simulator stop`.")
-        listener = home.listen(port, host)
-        record = home.write(settings, os.getpid(), listener.getsockname()[1])
-    _say(f"Simulator at {record.url}, interrupt to end it.")
+        listener = folder.listen(port, host)
+        record = folder.write(settings, os.getpid(), listener.getsockname()[1])
+    click.echo(f"Simulator at {record.url}, interrupt to end it.")
     try:
         serve(app, listener)
     except KeyboardInterrupt:
-        _say("Ended.")
+        click.echo("Ended.")
     finally:
-        home.forget()
+        folder.forget()
 
 
 @cli.command("start")
@@ -171,10 +159,10 @@ def start_command(
 
     Does nothing when one with the same parameters already runs.
     """
-    home = Home(_state_folder(state_dir))
-    settings = _settings(home, world)
-    record, started = start(home, settings, _flags(settings), port, restart=restart)
-    _say(f"Simulator {'started' if started else 'already running'} at {record.url}")
+    folder = _state_folder(state_dir)
+    settings = _settings(folder, world)
+    record, started = start(folder, settings, _flags(settings), port, restart=restart)
+    click.echo(f"Simulator {'started' if started else 'already running'} at {record.url}")
     root = find_root()
     if env_file is None and root is not None:
         env_file = root / ".env"
@@ -186,8 +174,8 @@ def start_command(
 @_STATE_DIR
 def stop_command(state_dir: Path | None) -> None:
     """End the simulator; its clock is kept."""
-    record = stop(Home(_state_folder(state_dir)))
-    _say("No simulator was running." if record is None else f"Simulator at {record.url} ended.")
+    record = stop(_state_folder(state_dir))
+    click.echo("No simulator was running." if record is None else f"Simulator at {record.url} ended.")
 
 
 @cli.command("status")
@@ -196,7 +184,7 @@ def stop_command(state_dir: Path | None) -> None:
 @click.pass_context
 def status_command(ctx: click.Context, *, state_dir: Path | None, as_json: bool) -> None:
     """Show address, clock and parameters; exit code 3 when none runs."""
-    record = Home(_state_folder(state_dir)).running()
+    record = _state_folder(state_dir).running()
     answer: dict[str, Any] | None = None
     if record is not None:
         try:
@@ -204,14 +192,15 @@ def status_command(ctx: click.Context, *, state_dir: Path | None, as_json: bool)
         except SimulatorError:
             answer = None
     if record is None or answer is None:
-        _say(json.dumps({"running": False}) if as_json else "No simulator is running; `simulator start` starts one.")
+        none = "No simulator is running; `simulator start` starts one."
+        click.echo(json.dumps({"running": False}) if as_json else none)
         ctx.exit(_NOT_RUNNING)
     if as_json:
-        _say(json.dumps({"running": True, "url": record.url, **answer}))
+        click.echo(json.dumps({"running": True, "url": record.url, **answer}))
         return
-    _say(f"url   {record.url}\nnow   {answer['now']}\npid   {record.pid}")
+    click.echo(f"url   {record.url}\nnow   {answer['now']}\npid   {record.pid}")
     for name, value in answer["parameters"].items():
-        _say(f"{name} = {','.join(value) if isinstance(value, list) else value}")
+        click.echo(f"{name} = {','.join(value) if isinstance(value, list) else value}")
 
 
 @cli.command("advance")
@@ -222,28 +211,28 @@ def advance_command(state_dir: Path | None, days: int | None, to: datetime | Non
     """Move the clock of the running simulator forward by DAYS (default 1)."""
     if days is not None and to is not None:
         raise click.UsageError("Give DAYS or --to, not both.")
-    record = Home(_state_folder(state_dir)).running()
+    record = _state_folder(state_dir).running()
     if record is None:
         raise SimulatorError(
             "No simulator is running, so its clock was left as it is; start one with `simulator start`."
         )
     step: dict[str, object] = {"to": to.isoformat()} if to else {"days": 1 if days is None else days}
-    _say(f"now   {ask(record.port, '/advance', step)['now']}")
+    click.echo(f"now   {ask(record.port, '/advance', step)['now']}")
 
 
 @cli.command("reset")
 @_STATE_DIR
 def reset_command(state_dir: Path | None) -> None:
     """End the simulator and forget its clock, port and log."""
-    home = Home(_state_folder(state_dir))
-    stop(home)
-    home.clear()
-    _say(f"Nothing of the simulator is left in {home.folder}; the next start begins a new clock.")
+    folder = _state_folder(state_dir)
+    stop(folder)
+    folder.clear()
+    click.echo(f"Nothing of the simulator is left in {folder.path}; the next start begins a new clock.")
 
 
-def _state_folder(given: Path | None) -> Path:
+def _state_folder(given: Path | None) -> StateFolder:
     if given is not None:
-        return given
+        return StateFolder(given)
     root = find_root()
     if root is None:
         raise SimulatorError(
@@ -252,13 +241,13 @@ def _state_folder(given: Path | None) -> Path:
         )
     state = root / ".state"
     state.mkdir(mode=0o700, exist_ok=True)
-    return state / "simulator"
+    return StateFolder(state / "simulator")
 
 
-def _settings(home: Home, world: dict[str, Any]) -> Settings:
+def _settings(folder: StateFolder, world: dict[str, Any]) -> Settings:
     for name in ("chains", "api_keys", "coingecko_keys", "quirks"):
         world[name] = tuple(part.strip() for part in world[name].split(",") if part.strip())
-    return Settings(state_dir=home.folder, **world)
+    return Settings(state_dir=folder.path, **world)
 
 
 def _flags(settings: Settings) -> list[str]:
@@ -269,10 +258,6 @@ def _flags(settings: Settings) -> list[str]:
             text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
             flags += [f"--{name.replace('_', '-')}", text]
     return flags
-
-
-def _say(text: str) -> None:
-    click.echo(text)
 
 
 def main() -> NoReturn:
@@ -286,7 +271,7 @@ def main() -> NoReturn:
     except click.ClickException as error:
         click.echo(f"Error: {error.format_message()}", err=True)
         code = error.exit_code
-    except (SimulatorError, SettingsError, OSError) as error:
+    except (SimulatorError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
     except (click.Abort, KeyboardInterrupt):
         code = 130

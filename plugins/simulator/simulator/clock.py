@@ -40,9 +40,6 @@ class Clock:
     def advance(self, step: timedelta) -> datetime:
         """Move the clock forward.
 
-        Args:
-            step: How far; zero or more.
-
         Returns:
             The new instant, UTC.
 
@@ -73,3 +70,16 @@ class Clock:
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return max(kept, self._start)
+
+
+def parse_instant(text: str) -> datetime:
+    """Read an ISO date, or date and time, such as 2025-01-15T06:00; UTC where no offset is given.
+
+    Raises:
+        ValueError: It cannot be read; the text says so in one sentence.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except (ValueError, TypeError):
+        raise ValueError(f"{text!r} is no ISO date or date and time, such as 2025-01-15T06:00.") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import fcntl
 import json
+import socket
 import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.client import ask
 from simulator.clock import CLOCK_FILE
-from simulator.failures import SimulatorError
 from simulator.files import write_private
 from simulator.processes import end, start_mark
-from simulator.sockets import HOST, bind
+from simulator.settings import SimulatorError
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from simulator.settings import Settings
 
+HOST: Final = "127.0.0.1"
+_BACKLOG: Final = 128
 _READY_SECONDS: Final = 30.0
 _HALF_DEAD_SECONDS: Final = 5.0
 _STOP_SECONDS: Final = 6.0  # longer than the server's own grace for open connections
@@ -51,24 +53,20 @@ class Record:
     parameters: dict[str, Any]
 
 
-class Home:
-    """The state folder: at most one server lives in it.
+class StateFolder:
+    """The state folder, made (0700) where absent: at most one server runs on it."""
 
-    Args:
-        folder: Made (0700) where absent.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.log = folder / "simulator.log"
-        self._record = folder / "server.json"
-        self._port = folder / "port"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.log = path / "simulator.log"
+        self._record = path / "server.json"
+        self._port = path / "port"
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Keep other commands of the same state folder waiting."""
-        with (self.folder / "lock").open("w") as stream:
+        with (self.path / "lock").open("w") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
 
@@ -96,10 +94,6 @@ class Home:
     def listen(self, port: int | None, host: str = HOST) -> socket.socket:
         """Open the port asked for, else the one of last time, else any free one.
 
-        Args:
-            port: The port asked for.
-            host: The address.
-
         Raises:
             SimulatorError: The port asked for is taken.
         """
@@ -109,7 +103,7 @@ class Home:
             return bind(int(self._port.read_text()), host)
         return bind(0, host)
 
-    def last_words(self) -> str:
+    def last_log_line(self) -> str:
         """The last line of the log."""
         with suppress(OSError):
             lines = self.log.read_text(errors="replace").strip().splitlines()
@@ -120,21 +114,14 @@ class Home:
     def clear(self) -> None:
         """Remove what outlives a server: the clock, the port, the log."""
         self.forget()
-        for path in (self.folder / CLOCK_FILE, self._port, self.log):
+        for path in (self.path / CLOCK_FILE, self._port, self.log):
             path.unlink(missing_ok=True)
 
 
 def start(
-    home: Home, settings: Settings, flags: Sequence[str], port: int | None, *, restart: bool
+    folder: StateFolder, settings: Settings, flags: Sequence[str], port: int | None, *, restart: bool
 ) -> tuple[Record, bool]:
     """Have a server with these settings.
-
-    Args:
-        home: Its state folder.
-        settings: Its world.
-        flags: The same settings as arguments of `simulator serve`.
-        port: The port it must have; None for any.
-        restart: Whether a server with other settings is replaced.
 
     Returns:
         The server's record, and whether it was started by this call.
@@ -142,8 +129,8 @@ def start(
     Raises:
         SimulatorError: Another world is being served, the port is taken, or the server did not come up.
     """
-    with home.alone():
-        record = home.running()
+    with folder.locked():
+        record = folder.running()
         if record is not None:
             answering = _wait(record, _HALF_DEAD_SECONDS)
             same = record.parameters == settings.parameters() and port in (None, record.port)
@@ -154,11 +141,11 @@ def start(
                     f"A simulator with other parameters ({_differences(record, settings, port)}) runs at {record.url} "
                     "and was left alone; end it with `simulator stop`, or replace it with `simulator start --restart`."
                 )
-            _end(home, record)
-        return _spawn(home, settings, flags, port), True
+            _end(folder, record)
+        return _spawn(folder, settings, flags, port), True
 
 
-def stop(home: Home) -> Record | None:
+def stop(folder: StateFolder) -> Record | None:
     """End the recorded server.
 
     Returns:
@@ -167,22 +154,22 @@ def stop(home: Home) -> Record | None:
     Raises:
         SimulatorError: It could not be ended.
     """
-    with home.alone():
-        record = home.running()
+    with folder.locked():
+        record = folder.running()
         if record is not None:
-            _end(home, record)
-        home.forget()
+            _end(folder, record)
+        folder.forget()
         return record
 
 
-def _spawn(home: Home, settings: Settings, flags: Sequence[str], port: int | None) -> Record:
+def _spawn(folder: StateFolder, settings: Settings, flags: Sequence[str], port: int | None) -> Record:
     # The socket is opened here and handed over: no other program can take the port in between.
-    with home.listen(port) as listener, home.log.open("wb") as log:
-        home.log.chmod(0o600)
+    with folder.listen(port) as listener, folder.log.open("wb") as log:
+        folder.log.chmod(0o600)
         number = listener.fileno()
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "simulator", "serve", *flags, "--inherited-socket", str(number)],
-            cwd=home.folder,
+            cwd=folder.path,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -190,16 +177,16 @@ def _spawn(home: Home, settings: Settings, flags: Sequence[str], port: int | Non
             pass_fds=(number,),
         )
         # At once, so that a start that is killed while it waits leaves no server that nobody knows.
-        record = home.write(settings, process.pid, listener.getsockname()[1])
+        record = folder.write(settings, process.pid, listener.getsockname()[1])
     if _wait(record, _READY_SECONDS, process):
         return record
     died = process.poll() is not None
     process.kill()
     process.wait()
-    home.forget()
+    folder.forget()
     if died:
-        raise SimulatorError(f"The simulator did not start: {home.last_words()}")
-    raise SimulatorError(f"The simulator did not answer within {_READY_SECONDS:.0f} s; see its log {home.log}.")
+        raise SimulatorError(f"The simulator did not start: {folder.last_log_line()}")
+    raise SimulatorError(f"The simulator did not answer within {_READY_SECONDS:.0f} s; see its log {folder.log}.")
 
 
 def _wait(record: Record, patience: float, process: subprocess.Popen[bytes] | None = None) -> bool:
@@ -216,11 +203,11 @@ def _wait(record: Record, patience: float, process: subprocess.Popen[bytes] | No
         time.sleep(_POLL_SECONDS)
 
 
-def _end(home: Home, record: Record) -> None:
+def _end(folder: StateFolder, record: Record) -> None:
     end(record.pid, record.started, _STOP_SECONDS)
     if start_mark(record.pid) == record.started:
         raise SimulatorError(f"The simulator (process {record.pid}) could not be ended; its record was kept.")
-    home.forget()
+    folder.forget()
 
 
 def _differences(record: Record, settings: Settings, port: int | None) -> str:
@@ -229,3 +216,49 @@ def _differences(record: Record, settings: Settings, port: int | None) -> str:
     if port not in (None, record.port):
         names.append("port")
     return ", ".join(names)
+
+
+def ask(port: int, path: str, body: dict[str, object] | None = None, *, timeout: float = 5.0) -> dict[str, Any]:
+    """Call the endpoint below `/_simulator`, straight on the loopback address whatever proxy the environment names.
+
+    GET, or POST where there is a body; the timeout is in seconds.
+
+    Raises:
+        SimulatorError: No simulator answers, or it refuses; then it is its own sentence.
+    """
+    connection = HTTPConnection(HOST, port, timeout=timeout)
+    try:
+        method, content = ("GET", None) if body is None else ("POST", json.dumps(body))
+        connection.request(method, f"/_simulator{path}", content)
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+        if response.headers.get("X-Data-Origin") != "simulator" or not isinstance(answer, dict):
+            raise ValueError("another server")  # noqa: TRY301 - the same failure as no answer
+    except (OSError, HTTPException, ValueError) as error:
+        raise SimulatorError(f"No simulator answers on {HOST}:{port}; start one with `simulator start`.") from error
+    finally:
+        connection.close()
+    if "error" in answer:
+        raise SimulatorError(str(answer["error"]))
+    return answer
+
+
+def bind(port: int, host: str = HOST) -> socket.socket:
+    """Open a listening socket on an IPv4 address (0.0.0.0 for all); port 0 is any free one.
+
+    Raises:
+        SimulatorError: Something else listens there, or the port may not be used.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # A port whose last connections still fade away can be bound again; one that is listened on cannot.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+        raise SimulatorError(
+            f"Port {port} on {host} {reason}; name another with --port, or leave --port out to get a free one."
+        ) from error
+    return listener

@@ -1,29 +1,60 @@
-"""What a fault does to an answer on its way out, message by message."""
+"""What a fault does to an answer on its way out, message by message, and to the connection under it."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+import socket
+import struct
+from typing import TYPE_CHECKING, Any, Final
 
-from simulator.connections import reset
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.types import Message, Scope, Send
 
     from simulator.faults import Action
 
 _STEPS: Final = 10
 """A slow body comes in so many pieces a second."""
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER: closing drops what is unsent and sends a reset."""
+_open: Final[dict[tuple[str, int], asyncio.Transport]] = {}
+"""By the client's address, which a request's scope has too."""
+
+
+class Protocol(H11Protocol):
+    """The server's HTTP, which keeps its open connections: no ASGI message can ask for a reset."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Note a connection."""
+        super().connection_made(transport)
+        if self.client is not None:
+            _open[self.client] = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        if self.client is not None:
+            _open.pop(self.client, None)
+        super().connection_lost(exc)
+
+
+def reset(client: Iterable[Any] | None) -> None:
+    """Reset the connection of a client, given by host and port as a request's scope has them.
+
+    Raises:
+        ConnectionResetError: The request came by no connection of this server, as in tests within one process.
+    """
+    transport = _open.get(tuple(client or ()))
+    if transport is None:
+        raise ConnectionResetError("The simulated connection was reset.")
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    transport.abort()
 
 
 class Distortion:
-    """Sends one answer as a fault wants it. What follows the end of a distorted answer is swallowed.
-
-    Args:
-        action: The fault.
-        scope: The request.
-        send: Where messages go.
-    """
+    """Sends one answer as a fault wants it. What follows the end of a distorted answer is swallowed."""
 
     def __init__(self, action: Action, scope: Scope, send: Send) -> None:
         self._action = action
@@ -51,7 +82,7 @@ class Distortion:
         headers = [(name.lower(), value) for name, value in message["headers"]]
         self._size = int(dict(headers).get(b"content-length", b"0"))
         stated = str(max(self._size + self._action.length, 0)).encode()
-        wanted = {name.encode("latin-1"): text for name, text in self._action.headers}
+        wanted = {name.encode("latin-1"): text for name, text in self._action.headers.items()}
         kept = [(k, stated if k == b"content-length" else v) for k, v in headers if k not in wanted]
         added = [(k, text.encode("latin-1")) for k, text in wanted.items() if text is not None]
         return {**message, "headers": kept + added}

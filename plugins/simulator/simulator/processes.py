@@ -1,4 +1,4 @@
-"""Telling one process from another that later got the same number."""
+"""Distinguishing a process from another that later got the same number."""
 
 from __future__ import annotations
 
@@ -17,11 +17,8 @@ _POLL_SECONDS: Final = 0.05
 def start_mark(pid: int) -> str | None:
     """A mark of when a process began, constant over its life.
 
-    Args:
-        pid: The process.
-
     Returns:
-        Boot id and clock ticks since boot where /proc tells them, else the start time that `ps` prints; None when no
+        Boot id and clock ticks since boot where there is /proc, else the start time that `ps` prints; None when no
         such process runs (a zombie does not).
     """
     if (_PROC / "self" / "stat").exists():

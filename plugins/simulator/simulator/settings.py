@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
 
 from simulator.blockchair.chains import CHAINS, default_chains
+from simulator.coingecko.plans import PLANS
 
-_KEY: Final = re.compile(r"[^\s:,&]+(:\d{1,9})?")
 FIRST_DAY: Final = date(2009, 1, 3)
 """The day of the oldest block of any chain; no world starts earlier."""
 LAST_DAY: Final = date(2099, 12, 31)
@@ -36,66 +36,80 @@ QUIRKS: Final = {
     "nonce-strings": "nonces of Ethereum's transactions are strings in the API",
     "past-update": "next_major_update lies in the past",
 }
-"""What can be switched on to make the answers odd, as the vendor's have been at times (contract 9.1)."""
-COINGECKO_LIMITS: Final = ("off", "plan")
-"""Whether CoinGecko's clients have the limits of their plan."""
-COINGECKO_PLANS: Final = ("keyless", "demo", "basic", "analyst", "lite", "pro", "enterprise")
-"""The plans, from the smallest to the largest."""
-_COINGECKO_KEY: Final = re.compile(rf"[^\s:,&]+(:({'|'.join(COINGECKO_PLANS[1:])}))?(:\d{{1,9}})?")
-ERAS: Final = ("merged", "london")
+"""Deviations of the answers that can be switched on, as the vendor's have been at times (contract 9.1)."""
+MERGED: Final = "merged"
+LONDON: Final = "london"
 """Ethereum's rules: after the Merge, or between London and the Merge, with uncles and rewards for blocks."""
+_PLANS_WITH_A_KEY: Final = [name for name in PLANS if name != "keyless"]
+_KEYS: Final = {
+    "api_keys": (re.compile(r"[^\s:,&]+(:\d{1,9})?"), "`key` or `key:1000`"),
+    "coingecko_keys": (
+        re.compile(rf"[^\s:,&]+(:({'|'.join(_PLANS_WITH_A_KEY)}))?(:\d{{1,9}})?"),
+        f"`key`, `key:plan` or `key:plan:1000`, with a plan of {', '.join(_PLANS_WITH_A_KEY)}",
+    ),
+}
+_SOME: Final = (1, 10**9)
 
 
-class SettingsError(ValueError):
+class SimulatorError(Exception):
+    """Something expected went wrong; the text says what, where and what to do next."""
+
+
+class SettingsError(SimulatorError):
     """A parameter that cannot be used; its text is one sentence that names the parameter."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The parameters of a simulated world.
+    """The parameters of a simulated world. All but `state_dir` (what outlives a run) are options of the command.
 
-    Attributes:
-        state_dir: Folder for what outlives a run: clock, port, record, log. Only this one has no default.
-        seed: Seed of everything that looks random; the same seed and sizes give the same bytes.
-        start: First day (UTC) of the simulated chains.
-        days: Whole days that lie in the past when the clock starts.
-        blocks_per_day: Blocks per chain and day.
-        transactions_per_block: Transactions per block, the coinbase included.
-        dumps_dir: Folder of real dump files to serve unchanged in place of the simulated dumps.
-        prices_dir: Folder of real price exports to serve in place of the simulated prices.
-        chains: The chains to simulate, of CHAINS.
-        now: Where the clock starts, UTC; when None, 06:00 of the day after the last whole day.
-        points_per_day: Blockchair's points a day without a key; None for no limit.
-        requests_per_minute: Blockchair's requests a minute without a key; None for no limit.
-        api_keys: Keys that Blockchair's API knows, each as `key` or `key:points a day`; every key is good when empty.
-        coingecko_keys: Keys that CoinGecko knows, each as `key`, followed by `:plan` and `:credits a month` if need be;
-            every key is good when empty.
-        coingecko_limits: Whether calls a minute and credits a month are those of the plans, of COINGECKO_LIMITS.
-        coingecko_per_minute: Calls a minute for each of CoinGecko's clients in place of the plan's; None for those.
-        coingecko_credits: Credits a month for each key in place of the plan's; None for those.
-        quirks: Oddities that are switched on, of QUIRKS.
-        ethereum_era: Ethereum's rules, of ERAS.
+    A key is written as `key`, followed by `:points a day` for Blockchair, `:plan` and `:credits a month` for CoinGecko.
     """
 
     state_dir: Path
-    seed: int = 1
-    start: date = date(2025, 1, 1)
-    days: int = 14
-    blocks_per_day: int = 24
-    transactions_per_block: int = 8
-    dumps_dir: Path | None = None
-    prices_dir: Path | None = None
-    chains: tuple[str, ...] = dataclasses.field(default_factory=default_chains)
-    now: datetime | None = None
-    points_per_day: int | None = None
-    requests_per_minute: int | None = None
-    api_keys: tuple[str, ...] = ()
-    coingecko_keys: tuple[str, ...] = ()
-    coingecko_limits: str = COINGECKO_LIMITS[0]
-    coingecko_per_minute: int | None = None
-    coingecko_credits: int | None = None
-    quirks: tuple[str, ...] = ()
-    ethereum_era: str = ERAS[0]
+    seed: int = field(default=1, metadata={"help": "Seed of everything that looks random.", "bounds": (0, 2**63 - 1)})
+    start: date = field(default=date(2025, 1, 1), metadata={"help": "First day (UTC) of the chains."})
+    days: int = field(default=14, metadata={"help": "Whole days that lie in the past at first.", "bounds": (1, 3660)})
+    blocks_per_day: int = field(default=24, metadata={"help": "Blocks per chain and day.", "bounds": (1, 8640)})
+    transactions_per_block: int = field(
+        default=8, metadata={"help": "Transactions per block, the coinbase included.", "bounds": (1, 10_000)}
+    )
+    dumps_dir: Path | None = field(default=None, metadata={"help": "Folder of real dump files to serve unchanged."})
+    prices_dir: Path | None = field(default=None, metadata={"help": "Folder of real price exports to serve."})
+    chains: tuple[str, ...] = field(
+        default=default_chains(), metadata={"help": f"Chains to simulate, comma separated, of {', '.join(CHAINS)}."}
+    )
+    now: datetime | None = field(
+        default=None, metadata={"help": "Where the clock starts, UTC; else 06:00 after the last day."}
+    )
+    points_per_day: int | None = field(
+        default=None, metadata={"help": "Blockchair's points a day without a key; else no limit.", "bounds": _SOME}
+    )
+    requests_per_minute: int | None = field(
+        default=None, metadata={"help": "Blockchair's requests a minute without a key; else no limit.", "bounds": _SOME}
+    )
+    api_keys: tuple[str, ...] = field(
+        default=(),
+        metadata={"help": "Blockchair's keys, comma separated, each `key` or `key:points`; else all are good."},
+    )
+    coingecko_keys: tuple[str, ...] = field(
+        default=(), metadata={"help": "CoinGecko's keys, comma separated, each `key[:plan][:credits]`; else all."}
+    )
+    coingecko_limits: str = field(
+        default="off", metadata={"help": "CoinGecko's limits: none, or the plans'.", "choices": ("off", "plan")}
+    )
+    coingecko_per_minute: int | None = field(
+        default=None,
+        metadata={"help": "CoinGecko's calls a minute and client, in place of the plan's.", "bounds": _SOME},
+    )
+    coingecko_credits: int | None = field(
+        default=None, metadata={"help": "CoinGecko's credits a month and key, in place of the plan's.", "bounds": _SOME}
+    )
+    quirks: tuple[str, ...] = field(default=(), metadata={"help": f"Deviations, comma separated: {', '.join(QUIRKS)}."})
+    ethereum_era: str = field(
+        default=MERGED,
+        metadata={"help": "Ethereum after the Merge, or between London and it.", "choices": (MERGED, LONDON)},
+    )
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated.
@@ -103,10 +117,13 @@ class Settings:
         Raises:
             SettingsError: One sentence naming the parameter, its value and what is allowed.
         """
-        _within("seed", self.seed, 0, 2**63 - 1)
-        _within("days", self.days, 1, 3660)
-        _within("blocks_per_day", self.blocks_per_day, 1, 8640)
-        _within("transactions_per_block", self.transactions_per_block, 1, 10_000)
+        for setting in dataclasses.fields(self):
+            value = getattr(self, setting.name)
+            choices, (low, high) = setting.metadata.get("choices"), setting.metadata.get("bounds", (None, None))
+            if choices is not None and value not in choices:
+                raise SettingsError(f"{setting.name} is {value!r}, but must be one of {', '.join(choices)}.")
+            if low is not None and value is not None and not low <= value <= high:
+                raise SettingsError(f"{setting.name} is {value}, but must lie between {low} and {high}.")
         last = LAST_DAY - timedelta(days=self.days)
         if not FIRST_DAY <= self.start <= last:
             raise SettingsError(f"start is {self.start}, but must lie between {FIRST_DAY} and {last}.")
@@ -114,43 +131,23 @@ class Settings:
             folder: Path | None = getattr(self, name)
             if folder is not None and not folder.is_dir():
                 raise SettingsError(f"{name} is {folder}, which is not a folder.")
-        self._check_blockchair()
-        self._check_coingecko()
-        unknown = [chain for chain in self.chains if chain not in CHAINS]
-        if unknown or not self.chains or len(set(self.chains)) != len(self.chains):
-            raise SettingsError(
-                f"chains is {','.join(self.chains)!r}, but must name one or more of {', '.join(CHAINS)}, each once."
-            )
+        self._check_lists()
         if self.now is not None:
             if self.now.utcoffset() != timedelta(0):
                 raise SettingsError(f"now is {self.now.isoformat()}, but must be given in UTC.")
             if not self.start <= self.now.date() <= LAST_DAY:
                 raise SettingsError(f"now is {self.now.isoformat()}, but must lie between {self.start} and {LAST_DAY}.")
 
-    def _check_blockchair(self) -> None:
-        for name in ("points_per_day", "requests_per_minute"):
-            if getattr(self, name) is not None:
-                _within(name, getattr(self, name), 1, 10**9)
-        if not all(_KEY.fullmatch(key) for key in self.api_keys):
-            raise SettingsError("api_keys is no list of keys such as `key` or `key:1000`.")
-        odd = [quirk for quirk in self.quirks if quirk not in QUIRKS]
-        if odd:
-            raise SettingsError(f"quirks is {','.join(odd)}, but must name some of {', '.join(QUIRKS)}.")
-        if self.ethereum_era not in ERAS:
-            raise SettingsError(f"ethereum_era is {self.ethereum_era!r}, but must be one of {', '.join(ERAS)}.")
-
-    def _check_coingecko(self) -> None:
-        for name in ("coingecko_per_minute", "coingecko_credits"):
-            if getattr(self, name) is not None:
-                _within(name, getattr(self, name), 1, 10**9)
-        if not all(_COINGECKO_KEY.fullmatch(key) for key in self.coingecko_keys):
+    def _check_lists(self) -> None:
+        for name, (form, described) in _KEYS.items():
+            if not all(form.fullmatch(key) for key in getattr(self, name)):
+                raise SettingsError(f"{name} is no list of keys such as {described}.")
+        unknown = [quirk for quirk in self.quirks if quirk not in QUIRKS]
+        if unknown:
+            raise SettingsError(f"quirks is {','.join(unknown)}, but must name some of {', '.join(QUIRKS)}.")
+        if not self.chains or not CHAINS.keys() >= set(self.chains) or len(set(self.chains)) != len(self.chains):
             raise SettingsError(
-                "coingecko_keys is no list of keys such as `key`, `key:plan` or `key:plan:1000`, "
-                f"with a plan of {', '.join(COINGECKO_PLANS[1:])}."
-            )
-        if self.coingecko_limits not in COINGECKO_LIMITS:
-            raise SettingsError(
-                f"coingecko_limits is {self.coingecko_limits!r}, but must be one of {', '.join(COINGECKO_LIMITS)}."
+                f"chains is {','.join(self.chains)!r}, but must name one or more of {', '.join(CHAINS)}, each once."
             )
 
     @property
@@ -161,20 +158,13 @@ class Settings:
     def parameters(self) -> dict[str, object]:
         """The parameters that make the world, as JSON values; the state folder is not one of them."""
         values: dict[str, object] = {}
-        for field in dataclasses.fields(self):
-            if field.name == "state_dir":
-                continue
-            value = getattr(self, field.name)
+        for setting in dataclasses.fields(self)[1:]:
+            value = getattr(self, setting.name)
             if isinstance(value, date):  # a datetime is one as well
                 value = value.isoformat()
             elif isinstance(value, Path):
                 value = str(value)
             elif isinstance(value, tuple):
                 value = list(value)
-            values[field.name] = value
+            values[setting.name] = value
         return values
-
-
-def _within(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise SettingsError(f"{name} is {value}, but must lie between {low} and {high}.")

@@ -1,7 +1,5 @@
 """What the tests of this package share."""
 
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
-
 from __future__ import annotations
 
 import json
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from starlette.testclient import TestClient
 
-from simulator.app import create_app
+from simulator.server import create_app
 from simulator.settings import Settings
 
 if TYPE_CHECKING:

@@ -1,7 +1,5 @@
 """The rules of CoinGecko's charts, one by one."""
 
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
-
 from __future__ import annotations
 
 import json
@@ -12,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from simulator.coingecko.book import PriceBook
+from simulator.coingecko.prices import Prices
 from simulator.settings import Settings
 
 DAY = 86_400_000
@@ -185,7 +183,7 @@ def test_up_to_2018_01_29_a_daily_point_has_the_values_of_its_days_end(api: Any,
     """Both points of the midnight between are there, the later one minutes off; a day closes at the later."""
     chart = api.read(f"/coins/{coin}/market_chart", vs_currency="usd", days="max", key=PRO)
     prices = dict(map(tuple, chart["prices"]))
-    book = PriceBook(Settings(state_dir=tmp_path))
+    market = Prices(Settings(state_dir=tmp_path))
     for stamp, instant in (
         ("2017-12-06", "2017-12-07"),
         ("2018-01-28", "2018-01-29"),
@@ -194,7 +192,7 @@ def test_up_to_2018_01_29_a_daily_point_has_the_values_of_its_days_end(api: Any,
         ("2018-01-31", "2018-01-31"),
         ("2018-02-01", "2018-02-01"),
     ):
-        assert prices[seconds(stamp) * 1000] == book.spot(coin, datetime.fromisoformat(instant).replace(tzinfo=UTC))
+        assert prices[seconds(stamp) * 1000] == market.spot(coin, datetime.fromisoformat(instant).replace(tzinfo=UTC))
         answer = api.read(f"/coins/{coin}/history", date=stamp[:10], key=PRO)
         assert answer["market_data"]["current_price"]["usd"] == prices[seconds(stamp) * 1000]
     for day, stamp in (
@@ -204,7 +202,7 @@ def test_up_to_2018_01_29_a_daily_point_has_the_values_of_its_days_end(api: Any,
         ("2018-01-30", "2018-01-31"),
         ("2018-01-31", "2018-02-01"),
     ):
-        assert book.close(coin, date.fromisoformat(day)) == prices[seconds(stamp) * 1000]
+        assert market.close(coin, date.fromisoformat(day)) == prices[seconds(stamp) * 1000]
     both = prices[seconds("2018-01-29") * 1000], prices[seconds("2018-01-30T00:05:11") * 1000]
     assert both[0] != both[1]
     assert abs(both[0] / both[1] - 1) < Decimal("0.02")
@@ -379,10 +377,10 @@ def test_euro_prices_follow_the_dollar(api: Any) -> None:
 
 
 def test_the_chains_are_valued_with_the_same_series(api: Any, tmp_path: Any) -> None:
-    book = PriceBook(Settings(state_dir=tmp_path))
+    market = Prices(Settings(state_dir=tmp_path))
     chart = ranged(api, "ethereum", "2024-06-01", "2025-01-14")
-    closes = [book.close("ethereum", date(2024, 5, 31) + timedelta(days=day)) for day in range(len(chart["prices"]))]
+    closes = [market.close("ethereum", date(2024, 5, 31) + timedelta(days=day)) for day in range(len(chart["prices"]))]
     assert closes == [price for _, price in chart["prices"]]
     live_stamp, live = api.read("/coins/ethereum/market_chart", vs_currency="usd", days=1)["prices"][-1]
-    assert book.spot("ethereum", datetime.fromtimestamp(live_stamp / 1000, tz=UTC)) == live
-    assert book.close("bitcoin", date(2009, 1, 9)) == 0
+    assert market.spot("ethereum", datetime.fromtimestamp(live_stamp / 1000, tz=UTC)) == live
+    assert market.close("bitcoin", date(2009, 1, 9)) == 0

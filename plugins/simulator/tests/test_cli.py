@@ -1,7 +1,5 @@
 """The command's life cycle, with real processes."""
 
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
-
 from __future__ import annotations
 
 import json
@@ -154,7 +152,7 @@ def test_stop_leaves_no_process_and_can_be_repeated(project: Project) -> None:
     assert "No simulator" in project.run("stop")
 
 
-def test_status_tells_running_from_not_running(project: Project) -> None:
+def test_status_distinguishes_running_from_not_running(project: Project) -> None:
     assert json.loads(project.run("status", "--json", code=3)) == {"running": False}
     assert "simulator start" in project.run("status", code=3)
     project.start()

@@ -1,7 +1,5 @@
 """The simulator's block in `.env`: only its own bytes change."""
 
-# ruff: noqa: ANN401 - arguments passed on
-
 from __future__ import annotations
 
 import fcntl
@@ -10,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simulator.project import find_root, write_env_block
+from simulator.files import find_root, write_env_block
 
 if TYPE_CHECKING:
     from pathlib import Path

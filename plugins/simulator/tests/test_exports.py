@@ -1,7 +1,5 @@
 """Real price exports in place of the simulated prices."""
 
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
-
 from __future__ import annotations
 
 import csv
@@ -12,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simulator.coingecko.book import PriceBook
 from simulator.coingecko.exports import read_exports
+from simulator.coingecko.prices import Prices
 from simulator.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -68,21 +66,21 @@ def test_rows_of_the_future_are_not_published(make_api: Any, export: Path) -> No
 
 
 def test_chains_are_valued_with_the_export_where_it_reaches(export: Path, tmp_path: Path) -> None:
-    book = PriceBook(Settings(state_dir=tmp_path, prices_dir=export.parent))
-    simulated = PriceBook(Settings(state_dir=tmp_path))
-    assert book.close("ethereum", date(2025, 1, 13)) == Decimal("3134.5520394596483")
-    assert book.close("ethereum", date(2018, 1, 29)) == Decimal("1161.9086430994253")  # stamped 00:05:11
-    assert book.close("ethereum", date(2018, 1, 28)) == Decimal("1237.3241758467964")  # stamped 01-28
-    assert book.close("ethereum", date(2018, 1, 30)) == Decimal("1058.0960529662955")  # stamped 01-31
-    assert book.close("ethereum", date(2015, 8, 8)) == Decimal("1.33075")
-    assert book.close("ethereum", date(2015, 8, 9)) == Decimal("1.33075")  # the row of 08-09 is missing
-    assert book.close("ethereum", date(2015, 8, 7)) == Decimal("2.83162")
-    assert book.close("ethereum", date(2015, 8, 6)) == 0
-    assert book.close("bitcoin", date(2025, 1, 13)) == simulated.close("bitcoin", date(2025, 1, 13)) > 0
+    market = Prices(Settings(state_dir=tmp_path, prices_dir=export.parent))
+    simulated = Prices(Settings(state_dir=tmp_path))
+    assert market.close("ethereum", date(2025, 1, 13)) == Decimal("3134.5520394596483")
+    assert market.close("ethereum", date(2018, 1, 29)) == Decimal("1161.9086430994253")  # stamped 00:05:11
+    assert market.close("ethereum", date(2018, 1, 28)) == Decimal("1237.3241758467964")  # stamped 01-28
+    assert market.close("ethereum", date(2018, 1, 30)) == Decimal("1058.0960529662955")  # stamped 01-31
+    assert market.close("ethereum", date(2015, 8, 8)) == Decimal("1.33075")
+    assert market.close("ethereum", date(2015, 8, 9)) == Decimal("1.33075")  # the row of 08-09 is missing
+    assert market.close("ethereum", date(2015, 8, 7)) == Decimal("2.83162")
+    assert market.close("ethereum", date(2015, 8, 6)) == 0
+    assert market.close("bitcoin", date(2025, 1, 13)) == simulated.close("bitcoin", date(2025, 1, 13)) > 0
 
 
 def test_a_row_up_to_2018_01_29_has_the_values_of_its_days_end(export: Path, tmp_path: Path) -> None:
-    book = PriceBook(Settings(state_dir=tmp_path, prices_dir=export.parent))
+    market = Prices(Settings(state_dir=tmp_path, prices_dir=export.parent))
     for instant, price in (
         ("2017-12-06T23:59", "467.016662982671"),
         ("2017-12-07T00:00", "448.328222164605"),
@@ -91,7 +89,7 @@ def test_a_row_up_to_2018_01_29_has_the_values_of_its_days_end(export: Path, tmp
         ("2018-01-30T00:05:11", "1161.9086430994253"),
         ("2018-01-31T00:00", "1058.0960529662955"),
     ):
-        spot = book.spot("ethereum", datetime.fromisoformat(instant).replace(tzinfo=UTC))
+        spot = market.spot("ethereum", datetime.fromisoformat(instant).replace(tzinfo=UTC))
         assert (instant, spot) == (instant, Decimal(price))
 
 
@@ -105,12 +103,12 @@ def test_of_the_rows_that_close_a_day_the_first_of_the_latest_date_counts(tmp_pa
     )
     rows = "".join(f"{stamp} UTC,{price},,\n" for price, stamp in enumerate(stamps, start=1))
     (tmp_path / "doge-usd-max.csv").write_text(HEADER + rows)
-    book = PriceBook(Settings(state_dir=tmp_path / "state", prices_dir=tmp_path))
+    market = Prices(Settings(state_dir=tmp_path / "state", prices_dir=tmp_path))
     closes = {
-        day: book.close("dogecoin", date.fromisoformat(day)) for day in ("2018-01-28", "2018-01-29", "2018-01-31")
+        day: market.close("dogecoin", date.fromisoformat(day)) for day in ("2018-01-28", "2018-01-29", "2018-01-31")
     }
     assert closes == {"2018-01-28": 1, "2018-01-29": 3, "2018-01-31": 5}
-    assert book.close("dogecoin", date(2018, 1, 30)) == 4  # no row closes it: the last before its end
+    assert market.close("dogecoin", date(2018, 1, 30)) == 4  # no row closes it: the last before its end
 
 
 @pytest.mark.parametrize(

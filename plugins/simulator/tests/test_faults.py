@@ -1,7 +1,5 @@
 """Faults, over a real connection: what a client receives, and when."""
 
-# ruff: noqa: ANN401 - answers are JSON
-
 from __future__ import annotations
 
 import gzip
@@ -14,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simulator.app import create_app
-from simulator.server import server_of
+from simulator.daemon import HOST, bind
+from simulator.server import create_app, server_of
 from simulator.settings import Settings
-from simulator.sockets import HOST, bind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

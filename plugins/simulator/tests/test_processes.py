@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simulator.daemon import Home
+from simulator.daemon import StateFolder
 from simulator.processes import end, start_mark
 from simulator.settings import Settings
 
@@ -62,16 +62,16 @@ def test_a_process_that_ignores_term_is_killed(stranger: subprocess.Popen[bytes]
 
 
 def test_a_record_counts_only_for_the_process_that_wrote_it(tmp_path: Path) -> None:
-    home = Home(tmp_path / "state")
-    record = home.write(Settings(state_dir=tmp_path), os.getpid(), 4000)
-    assert home.running() == record
+    folder = StateFolder(tmp_path / "state")
+    record = folder.write(Settings(state_dir=tmp_path), os.getpid(), 4000)
+    assert folder.running() == record
     recycled = dataclasses.replace(record, started="an earlier process of this number")
-    (home.folder / "server.json").write_text(json.dumps(dataclasses.asdict(recycled)))
-    assert home.running() is None
+    (folder.path / "server.json").write_text(json.dumps(dataclasses.asdict(recycled)))
+    assert folder.running() is None
 
 
 def test_it_listens_on_loopback_unless_another_address_is_asked_for(tmp_path: Path) -> None:
-    home = Home(tmp_path / "state")
-    with home.listen(None) as first, home.listen(None, "127.0.0.2") as second:
+    folder = StateFolder(tmp_path / "state")
+    with folder.listen(None) as first, folder.listen(None, "127.0.0.2") as second:
         assert first.getsockname()[0] == "127.0.0.1"
         assert second.getsockname()[0] == "127.0.0.2"

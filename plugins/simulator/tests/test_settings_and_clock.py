@@ -1,7 +1,5 @@
 """The parameters' bounds, and a clock that stands still."""
 
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
-
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""The simulated chains, and all that tells one from another; a new Bitcoin-like chain is an entry here.
+"""The simulated chains, and how they differ; a new Bitcoin-like chain is an entry here.
 
 Prices are asked by a chain's name, so `coingecko/coins.py` needs a coin of that name.
 """
@@ -11,6 +11,8 @@ from typing import Final
 
 COIN: Final = 100_000_000
 """Base units in a coin of every Bitcoin-like chain (satoshi, koinu, litoshi)."""
+ETHER: Final = 10**18
+GWEI: Final = 10**9
 ETHEREUM: Final = "ethereum"
 
 
@@ -23,17 +25,19 @@ class Chain:
         began: Date (UTC) of the real block 0.
         servers: What answers say of the servers that made them (contract 1.3).
         is_default: Whether it is simulated where nothing names the chains.
+        unit: Base units in a coin.
     """
 
     name: str
     began: date
     servers: str
     is_default: bool = False
+    unit: int = COIN
 
 
 @dataclass(frozen=True, kw_only=True)
 class UtxoChain(Chain):
-    """What tells one Bitcoin-like chain from another. Amounts are base units.
+    """How one Bitcoin-like chain differs from another. Amounts are base units.
 
     Attributes:
         segwit: Whether it has witnesses, and with them the columns about them.
@@ -48,7 +52,7 @@ class UtxoChain(Chain):
             header, as scrypt, nothing follows from the block's hash.
         easiest_bits: The easiest target allowed; about 2^8 tries a block.
         retarget_interval: Blocks that have one target; 1 where each has its own.
-        shows_retarget: Whether stats tell of the next target (contract 4.2).
+        shows_retarget: Whether stats have the next target (contract 4.2).
         address_version: First byte of a pay-to-pubkey-hash address.
         address_prefix: Human-readable part of a witness address.
         dust: No output that can be spent is smaller.
@@ -110,7 +114,7 @@ CHAINS: Final[dict[str, Chain]] = {
             unit_of_price=1_000_000,
             nodes=8502,
         ),
-        Chain(name=ETHEREUM, began=date(2015, 7, 30), servers="API4,ETH3,ETH3", is_default=True),
+        Chain(name=ETHEREUM, began=date(2015, 7, 30), servers="API4,ETH3,ETH3", is_default=True, unit=ETHER),
         UtxoChain(
             name="dogecoin",
             began=date(2013, 12, 6),
@@ -184,9 +188,6 @@ def default_chains() -> tuple[str, ...]:
 
 def utxo_chain(name: str) -> UtxoChain:
     """A Bitcoin-like chain.
-
-    Args:
-        name: Its name.
 
     Raises:
         TypeError: It is not one.

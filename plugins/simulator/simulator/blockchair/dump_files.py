@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import gzip
-import io
 import re
 import threading
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from itertools import chain as chain_up
-from itertools import islice
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
-from simulator.blockchair.columns import Money
-from simulator.blockchair.sheets import CHANGES, Sheet, written
-from simulator.blockchair.snapshots import snapshots_of
-from simulator.blockchair.tables import tables_of
+from simulator.blockchair.dump_content import CHANGES, DumpContent, written
+from simulator.blockchair.table import Money
+from simulator.blockchair.tables import block_tables, snapshots
+from simulator.blockchair.world import ChainView
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from simulator.blockchair.world import World
-    from simulator.prices import PriceSource
+    from simulator.vendors import PriceSource
 
 _PUBLISHED_AFTER: Final = timedelta(minutes=30)
 """How long after its end a day's files appear."""
@@ -33,39 +31,6 @@ _A_SECOND: Final = timedelta(seconds=1)
 _DATED: Final = re.compile(r"(?P<stem>blockchair_\w+(?:-\w+)*)_(?P<day>\d{8})\.tsv\.gz")
 _NAME: Final = re.compile(r"blockchair_(?P<chain>[a-z-]+)_(?P<table>[a-z]+)_(?:\d{8}|latest)\.tsv\.gz")
 _CHUNK: Final = 1 << 16
-_BATCH: Final = 1000
-
-
-class DumpFile(Protocol):
-    """A file as the dump host offers it."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def size(self) -> int:
-        """Its bytes."""
-
-    @property
-    def modified(self) -> int:
-        """When it was published, seconds since 1970."""
-
-    def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """Its bytes from `start` to before `stop`."""
-
-
-class DumpStore(Protocol):
-    """All files of a dump host."""
-
-    def tables(self) -> list[tuple[str, str]]:
-        """Chain and table of every folder."""
-
-    def files(self, chain: str, table: str, now: datetime) -> Iterable[DumpFile]:
-        """The published files of a folder, the oldest first."""
-
-    def find(self, chain: str, table: str, name: str, now: datetime) -> DumpFile | None:
-        """One published file; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +52,7 @@ class MadeFile:
 
 
 class WorldDumps:
-    """The world's days as dump files, each made when first asked for and kept.
-
-    Args:
-        world: The chains.
-        prices: For the USD columns.
-        quirks: Oddities that are switched on.
-    """
+    """The world's days as dump files, each made when first asked for and kept."""
 
     def __init__(self, world: World, prices: PriceSource, quirks: Collection[str] = ()) -> None:
         self._world = world
@@ -101,11 +60,10 @@ class WorldDumps:
         self._tables = {
             (chain, table.name): table
             for chain in world.chains
-            for table in tables_of(chain).values()
+            for table in (*block_tables(chain), *snapshots(chain))
             if table.in_dumps
         }
-        self._views = {(view.chain, view.name): view for chain in world.chains for view in snapshots_of(chain)}
-        self._money = {view.chain: Money(prices, view.chain, view.unit) for view in self._views.values()}
+        self._money = {chain: Money(prices, chain) for chain in world.chains}
         self._made: dict[tuple[str, str, date], MadeFile | None] = {}
         self._modified: dict[tuple[str, str, date], int] = {}
         self._changes: dict[tuple[str, str, date], list[str]] = {}
@@ -114,23 +72,22 @@ class WorldDumps:
 
     def tables(self) -> list[tuple[str, str]]:
         """Chain and table of every folder."""
-        return sorted({**self._tables, **self._views})
+        return sorted(self._tables)
 
     def files(self, chain: str, table: str, now: datetime) -> Iterable[DumpFile]:
         """The published files of a folder, the oldest first."""
-        last, start = self._last(chain, table, now), self._world.parameters.start
-        if (chain, table) in self._views:
-            days = iter([last] if last >= start else [])
-        else:
-            days = iter([start + timedelta(days=number) for number in range((last - start).days + 1)])
+        last, start = self._last(chain, table, now), self._world.settings.start
+        if not self._tables[chain, table].per_block:
+            start = max(start, last)
+        days = [start + timedelta(days=number) for number in range((last - start).days + 1)]
         return [made for made in (self._file(chain, table, day) for day in days) if made is not None]
 
     def find(self, chain: str, table: str, name: str, now: datetime) -> DumpFile | None:
         """One published file; None where there is none."""
-        if (chain, table) in self._views:
-            return next((file for file in self.files(chain, table, now) if file.name == name), None)
         if (chain, table) not in self._tables:
             return None
+        if not self._tables[chain, table].per_block:
+            return next((file for file in self.files(chain, table, now) if file.name == name), None)
         match = _DATED.fullmatch(name)
         if match is None or match["stem"] != self._tables[chain, table].file_stem:
             return None
@@ -141,12 +98,7 @@ class WorldDumps:
         return self._file(chain, table, day) if day <= self._last(chain, table, now) else None
 
     def rebuild(self, chain: str, first: date, now: datetime) -> list[str]:
-        """Make the published files of a chain anew, because the world under them has changed.
-
-        Args:
-            chain: Which chain.
-            first: From which day on.
-            now: The simulated instant; the files carry it.
+        """Make the published files of a chain anew, from a day on, because the world under them has changed.
 
         Returns:
             Names of the tables that had such files.
@@ -155,39 +107,27 @@ class WorldDumps:
         with self._lock:
             for key in [key for key in self._made if key[0] == chain and key[2] >= first]:
                 del self._made[key]
-            for table in (one for of, one in self._tables if of == chain):
-                days = (self._last(chain, table, now) - first).days + 1
-                for day in (first + timedelta(days=number) for number in range(days)):
+            for table in (table for of, table in self._tables if of == chain):
+                last = self._last(chain, table, now)
+                days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+                if not self._tables[chain, table].per_block:
+                    days = [last] if last > first else []
+                for day in days:
                     self._touch((chain, table, day), now)
                     touched.add(table)
-            for view in (one for of, one in self._views if of == chain):
-                last = self._last(chain, view, now)
-                if last > first:
-                    self._touch((chain, view, last), now)
-                    touched.add(view)
         return sorted(touched)
 
     def change(self, chain: str, table: str, day: date | None, change: str, now: datetime) -> DumpFile:
-        """Make a published file anew with changed content.
-
-        Args:
-            chain: Which chain.
-            table: Which table.
-            day: Which day; None for the latest file.
-            change: One of CHANGES; it adds to earlier ones.
-            now: The simulated instant; the file carries it.
-
-        Returns:
-            The new file.
+        """Make a published file anew with changed content, on top of earlier changes; `day` is None for the latest.
 
         Raises:
             ValueError: There is no such file, or the change does nothing to it.
         """
         if change not in CHANGES:
             raise ValueError(f"change is {change!r}, but must be one of {', '.join(CHANGES)}.")
-        last = self._last(chain, table, now)
+        last = self._last(chain, table, now) if (chain, table) in self._tables else date.min
         day = last if day is None else day
-        before = self._file(chain, table, day) if (chain, table) in self.tables() and day <= last else None
+        before = self._file(chain, table, day) if day <= last else None
         if before is None:
             raise ValueError(f"No file of {chain} {table} is published for {day}.")
         key = chain, table, day
@@ -218,9 +158,9 @@ class WorldDumps:
         self._modified[key] = max(int(now.timestamp()), self._modified.get(key, 0) + 1)
 
     def _last(self, chain: str, table: str, now: datetime) -> date:
-        """The last published day; of a view, the day whose first instant it shows."""
+        """The last published day; of a snapshot, the day whose first instant it shows."""
         now -= timedelta(days=self._late.get((chain, table), 0))
-        if (chain, table) in self._views:
+        if not self._tables[chain, table].per_block:
             return (now - _REBUILT_AFTER).date()
         return (now - _PUBLISHED_AFTER).date() - timedelta(days=1)
 
@@ -234,58 +174,27 @@ class WorldDumps:
 
     def _make(self, key: tuple[str, str, date]) -> MadeFile | None:
         chain, name, day = key
+        table = self._tables[chain, name]
+        columns = table.dump_columns(london="london-columns" in self._quirks)
+        midnight = datetime.combine(day, time(), tzinfo=UTC)
         rows: Iterator[object]
-        money = self._money[chain]
-        if (chain, name) in self._views:
-            view = self._views[chain, name]
-            columns, rows = view.dump_columns(), iter(view.rows(self._world, midnight_of(day) - _A_SECOND))
-            published = int((midnight_of(day) + _REBUILT_AFTER).timestamp())
-            stem = f"{view.file_stem}_latest.tsv"
-        else:
-            table = self._tables[chain, name]
-            columns = table.dump_columns(london="london-columns" in self._quirks)
+        if table.per_block:
             rows = (row for block in self._world.blocks_of(chain, day) for row in table.rows(block))
-            published = int((midnight_of(day) + timedelta(days=1) + _PUBLISHED_AFTER).timestamp())
-            stem = f"{table.file_stem}_{day:%Y%m%d}.tsv"
+            published, suffix = midnight + timedelta(days=1) + _PUBLISHED_AFTER, f"{day:%Y%m%d}"
+        else:
+            rows = iter(table.rows(ChainView(world=self._world, chain=chain, now=midnight - _A_SECOND)))
+            published, suffix = midnight + _REBUILT_AFTER, "latest"
         first = next(rows, None)
         if first is None:
             return None
-        sheet = Sheet(columns, written(columns, chain_up((first,), rows), money))
-        sheet.distort(self._quirks)
+        content = DumpContent(columns, written(columns, chain_up((first,), rows), self._money[chain]))
+        content.distort(self._quirks)
         for change in self._changes.get(key, ()):
-            sheet.change(change)
-        return packed(stem, sheet, self._modified.get(key, published), final="final-newline" in self._quirks)
-
-
-def midnight_of(day: date) -> datetime:
-    """The first instant of a UTC day."""
-    return datetime.combine(day, time(), tzinfo=UTC)
-
-
-def batched(lines: Iterator[str]) -> Iterator[list[str]]:
-    """Lines by the thousand, so that neither many small writes nor one large text are made of them."""
-    while some := list(islice(lines, _BATCH)):
-        yield some
-
-
-def packed(name: str, sheet: Sheet, modified: int, *, final: bool) -> MadeFile:
-    """One gzip member with the original name and a fixed time, as published files.
-
-    Args:
-        name: The original name.
-        sheet: Its content.
-        modified: Seconds since 1970.
-        final: Whether the last row ends with a line end, which published files do without.
-    """
-    content = io.BytesIO()
-    with gzip.GzipFile(filename=name, mode="wb", compresslevel=6, fileobj=content, mtime=modified) as stream:
-        end = b""
-        for some in batched(sheet.lines()):
-            stream.write(end + "\n".join(some).encode())
-            end = b"\n"
-        if final:
-            stream.write(b"\n")
-    return MadeFile(f"{name}.gz", content.getvalue(), modified)
+            CHANGES[change](content)
+        modified = self._modified.get(key, int(published.timestamp()))
+        stem = f"{table.file_stem}_{suffix}.tsv"
+        packed = content.packed(stem, modified, final="final-newline" in self._quirks)
+        return MadeFile(f"{stem}.gz", packed, modified)
 
 
 @dataclass(frozen=True)
@@ -319,11 +228,7 @@ class RealFile:
 
 
 class FolderDumps:
-    """Real dump files, lying flat in a folder or in `{chain}/{table}/` below it; the clock plays no part.
-
-    Args:
-        folder: The folder; it may change while it is served.
-    """
+    """Real dump files, lying flat in a folder or in `{chain}/{table}/` below it; the clock plays no part."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -350,3 +255,9 @@ class FolderDumps:
                 match = _NAME.fullmatch(path.name)
                 if match is not None and path.is_file():
                     yield match["chain"], match["table"], path
+
+
+DumpFile = MadeFile | RealFile
+"""A file as the dump host offers it."""
+DumpStore = WorldDumps | FolderDumps
+"""All files of a dump host."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from fastapi import Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
-from simulator.pages import error_page
+from simulator.vendors import error_page
 
 if TYPE_CHECKING:
     from starlette.datastructures import Headers
@@ -24,24 +24,13 @@ _MEDIA_TYPE: Final = "application/octet-stream"
 
 
 class DumpHost:
-    """Answers requests for index pages and files.
-
-    Args:
-        store: The files.
-    """
+    """Answers requests for index pages and files."""
 
     def __init__(self, store: DumpStore) -> None:
         self._store = store
 
     def answer(self, path: str, headers: Headers, now: datetime, *, head: bool = False) -> Response:
-        """The response to GET or HEAD.
-
-        Args:
-            path: What follows the host's root.
-            headers: The request's.
-            now: The simulated instant, UTC.
-            head: Whether only the headers are wanted, so that no file need be read.
-        """
+        """The response to GET or HEAD."""
         parts = path.split("/")
         if parts[-1] and len(parts) > 2:  # noqa: PLR2004 - chain, table, file
             file = self._store.find(parts[0], "/".join(parts[1:-1]), parts[-1], now)

@@ -108,15 +108,7 @@ def push_number(number: int) -> bytes:
 
 
 def header(version: int, roots: tuple[bytes, bytes], time: int, bits: int, nonce: int) -> bytes:
-    """The 80 bytes of a block header.
-
-    Args:
-        version: As stored, 32 bits.
-        roots: The parent's hash and the merkle root, wire order.
-        time: Seconds since 1970, UTC.
-        bits: Compact target.
-        nonce: 32 bits.
-    """
+    """The 80 bytes of a block header."""
     return _HEADER.pack(version, *roots, time, bits, nonce)
 
 

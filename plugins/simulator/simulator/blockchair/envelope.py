@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from fastapi import Response
 
-from simulator.blockchair.php_json import encode
-
 if TYPE_CHECKING:
     from collections.abc import Collection
     from decimal import Decimal
 
-    from simulator.blockchair.columns import Json
+    from simulator.blockchair.table import Json
 
 _RENDER_TIME: Final = 0.004
 _QUERY_TIME: Final = 0.1
@@ -80,15 +79,7 @@ def failure(code: int, error: str) -> Answer:
 
 
 def respond(answer: Answer, now: datetime, servers: str, price: Decimal, quirks: Collection[str] = ()) -> Response:
-    """The response that carries an answer.
-
-    Args:
-        answer: What the endpoint found.
-        now: The simulated instant.
-        servers: Names of the backends.
-        price: Spot price in USD of the chain's coin.
-        quirks: Oddities that are switched on.
-    """
+    """The response that carries an answer."""
     shown = "Ignore" if "cache-ignore" in quirks else answer.shown_duration
     failed = answer.error is not None
     context: dict[str, Json] = {"code": answer.code}
@@ -122,3 +113,28 @@ def respond(answer: Answer, now: datetime, servers: str, price: Decimal, quirks:
             COST_HEADER: str(answer.cost),
         },
     )
+
+
+def encode(value: Json) -> str:
+    r"""JSON as PHP writes it: `\/`, no fraction on whole floats, `5.9e-8`, `[]` for an empty map, whole integers."""
+    match value:
+        case str():
+            return json.dumps(value).replace("/", r"\/")
+        case float():
+            return _real(value)
+        case dict():
+            if not value:
+                return "[]"
+            return "{" + ",".join(f"{encode(key)}:{encode(one)}" for key, one in value.items()) + "}"
+        case list():
+            return "[" + ",".join(map(encode, value)) + "]"
+        case _:
+            return json.dumps(value)
+
+
+def _real(value: float) -> str:
+    text = repr(value)
+    if "e" in text:
+        mantissa, exponent = text.split("e")
+        return f"{mantissa}{'' if '.' in mantissa else '.0'}e{int(exponent):+d}"
+    return text.removesuffix(".0")

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from simulator.blockchair.dice import Dice, fingerprint
+from simulator.blockchair.chains import ETHER, ETHEREUM, GWEI
 from simulator.blockchair.ethereum_model import (
     CALL,
     CALL_TREE,
     CREATE,
-    ETHER,
-    GWEI,
     SYNTHETIC,
     EthereumBlock,
     EthereumTransaction,
     Uncle,
     next_base_fee,
 )
-from simulator.blockchair.parameters import LONDON, MERGED
+from simulator.blockchair.ledger import Ledger
+from simulator.blockchair.rng import Rng, fingerprint
 from simulator.blockchair.times import DAY, midnight
-from simulator.blockchair.tokens import FIRST_TRANSFER, TokenBook, transfer_count
+from simulator.blockchair.tokens import FIRST_TRANSFER, TokenRegistry, transfer_count
+from simulator.settings import LONDON, MERGED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulator.blockchair.parameters import WorldParameters
+    from simulator.settings import Settings
 
 FIRST_HEIGHTS: Final = {MERGED: 21_500_000, LONDON: 13_000_000}
 """Height of a world's first block, by era."""
@@ -65,102 +63,74 @@ _HEADER_BYTES: Final = 540
 _TRANSACTION_BYTES: Final = 115
 
 
-class EthereumLedger:
-    """The Ethereum of a world, made day by day and kept.
+class EthereumLedger(Ledger[EthereumBlock]):
+    """The Ethereum of a world."""
 
-    A day follows from the parameters and the days before it, never from when or how often it is asked for.
-
-    Args:
-        parameters: The world's parameters.
-        forks: Heights from which the chain was replaced by another one, once for each.
-
-    Attributes:
-        tokens: The ERC-20 tokens made so far.
-        first_height: Height of the first block.
-        blocks: All blocks made so far.
-        opening: Balances in wei before the first block.
-        contracts: Addresses that hold code before the first block.
-    """
-
-    def __init__(self, parameters: WorldParameters, forks: Sequence[int] = ()) -> None:
-        self.blocks: list[EthereumBlock] = []
-        self.first_height = FIRST_HEIGHTS[parameters.era]
-        self._parameters = parameters
-        self._forks = tuple(forks)
-        self._branch: tuple[object, ...] = ()
+    def __init__(self, settings: Settings, forks: Sequence[int] = ()) -> None:
+        super().__init__(ETHEREUM, FIRST_HEIGHTS[settings.ethereum_era], settings, forks)
         self._people = [self._address("person", number) for number in range(_PEOPLE)]
         self.contracts = [self._address("contract", number) for number in range(_CONTRACTS)]
         self._miners = [self._address("builder", number) for number in range(len(_BUILDERS))]
-        self.opening = self._opening()
-        self._balances: defaultdict[str, int] = defaultdict(int, self.opening)
+        opening = self._opening()
+        self.opening_balances = list(opening.items())
+        self._balances: defaultdict[str, int] = defaultdict(int, opening)
         self._nonces: defaultdict[str, int] = defaultdict(int)
-        self._gas_limit = max(_LEAST_GAS_LIMIT, _GAS_PER_TRANSACTION * parameters.transactions_per_block)
+        self._gas_limit = max(_LEAST_GAS_LIMIT, _GAS_PER_TRANSACTION * settings.transactions_per_block)
         self._least_gas_limit = self._gas_limit
         self._base_fee = _FIRST_BASE_FEE
         self._parent = self._mark("parent")
-        self._total_difficulty = TOTAL_DIFFICULTY if parameters.era == MERGED else _EARLIER_TOTAL_DIFFICULTY
-        self.tokens = TokenBook(
+        self._total_difficulty = TOTAL_DIFFICULTY if settings.ethereum_era == MERGED else _EARLIER_TOTAL_DIFFICULTY
+        self._tokens = TokenRegistry(
             self.contracts[2:],
-            (self.first_height, midnight(parameters.start)),
+            (self.first_height, midnight(settings.start)),
             first_id=_FIRST_TOKEN,
-            control=parameters.control_characters,
+            control="control-characters" in settings.quirks,
         )
+        self.tokens = self._tokens.tokens
         self._transfers = FIRST_TRANSFER
-        self._days = 0
-        self._lock = threading.Lock()
-
-    def grow(self, days: int) -> None:
-        """Make the chain at least so many days long, counted from the world's start."""
-        if self._days >= days:
-            return
-        with self._lock:
-            while self._days < days:
-                self._day(self._days)
-                self._days += 1
+        self._branch: tuple[object, ...] = ()
 
     def _mark(self, *parts: object) -> str:
-        return fingerprint(self._parameters.seed, "ethereum", *parts).hex()
+        return fingerprint(self._settings.seed, "ethereum", *parts).hex()
 
     def _address(self, *parts: object) -> str:
         return self._mark(*parts)[-40:]
 
     def _opening(self) -> dict[str, int]:
-        dice = Dice(self._parameters.seed, "ethereum", "opening")
-        balances = {person: dice.magnitude(20, 23) for person in self._people}
-        balances[self._people[0]] = _TREASURY_VALUE + dice.below(ETHER)
+        rng = Rng(self._settings.seed, "ethereum", "opening")
+        balances = {person: rng.magnitude(20, 23) for person in self._people}
+        balances[self._people[0]] = _TREASURY_VALUE + rng.below(ETHER)
         balances[self.contracts[0]] = _DEPOSITS_VALUE
         balances[self.contracts[1]] = _REST_VALUE
         return balances
 
-    def _day(self, number: int) -> None:
-        blocks = self._parameters.blocks_per_day
-        start = midnight(self._parameters.start + timedelta(days=number))
+    def _day(self, start: int) -> None:
+        blocks = self._settings.blocks_per_day
         # Blocks sit in 12-second slots, the first of a day at 00:00:11; a denser world has slots of a second.
         slots, width, first = (_SLOTS, _SLOT, _SLOT - 1) if blocks <= _SLOTS else (DAY, 1, 0)
         for place in range(blocks):
             height = self.first_height + len(self.blocks)
-            dice = Dice(self._parameters.seed, "ethereum", height)
-            slot = place * slots // blocks + dice.below(slots // blocks)
-            branch = sum(fork <= height for fork in self._forks)
-            if branch:  # its time is that of the block it replaces, all else is its own
-                self._branch = ("branch", branch)
-                dice = Dice(self._parameters.seed, "ethereum", height, *self._branch)
-            self._append(dice, height, start + first + width * slot)
+            rng = self._rng(height)
+            slot = place * slots // blocks + rng.below(slots // blocks)
+            self._branch = self._branch_at(height)
+            if self._branch:  # its time is that of the block it replaces, all else is its own
+                rng = self._rng(height, *self._branch)
+            self._append(rng, height, start + first + width * slot)
 
-    def _append(self, dice: Dice, height: int, time: int) -> None:
+    def _append(self, rng: Rng, height: int, time: int) -> None:
         if self.blocks:
             last = self.blocks[-1]
             self._base_fee = next_base_fee(last.base_fee_per_gas, last.gas_used, last.gas_limit)
             step = self._gas_limit // _LIMIT_DIVISOR - 1
-            self._gas_limit = max(self._least_gas_limit, self._gas_limit + dice.between(-step, step))
+            self._gas_limit = max(self._least_gas_limit, self._gas_limit + rng.between(-step, step))
         transactions = [
-            self._transaction(dice, (height, time, index), gas)
-            for index, gas in enumerate(self._gas_plan(dice, self._gas_limit // 2))
+            self._transaction(rng, (height, time, index), gas)
+            for index, gas in enumerate(self._gas_plan(rng, self._gas_limit // 2))
         ]
-        builder = dice.below(len(_BUILDERS))
-        uncles = [self._uncle(dice, height, time, index) for index in range(self._uncle_count(dice, height))]
-        made = self._parameters.era == LONDON
-        difficulty = dice.between(*_DIFFICULTY) if made else 0
+        builder = rng.below(len(_BUILDERS))
+        uncles = [self._uncle(rng, height, time, index) for index in range(self._uncle_count(rng, height))]
+        made = self._settings.ethereum_era == LONDON
+        difficulty = rng.between(*_DIFFICULTY) if made else 0
         self._total_difficulty += difficulty
         payouts = [(self._miners[builder], 0), *((uncle.miner, uncle.generation) for uncle in uncles)]
         block = EthereumBlock(
@@ -172,8 +142,8 @@ class EthereumLedger:
             extra_data_hex=_BUILDERS[builder].encode().hex(),
             gas_limit=self._gas_limit,
             base_fee_per_gas=self._base_fee,
-            logs_bloom=(dice.raw(256) if any(tx.type == CALL_TREE for tx in transactions) else bytes(256)).hex(),
-            mix_hash=dice.raw(32).hex(),
+            logs_bloom=(rng.raw(256) if any(tx.type == CALL_TREE for tx in transactions) else bytes(256)).hex(),
+            mix_hash=rng.raw(32).hex(),
             receipts_root=self._mark("receipts", height, *self._branch) if transactions else _EMPTY_TRIE,
             state_root=self._mark("state", height, *self._branch),
             transactions_root=self._mark("transactions", height, *self._branch) if transactions else _EMPTY_TRIE,
@@ -187,12 +157,12 @@ class EthereumLedger:
             uncles=uncles,
             difficulty=difficulty,
             total_difficulty=self._total_difficulty,
-            nonce=str(int.from_bytes(dice.raw(8), "big")) if made else "0",
+            nonce=str(int.from_bytes(rng.raw(8), "big")) if made else "0",
             sha3_uncles=self._mark("uncles", *(uncle.hash for uncle in uncles)) if uncles else NO_UNCLES,
             generation=_SUBSIDY + len(uncles) * _SUBSIDY // 32 if made else 0,
             transfers_before=self._transfers,
-            known=self.tokens.tokens,
-            known_count=len(self.tokens.tokens),
+            known=self.tokens,
+            known_count=len(self.tokens),
         )
         payout = block.transactions[len(transactions)]
         payout.value = block.reward
@@ -200,73 +170,73 @@ class EthereumLedger:
             self._apply(synthetic)
         for transaction in transactions:
             self._transfers += transfer_count(transaction)
-            self.tokens.note(transaction)
+            self._tokens.note(transaction)
         self._parent = block.hash
         self.blocks.append(block)
 
-    def _uncle_count(self, dice: Dice, height: int) -> int:
+    def _uncle_count(self, rng: Rng, height: int) -> int:
         """Uncles of a block: none after the Merge, nor in a world's first few blocks."""
-        if self._parameters.era == MERGED or height < self.first_height + _MOST_UNCLES:
+        if self._settings.ethereum_era == MERGED or height < self.first_height + _MOST_UNCLES:
             return 0
-        return 0 if not dice.chance(_UNCLE_IN_PERCENT) else 1 if dice.chance(80) else _MOST_UNCLES
+        return 0 if not rng.chance(_UNCLE_IN_PERCENT) else 1 if rng.chance(80) else _MOST_UNCLES
 
-    def _uncle(self, dice: Dice, height: int, time: int, index: int) -> Uncle:
+    def _uncle(self, rng: Rng, height: int, time: int, index: int) -> Uncle:
         """An uncle one or two blocks older than the block that names it."""
-        depth = dice.between(1, 2)
+        depth = rng.between(1, 2)
         rival = self.blocks[-depth]
-        builder = dice.below(len(_BUILDERS))
+        builder = rng.below(len(_BUILDERS))
         mark = self._mark("uncle", height, index, *self._branch)
         return Uncle(
             parent_block_id=height,
             index=index,
             id=height - depth,
             hash=mark,
-            time=min(rival.time + dice.below(5), time - 1),
-            size=_HEADER_BYTES + dice.below(60_000),
+            time=min(rival.time + rng.below(5), time - 1),
+            size=_HEADER_BYTES + rng.below(60_000),
             miner=self._miners[builder],
             extra_data_hex=_BUILDERS[builder].encode().hex(),
-            difficulty=dice.between(*_DIFFICULTY),
-            gas_used=dice.below(rival.gas_limit),
+            difficulty=rng.between(*_DIFFICULTY),
+            gas_used=rng.below(rival.gas_limit),
             gas_limit=rival.gas_limit,
             base_fee_per_gas=rival.base_fee_per_gas,
-            logs_bloom=dice.raw(256).hex(),
-            mix_hash=dice.raw(32).hex(),
-            nonce=str(int.from_bytes(dice.raw(8), "big")),
-            receipts_root=dice.raw(32).hex(),
+            logs_bloom=rng.raw(256).hex(),
+            mix_hash=rng.raw(32).hex(),
+            nonce=str(int.from_bytes(rng.raw(8), "big")),
+            receipts_root=rng.raw(32).hex(),
             sha3_uncles=NO_UNCLES,
-            state_root=dice.raw(32).hex(),
-            transactions_root=dice.raw(32).hex(),
+            state_root=rng.raw(32).hex(),
+            transactions_root=rng.raw(32).hex(),
             generation=_SUBSIDY * (8 - depth) // 8,
         )
 
-    def _gas_plan(self, dice: Dice, target: int) -> list[int]:
+    def _gas_plan(self, rng: Rng, target: int) -> list[int]:
         """Gas for each transaction of a block; the sum leans against the base fee, so that it stays in a band."""
-        mean = self._parameters.transactions_per_block
-        number = dice.between(max(mean - mean // 2, 1), mean + mean // 2)
-        kind = dice.below(100)
+        mean = self._settings.transactions_per_block
+        number = rng.between(max(mean - mean // 2, 1), mean + mean // 2)
+        kind = rng.below(100)
         if kind < 2:  # noqa: PLR2004 - two of a hundred blocks are empty
             return []
         low, high = (105, 150) if self._base_fee < _CHEAP else (40, 95) if self._base_fee > _DEAR else (50, 150)
-        left = target if kind < 7 else target * dice.between(low, high) // 100  # noqa: PLR2004 - five hit it exactly
+        left = target if kind < 7 else target * rng.between(low, high) // 100  # noqa: PLR2004 - five hit it exactly
         plan = []
         for rest in range(number - 1, 0, -1):
-            wanted = _TRANSFER_GAS if dice.chance(45) else dice.between(45_000, 400_000)
+            wanted = _TRANSFER_GAS if rng.chance(45) else rng.between(45_000, 400_000)
             plan.append(min(wanted, left - rest * _TRANSFER_GAS))
             left -= plan[-1]
         return [*plan, left]
 
-    def _transaction(self, dice: Dice, place: tuple[int, int, int], gas: int) -> EthereumTransaction:
+    def _transaction(self, rng: Rng, place: tuple[int, int, int], gas: int) -> EthereumTransaction:
         height, time, index = place
-        sender = dice.pick(self._people)
+        sender = rng.pick(self._people)
         if self._balances[sender] < _HAVE_AT_LEAST:
             sender = self._people[0]
-        kind = CALL if gas == _TRANSFER_GAS else CREATE if dice.chance(6) else CALL_TREE
-        failed = kind != CALL and dice.chance(6)
+        kind = CALL if gas == _TRANSFER_GAS else CREATE if rng.chance(6) else CALL_TREE
+        failed = kind != CALL and rng.chance(6)
         nonce = self._nonces[sender]
         # A quarter of what the sender has at most, so that the fee is always covered too.
-        value = min(dice.magnitude(13, 22), self._balances[sender] // 4) if kind == CALL or dice.chance(40) else 0
-        is_legacy = dice.chance(20)
-        priority = dice.between(GWEI // 1_000, 3 * GWEI)
+        value = min(rng.magnitude(13, 22), self._balances[sender] // 4) if kind == CALL or rng.chance(40) else 0
+        is_legacy = rng.chance(20)
+        priority = rng.between(GWEI // 1_000, 3 * GWEI)
         transaction = EthereumTransaction(
             block_id=height,
             time=time,
@@ -276,37 +246,37 @@ class EthereumLedger:
             failed=failed,
             type=kind,
             sender=sender,
-            recipient=self._recipient(dice, kind, sender, nonce),
-            call_count=dice.between(2, 12) if kind == CALL_TREE and not failed else 1,
+            recipient=self._recipient(rng, kind, sender, nonce),
+            call_count=rng.between(2, 12) if kind == CALL_TREE and not failed else 1,
             value=value,
             gas_used=gas,
-            gas_limit=gas if kind == CALL or failed else gas * dice.between(100, 150) // 100,
+            gas_limit=gas if kind == CALL or failed else gas * rng.between(100, 150) // 100,
             gas_price=self._base_fee + priority,
-            input_hex="" if kind == CALL else dice.raw(4 + 32 * dice.between(1, 8 if kind == CREATE else 4)).hex(),
+            input_hex="" if kind == CALL else rng.raw(4 + 32 * rng.between(1, 8 if kind == CREATE else 4)).hex(),
             nonce=nonce,
-            v=("25", "26")[dice.below(2)] if is_legacy else str(dice.below(2)),
-            r=dice.raw(32).hex(),
-            s=(bytes((dice.below(64),)) + dice.raw(31)).hex(),  # in the lower half, as EIP-2 asks
+            v=("25", "26")[rng.below(2)] if is_legacy else str(rng.below(2)),
+            r=rng.raw(32).hex(),
+            s=(bytes((rng.below(64),)) + rng.raw(31)).hex(),  # in the lower half, as EIP-2 asks
             type_2718=0 if is_legacy else 2,
             base_fee_per_gas=self._base_fee,
             max_fee_per_gas=None if is_legacy else 2 * self._base_fee + priority,
             max_priority_fee_per_gas=None if is_legacy else priority,
         )
-        if kind == CALL_TREE and value and dice.chance(60):
-            forwarded = value * dice.between(1, 100) // 100
-            transaction.internal = ((transaction.recipient, dice.pick(self._people), forwarded),)
+        if kind == CALL_TREE and value and rng.chance(60):
+            forwarded = value * rng.between(1, 100) // 100
+            transaction.internal = ((transaction.recipient, rng.pick(self._people), forwarded),)
         self._nonces[sender] += 1
         self._apply(transaction)
         return transaction
 
-    def _recipient(self, dice: Dice, kind: str, sender: str, nonce: int) -> str:
+    def _recipient(self, rng: Rng, kind: str, sender: str, nonce: int) -> str:
         if kind == CREATE:
             return self._address("created", sender, nonce)
         if kind == CALL_TREE:
-            return dice.pick(self.contracts)
-        if dice.chance(20):
+            return rng.pick(self.contracts)
+        if rng.chance(20):
             return self._address("newcomer", sender, nonce)
-        return dice.pick(self._people)
+        return rng.pick(self._people)
 
     def _apply(self, transaction: EthereumTransaction) -> None:
         for address, amount in transaction.moves():

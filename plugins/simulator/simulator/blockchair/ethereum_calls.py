@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from simulator.blockchair.dice import Dice, fingerprint
 from simulator.blockchair.ethereum_model import CALL, CREATE, SYNTHETIC
+from simulator.blockchair.rng import Rng, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,16 +60,16 @@ def calls_of(block: EthereumBlock) -> Iterable[Call]:
 
 
 def _calls(transaction: EthereumTransaction) -> list[Call]:
-    dice = Dice("calls", transaction.hash)
-    root = _root(transaction, dice)
+    rng = Rng("calls", transaction.hash)
+    root = _root(transaction, rng)
     # What the transaction moves within goes out of the contract it called: these are the root's first children.
     moves = [] if transaction.failed else list(transaction.internal)
     calls = [root]
-    is_wide = dice.chance(20)
+    is_wide = rng.chance(20)
     for _ in range(transaction.call_count - 1):
         shallow = [root] if moves or is_wide else [call for call in calls if call.depth < _DEEPEST]
-        parent = dice.pick(shallow)
-        call = _inner(transaction, dice, f"{parent.index}.{parent.child_call_count}", parent)
+        parent = rng.pick(shallow)
+        call = _inner(transaction, rng, f"{parent.index}.{parent.child_call_count}", parent)
         parent.child_call_count += 1
         if moves:
             call.sender, call.recipient, call.value = moves.pop(0)
@@ -83,13 +83,13 @@ def place_in_tree(call: Call) -> tuple[int, ...]:
     return tuple(map(int, call.index.split(".")))
 
 
-def _root(transaction: EthereumTransaction, dice: Dice) -> Call:
+def _root(transaction: EthereumTransaction, rng: Rng) -> Call:
     kind = transaction.type if transaction.type in (CREATE, SYNTHETIC) else CALL
     output: str | None = ""
     if transaction.is_synthetic:
         output = None
     elif kind == CREATE and not transaction.failed:
-        output = dice.raw(_WORD * dice.between(2, 6)).hex()
+        output = rng.raw(_WORD * rng.between(2, 6)).hex()
     return Call(
         block_id=transaction.block_id,
         transaction_id=transaction.id,
@@ -97,7 +97,7 @@ def _root(transaction: EthereumTransaction, dice: Dice) -> Call:
         index="0",
         time=transaction.time,
         failed=transaction.failed,
-        fail_reason=dice.pick(_REASONS) if transaction.failed else None,
+        fail_reason=rng.pick(_REASONS) if transaction.failed else None,
         type=kind,
         sender=transaction.sender,
         recipient=transaction.recipient,
@@ -107,8 +107,8 @@ def _root(transaction: EthereumTransaction, dice: Dice) -> Call:
     )
 
 
-def _inner(transaction: EthereumTransaction, dice: Dice, index: str, parent: Call) -> Call:
-    failed = dice.chance(5)
+def _inner(transaction: EthereumTransaction, rng: Rng, index: str, parent: Call) -> Call:
+    failed = rng.chance(5)
     return Call(
         block_id=transaction.block_id,
         transaction_id=transaction.id,
@@ -116,11 +116,11 @@ def _inner(transaction: EthereumTransaction, dice: Dice, index: str, parent: Cal
         index=index,
         time=transaction.time,
         failed=failed,
-        fail_reason=dice.pick(_REASONS) if failed else None,
-        type=dice.pick(_INNER),
+        fail_reason=rng.pick(_REASONS) if failed else None,
+        type=rng.pick(_INNER),
         sender=parent.recipient,
-        recipient=fingerprint("library", dice.below(40)).hex()[-40:],
+        recipient=fingerprint("library", rng.below(40)).hex()[-40:],
         value=0,
-        input_hex=dice.raw(4 + _WORD * dice.below(3)).hex(),
-        output_hex="" if failed else dice.raw(_WORD * dice.below(3)).hex(),
+        input_hex=rng.raw(4 + _WORD * rng.below(3)).hex(),
+        output_hex="" if failed else rng.raw(_WORD * rng.below(3)).hex(),
     )

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GWEI: Final = 10**9
-ETHER: Final = 10**18
-
 CALL: Final = "call"
 CALL_TREE: Final = "call_tree"
 CREATE: Final = "create"
@@ -108,12 +105,10 @@ class EthereumTransaction:
         return moved
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uncle:
-    """A block that lost to another of its height, and that a later one rewards; `id` is its own height."""
+@dataclass(kw_only=True)
+class Header:
+    """What blocks and uncles have."""
 
-    parent_block_id: int
-    index: int
     id: int
     hash: str
     time: int
@@ -121,7 +116,6 @@ class Uncle:
     miner: str
     extra_data_hex: str
     difficulty: int
-    gas_used: int
     gas_limit: int
     base_fee_per_gas: int
     logs_bloom: str
@@ -135,36 +129,28 @@ class Uncle:
 
 
 @dataclass(kw_only=True)
-class EthereumBlock:
+class Uncle(Header):
+    """A block that lost to another of its height, and that a later one rewards; `id` is its own height."""
+
+    parent_block_id: int
+    index: int
+    gas_used: int
+
+
+@dataclass(kw_only=True)
+class EthereumBlock(Header):
     """A block; its transactions are the real ones in order, then the pseudo-rows: the miner's, and one per uncle.
 
     `transfers_before` are the ERC-20 transfers older than the block; `known` and `known_count` hold the tokens that a
     transfer in it may move.
     """
 
-    id: int
-    hash: str
-    time: int
-    size: int
-    miner: str
-    extra_data_hex: str
-    gas_limit: int
-    base_fee_per_gas: int
-    logs_bloom: str
-    mix_hash: str
-    receipts_root: str
-    state_root: str
-    transactions_root: str
     transactions: list[EthereumTransaction] = field(repr=False)
-    uncles: list[Uncle] = field(default_factory=list, repr=False)
-    difficulty: int = 0
-    total_difficulty: int = 0
-    nonce: str = "0"
-    sha3_uncles: str = ""
-    generation: int = 0
-    transfers_before: int = 0
-    known: Sequence[Token] = field(default=(), repr=False)
-    known_count: int = 0
+    uncles: list[Uncle] = field(repr=False)
+    total_difficulty: int
+    transfers_before: int
+    known: Sequence[Token] = field(repr=False)
+    known_count: int
 
     @property
     def tokens(self) -> Sequence[Token]:
@@ -223,13 +209,7 @@ class EthereumBlock:
 
 
 def next_base_fee(base_fee: int, gas_used: int, gas_limit: int) -> int:
-    """The base fee of the block after one with these figures, in wei per gas (EIP-1559).
-
-    Args:
-        base_fee: The block's own base fee.
-        gas_used: Its gas.
-        gas_limit: Its limit; the target is half of it.
-    """
+    """The base fee of the block after one with these figures, in wei per gas (EIP-1559)."""
     target = gas_limit // 2
     if gas_used > target:
         return base_fee + max(base_fee * (gas_used - target) // target // 8, 1)

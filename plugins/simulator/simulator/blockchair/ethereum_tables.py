@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.blockchair.chains import ETHEREUM
-from simulator.blockchair.columns import Column, Filter, Kind
 from simulator.blockchair.ethereum_calls import calls_of, place_in_tree
-from simulator.blockchair.ethereum_model import ETHER
 from simulator.blockchair.table import (
+    Column,
+    Filter,
+    Kind,
     Table,
     column,
     height,
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from simulator.blockchair.ethereum_model import EthereumBlock, EthereumTransaction, Uncle
 
 
-def _prefixed(name: str) -> Column:
-    return column(name, Kind.PREFIXED_HEX, filter=Filter.EQUALITY, sortable=True)
+def _prefixed(name: str, get: str = "") -> Column:
+    return column(name, Kind.PREFIXED_HEX, get, filter=Filter.EQUALITY, sortable=True)
 
 
 def _header(extra_data: Column) -> tuple[Column, ...]:
@@ -135,10 +136,10 @@ _TRANSFERS: Final = (
     integer("id", in_dumps=False),
     _prefixed("transaction_hash"),
     *time_columns(),
-    _prefixed("token_address"),
-    text("token_name", filter=Filter.EQUALITY),
-    text("token_symbol", filter=Filter.EQUALITY),
-    integer("token_decimals"),
+    _prefixed("token_address", "token.address"),
+    text("token_name", "token.name", filter=Filter.EQUALITY),
+    text("token_symbol", "token.symbol", filter=Filter.EQUALITY),
+    integer("token_decimals", "token.decimals"),
     _prefixed("sender"),
     _prefixed("recipient"),
     column("value", Kind.WEI, filter=Filter.RANGE, sortable=True),
@@ -165,7 +166,7 @@ def ethereum_tables() -> Iterable[Table]:
     def table(
         name: str, rows: Callable[[Any], Iterable[object]], columns: tuple[Column, ...], cost: int, **more: object
     ) -> Table:
-        return Table(chain=ETHEREUM, name=name, unit=ETHER, rows=rows, columns=columns, in_api=True, cost=cost, **more)  # type: ignore[arg-type]
+        return Table(chain=ETHEREUM, name=name, rows=rows, columns=columns, cost=cost, **more)  # type: ignore[arg-type]
 
     by_block = {"block_id": height}
     yield table("blocks", itself, _ETHEREUM_BLOCKS, 2, firsts={"id": height})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simulator.blockchair.dump_host import etag_of
-from simulator.failures import SimulatorError
+from simulator.settings import SimulatorError
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -15,12 +15,7 @@ if TYPE_CHECKING:
 
 
 class Events:
-    """Reorganisations, rebuilt files and late ones. Nothing of it outlives the server.
-
-    Args:
-        world: The chains.
-        dumps: The world's files; None where real ones are served, which nothing happens to.
-    """
+    """Reorganisations, rebuilt files and late ones. Nothing of it outlives the server."""
 
     def __init__(self, world: World, dumps: WorldDumps | None) -> None:
         self._world = world
@@ -28,12 +23,6 @@ class Events:
 
     def reorg(self, chain: str, depth: int, now: datetime, shorter: int = 0) -> dict[str, Any]:
         """Replace the last blocks of a chain; their published files follow.
-
-        Args:
-            chain: Which chain.
-            depth: How many blocks.
-            now: The simulated instant, UTC.
-            shorter: By how many blocks the chain ends lower, until the clock moves.
 
         Returns:
             Heights replaced, and the tables that have changed files.
@@ -51,13 +40,6 @@ class Events:
     def replace(self, chain: str, table: str, day: date | None, change: str, now: datetime) -> dict[str, Any]:
         """Rebuild a published file with changed content.
 
-        Args:
-            chain: Which chain.
-            table: Which table.
-            day: Which day; None for a file that is the latest of its kind.
-            change: What changes.
-            now: The simulated instant, UTC.
-
         Returns:
             The file's name and its new validator.
 
@@ -70,11 +52,6 @@ class Events:
 
     def delay(self, chain: str, table: str | None, days: int) -> dict[str, Any]:
         """Let files appear later.
-
-        Args:
-            chain: Which chain.
-            table: Which table; None for all.
-            days: How many days later than usual; 0 as usual.
 
         Raises:
             ValueError: There is no such table.

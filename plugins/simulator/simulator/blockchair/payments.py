@@ -11,7 +11,7 @@ from simulator.blockchair.wallets import data_output
 
 if TYPE_CHECKING:
     from simulator.blockchair.chains import UtxoChain
-    from simulator.blockchair.dice import Dice
+    from simulator.blockchair.rng import Rng
     from simulator.blockchair.transactions import Output
     from simulator.blockchair.wallets import Wallets
 
@@ -23,13 +23,8 @@ _LARGEST_WHALE_PAYMENT: Final = 20_000
 _DEFAULT_SEQUENCE: Final = 0xFFFFFFFF
 
 
-class Purse:
-    """The spendable outputs of a chain, and the people who spend them.
-
-    Args:
-        chain: The chain.
-        wallets: Its keys.
-    """
+class UnspentOutputs:
+    """The spendable outputs of a chain, and the people who spend them."""
 
     def __init__(self, chain: UtxoChain, wallets: Wallets) -> None:
         self._chain = chain
@@ -38,7 +33,7 @@ class Purse:
         self._whales: deque[Output] = deque()
         self._keys = chain.opening_whales + chain.opening_users + 1
 
-    def put(self, output: Output) -> None:
+    def add(self, output: Output) -> None:
         """Make an output available, to everybody or to its large holder; data outputs are left aside."""
         if self._chain.opening_whales and 2 * output.value > self._chain.opening_whale_value:
             self._whales.append(output)
@@ -50,81 +45,75 @@ class Purse:
         """How many large holders there are."""
         return len(self._whales)
 
-    def new_or_known(self, dice: Dice) -> int:
+    def new_or_known(self, rng: Rng) -> int:
         """The number of a key to be paid: a new one in a third of the cases, mostly one of the busier ones else."""
-        if dice.chance(33):
+        if rng.chance(33):
             self._keys += 1
             return self._keys
-        return dice.below(1 + dice.below(self._keys))
+        return rng.below(1 + rng.below(self._keys))
 
-    def payment(self, dice: Dice, height: int, time: int) -> Transaction | None:
-        """A payment from one to three outputs, or None where nothing that old and large enough can be spent.
-
-        Args:
-            dice: The block's chance.
-            height: The block's height.
-            time: The block's time; nothing is spent at an earlier time than it was made.
-        """
-        wanted = 1 if dice.chance(60) else dice.between(2, 3)
-        taken = [output for output in (self._take(dice, time) for _ in range(wanted)) if output is not None]
-        recipients = 1 if dice.chance(10) else 2 if dice.chance(80) else dice.between(3, 5)
-        fee = self._fee(dice, len(taken), recipients)
+    def payment(self, rng: Rng, height: int, time: int) -> Transaction | None:
+        """A payment from one to three outputs, or None where nothing that old and large enough can be spent."""
+        wanted = 1 if rng.chance(60) else rng.between(2, 3)
+        taken = [output for output in (self._take(rng, time) for _ in range(wanted)) if output is not None]
+        recipients = 1 if rng.chance(10) else 2 if rng.chance(80) else rng.between(3, 5)
+        fee = self._fee(rng, len(taken), recipients)
         left = sum(output.value for output in taken) - fee
         if left < self._chain.dust << recipients:  # enough to halve for every recipient and stay above dust
             self._spendable += taken
             return None
         outputs = []
         for _ in range(recipients - 1):
-            value = self._amount(dice, left)
+            value = self._amount(rng, left)
             left -= value
-            outputs.append(self._wallets.output(self.new_or_known(dice), value))
+            outputs.append(self._wallets.output(self.new_or_known(rng), value))
         # The rest is change: to the sender's own key now and then, to another one mostly.
-        change_key = taken[0].key if dice.chance(30) and taken[0].key is not None else self.new_or_known(dice)
-        outputs.insert(dice.between(0, len(outputs)), self._wallets.output(change_key, left))
-        if dice.chance(8):
-            outputs.append(data_output(dice.raw(dice.between(8, 80))))
-        return self._signed(dice, height, taken, outputs)
+        change_key = taken[0].key if rng.chance(30) and taken[0].key is not None else self.new_or_known(rng)
+        outputs.insert(rng.between(0, len(outputs)), self._wallets.output(change_key, left))
+        if rng.chance(8):
+            outputs.append(data_output(rng.raw(rng.between(8, 80))))
+        return self._signed(rng, height, taken, outputs)
 
-    def whale_payment(self, dice: Dice, height: int) -> Transaction:
+    def whale_payment(self, rng: Rng, height: int) -> Transaction:
         """A large holder moves everything, paying a little of it to somebody."""
         fortune = self._whales.popleft()
-        fee = self._fee(dice, 1, 2)
-        paid = dice.between(1, _LARGEST_WHALE_PAYMENT) * COIN
+        fee = self._fee(rng, 1, 2)
+        paid = rng.between(1, _LARGEST_WHALE_PAYMENT) * COIN
         number = fortune.key if fortune.key is not None else 0
         kept = self._wallets.output(number, fortune.value - paid - fee)
-        return self._signed(dice, height, [fortune], [self._wallets.output(self.new_or_known(dice), paid), kept])
+        return self._signed(rng, height, [fortune], [self._wallets.output(self.new_or_known(rng), paid), kept])
 
-    def _signed(self, dice: Dice, height: int, taken: list[Output], outputs: list[Output]) -> Transaction:
-        inputs = [self._wallets.spending(output, dice) for output in taken]
+    def _signed(self, rng: Rng, height: int, taken: list[Output], outputs: list[Output]) -> Transaction:
+        inputs = [self._wallets.spending(output, rng) for output in taken]
         # A lock time counts only where some input is not final.
         may_lock = any(spending.sequence != _DEFAULT_SEQUENCE for spending in inputs)
         return Transaction(
-            version=dice.between(1, 2),
-            lock_time=height - 1 if may_lock and height and dice.chance(40) else 0,
+            version=rng.between(1, 2),
+            lock_time=height - 1 if may_lock and height and rng.chance(40) else 0,
             inputs=inputs,
             outputs=outputs,
         )
 
-    def _take(self, dice: Dice, time: int) -> Output | None:
+    def _take(self, rng: Rng, time: int) -> Output | None:
         for _ in range(_TRIES):
             if not self._spendable:
                 return None
-            at = dice.below(len(self._spendable))
+            at = rng.below(len(self._spendable))
             if self._spendable[at].time <= time:
                 self._spendable[at], self._spendable[-1] = self._spendable[-1], self._spendable[at]
                 return self._spendable.pop()
         return None
 
-    def _fee(self, dice: Dice, inputs: int, outputs: int) -> int:
-        if dice.chance(1):
+    def _fee(self, rng: Rng, inputs: int, outputs: int) -> int:
+        if rng.chance(1):
             return 0
-        return dice.between(*self._chain.fee_rates) * (
+        return rng.between(*self._chain.fee_rates) * (
             _FRAME_SIZE + _INPUT_SIZE * inputs + _OUTPUT_SIZE * outputs
-        ) + dice.below(100)
+        ) + rng.below(100)
 
-    def _amount(self, dice: Dice, available: int) -> int:
+    def _amount(self, rng: Rng, available: int) -> int:
         """Part of what is available, at most half, often a round number, never dust."""
-        value = max(self._chain.dust, available * dice.between(1, 500) // 1000)
-        if value > self._chain.unit_of_price and dice.chance(40):
+        value = max(self._chain.dust, available * rng.between(1, 500) // 1000)
+        if value > self._chain.unit_of_price and rng.chance(40):
             value -= value % self._chain.unit_of_price
         return value

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.blockchair.columns import Column, Filter, Kind
+from simulator.blockchair.table import Column, Filter, Kind
 from simulator.blockchair.times import stamp
 
 if TYPE_CHECKING:
-    from simulator.blockchair.columns import Money
+    from simulator.blockchair.table import Money
 
 MAX_LIMIT: Final = 100
 DEFAULT_LIMIT: Final = 10
@@ -68,13 +68,7 @@ class Query:
 
 
 class QueryReader:
-    """Understands the parameters of requests to one table.
-
-    Args:
-        columns: The table's columns.
-        default_sort: What rows are sorted by when the request does not say; downwards.
-        money: For filters on USD columns.
-    """
+    """Understands the parameters of requests to one table."""
 
     def __init__(self, columns: tuple[Column, ...], default_sort: str, money: Money) -> None:
         self._columns = {column.name: column for column in columns}
@@ -83,10 +77,6 @@ class QueryReader:
 
     def read(self, parameters: Mapping[str, str], now: datetime) -> Query:
         """Parse a request's parameters; unknown ones are ignored, as the live API mostly does.
-
-        Args:
-            parameters: The query string's.
-            now: For expressions relative to now.
 
         Raises:
             BadRequestError: A parameter is malformed, out of bounds or names a column that cannot serve.

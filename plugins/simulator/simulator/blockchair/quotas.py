@@ -1,18 +1,18 @@
-"""Who may ask how much (contract 5.1): points a day and requests a minute, bans for those who do not listen.
-
-Time is the simulated clock's: while it stands still, so do the minute and the day.
-"""
+"""Who may ask how much (contract 5.1): points a day and requests a minute, bans for those who do not listen."""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from simulator.vendors import Usage
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
 _PATIENCE: Final = 5
 """So many refusals within an hour are answered with 402; the next request is banned. The real number is unknown."""
@@ -20,11 +20,7 @@ _HOUR: Final = timedelta(hours=1)
 
 
 class OverLimitError(Exception):
-    """A request that is not answered.
-
-    Attributes:
-        code: The HTTP status that says so, 402 or 429.
-    """
+    """A request that is not answered; `code` is the HTTP status, 402 or 429."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
@@ -33,26 +29,20 @@ class OverLimitError(Exception):
 
 @dataclass
 class _Account:
-    """What one key, or everybody without one, has used."""
+    """A client's limits, None for none, and what it has used."""
 
     points_per_day: int | None = None
     requests_per_minute: int | None = None
     can_be_banned: bool = False
-    day: date = date.min
-    spent: Decimal = Decimal(0)
-    minute: datetime | None = None
-    asked: int = 0
+    usage: Usage = field(default_factory=Usage)
     refused: list[datetime] = field(default_factory=list)
     banned_until: datetime | None = None
 
 
 class Quotas:
-    """The limits of all clients.
+    """The limits of all clients: those of one without a key, and of the keys that exist, `key` or `key:points a day`.
 
-    Args:
-        points_per_day: Without a key; None for no limit.
-        requests_per_minute: Without a key; None for no limit.
-        keys: The keys that exist, each as `key` or `key:points a day`. Where none is named, every key is good.
+    Where no key is named, every key is good.
     """
 
     def __init__(
@@ -69,10 +59,6 @@ class Quotas:
     def admit(self, key: str | None, now: datetime) -> None:
         """Count a request.
 
-        Args:
-            key: The client's key.
-            now: The simulated instant, UTC.
-
         Raises:
             OverLimitError: The client is banned, its minute is full, its day is spent, or its key is unknown.
         """
@@ -80,20 +66,15 @@ class Quotas:
             account = self._account(key)
             if account.banned_until is not None and now < account.banned_until:
                 raise OverLimitError(429, "This address is banned for an hour: too many requests over the limit")
-            self._roll(account, now)
-            if account.points_per_day is not None and account.spent >= account.points_per_day:
+            account.usage.roll(now, now.date())
+            if account.points_per_day is not None and account.usage.spent >= account.points_per_day:
                 raise self._refusal(account, now, "The points of the day are spent")
-            if account.requests_per_minute is not None and account.asked >= account.requests_per_minute:
+            if account.requests_per_minute is not None and account.usage.requests >= account.requests_per_minute:
                 raise self._refusal(account, now, "Too many requests in this minute")
-            account.asked += 1
+            account.usage.requests += 1
 
     def charge(self, key: str | None, cost: float, now: datetime) -> None:
         """Take an answer's points.
-
-        Args:
-            key: The client's key.
-            cost: Points.
-            now: The simulated instant, UTC.
 
         Raises:
             OverLimitError: There are not enough left today; nothing is taken.
@@ -101,10 +82,10 @@ class Quotas:
         points = Decimal(str(cost))
         with self._lock:
             account = self._account(key)
-            self._roll(account, now)
-            if account.points_per_day is not None and account.spent + points > account.points_per_day:
+            account.usage.roll(now, now.date())
+            if account.points_per_day is not None and account.usage.spent + points > account.points_per_day:
                 raise self._refusal(account, now, "The points left today are fewer than this request costs")
-            account.spent += points
+            account.usage.spent += points
 
     def plan(self, key: str | None, now: datetime) -> tuple[int | None, Decimal]:
         """Points a day (None for no limit) and points used today of a key.
@@ -114,8 +95,8 @@ class Quotas:
         """
         with self._lock:
             account = self._account(key)
-            self._roll(account, now)
-            return account.points_per_day, account.spent
+            account.usage.roll(now, now.date())
+            return account.points_per_day, account.usage.spent
 
     def _account(self, key: str | None) -> _Account:
         if key is None:
@@ -125,15 +106,6 @@ class Quotas:
         if key not in self._keyed:  # what the vendor says of it is not known
             raise OverLimitError(402, "This key is unknown")
         return self._keyed[key]
-
-    @staticmethod
-    def _roll(account: _Account, now: datetime) -> None:
-        """Begin a new day or minute where one has come."""
-        minute = now.replace(second=0, microsecond=0)
-        if account.day != now.date():
-            account.day, account.spent = now.date(), Decimal(0)
-        if account.minute != minute:
-            account.minute, account.asked = minute, 0
 
     @staticmethod
     def _refusal(account: _Account, now: datetime, text: str) -> OverLimitError:

@@ -1,4 +1,4 @@
-"""The door to the simulated Blockchair: its routers, its answers of an error, and what can happen to its world."""
+"""The routes of the simulated Blockchair, and its answers of an error."""
 
 from __future__ import annotations
 
@@ -11,42 +11,22 @@ from simulator.blockchair.api import Api
 from simulator.blockchair.dump_files import FolderDumps, WorldDumps
 from simulator.blockchair.dump_host import DumpHost
 from simulator.blockchair.events import Events
-from simulator.blockchair.parameters import WorldParameters
 from simulator.blockchair.quotas import Quotas
 from simulator.blockchair.world import World
-from simulator.pages import error_page
+from simulator.vendors import error_page
 
 if TYPE_CHECKING:
     from simulator.clock import Clock
     from simulator.faults import Action
-    from simulator.prices import PriceSource
     from simulator.settings import Settings
+    from simulator.vendors import PriceSource
 
 
 class Blockchair:
-    """API (`/blockchair`) and dump host (`/dumps`). Nothing of the world is made before it is asked for.
-
-    Args:
-        settings: Seed, sizes, quotas, quirks and folders.
-        clock: The simulated clock.
-        prices: USD prices of the coins.
-
-    Attributes:
-        events: What can be made to happen to the world.
-    """
+    """API (`/blockchair`) and dump host (`/dumps`); `events` are what can be made to happen to the world."""
 
     def __init__(self, settings: Settings, clock: Clock, prices: PriceSource) -> None:
-        world = World(
-            WorldParameters(
-                seed=settings.seed,
-                start=settings.start,
-                blocks_per_day=settings.blocks_per_day,
-                transactions_per_block=settings.transactions_per_block,
-                chains=tuple(settings.chains),
-                era=settings.ethereum_era,
-                control_characters="control-characters" in settings.quirks,
-            )
-        )
+        world = World(settings)
         made = WorldDumps(world, prices, settings.quirks)
         folder = settings.dumps_dir
         self._clock = clock
@@ -76,8 +56,8 @@ class Blockchair:
         if action.html:
             return HTMLResponse(error_page(code), code)
         below = path.removeprefix("/blockchair/")
-        if action.data is not None:
-            return self._api.nothing(below, action.data[0], self._clock.now())
+        if action.empties:
+            return self._api.nothing(below, action.data, self._clock.now())
         return self._api.refusal(below, code, self._clock.now())
 
     def refuse_dump(self, path: str, action: Action) -> Response:  # noqa: ARG002 - all paths alike

@@ -1,17 +1,17 @@
-"""`/{chain}/stats` (contract 4.2): totals up to the tip, and what the last 24 hours held."""
+"""`/{chain}/stats` (contract 4.2): totals up to the tip, and what the last 24 hours held; and `/range`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from statistics import median_low
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
-from simulator.blockchair.chains import COIN, ETHEREUM, utxo_chain
+from simulator.blockchair.chains import CHAINS, COIN, ETHER, ETHEREUM, GWEI, utxo_chain
 from simulator.blockchair.encoding import difficulty_of, work_of
-from simulator.blockchair.ethereum_model import CALL, ETHER, GWEI, EthereumBlock, EthereumTransaction, next_base_fee
+from simulator.blockchair.ethereum_model import CALL, next_base_fee
 from simulator.blockchair.times import DAY, stamp
 from simulator.blockchair.tokens import FIRST_TRANSFER, transfer_count
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from simulator.blockchair.chains import UtxoChain
-    from simulator.blockchair.columns import Json
+    from simulator.blockchair.ethereum_model import EthereumBlock, EthereumTransaction
+    from simulator.blockchair.table import Json
     from simulator.blockchair.transactions import Block
-    from simulator.blockchair.world import World
-    from simulator.prices import PriceSource
+    from simulator.blockchair.world import ChainView, World
+    from simulator.vendors import PriceSource
 
 _COIN_DAYS: Final = COIN * DAY
 
@@ -55,23 +56,28 @@ class Market:
         }
 
 
-def utxo_stats(world: World, chain: str, now: datetime, prices: PriceSource) -> dict[str, Json]:
-    """Stats of a Bitcoin-like chain. Blocks before the world count with their coinbase each."""
-    blocks = cast("Sequence[Block]", world.blocks_until(chain, now))
-    if not blocks:
+def stats_of(view: ChainView, prices: PriceSource) -> dict[str, Json]:
+    """Stats of a chain; nothing before its first block."""
+    if not view.blocks:
         return {}
-    of = utxo_chain(chain)
-    market = Market.at(prices, chain, now)
-    tip, older = blocks[-1], world.first_height(chain)
-    recent = [block for block in blocks if block.time > now.timestamp() - DAY]
+    compute = _ethereum_stats if view.chain == ETHEREUM else _utxo_stats
+    market = Market.at(prices, view.chain, view.now)
+    return compute(view, prices, market) | _mempool_stats(view, market.price)
+
+
+def _utxo_stats(view: ChainView, prices: PriceSource, market: Market) -> dict[str, Json]:
+    """Stats of a Bitcoin-like chain. Blocks before the world count with their coinbase each."""
+    blocks: Sequence[Block] = view.blocks
+    chain = utxo_chain(view.chain)
+    tip, older = blocks[-1], view.world.first_height(view.chain)
+    recent = _of_last_day(view)
     paid = [tx for block in recent for tx in block.transactions[1:]]
     moved = [tx for block in recent for tx in block.transactions]
     fees = sorted(tx.fee for tx in paid) or [0]
-    supply = world.opening_supply(chain) + sum(block.generation for block in blocks)
+    supply = view.world.opening_supply(view.chain) + sum(block.generation for block in blocks)
     inflation = sum(block.generation for block in recent)
     largest = max(moved, key=lambda tx: tx.output_total, default=tip.coinbase)
     average = sum(fees) // len(fees)
-    size = sum(block.size for block in blocks)
     return {
         "blocks": tip.id + 1,
         "transactions": older + sum(len(block.transactions) for block in blocks),
@@ -88,41 +94,38 @@ def utxo_stats(world: World, chain: str, now: datetime, prices: PriceSource) -> 
         "best_block_height": tip.id,
         "best_block_hash": tip.hash,
         "best_block_time": stamp(tip.time),
-        "blockchain_size": size,
+        "blockchain_size": sum(block.size for block in blocks),
         "average_transaction_fee_24h": average,
         "inflation_24h": inflation,
         "median_transaction_fee_24h": median_low(fees),
         "cdd_24h": sum(block.coin_seconds for block in recent) / _COIN_DAYS,
         "mempool_outputs": 0,
         "largest_transaction_24h": {"hash": largest.hash, "value_usd": market.worth(largest.output_total, COIN)},
-        "nodes": of.nodes,
+        "nodes": chain.nodes,
         "hashrate_24h": str(sum(work_of(block.bits) for block in recent) // DAY),
         "inflation_usd_24h": market.worth(inflation, COIN),
         "average_transaction_fee_usd_24h": market.worth(average, COIN),
         "median_transaction_fee_usd_24h": market.worth(median_low(fees), COIN),
         **market.keys(Fraction(supply, COIN)),
-        "market_dominance_percentage": _dominance(world, chain, now, prices),
-        **(_next_retarget(of, tip, now, world.parameters.blocks_per_day) if of.shows_retarget else {}),
+        "market_dominance_percentage": _dominance(view, prices),
+        **(_next_retarget(view, chain) if chain.shows_retarget else {}),
         "suggested_transaction_fee_per_byte_sat": max(1, sum(fees) // (sum(tx.size for tx in paid) or 1)),
-        "hodling_addresses": len(world.holders(chain, now)),
+        "hodling_addresses": len(view.world.holders(view.chain, view.now)),
     }
 
 
-def ethereum_stats(world: World, chain: str, now: datetime, prices: PriceSource) -> dict[str, Json]:
+def _ethereum_stats(view: ChainView, prices: PriceSource, market: Market) -> dict[str, Json]:
     """Stats of Ethereum; supply is what existed before the world less what was burned."""
-    blocks = cast("Sequence[EthereumBlock]", world.blocks_until(chain, now))
-    if not blocks:
-        return {}
-    market = Market.at(prices, chain, now)
+    blocks: Sequence[EthereumBlock] = view.blocks
     tip = blocks[-1]
-    recent = [block for block in blocks if block.time > now.timestamp() - DAY]
+    recent = _of_last_day(view)
     real = [tx for block in recent for tx in block.real]
     burned, burned_recent = (sum(block.burned_total for block in some) for some in (blocks, recent))
-    supply = world.opening_supply(chain) + _made(blocks) - burned
-    fees = _fees(real)
-    simple = _fees([tx for tx in real if tx.type == CALL])
+    supply = view.world.opening_supply(ETHEREUM) + _made(blocks) - burned
     largest = max(real, key=lambda tx: tx.value, default=None)
     next_fee = next_base_fee(tip.base_fee_per_gas, tip.gas_used, tip.gas_limit)
+    fees, fees_usd = _fees("", real, market)
+    simple, simple_usd = _fees("simple_", [tx for tx in real if tx.type == CALL], market)
     return {
         "blocks": tip.id + 1,
         "transactions": sum(len(block.real) for block in blocks),
@@ -142,24 +145,20 @@ def ethereum_stats(world: World, chain: str, now: datetime, prices: PriceSource)
         "uncles_24h": sum(len(block.uncles) for block in recent),
         "blockchain_size": sum(block.size for block in blocks),
         "calls": sum(block.call_count for block in blocks),
-        "average_transaction_fee_24h": str(sum(fees) // len(fees)),
-        "median_transaction_fee_24h": str(median_low(fees)),
+        **fees,
         "inflation_24h": _made(recent) / ETHER,
-        "average_simple_transaction_fee_24h": str(sum(simple) // len(simple)),
-        "median_simple_transaction_fee_24h": str(median_low(simple)),
+        **simple,
         "largest_transaction_24h": {
             "hash": f"0x{largest.hash}" if largest else None,
             "value_usd": market.worth(largest.value, ETHER) if largest else 0,
         },
         "hashrate_24h": str(sum(block.difficulty for block in recent) // DAY),
         "inflation_usd_24h": market.worth(_made(recent), ETHER),
-        "average_transaction_fee_usd_24h": market.worth(Fraction(sum(fees), len(fees)), ETHER),
-        "median_transaction_fee_usd_24h": market.worth(median_low(fees), ETHER),
-        "average_simple_transaction_fee_usd_24h": market.worth(Fraction(sum(simple), len(simple)), ETHER),
-        "median_simple_transaction_fee_usd_24h": market.worth(median_low(simple), ETHER),
+        **fees_usd,
+        **simple_usd,
         **market.keys(Fraction(supply, ETHER)),
-        "market_dominance_percentage": _dominance(world, chain, now, prices),
-        "layer_2": {"erc_20": _erc_20(world, now)},
+        "market_dominance_percentage": _dominance(view, prices),
+        "layer_2": {"erc_20": _erc_20(view)},
         "countdowns": [],
         "suggested_transaction_fee_gwei_options": {
             name: -(-next_fee * percent // (100 * GWEI))
@@ -167,18 +166,58 @@ def ethereum_stats(world: World, chain: str, now: datetime, prices: PriceSource)
         },
         "burned": str(burned),
         "burned_24h": str(burned_recent),
-        "addresses": len(world.holders(chain, now)),
+        "addresses": len(view.world.holders(ETHEREUM, view.now)),
     }
 
 
-def supply_of(world: World, chain: str, now: datetime) -> Fraction:
+def _mempool_stats(view: ChainView, price: Decimal) -> dict[str, Json]:
+    """The keys of stats that something in the mempool changes; none where it is empty."""
+    if not view.waiting:
+        return {}
+    count = len(view.waiting)
+    # All of them were seen right after the last block.
+    rate = round(count / max(1, int(view.now.timestamp()) - view.blocks[-1].time), 6)
+    if view.chain == ETHEREUM:
+        value = sum(tx.value for tx in view.waiting)
+        return {"mempool_transactions": count, "mempool_tps": rate, "mempool_total_value_approximate": str(value)}
+    return {
+        "mempool_transactions": count,
+        "mempool_size": sum(tx.size for tx in view.waiting),
+        "mempool_tps": rate,
+        "mempool_total_fee_usd": float(price * sum(tx.fee for tx in view.waiting) / COIN),
+        "mempool_outputs": sum(len(tx.outputs) for tx in view.waiting),
+    }
+
+
+def ranges_of(world: World) -> dict[str, Json]:
+    """`/range`: from which block on each chain is known (contract 1.2).
+
+    A chain whose blocks are here from 0 on began where the world did; of one that is older only the rest is here.
+    """
+    ranges: dict[str, Json] = {}
+    for chain in world.chains:
+        first = world.first_height(chain)
+        here = stamp(world.blocks_of(chain, world.settings.start)[0].time)[:10]
+        ranges[chain] = {
+            "blockchain_first_entry": 0,
+            "blockchain_first_entry_date": min(here, CHAINS[chain].began.isoformat()) if first else here,
+            "blockchair_first_entry": first,
+            "blockchair_first_entry_date": here,
+            "is_full": first == 0,
+        }
+    return ranges
+
+
+def _of_last_day(view: ChainView) -> list[Any]:
+    return [block for block in view.blocks if block.time > view.now.timestamp() - DAY]
+
+
+def _supply(view: ChainView) -> Fraction:
     """Coins in existence at an instant."""
-    blocks = world.blocks_until(chain, now)
-    if chain == ETHEREUM:
-        own = [block for block in blocks if isinstance(block, EthereumBlock)]
-        burned = sum(block.burned_total for block in own)
-        return Fraction(world.opening_supply(chain) + _made(own) - burned, ETHER)
-    return Fraction(world.opening_supply(chain) + sum(block.generation for block in blocks), COIN)
+    opening = view.world.opening_supply(view.chain)
+    if view.chain == ETHEREUM:
+        return Fraction(opening + _made(view.blocks) - sum(block.burned_total for block in view.blocks), ETHER)
+    return Fraction(opening + sum(block.generation for block in view.blocks), COIN)
 
 
 def _made(blocks: Sequence[EthereumBlock]) -> int:
@@ -186,14 +225,13 @@ def _made(blocks: Sequence[EthereumBlock]) -> int:
     return sum(block.generation + block.uncle_generation for block in blocks)
 
 
-def _erc_20(world: World, now: datetime) -> dict[str, Json]:
+def _erc_20(view: ChainView) -> dict[str, Json]:
     """What stats say of tokens and their transfers."""
-    blocks = cast("Sequence[EthereumBlock]", world.blocks_until(ETHEREUM, now))
-    tokens = world.tokens_until(now)
-    since = now.timestamp() - DAY
-    last = blocks[-1]
+    tokens = view.world.tokens_until(view.now)
+    since = view.now.timestamp() - DAY
+    last = view.blocks[-1]
     done = last.transfers_before + sum(map(transfer_count, last.real))
-    older = [block for block in blocks if block.time <= since]
+    older = [block for block in view.blocks if block.time <= since]
     before = older[-1].transfers_before + sum(map(transfer_count, older[-1].real)) if older else FIRST_TRANSFER
     return {
         "tokens": tokens[-1].id,
@@ -203,14 +241,28 @@ def _erc_20(world: World, now: datetime) -> dict[str, Json]:
     }
 
 
-def _fees(transactions: list[EthereumTransaction]) -> list[int]:
-    return sorted(tx.fee or 0 for tx in transactions) or [0]
+def _fees(
+    kind: str, transactions: list[EthereumTransaction], market: Market
+) -> tuple[dict[str, Json], dict[str, Json]]:
+    """Average and median of fees, in wei and in USD."""
+    fees = sorted(tx.fee or 0 for tx in transactions) or [0]
+    average, median = Fraction(sum(fees), len(fees)), median_low(fees)
+    return {
+        f"average_{kind}transaction_fee_24h": str(sum(fees) // len(fees)),
+        f"median_{kind}transaction_fee_24h": str(median),
+    }, {
+        f"average_{kind}transaction_fee_usd_24h": market.worth(average, ETHER),
+        f"median_{kind}transaction_fee_usd_24h": market.worth(median, ETHER),
+    }
 
 
-def _dominance(world: World, chain: str, now: datetime, prices: PriceSource) -> float:
+def _dominance(view: ChainView, prices: PriceSource) -> float:
     """The chain's share in the market value of all chains of the world, in percent."""
-    caps = {one: supply_of(world, one, now) * Fraction(prices.spot(one, now)) for one in world.chains}
-    return round(float(100 * caps[chain] / (sum(caps.values()) or 1)), 2)
+    caps = {
+        chain: _supply(replace(view, chain=chain)) * Fraction(prices.spot(chain, view.now))
+        for chain in view.world.chains
+    }
+    return round(float(100 * caps[view.chain] / (sum(caps.values()) or 1)), 2)
 
 
 def _ratio(price: Decimal, base: Decimal) -> Decimal:
@@ -218,11 +270,11 @@ def _ratio(price: Decimal, base: Decimal) -> Decimal:
     return price / base if base else Decimal(1)
 
 
-def _next_retarget(chain: UtxoChain, tip: Block, now: datetime, blocks_per_day: int) -> dict[str, Json]:
-    left = chain.retarget_interval - tip.id % chain.retarget_interval
-    at = now + timedelta(seconds=left * DAY // blocks_per_day)
+def _next_retarget(view: ChainView, chain: UtxoChain) -> dict[str, Json]:
+    left = chain.retarget_interval - view.tip % chain.retarget_interval
+    at = view.now + timedelta(seconds=left * DAY // view.world.settings.blocks_per_day)
     return {
         "next_retarget_time_estimate": f"{at:%Y-%m-%d %H:%M:%S}",
-        "next_difficulty_estimate": difficulty_of(tip.bits),
+        "next_difficulty_estimate": difficulty_of(view.blocks[-1].bits),
         "countdowns": [],
     }

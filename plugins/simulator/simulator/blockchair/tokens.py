@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from simulator.blockchair.dice import Dice, fingerprint
 from simulator.blockchair.ethereum_model import CALL_TREE, CREATE, Token
+from simulator.blockchair.rng import Rng, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,7 +36,7 @@ _HOLDERS: Final = 200
 
 @dataclass(slots=True, kw_only=True)
 class Transfer:
-    """A transfer of tokens; `value` is up to 2^256 - 1, and nothing but `id` tells two equal ones apart."""
+    """A transfer of tokens; `value` is up to 2^256 - 1, and nothing but `id` distinguishes two equal ones."""
 
     block_id: int
     id: int
@@ -47,36 +47,9 @@ class Transfer:
     recipient: str
     value: int
 
-    @property
-    def token_address(self) -> str:
-        """The token's address."""
-        return self.token.address
 
-    @property
-    def token_name(self) -> str:
-        """The token's name."""
-        return self.token.name
-
-    @property
-    def token_symbol(self) -> str:
-        """The token's symbol."""
-        return self.token.symbol
-
-    @property
-    def token_decimals(self) -> int:
-        """The token's decimals."""
-        return self.token.decimals
-
-
-class TokenBook:
-    """The tokens of a chain, in the order of their making.
-
-    Args:
-        addresses: Contracts that are tokens before the world begins.
-        place: Height and time (seconds since 1970) of the world's first block.
-        first_id: Number of the first of them.
-        control: Whether some names hold control characters.
-    """
+class TokenRegistry:
+    """The tokens of a chain, in the order of their making."""
 
     def __init__(self, addresses: Sequence[str], place: tuple[int, int], *, first_id: int, control: bool) -> None:
         self.tokens: list[Token] = []
@@ -135,12 +108,12 @@ def _transfers(transaction: EthereumTransaction, tokens: Sequence[Token]) -> Ite
         return
     # Two equal transfers within one transaction are legitimate, and not rare on the real chain.
     twice = int(transaction.hash[1], 16) % 3 == 0
-    dice = Dice("erc-20", transaction.hash)
+    rng = Rng("erc-20", transaction.hash)
     for number in range(count):
         if not (twice and number == 1):
-            token = dice.pick(tokens)
-            recipient = fingerprint("holder", dice.below(_HOLDERS)).hex()[-40:]
-            value = _LARGEST if dice.chance(5) else 0 if dice.chance(3) else dice.magnitude(0, 25)
+            token = rng.pick(tokens)
+            recipient = fingerprint("holder", rng.below(_HOLDERS)).hex()[-40:]
+            value = _LARGEST if rng.chance(5) else 0 if rng.chance(3) else rng.magnitude(0, 25)
         yield Transfer(
             block_id=transaction.block_id,
             id=-1,

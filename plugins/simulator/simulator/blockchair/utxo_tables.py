@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from simulator.blockchair.chains import COIN, utxo_chain
-from simulator.blockchair.columns import Column, Filter, Kind
+from simulator.blockchair.chains import utxo_chain
 from simulator.blockchair.encoding import difficulty_of
 from simulator.blockchair.table import (
+    Column,
+    Filter,
+    Kind,
     Table,
     coin_days,
     column,
@@ -23,7 +24,6 @@ from simulator.blockchair.table import (
     time_columns,
     with_usd,
 )
-from simulator.blockchair.times import DAY
 from simulator.blockchair.wallets import NULLDATA
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from simulator.blockchair.chains import UtxoChain
     from simulator.blockchair.transactions import Block, Input, Output, Transaction
+    from simulator.blockchair.world import OutputState
 
 _VERSION_BITS: Final = 30
 
@@ -176,46 +177,29 @@ def utxo_tables(chain: str) -> Iterable[Table]:
     """The tables of which every block has its rows."""
     of = utxo_chain(chain)
     blocks, transactions, inputs = (make(of) for make in (_utxo_blocks, _utxo_transactions, _inputs))
-    yield Table(chain=chain, name="blocks", unit=COIN, rows=itself, columns=blocks, in_api=True, firsts={"id": height})
+    yield Table(chain=chain, name="blocks", rows=itself, columns=blocks, firsts={"id": height})
     yield Table(
         chain=chain,
         name="transactions",
-        unit=COIN,
         rows=_transactions_of,
         columns=transactions,
-        in_api=True,
         cost=5,
         firsts={**_BY_BLOCK, "id": _first_transaction},
     )
-    yield Table(chain=chain, name="outputs", unit=COIN, rows=_outputs_of, columns=_output())
-    yield Table(chain=chain, name="inputs", unit=COIN, rows=_inputs_of, columns=inputs)
+    yield Table(chain=chain, name="outputs", rows=_outputs_of, columns=_output(), in_api=False)
+    yield Table(chain=chain, name="inputs", rows=_inputs_of, columns=inputs, in_api=False)
 
 
-@dataclass(frozen=True, slots=True)
-class OutputNow:
-    """An output as the API shows it at an instant: with its spending, if that has come."""
-
-    output: Output
-    spending: Input | None
-
-    @property
-    def coin_days(self) -> float | None:
-        """Whole coins times days: the API leaves the fraction of a coin out (contract 3.3)."""
-        if self.spending is None:
-            return None
-        return self.output.value // COIN * self.spending.lifespan / DAY
-
-
-def _spent(name: str) -> Callable[[OutputNow], object]:
+def _spent(name: str) -> Callable[[OutputState], object]:
     of = attrgetter(name)
     return lambda row: None if row.spending is None else of(row.spending)
 
 
-def _witness(row: OutputNow) -> str | None:
+def _witness(row: OutputState) -> str | None:
     return None if row.spending is None else ",".join(item.hex() for item in row.spending.witness)
 
 
-def _signature(row: OutputNow) -> str | None:
+def _signature(row: OutputState) -> str | None:
     return None if row.spending is None else row.spending.signature.hex()
 
 
@@ -258,10 +242,8 @@ def api_outputs(chain: str) -> Table:
     return Table(
         chain=chain,
         name="outputs",
-        unit=COIN,
         rows=_outputs_of,
         columns=_outputs_now(utxo_chain(chain)),
-        in_api=True,
         in_dumps=False,
         cost=10,
         sort="transaction_id",

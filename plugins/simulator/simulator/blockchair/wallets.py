@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from simulator.blockchair.dice import Dice, fingerprint
 from simulator.blockchair.encoding import base58check, hash160, push, segwit_address
+from simulator.blockchair.rng import Rng, fingerprint
 from simulator.blockchair.transactions import Input, Output
 
 if TYPE_CHECKING:
@@ -36,12 +36,7 @@ class Key:
 
 
 class Wallets:
-    """All keys of one chain, by number; a key is the same in every world of the same seed.
-
-    Args:
-        chain: The chain.
-        seed: The world's seed.
-    """
+    """All keys of one chain, by number; a key is the same in every world of the same seed."""
 
     def __init__(self, chain: UtxoChain, seed: int) -> None:
         self._chain = chain
@@ -60,7 +55,7 @@ class Wallets:
             key=number,
         )
 
-    def spending(self, output: Output, dice: Dice) -> Input:
+    def spending(self, output: Output, rng: Rng) -> Input:
         """An input that spends an output of one of these keys, signed after the fashion of its type.
 
         Raises:
@@ -69,11 +64,11 @@ class Wallets:
         if output.key is None:
             raise ValueError("A data output cannot be spent.")
         key = self.key(output.key)
-        first, second = dice.raw(32), dice.raw(32)
+        first, second = rng.raw(32), rng.raw(32)
         # Both numbers stay positive (top bit clear) and the second low, as the rules for signatures want.
         low = bytes((first[0] & 0x7F,)) + first[1:], bytes((second[0] & 0x3F,)) + second[1:]
         signature = _SIGNATURE_HEAD + low[0] + b"\x02\x20" + low[1] + b"\x01"
-        sequence = dice.pick(_SEQUENCES)
+        sequence = rng.pick(_SEQUENCES)
         if key.type == WITNESS_KEYHASH:
             return Input(spent=output, signature=b"", witness=(signature, key.public), sequence=sequence)
         pushed = push(signature) if key.type == PUBKEY else push(signature) + push(key.public)

@@ -1,15 +1,17 @@
-"""The world as its readers see it: blocks of a day, blocks up to an instant, balances."""
+"""The world as its readers see it: blocks of a day, blocks up to an instant, balances, what waits to be confirmed."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from simulator.blockchair.chains import ETHEREUM, utxo_chain
+from simulator.blockchair.chains import COIN, ETHEREUM, utxo_chain
 from simulator.blockchair.ethereum import EthereumLedger
 from simulator.blockchair.ethereum_model import CREATE, EthereumBlock, Token
+from simulator.blockchair.times import DAY
 from simulator.blockchair.transactions import Block
 from simulator.blockchair.utxo import UtxoLedger
 from simulator.blockchair.wallets import NULLDATA
@@ -17,8 +19,9 @@ from simulator.blockchair.wallets import NULLDATA
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulator.blockchair.parameters import WorldParameters
-    from simulator.blockchair.transactions import Output
+    from simulator.blockchair.ledger import Ledger
+    from simulator.blockchair.transactions import Input, Output, Transaction
+    from simulator.settings import Settings
 
 AnyBlock = Block | EthereumBlock
 
@@ -34,8 +37,8 @@ class Holder:
 
 
 @dataclass
-class _Book:
-    """Balances after so many blocks."""
+class _Balances:
+    """Addresses with their balances after so many blocks."""
 
     blocks: int = 0
     holders: dict[str, Holder] = field(default_factory=dict)
@@ -47,48 +50,54 @@ class _Book:
         holder.balance += amount
         return holder
 
+    def apply(self, block: AnyBlock) -> None:
+        if isinstance(block, EthereumBlock):
+            for tx in block.transactions:
+                for address, amount in tx.moves():
+                    self.move(address, amount)
+                if tx.sender is not None:
+                    self.holders[tx.sender].nonce += 1
+                if tx.type == CREATE and not tx.failed:
+                    self.holders[tx.recipient].is_contract = True
+            return
+        for transaction in block.transactions:
+            for spending in transaction.inputs:
+                self.move(spending.spent.recipient, -spending.spent.value)
+            for output in transaction.outputs:
+                if output.type != NULLDATA:
+                    self.move(output.recipient, output.value)
+
 
 class World:
-    """The simulated chains. Nothing is made before it is asked for.
+    """The simulated chains. Nothing is made before it is asked for."""
 
-    Args:
-        parameters: What makes the world.
-    """
-
-    def __init__(self, parameters: WorldParameters) -> None:
-        self.parameters = parameters
-        self._forks: dict[str, tuple[int, ...]] = dict.fromkeys(parameters.chains, ())
-        self._ledgers = {name: self._ledger(name) for name in parameters.chains}
-        self._books: dict[str, _Book] = {}
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._forks: dict[str, tuple[int, ...]] = dict.fromkeys(settings.chains, ())
+        self._ledgers = {name: self._ledger(name) for name in settings.chains}
+        self._balances: dict[str, _Balances] = {}
         self._missing: dict[str, tuple[datetime, int]] = {}
         self._lock = threading.Lock()
 
     @property
     def chains(self) -> tuple[str, ...]:
         """The chains' names."""
-        return self.parameters.chains
+        return self.settings.chains
 
-    def _ledger(self, chain: str) -> UtxoLedger | EthereumLedger:
+    def _ledger(self, chain: str) -> Ledger[Any]:
         if chain == ETHEREUM:
-            return EthereumLedger(self.parameters, self._forks[chain])
-        return UtxoLedger(utxo_chain(chain), self.parameters, self._forks[chain])
+            return EthereumLedger(self.settings, self._forks[chain])
+        return UtxoLedger(utxo_chain(chain), self.settings, self._forks[chain])
 
     def first_height(self, chain: str) -> int:
         """Height of the chain's first block in this world."""
-        ledger = self._ledgers[chain]
-        return ledger.first_height if isinstance(ledger, EthereumLedger) else ledger.chain.first_height
+        return self._ledgers[chain].first_height
 
     def reorganise(self, chain: str, depth: int, now: datetime, shorter: int = 0) -> Sequence[AnyBlock]:
         """Let the last blocks of a chain, and all to come, be others of the same heights and times.
 
-        The chain is made anew up to there when it is next asked for.
-
-        Args:
-            chain: Which chain.
-            depth: How many of the blocks that have arrived are replaced.
-            now: The simulated instant, UTC.
-            shorter: How many of those that replace them come later only: the chain ends below them until the clock
-                moves.
+        The chain is made anew up to there when it is next asked for. So many of the new blocks as `shorter` says come
+        only when the clock moves: the chain ends below them until then.
 
         Returns:
             The blocks that were replaced.
@@ -106,47 +115,45 @@ class World:
             self._missing[chain] = (now, shorter)
             self._forks[chain] = (*self._forks[chain], blocks[-depth].id)
             self._ledgers[chain] = self._ledger(chain)
-            self._books.pop(chain, None)
+            self._balances.pop(chain, None)
             return blocks[-depth:]
 
     def day_of(self, chain: str, height: int) -> date:
         """The day in whose files a block stands."""
-        return self.parameters.start + timedelta(
-            days=(height - self.first_height(chain)) // self.parameters.blocks_per_day
-        )
+        return self.settings.start + timedelta(days=(height - self.first_height(chain)) // self.settings.blocks_per_day)
 
     def opening_outputs(self, chain: str) -> Sequence[Output]:
         """Outputs older than the world, in chain order; none on Ethereum."""
-        ledger = self._ledgers[chain]
-        return () if isinstance(ledger, EthereumLedger) else sorted(ledger.opening, key=lambda output: output.maker)
+        return sorted(self._ledgers[chain].opening_outputs, key=lambda output: output.maker)
+
+    def opening_supply(self, chain: str) -> int:
+        """Base units that existed before the world's first block."""
+        return sum(amount for _, amount in self._ledgers[chain].opening_balances)
 
     def tokens_until(self, now: datetime) -> Sequence[Token]:
         """Ethereum's tokens at an instant, in the order of their making."""
-        ledger = self._ledgers[ETHEREUM]
-        if not isinstance(ledger, EthereumLedger):
-            return ()
         blocks = self.blocks_until(ETHEREUM, now)
-        tip = blocks[-1].id if blocks else ledger.first_height - 1
-        return [token for token in ledger.tokens.tokens if token.creating_block_id <= tip]
+        tip = blocks[-1].id if blocks else self.first_height(ETHEREUM) - 1
+        return [token for token in self._ledgers[ETHEREUM].tokens if token.creating_block_id <= tip]
 
     def blocks_of(self, chain: str, day: date) -> Sequence[AnyBlock]:
         """All blocks of a UTC day, in order; none before the world's start. The clock plays no part here."""
-        number = (day - self.parameters.start).days
+        number = (day - self.settings.start).days
         if number < 0:
             return ()
         ledger = self._ledgers[chain]
         ledger.grow(number + 1)
-        per_day = self.parameters.blocks_per_day
+        per_day = self.settings.blocks_per_day
         return ledger.blocks[number * per_day : (number + 1) * per_day]
 
     def blocks_until(self, chain: str, now: datetime) -> Sequence[AnyBlock]:
         """All blocks that have arrived by an instant: a block waits for those before it, as it builds on them."""
         now = now.astimezone(UTC)
-        number = (now.date() - self.parameters.start).days
+        number = (now.date() - self.settings.start).days
         if number < 0:
             return ()
         second = int(now.timestamp())
-        arrived = number * self.parameters.blocks_per_day
+        arrived = number * self.settings.blocks_per_day
         for block in self.blocks_of(chain, now.date()):
             if block.time > second:
                 break
@@ -154,63 +161,110 @@ class World:
         since, missing = self._missing.get(chain, (now, 0))
         return self._ledgers[chain].blocks[: arrived - (missing if now <= since else 0)]
 
-    def opening_supply(self, chain: str) -> int:
-        """Base units that existed before the world's first block."""
-        ledger = self._ledgers[chain]
-        if isinstance(ledger, EthereumLedger):
-            return sum(ledger.opening.values())
-        return sum(output.value for output in ledger.opening)
-
     def block_to_come(self, chain: str, now: datetime) -> AnyBlock:
         """The block that arrives next: what it confirms has not been confirmed yet."""
         arrived = len(self.blocks_until(chain, now))
         ledger = self._ledgers[chain]
-        ledger.grow(arrived // self.parameters.blocks_per_day + 1)
-        return ledger.blocks[arrived]
+        ledger.grow(arrived // self.settings.blocks_per_day + 1)
+        return ledger.blocks[arrived]  # type: ignore[no-any-return]
 
     def holders(self, chain: str, now: datetime) -> list[Holder]:
         """Addresses with a balance at an instant, the richest first."""
         blocks = self.blocks_until(chain, now)
         with self._lock:
-            book = self._book_after(chain, blocks)
-            rich = [Holder(**vars(holder)) for holder in book.holders.values() if holder.balance > 0]
+            balances = self._balances_after(chain, blocks)
+            rich = [Holder(**vars(holder)) for holder in balances.holders.values() if holder.balance > 0]
         return sorted(rich, key=lambda holder: (-holder.balance, holder.address))
 
-    def _book_after(self, chain: str, blocks: Sequence[AnyBlock]) -> _Book:
+    def _balances_after(self, chain: str, blocks: Sequence[AnyBlock]) -> _Balances:
         """The balances after so many blocks; whoever asks holds the lock."""
-        book = self._books.get(chain)
-        if book is None or book.blocks > len(blocks):
-            book = self._books[chain] = self._opening_book(chain)
-        for block in blocks[book.blocks :]:
-            _enter(book, block)
-        book.blocks = len(blocks)
-        return book
-
-    def _opening_book(self, chain: str) -> _Book:
-        book = _Book()
-        ledger = self._ledgers[chain]
-        if isinstance(ledger, EthereumLedger):
-            for address, balance in ledger.opening.items():
-                book.move(address, balance).is_contract = address in ledger.contracts
-        else:
-            for output in ledger.opening:
-                book.move(output.recipient, output.value)
-        return book
+        balances = self._balances.get(chain)
+        if balances is None or balances.blocks > len(blocks):
+            ledger = self._ledgers[chain]
+            balances = self._balances[chain] = _Balances()
+            for address, amount in ledger.opening_balances:
+                balances.move(address, amount).is_contract = address in ledger.contracts
+        for block in blocks[balances.blocks :]:
+            balances.apply(block)
+        balances.blocks = len(blocks)
+        return balances
 
 
-def _enter(book: _Book, block: AnyBlock) -> None:
-    if isinstance(block, EthereumBlock):
-        for tx in block.transactions:
-            for address, amount in tx.moves():
-                book.move(address, amount)
-            if tx.sender is not None:
-                book.holders[tx.sender].nonce += 1
-            if tx.type == CREATE and not tx.failed:
-                book.holders[tx.recipient].is_contract = True
-        return
-    for transaction in block.transactions:
-        for spending in transaction.inputs:
-            book.move(spending.spent.recipient, -spending.spent.value)
-        for output in transaction.outputs:
-            if output.type != NULLDATA:
-                book.move(output.recipient, output.value)
+@dataclass(frozen=True, slots=True)
+class OutputState:
+    """An output as the API shows it at an instant: with its spending, if that has come."""
+
+    output: Output
+    spending: Input | None
+
+    @property
+    def coin_days(self) -> float | None:
+        """Whole coins times days: the API leaves the fraction of a coin out (contract 3.3)."""
+        if self.spending is None:
+            return None
+        return self.output.value // COIN * self.spending.lifespan / DAY
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainView:
+    """A chain at an instant (UTC). Without `has_mempool` nothing waits to be confirmed."""
+
+    world: World
+    chain: str
+    now: datetime
+    has_mempool: bool = False
+
+    @cached_property
+    def blocks(self) -> Sequence[Any]:
+        """What has arrived, in order."""
+        return self.world.blocks_until(self.chain, self.now)
+
+    @property
+    def tip(self) -> int:
+        """Height of the last block; that before the world's first where none has arrived."""
+        return int(self.blocks[-1].id) if self.blocks else self.world.first_height(self.chain) - 1
+
+    @cached_property
+    def waiting(self) -> list[Any]:
+        """The unconfirmed transactions, in the order of the block that will confirm them.
+
+        Each has block -1 and, for its time, when it was seen first: right after the last block (contract 3.2).
+        """
+        if not self.has_mempool or not self.blocks:
+            return []
+        coming: Any = self.world.block_to_come(self.chain, self.now)
+        seen = self.blocks[-1].time
+        if self.chain == ETHEREUM:
+            return [replace(tx, block_id=-1, time=seen, index=None) for tx in coming.real]
+        return _unconfirmed(coming, seen)
+
+    @cached_property
+    def _claims(self) -> dict[tuple[bytes, int], Input]:
+        """What waiting transactions spend, by the place of the output."""
+        return {(one.spent.transaction_id, one.spent.index): one for tx in self.waiting for one in tx.inputs}
+
+    def output(self, output: Output) -> OutputState:
+        """An output with its spending, if that has come or waits."""
+        spending = output.spending
+        if spending is not None and -1 < spending.block_id <= self.tip:
+            return OutputState(output, spending)
+        return OutputState(output, self._claims.get((output.transaction_id, output.index)))
+
+    def claimed(self) -> list[OutputState]:
+        """Confirmed outputs that waiting transactions spend."""
+        return [OutputState(one.spent, one) for one in self._claims.values() if one.spent.block_id != -1]
+
+
+def _unconfirmed(block: Block, seen: int) -> list[Transaction]:
+    """A block's payments as they were before it: they may spend each other's outputs."""
+    made: dict[tuple[bytes, int], Output] = {}
+    waiting = []
+    for tx in block.transactions[1:]:
+        inputs = [
+            replace(one, spent=made.get((one.spent.transaction_id, one.spent.index), one.spent), block_id=-1, time=seen)
+            for one in tx.inputs
+        ]
+        outputs = [replace(output, block_id=-1, time=seen, spending=None) for output in tx.outputs]
+        made |= {(output.transaction_id, output.index): output for output in outputs}
+        waiting.append(replace(tx, inputs=inputs, outputs=outputs, block_id=-1, time=seen))
+    return waiting

@@ -1,35 +1,22 @@
-"""Who may ask: hosts, keys, calls a minute and credits a month.
-
-Time is the simulated clock's: while it stands still, so do the minute and the month.
-"""
+"""Who may ask: hosts, keys, calls a minute and credits a month."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from simulator.coingecko.errors import refusal, throttled
 from simulator.coingecko.plans import PLANS, Host, Plan
+from simulator.vendors import Usage
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import datetime
 
     from starlette.requests import Request
 
     from simulator.settings import Settings
 
 _MINUTE: Final = 60
-
-
-@dataclass
-class _Account:
-    """What one key, or everybody without one, has used."""
-
-    minute: datetime | None = None
-    asked: int = 0
-    month: date | None = None
-    spent: int = 0
 
 
 class _Key(NamedTuple):
@@ -58,11 +45,7 @@ class Client(NamedTuple):
 
 
 class Access:
-    """The clients of all plans and what they used.
-
-    Args:
-        settings: Keys, limits and quirks.
-    """
+    """The clients of all plans and what they used."""
 
     def __init__(self, settings: Settings) -> None:
         self._keys = dict(_known(given) for given in settings.coingecko_keys)
@@ -71,16 +54,11 @@ class Access:
         self._credits = settings.coingecko_credits
         self._all_calls_cost = "coingecko-failures-cost" in settings.quirks
         self._quota_status = 401 if "coingecko-quota-401" in settings.quirks else 429
-        self._accounts: dict[str, _Account] = {}
+        self._usages: dict[str, Usage] = {}
         self._lock = threading.Lock()
 
     def admit(self, request: Request, place: str, now: datetime) -> Client:
         """Let a client in and count its call.
-
-        Args:
-            request: Its request.
-            place: The plan that the path names; empty where the path serves both hosts.
-            now: The simulated instant, UTC.
 
         Raises:
             Refusal: The key is of the other host, missing or unknown, or the minute or the month is used up.
@@ -95,19 +73,19 @@ class Access:
             self._per_minute or (plan.per_minute if self._by_plan else None),
         )
         with self._lock:
-            account = self._account(client, now)
-            account.asked += 1  # also a call that is refused
-            if client.per_minute is not None and account.asked > client.per_minute:
+            usage = self._usage(client, now)
+            usage.requests += 1  # also a call that is refused
+            if client.per_minute is not None and usage.requests > client.per_minute:
                 raise throttled(now, _MINUTE - now.second, keyless=not key)
-            if client.key and client.credits is not None and account.spent >= client.credits:
+            if client.key and client.credits is not None and usage.spent >= client.credits:
                 raise refusal(now, 10006, self._quota_status)
-            return client._replace(spent=account.spent)
+            return client._replace(spent=int(usage.spent))
 
     def charge(self, client: Client, now: datetime, *, good: bool) -> None:
         """Take a credit for an answer; a failed one costs none, unless the world says otherwise."""
         if good or self._all_calls_cost:
             with self._lock:
-                self._account(client, now).spent += 1
+                self._usage(client, now).spent += 1
 
     def _identified(self, request: Request, place: str, now: datetime) -> tuple[Plan, str]:
         pro, demo = _key(request, "pro"), _key(request, "demo")
@@ -127,14 +105,10 @@ class Access:
             return PLANS["demo" if key else "keyless"], key
         return PLANS[place or "pro"], key
 
-    def _account(self, client: Client, now: datetime) -> _Account:
-        account = self._accounts.setdefault(client.key, _Account())
-        minute, month = now.replace(second=0, microsecond=0), now.date().replace(day=1)
-        if account.minute != minute:
-            account.minute, account.asked = minute, 0
-        if account.month != month:
-            account.month, account.spent = month, 0
-        return account
+    def _usage(self, client: Client, now: datetime) -> Usage:
+        usage = self._usages.setdefault(client.key, Usage())
+        usage.roll(now, now.date().replace(day=1))
+        return usage
 
 
 def _key(request: Request, kind: str) -> str:

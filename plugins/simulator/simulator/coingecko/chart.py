@@ -1,13 +1,13 @@
-"""Which points of a series a chart shows: granularity, uneven stamps, late publication and the live tail."""
+"""Points and candles of a series: granularity, uneven stamps, late publication, the live tail (contract 7.9)."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import Enum
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from simulator.coingecko.numbers import DAY_MS, HOUR_MS, MINUTE_MS
-from simulator.coingecko.stamps import instant_of
+from simulator.coingecko.times import DAY_MS, HOUR_MS, MINUTE_MS, instant_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,10 @@ DAILY_DELAY_MS: Final = 35 * MINUTE_MS
 _HOURLY_SPAN_MS: Final = 90 * DAY_MS
 _ENDS_NOW_MS: Final = HOUR_MS
 _LEFT_OUT_PERCENT: Final = 6
+BODIES: Final = {"hourly": HOUR_MS, "daily": DAY_MS}
+"""Length in milliseconds of the candles that `interval` asks for."""
+_OBSERVED: Final = 12
+"""So often a price is looked at within a candle."""
 _FINE_SINCE_MS: Final = 1_517_270_400_000  # 2018-01-30: nothing finer than a day is older
 
 
@@ -64,13 +68,7 @@ class Span(NamedTuple):
 
 
 def chart(series: Series, span: Span, granularity: Granularity, delay: int = DAILY_DELAY_MS) -> list[Point]:
-    """The points of a chart.
-
-    Args:
-        series: Whose history.
-        span: Which part of it.
-        granularity: The distance between points.
-        delay: Milliseconds after its midnight at which a daily point can be read.
+    """The points of a chart; a daily one can be read `delay` milliseconds after its midnight.
 
     Returns:
         The points in ascending order; the last one is the live value if the span reaches now.
@@ -116,3 +114,52 @@ def _five_minutes(start: int, end: int) -> Iterator[int]:
 def _noise(what: str, place: int, below: int) -> int:
     # Update times belong to the market, not to a world: they are the same for every seed, coin and currency.
     return int.from_bytes(blake2b(f"{what}/{place}".encode(), digest_size=8).digest(), "big") % below
+
+
+class Candle(NamedTuple):
+    """A candle; prices are in the series' currency.
+
+    Attributes:
+        stamp: Its close, UNIX milliseconds.
+        opening: The first price seen within it, which need not be the close before.
+        high: The highest price seen.
+        low: The lowest price seen.
+        close: The price at the stamp.
+    """
+
+    stamp: int
+    opening: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+
+    @property
+    def prices(self) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+        """All but the stamp, in the vendor's order."""
+        return self.opening, self.high, self.low, self.close
+
+
+def automatic_body(days: int | None) -> int:
+    """Milliseconds of a candle where no interval is asked for: by the days asked for, None for all."""
+    if days is not None and days <= 2:  # noqa: PLR2004 - the contract's table
+        return 30 * MINUTE_MS
+    if days is not None and days <= 30:  # noqa: PLR2004
+        return 4 * HOUR_MS
+    return 4 * DAY_MS
+
+
+def candles(series: Series, span: Span, body: int) -> list[Candle]:
+    """The candles of `body` milliseconds that closed within a span.
+
+    A candle is published once it closed, one of a day or more 35 minutes later.
+    """
+    start, end, now = span
+    last = min(end, now - DAILY_DELAY_MS if body >= DAY_MS else now)
+    first = max(-(-start // body) * body, -(-series.first // body) * body + body)
+    return [_candle(series, stamp, body) for stamp in range(first, last + 1, body)]
+
+
+def _candle(series: Series, stamp: int, body: int) -> Candle:
+    seen = [series.at(stamp - body + 1000 + body * place // _OBSERVED) for place in range(_OBSERVED)]
+    prices = [Decimal(point.price) for point in (*seen, series.at(stamp))]
+    return Candle(stamp, prices[0], max(prices), min(prices), prices[-1])

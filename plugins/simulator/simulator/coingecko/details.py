@@ -5,48 +5,24 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.coingecko.catalogue import CATEGORIES, LANGUAGES
 from simulator.coingecko.chart import Granularity, Span, chart, live_stamp
+from simulator.coingecko.coins import CATEGORIES, LANGUAGES
 from simulator.coingecko.errors import application_error
-from simulator.coingecko.markets import IMAGE_HOST, PERIODS, Market
-from simulator.coingecko.numbers import DAY_MS, DISPLAY, EXACT, amount, change, iso_ms, rounded, shown
+from simulator.coingecko.markets import PERIODS, Market
+from simulator.coingecko.numbers import DISPLAY, EXACT, amount, change, known, rounded, shown
 from simulator.coingecko.query import listed, precision, required
+from simulator.coingecko.times import DAY_MS, iso_ms
 
 if TYPE_CHECKING:
-    from simulator.coingecko.book import PriceBook
     from simulator.coingecko.coins import Coin, Profile
+    from simulator.coingecko.prices import Prices
     from simulator.coingecko.query import Ask
 
-_IN_CURRENCY: Final = (
-    "current_price",
-    "ath",
-    "ath_change_percentage",
-    "ath_date",
-    "atl",
-    "atl_change_percentage",
-    "atl_date",
-    "market_cap",
-    "fully_diluted_valuation",
-    "total_volume",
-    "high_24h",
-    "low_24h",
-)
-_ALSO_SCALAR: Final = (
-    "price_change_24h",
-    "price_change_percentage_24h",
-    "market_cap_change_24h",
-    "market_cap_change_percentage_24h",
-)
+_CHANGE: Final = "price_change_percentage"
 
 
-def details(book: PriceBook, coin: Coin, ask: Ask) -> object:
-    """`/coins/{id}`.
-
-    Args:
-        book: The prices.
-        coin: The coin.
-        ask: What is asked for.
-    """
+def details(prices: Prices, coin: Coin, ask: Ask) -> object:
+    """`/coins/{id}`."""
     profile = coin.profile
     live = live_stamp(ask.now)
     answer: dict[str, object] = {
@@ -75,15 +51,13 @@ def details(book: PriceBook, coin: Coin, ask: Ask) -> object:
     }
     if ask.says("localization", default=True):
         answer["localization"] = dict.fromkeys(LANGUAGES, coin.name)
-    every = {currency: _row(book, coin, currency, ask.now) for currency in book.currencies}
+    every = {currency: _row(prices, coin, currency, ask.now) for currency in prices.currencies}
     rows = {currency: row for currency, row in every.items() if row is not None}
     rank = next(iter(rows.values()))["market_cap_rank"] if rows else None
     answer |= {
         "description": {"en": f"{coin.name}, as this simulator knows it."},
         "links": _links(profile),
-        "image": {
-            size: IMAGE_HOST + coin.image.replace("/large/", f"/{size}/") for size in ("thumb", "small", "large")
-        },
+        "image": coin.images("thumb", "small", "large"),
         "country_origin": "",
         "genesis_date": profile.genesis,
         "sentiment_votes_up_percentage": Decimal("84.07"),
@@ -93,7 +67,7 @@ def details(book: PriceBook, coin: Coin, ask: Ask) -> object:
         "market_cap_rank_with_rehypothecated": rank,
     }
     if ask.says("market_data", default=True) and rows:
-        answer["market_data"] = _market_data(book, coin, rows, ask)
+        answer["market_data"] = _market_data(prices, coin, rows, ask)
     answer |= {"status_updates": [], "last_updated": iso_ms(live)}
     if ask.says("tickers", default=True) and rows:
         answer["tickers"] = _tickers(coin, rows, live)
@@ -105,14 +79,8 @@ def platforms(profile: Profile) -> dict[str, object]:
     return {name: address for name, address, _ in profile.platforms}
 
 
-def simple_price(book: PriceBook, coins: list[Coin], ask: Ask) -> object:
-    """`/simple/price`.
-
-    Args:
-        book: The prices.
-        coins: The coins that are asked for and known.
-        ask: What is asked for.
-    """
+def simple_price(prices: Prices, coins: list[Coin], ask: Ask) -> object:
+    """`/simple/price`."""
     required(ask.parameters, "vs_currencies")
     if not any(ask.parameters.get(name) for name in ("ids", "names", "symbols")):
         raise application_error(422, "Missing parameter ids")
@@ -122,77 +90,69 @@ def simple_price(book: PriceBook, coins: list[Coin], ask: Ask) -> object:
     for coin in sorted(coins, key=lambda one: one.coin_id):
         values: dict[str, object] = {}
         for currency in listed(ask.parameters, "vs_currencies"):
-            series = book.series(coin.coin_id, currency)
-            if series is None or series.first > live:
+            series = prices.series(coin.coin_id, currency, by=live)
+            if series is None:
                 continue
             point = series.at(live)
             price = Decimal(point.price)
             values[currency] = shown(price, places)
             if ask.says("include_market_cap"):
-                values[f"{currency}_market_cap"] = _number(point.market_cap)
+                values[f"{currency}_market_cap"] = known(point.market_cap)
             if ask.says("include_24hr_vol"):
-                values[f"{currency}_24h_vol"] = _number(point.total_volume)
+                values[f"{currency}_24h_vol"] = known(point.total_volume)
             if ask.says("include_24hr_change"):
                 before = series.at(live - DAY_MS).price if live - DAY_MS >= series.first else None
-                values[f"{currency}_24h_change"] = change(price, _number(before), 14)
+                values[f"{currency}_24h_change"] = change(price, known(before), 14)
         if values and ask.says("include_last_updated_at"):
             values["last_updated_at"] = live // 1000
         answer[coin.coin_id] = values
     return answer
 
 
-def _number(text: str | None) -> Decimal | None:
-    return Decimal(text) if text else None
-
-
-def _row(book: PriceBook, coin: Coin, currency: str, now: int) -> dict[str, Any] | None:
-    rows = Market(book, currency, now).rows([coin], DISPLAY, {"changes": list(PERIODS)})
+def _row(prices: Prices, coin: Coin, currency: str, now: int) -> dict[str, Any] | None:
+    rows = Market(prices, currency, now).rows([coin], DISPLAY, {"changes": list(PERIODS)})
     return rows[0] if rows else None
 
 
-def _market_data(book: PriceBook, coin: Coin, rows: dict[str, dict[str, Any]], ask: Ask) -> dict[str, object]:
+def _market_data(prices: Prices, coin: Coin, rows: dict[str, dict[str, Any]], ask: Ask) -> dict[str, object]:
     main = rows.get("usd") or next(iter(rows.values()))
 
-    def by_currency(key: str) -> dict[str, object]:
-        return {currency: row[key] for currency, row in rows.items() if row[key] is not None}
+    def by_currency(*keys: str) -> dict[str, object]:
+        return {key: {currency: row[key] for currency, row in rows.items() if row[key] is not None} for key in keys}
 
-    data: dict[str, object] = {key: by_currency(key) for key in _IN_CURRENCY[:1]}
-    data |= {"total_value_locked": None, "mcap_to_tvl_ratio": None, "fdv_to_tvl_ratio": None, "roi": main["roi"]}
-    data |= {key: by_currency(key) for key in _IN_CURRENCY[1:8]}
-    diluted = main["fully_diluted_valuation"]
-    ratio = None if not diluted else rounded(EXACT.divide(main["market_cap"], diluted), 2)
-    data |= {
-        "fully_diluted_valuation": by_currency("fully_diluted_valuation"),
-        "market_cap_fdv_ratio": ratio,
+    def of_main(*keys: str) -> dict[str, object]:
+        return {key: main[key] for key in keys}
+
+    def in_currency(*keys: str) -> dict[str, object]:
+        return {f"{key}_in_currency": values for key, values in by_currency(*keys).items()}
+
+    diluted, supply = main["fully_diluted_valuation"], main["circulating_supply"]
+    data: dict[str, object] = {
+        **by_currency("current_price"),
+        **dict.fromkeys(("total_value_locked", "mcap_to_tvl_ratio", "fdv_to_tvl_ratio")),
+        "roi": main["roi"],
+        **by_currency("ath", "ath_change_percentage", "ath_date", "atl", "atl_change_percentage", "atl_date"),
+        **by_currency("market_cap", "fully_diluted_valuation"),
+        "market_cap_fdv_ratio": None if not diluted else rounded(EXACT.divide(main["market_cap"], diluted), 2),
         "market_cap_rank": main["market_cap_rank"],
         "outstanding_token_value_usd": None,
         "market_cap_rank_with_rehypothecated": main["market_cap_rank"],
-    }
-    data |= {key: by_currency(key) for key in _IN_CURRENCY[9:]}
-    for key in _ALSO_SCALAR[:2]:
-        data[key] = main[key]
-    for period in list(PERIODS)[2:]:
-        exact = main[f"price_change_percentage_{period}_in_currency"]
-        data[f"price_change_percentage_{period}"] = amount(exact, 5)
-    for key in _ALSO_SCALAR[2:]:
-        data[key] = main[key]
-    data["price_change_24h_in_currency"] = by_currency("price_change_24h")
-    for period in PERIODS:
-        key = f"price_change_percentage_{period}_in_currency"
-        data[key] = by_currency(key)
-    for key in _ALSO_SCALAR[2:]:
-        data[f"{key}_in_currency"] = by_currency(key)
-    profile = coin.profile
-    data |= {
-        "total_supply": main["circulating_supply"] if profile.total is None else profile.total,
+        **by_currency("total_volume", "high_24h", "low_24h"),
+        **of_main("price_change_24h", "price_change_percentage_24h"),
+        **{f"{_CHANGE}_{period}": amount(main[f"{_CHANGE}_{period}_in_currency"], 5) for period in list(PERIODS)[2:]},
+        **of_main("market_cap_change_24h", "market_cap_change_percentage_24h"),
+        **in_currency("price_change_24h"),
+        **by_currency(*(f"{_CHANGE}_{period}_in_currency" for period in PERIODS)),
+        **in_currency("market_cap_change_24h", "market_cap_change_percentage_24h"),
+        "total_supply": supply if coin.profile.total is None else coin.profile.total,
         "max_supply": coin.max_supply,
         "max_supply_infinite": coin.max_supply is None,
-        "circulating_supply": main["circulating_supply"],
+        "circulating_supply": supply,
         "outstanding_supply": None,
         "last_updated": main["last_updated"],
     }
     if ask.says("sparkline"):
-        series = book.series(coin.coin_id, "usd" if "usd" in rows else next(iter(rows)))
+        series = prices.series(coin.coin_id, "usd" if "usd" in rows else next(iter(rows)))
         span = Span(ask.now - 7 * DAY_MS, ask.now, ask.now)
         week = [] if series is None else chart(series, span, Granularity.HOURLY)
         data["sparkline_7d"] = {"price": [Decimal(point.price) for point in week[:-1]]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from simulator.coingecko.numbers import encode
-from simulator.pages import error_page
+from simulator.vendors import error_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

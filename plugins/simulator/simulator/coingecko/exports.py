@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.coingecko.coins import COINS
 from simulator.coingecko.currencies import QUOTED
-from simulator.coingecko.numbers import to_ms
 from simulator.coingecko.series import ExportSeries, Point
+from simulator.coingecko.times import to_ms
 from simulator.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ _NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")  # as JSON
 
 def read_exports(folder: Path) -> dict[tuple[str, str], ExportSeries]:
     """Read every export of a folder.
-
-    Args:
-        folder: Holds files named like `eth-usd-max.2025-01-14.csv`; other kinds of files are left alone.
 
     Returns:
         The series by coin id and currency.

@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from simulator.coingecko.chart import Granularity, Span, chart, live_stamp
-from simulator.coingecko.numbers import DAY_MS, EXACT, HOUR_MS, amount, change, iso_ms, rounded, shown
+from simulator.coingecko.coins import IMAGE_HOST, Coin
+from simulator.coingecko.numbers import EXACT, amount, change, known, rounded, shown
+from simulator.coingecko.times import DAY_MS, HOUR_MS, iso_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from simulator.coingecko.book import PriceBook
-    from simulator.coingecko.coins import Coin
+    from simulator.coingecko.prices import Prices
     from simulator.coingecko.series import Series
 
 PERIODS: Final = {  # /coins/markets knows all but 60d
@@ -25,7 +26,6 @@ PERIODS: Final = {  # /coins/markets knows all but 60d
     "200d": 200 * DAY_MS,
     "1y": 365 * DAY_MS,
 }
-IMAGE_HOST: Final = "https://coin-images.coingecko.com"
 _PERCENT_PLACES: Final = 5
 _WEEK_MS: Final = 7 * DAY_MS
 
@@ -33,51 +33,38 @@ Row = dict[str, object]
 
 
 class Market:
-    """What a coin is worth now and how that came about.
+    """What a coin is worth now and how that came about."""
 
-    Args:
-        book: The prices.
-        currency: A currency that the book serves.
-        now: The clock, UNIX milliseconds.
-    """
-
-    def __init__(self, book: PriceBook, currency: str, now: int) -> None:
-        self._book = book
+    def __init__(self, prices: Prices, currency: str, now: int) -> None:
+        self._prices = prices
         self._currency = currency
         self._now = now
         self._live = live_stamp(now)
         self._ranks = self._rank()
 
     def rows(self, coins: Iterable[Coin], places: int | None, extras: Mapping[str, list[str]]) -> list[Row]:
-        """One row per coin that has a series and a first day before now.
+        """One row per coin that has a series and a first day before now, its prices with so many decimals.
 
-        Args:
-            coins: Which coins, in any order.
-            places: Decimals of prices; None for all digits, DISPLAY for the rounding of a page.
-            extras: Optional parts: `sparkline` and `rehypothecated` when their lists are not empty, `changes` with
-                the names of periods.
+        Optional parts are in `extras`: `sparkline` and `rehypothecated` when their lists are not empty, `changes` with
+        the names of periods.
         """
-        return [
-            self._row(coin, series, places, extras)
-            for coin in coins
-            if (series := self._series(coin)) is not None and coin.coin_id in self._ranks
-        ]
+        return [self._row(coin, series, places, extras) for coin in coins if (series := self._series(coin)) is not None]
 
     def _series(self, coin: Coin) -> Series | None:
-        return self._book.series(coin.coin_id, self._currency)
+        return self._prices.series(coin.coin_id, self._currency, by=self._live)
 
     def _rank(self) -> dict[str, int]:
         caps: dict[str, Decimal] = {}
-        for coin in self._book.coins:
+        for coin in self._prices.coins:
             series = self._series(coin)
-            if series is not None and series.first <= self._live:
+            if series is not None:
                 caps[coin.coin_id] = Decimal(series.at(self._live).market_cap or 0)
         ordered = sorted(caps, key=lambda coin_id: (-caps[coin_id], coin_id))
         return {coin_id: place for place, coin_id in enumerate(ordered, start=1)}
 
     def _row(self, coin: Coin, series: Series, places: int | None, extras: Mapping[str, list[str]]) -> Row:
         live = series.at(self._live)
-        price, market_cap = Decimal(live.price), _decimal(live.market_cap)
+        price, market_cap = Decimal(live.price), known(live.market_cap)
         day_ago = max(self._live - DAY_MS, series.first)
         before = series.at(day_ago)
         hours = chart(series, Span(self._now - DAY_MS, self._now, self._now), Granularity.HOURLY)
@@ -96,13 +83,13 @@ class Market:
             "market_cap": amount(market_cap, places),
             "market_cap_rank": rank,
             "fully_diluted_valuation": amount(_diluted(coin, price, market_cap), places),
-            "total_volume": amount(_decimal(live.total_volume), places),
+            "total_volume": amount(known(live.total_volume), places),
             "high_24h": shown(max(recent), places),
             "low_24h": shown(min(recent), places),
             "price_change_24h": EXACT.subtract(price, Decimal(before.price)),
             "price_change_percentage_24h": change(price, Decimal(before.price), _PERCENT_PLACES),
-            "market_cap_change_24h": _difference(market_cap, _decimal(before.market_cap)),
-            "market_cap_change_percentage_24h": change(market_cap, _decimal(before.market_cap), _PERCENT_PLACES),
+            "market_cap_change_24h": _difference(market_cap, known(before.market_cap)),
+            "market_cap_change_percentage_24h": change(market_cap, known(before.market_cap), _PERCENT_PLACES),
             "circulating_supply": supply,
             "total_supply": total if (total := coin.profile.total) is not None else supply,
             "max_supply": coin.max_supply,
@@ -128,16 +115,12 @@ class Market:
 
     def _return_on_sale(self, coin: Coin, price: Decimal) -> Row | None:
         """Return since a first public sale that was priced in bitcoin; only ethereum had one here."""
-        bitcoin = self._book.series("bitcoin", self._currency)
+        bitcoin = self._prices.series("bitcoin", self._currency)
         if coin.coin_id != "ethereum" or bitcoin is None:
             return None
         sale_price = Decimal("0.00055")  # bitcoin per ether, about the mean of the 2014 sale
         times = EXACT.divide(EXACT.divide(price, Decimal(bitcoin.at(self._live).price)), sale_price) - 1
         return {"times": rounded(times, 14), "currency": "btc", "percentage": rounded(times * 100, 12)}
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return Decimal(text) if text else None
 
 
 def _diluted(coin: Coin, price: Decimal, market_cap: Decimal | None) -> Decimal | None:

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final
 
-MILLISECOND: Final = timedelta(milliseconds=1)
-MINUTE_MS: Final = 60_000
-HOUR_MS: Final = 3_600_000
-DAY_MS: Final = 86_400_000
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DISPLAY: Final = -1
 """Stands for the rounding of a request that asks for no precision."""
 
@@ -21,26 +15,6 @@ EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 DOUBLE: Final = Context(prec=17)
 """As many digits as a double is printed with."""
 _SMALLEST_PLAIN_EXPONENT: Final = -4
-
-
-def to_ms(instant: datetime) -> int:
-    """UNIX milliseconds of an aware instant."""
-    return (instant - EPOCH) // MILLISECOND
-
-
-def day_ms(day: date) -> int:
-    """UNIX milliseconds of a day's 00:00 UTC."""
-    return to_ms(datetime.combine(day, time(), tzinfo=UTC))
-
-
-def from_ms(stamp: int) -> datetime:
-    """The instant (UTC) of UNIX milliseconds."""
-    return EPOCH + stamp * MILLISECOND
-
-
-def iso_ms(stamp: int) -> str:
-    """UNIX milliseconds as ISO 8601 with milliseconds and a Z."""
-    return from_ms(stamp).strftime("%Y-%m-%dT%H:%M:%S.") + f"{stamp % 1000:03d}Z"
 
 
 def wire(value: Decimal) -> str:
@@ -87,6 +61,11 @@ def change(value: Decimal | None, before: Decimal | None, places: int) -> Decima
     if value is None or not before:
         return None
     return rounded(EXACT.divide(value - before, before) * 100, places)
+
+
+def known(text: str | None) -> Decimal | None:
+    """A value of a point; None where it has none."""
+    return Decimal(text) if text else None
 
 
 class Literal(str):

@@ -5,24 +5,23 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from simulator.coingecko.catalogue import CATEGORIES, PLATFORMS, Category
 from simulator.coingecko.chart import DAILY_DELAY_MS, live_stamp
+from simulator.coingecko.coins import CATEGORIES, IMAGE_HOST, PLATFORMS, Category
 from simulator.coingecko.currencies import RATES
 from simulator.coingecko.details import platforms
 from simulator.coingecko.errors import application_error
-from simulator.coingecko.markets import IMAGE_HOST
-from simulator.coingecko.numbers import DAY_MS, DOUBLE, EXACT, HOUR_MS, change, iso_ms, rounded
-from simulator.coingecko.query import required
+from simulator.coingecko.numbers import DOUBLE, EXACT, change, rounded
+from simulator.coingecko.query import WHOLE_DAYS, required
+from simulator.coingecko.times import DAY_MS, HOUR_MS, iso_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from simulator.coingecko.book import PriceBook
     from simulator.coingecko.coins import Coin
+    from simulator.coingecko.prices import Prices
     from simulator.coingecko.query import Ask
 
 _TRENDING: Final = 7
-_CHART_DAYS: Final = frozenset({"1", "7", "14", "30", "90", "180", "365", "max"})
 _ORDERS: Final = {
     "market_cap_desc": ("market_cap", True),
     "market_cap_asc": ("market_cap", False),
@@ -41,14 +40,10 @@ class _Worth(NamedTuple):
 
 
 class Overview:
-    """The endpoints over one set of prices.
+    """The endpoints over one set of prices."""
 
-    Args:
-        book: The prices.
-    """
-
-    def __init__(self, book: PriceBook) -> None:
-        self._book = book
+    def __init__(self, prices: Prices) -> None:
+        self._prices = prices
 
     def coins_list(self, ask: Ask) -> object:
         """`/coins/list`; no coin of this world was ever deactivated."""
@@ -58,12 +53,12 @@ class Overview:
         return [
             {"id": coin.coin_id, "symbol": coin.symbol, "name": coin.name}
             | ({"platforms": platforms(coin.profile)} if with_platforms else {})
-            for coin in sorted(self._book.coins, key=lambda one: one.coin_id)
+            for coin in sorted(self._prices.coins, key=lambda one: one.coin_id)
         ]
 
     def currencies(self, _: Ask) -> object:
         """`/simple/supported_vs_currencies`."""
-        return list(self._book.currencies)
+        return list(self._prices.currencies)
 
     def exchange_rates(self, ask: Ask) -> object:
         """`/exchange_rates`: units of each currency for one bitcoin, at the live stamp."""
@@ -73,7 +68,7 @@ class Overview:
                 code: {
                     "name": currency.name,
                     "unit": currency.unit,
-                    "value": rounded(self._book.units_of_bitcoin(currency, live), 3),
+                    "value": rounded(self._prices.units_of_bitcoin(currency, live), 3),
                     "type": currency.kind,
                 }
                 for code, currency in RATES.items()
@@ -84,7 +79,7 @@ class Overview:
         """`/global`."""
         live = live_stamp(ask.now)
         coins = self._listed(live)
-        now = {currency: self._worth(coins, currency, live) for currency in self._book.currencies}
+        now = {currency: self._worth(coins, currency, live) for currency in self._prices.currencies}
         main = self._main()
         total, before = now[main], self._worth(coins, main, live - DAY_MS)
         shares = {
@@ -112,13 +107,15 @@ class Overview:
         """`/global/market_cap_chart`: hourly for one day, else daily."""
         ask.paid()
         days = required(ask.parameters, "days")
-        if days not in _CHART_DAYS:
+        if days not in WHOLE_DAYS:
             raise application_error(400, "invalid days")
         currency = ask.parameters.get("vs_currency", self._main())
-        if currency not in self._book.currencies:
+        if currency not in self._prices.currencies:
             raise application_error(400, "invalid vs_currency")
         step = HOUR_MS if days == "1" else DAY_MS
-        first = min(series.first for coin in self._book.coins if (series := self._book.series(coin.coin_id, currency)))
+        first = min(
+            series.first for coin in self._prices.coins if (series := self._prices.series(coin.coin_id, currency))
+        )
         start = first if days == "max" else max(ask.now - int(days) * DAY_MS, first)
         last = ask.now if step == HOUR_MS else ask.now - DAILY_DELAY_MS
         stamps = range(-(-start // step) * step, last + 1, step)
@@ -174,22 +171,18 @@ class Overview:
         return {"coins": items, "nfts": [_NFT], "categories": [self._trending_category(category, live)]}
 
     def _main(self) -> str:
-        return "usd" if "usd" in self._book.currencies else self._book.currencies[0]
+        return "usd" if "usd" in self._prices.currencies else self._prices.currencies[0]
 
     def _listed(self, stamp: int) -> list[Coin]:
         """The coins that had a price in the main currency at an instant."""
         main = self._main()
-        return [
-            coin
-            for coin in self._book.coins
-            if (series := self._book.series(coin.coin_id, main)) is not None and series.first <= stamp
-        ]
+        return [coin for coin in self._prices.coins if self._prices.series(coin.coin_id, main, by=stamp) is not None]
 
     def _worth(self, coins: Iterable[Coin], currency: str, stamp: int) -> _Worth:
         market_cap = volume = Decimal(0)
         for coin in coins:
-            series = self._book.series(coin.coin_id, currency)
-            if series is not None and series.first <= stamp:
+            series = self._prices.series(coin.coin_id, currency, by=stamp)
+            if series is not None:
                 point = series.at(stamp)
                 market_cap = EXACT.add(market_cap, Decimal(point.market_cap or 0))
                 volume = EXACT.add(volume, Decimal(point.total_volume or 0))
@@ -218,28 +211,28 @@ class Overview:
         }
 
     def _rise(self, coin: Coin, currency: str, live: int) -> Decimal | None:
-        series = self._book.series(coin.coin_id, currency)
-        if series is None or series.first > live - DAY_MS:
+        series = self._prices.series(coin.coin_id, currency, by=live - DAY_MS)
+        if series is None:
             return None
         return change(Decimal(series.at(live).price), Decimal(series.at(live - DAY_MS).price), 14)
 
     def _item(self, coin: Coin, ranks: dict[str, int], score: int, live: int) -> dict[str, object]:
-        series = self._book.series(coin.coin_id, self._main())
+        series = self._prices.series(coin.coin_id, self._main())
         if series is None:
             raise TypeError(f"{coin.coin_id} is not listed.")
         point = series.at(live)
-        bitcoin = self._book.units_of_bitcoin(RATES[self._main()], live)
+        bitcoin = self._prices.units_of_bitcoin(RATES[self._main()], live)
         worth = self._worth([coin], self._main(), live)
         number = int(coin.image.split("/")[3])
         price_btc = rounded(EXACT.divide(Decimal(point.price), bitcoin), 22)
-        changes = {currency: self._rise(coin, currency, live) for currency in self._book.currencies}
+        changes = {currency: self._rise(coin, currency, live) for currency in self._prices.currencies}
         return {
             "id": coin.coin_id,
             "coin_id": number,
             "name": coin.name,
             "symbol": coin.symbol.upper(),
             "market_cap_rank": ranks[coin.coin_id],
-            **{size: IMAGE_HOST + coin.image.replace("/large/", f"/{size}/") for size in ("thumb", "small", "large")},
+            **coin.images("thumb", "small", "large"),
             "slug": coin.coin_id,
             "price_btc": price_btc,
             "score": score,
@@ -258,7 +251,7 @@ class Overview:
 
     def _trending_category(self, category: Category, live: int) -> dict[str, object]:
         main, members = self._main(), self._members(category, live)
-        bitcoin = self._book.units_of_bitcoin(RATES[main], live)
+        bitcoin = self._prices.units_of_bitcoin(RATES[main], live)
         worth = self._worth(members, main, live)
         changes = {
             currency: change(
@@ -266,7 +259,7 @@ class Overview:
                 self._worth(members, currency, live - DAY_MS).market_cap,
                 14,
             )
-            for currency in self._book.currencies
+            for currency in self._prices.currencies
         }
         return {
             "id": category.number,

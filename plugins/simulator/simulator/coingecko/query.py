@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.coingecko.chart import Granularity
 from simulator.coingecko.errors import application_error, refusal
-from simulator.coingecko.numbers import DAY_MS, from_ms, to_ms
+from simulator.coingecko.times import DAY_MS, from_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from simulator.coingecko.access import Client
 
+WHOLE_DAYS: Final = frozenset({"1", "7", "14", "30", "90", "180", "365", "max"})
+"""What `days` may be where it is no free number."""
 _MAX_PRECISION: Final = 18
 _HOURLY_LIMIT_MS: Final = 100 * DAY_MS
 _FINE_LIMIT_MS: Final = 10 * DAY_MS
@@ -40,10 +42,7 @@ class Ask:
     coin_id: str = ""
 
     def within_window(self, start: int) -> None:
-        """Refuse what reaches further back than the plan allows.
-
-        Args:
-            start: First instant asked for, UNIX milliseconds.
+        """Refuse what begins (UNIX milliseconds) further back than the plan allows.
 
         Raises:
             Refusal: It does; the request is refused whole.

@@ -10,16 +10,17 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 
 from simulator.coingecko.access import Access, Client
-from simulator.coingecko.catalogue import CATEGORIES
-from simulator.coingecko.charts import Past
+from simulator.coingecko.anomalies import Anomalies
+from simulator.coingecko.coins import CATEGORIES
 from simulator.coingecko.details import details, simple_price
 from simulator.coingecko.errors import Refusal, application_error, injected, refusal
+from simulator.coingecko.history import History
 from simulator.coingecko.markets import PERIODS, Market
-from simulator.coingecko.numbers import DISPLAY, encode, to_ms
-from simulator.coingecko.oddities import Oddities
+from simulator.coingecko.numbers import DISPLAY, encode
 from simulator.coingecko.overview import Overview
 from simulator.coingecko.plans import PLANS
 from simulator.coingecko.query import Ask, listed, precision, required, whole
+from simulator.coingecko.times import to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from simulator.clock import Clock
-    from simulator.coingecko.book import PriceBook
     from simulator.coingecko.coins import Coin
+    from simulator.coingecko.prices import Prices
     from simulator.faults import Action
     from simulator.settings import Settings
 
@@ -79,41 +80,32 @@ class _Endpoint(NamedTuple):
 
 
 class CoinGecko:
-    """The endpoints over one set of prices and one clock.
+    """The endpoints over one set of prices and one clock; `anomalies` are those of single days of the prices."""
 
-    Args:
-        settings: Keys, limits and quirks.
-        clock: The simulated clock; every rule here depends on now.
-        book: The prices.
-
-    Attributes:
-        oddities: What is odd about single days of the prices.
-    """
-
-    def __init__(self, settings: Settings, clock: Clock, book: PriceBook) -> None:
-        self.oddities = Oddities()
+    def __init__(self, settings: Settings, clock: Clock, prices: Prices) -> None:
+        self.anomalies = Anomalies()
         self._clock = clock
-        self._book = book
+        self._prices = prices
         self._access = Access(settings)
         self._unknown_keys = "coingecko-extra-keys" in settings.quirks
-        past = Past(book, self.oddities, settings.quirks)
-        overview = Overview(book)
+        history = History(prices, self.anomalies, settings.quirks)
+        overview = Overview(prices)
         self._endpoints: dict[str, _Endpoint] = {
             "/ping": _Endpoint(lambda _: {"gecko_says": "(V3) To the Moon!"}),
             "/key": _Endpoint(self._key),
-            "/simple/price": _Endpoint(lambda ask: simple_price(book, self._chosen(ask), ask)),
+            "/simple/price": _Endpoint(lambda ask: simple_price(prices, self._chosen(ask), ask)),
             "/simple/supported_vs_currencies": _Endpoint(overview.currencies),
             "/coins/list": _Endpoint(overview.coins_list, 300, 300),
             "/coins/markets": _Endpoint(self._markets, 45),
             "/coins/categories": _Endpoint(overview.categories, 300, 300),
             "/coins/categories/list": _Endpoint(overview.categories_list, 300, 300),
-            "/coins/{coin_id}": _Endpoint(lambda ask: details(book, past.coin(ask), ask), 30, 30),
-            "/coins/{coin_id}/history": _Endpoint(past.history, 30, 1800),
-            "/coins/{coin_id}/market_chart": _Endpoint(past.market_chart),
-            "/coins/{coin_id}/market_chart/range": _Endpoint(past.market_chart_range),
-            "/coins/{coin_id}/ohlc": _Endpoint(past.ohlc, 900, 900),
-            "/coins/{coin_id}/ohlc/range": _Endpoint(past.ohlc_range, 900, 900),
-            "/coins/{coin_id}/circulating_supply_chart": _Endpoint(past.supply),
+            "/coins/{coin_id}": _Endpoint(lambda ask: details(prices, history.coin(ask), ask), 30, 30),
+            "/coins/{coin_id}/history": _Endpoint(history.history, 30, 1800),
+            "/coins/{coin_id}/market_chart": _Endpoint(history.market_chart),
+            "/coins/{coin_id}/market_chart/range": _Endpoint(history.market_chart_range),
+            "/coins/{coin_id}/ohlc": _Endpoint(history.ohlc, 900, 900),
+            "/coins/{coin_id}/ohlc/range": _Endpoint(history.ohlc_range, 900, 900),
+            "/coins/{coin_id}/circulating_supply_chart": _Endpoint(history.supply),
             "/global": _Endpoint(overview.totals, 600, 600),
             "/global/market_cap_chart": _Endpoint(overview.totals_chart),
             "/asset_platforms": _Endpoint(overview.asset_platforms, 300, 300),
@@ -136,8 +128,8 @@ class CoinGecko:
 
     def refuse(self, path: str, action: Action) -> Response:  # noqa: ARG002 - all paths alike
         """CoinGecko's answer to a request that a fault spoils."""
-        if action.data is not None:
-            return _response(200, encode(action.data[0]))
+        if action.empties:
+            return _response(200, encode(action.data))
         spoilt = injected(self._clock.now(), action)
         return _response(spoilt.status, spoilt.text, spoilt.media, spoilt.headers)
 
@@ -192,7 +184,7 @@ class CoinGecko:
     def _markets(self, ask: Ask) -> object:
         parameters = ask.parameters
         currency = required(parameters, "vs_currency")
-        if currency not in self._book.currencies:
+        if currency not in self._prices.currencies:
             raise application_error(400, "invalid vs_currency")
         places = precision(parameters, default=DISPLAY)
         periods = set(PERIODS) - {"60d"}
@@ -201,7 +193,7 @@ class CoinGecko:
             "rehypothecated": ["rank"] if ask.says("include_rehypothecated") else [],
             "changes": [name for name in listed(parameters, "price_change_percentage") if name in periods],
         }
-        rows = Market(self._book, currency, ask.now).rows(self._chosen(ask), places, extras)
+        rows = Market(self._prices, currency, ask.now).rows(self._chosen(ask), places, extras)
         key, descending = _ORDERS.get(parameters.get("order", ""), _ORDERS["market_cap_desc"])
         rows.sort(key=lambda row: (row[key] is not None, row[key] or 0), reverse=descending)
         per_page = whole(parameters, "per_page", 100, 1, 250)
@@ -213,7 +205,7 @@ class CoinGecko:
         category = ask.parameters.get("category")
         if category:
             name = next((one.name for one in CATEGORIES if one.category_id == category), None)
-            return [coin for coin in self._book.coins if name in coin.profile.categories]
+            return [coin for coin in self._prices.coins if name in coin.profile.categories]
         filters: tuple[tuple[str, Callable[[Coin], str]], ...] = (
             ("ids", lambda coin: coin.coin_id),
             ("names", lambda coin: coin.name.lower()),
@@ -222,8 +214,8 @@ class CoinGecko:
         for name, value in filters:
             wanted = {member.lower() for member in listed(ask.parameters, name)}
             if wanted:
-                return [coin for coin in self._book.coins if value(coin) in wanted]
-        return list(self._book.coins)
+                return [coin for coin in self._prices.coins if value(coin) in wanted]
+        return list(self._prices.coins)
 
 
 def _not_here(_: Ask) -> object:

@@ -7,16 +7,15 @@ from decimal import Context, Decimal
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from simulator.coingecko.numbers import DAY_MS, DOUBLE, EXACT, day_ms, wire
-from simulator.coingecko.stamps import closed_day, closing_date, daily_stamp, instant_of
+from simulator.coingecko.numbers import DOUBLE, EXACT, wire
+from simulator.coingecko.times import DAY_MS, closed_day, closing_date, daily_stamp, day_ms, instant_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from simulator.coingecko.coins import Coin
-    from simulator.coingecko.levels import Levels
+    from simulator.coingecko.coins import Coin, Levels
 
 _TOP_MS: Final = 128 * DAY_MS
 _DEPTH: Final = 16  # the finest tent is 128 days / 2^15 wide, 337.5 s
@@ -30,7 +29,7 @@ class Point(NamedTuple):
 
     Attributes:
         stamp: UNIX milliseconds.
-        price: In the series' currency; no series has a hole there, only an oddity makes it None or ABSENT.
+        price: In the series' currency; no series has a hole there, only an anomaly makes it None or ABSENT.
         market_cap: In the series' currency; None where the source has a hole.
         total_volume: Trailing 24 h volume in the series' currency; None likewise.
     """
@@ -39,29 +38,6 @@ class Point(NamedTuple):
     price: str
     market_cap: str | None
     total_volume: str | None
-
-
-class Series(Protocol):
-    """The history of one coin in one currency."""
-
-    @property
-    def first(self) -> int:
-        """UNIX milliseconds of the first daily point."""
-
-    def daily(self, start: int, end: int) -> Sequence[Point]:
-        """The daily points with start <= stamp <= end (UNIX milliseconds), ascending."""
-
-    def at(self, stamp: int) -> Point:
-        """The values at any instant from the first daily point's date on."""
-
-    def closing(self, day: int) -> Point:
-        """The daily point that closes a day, given by its midnight (UNIX milliseconds); of two the later."""
-
-    def extremes(self, end: int) -> tuple[Point, Point]:
-        """The daily points of the lowest and the highest price up to an instant; the first of equal ones."""
-
-    def supply(self, stamp: int) -> Decimal | None:
-        """Circulating coins at an instant; None where it cannot be told."""
 
 
 @lru_cache(maxsize=1 << 17)
@@ -82,12 +58,6 @@ class LogPath:
     Levy-Ciesielski construction: at every level of halving, one tent function per interval, its height a normal
     number of standard deviation volatility * sqrt(length) / 2. A value thus costs one number per level, and a
     midnight only those of 2 days and more, since the finer tents are zero there.
-
-    Args:
-        name: What makes this path differ from others of the same seed.
-        seed: The world's seed.
-        levels: The levels it wanders around.
-        volatility: Standard deviation of the change over one day.
     """
 
     def __init__(self, name: str, seed: int, levels: Levels, volatility: float) -> None:
@@ -136,12 +106,8 @@ def _interpolate(stamps: Sequence[int], values: Sequence[float], stamp: int) -> 
 class SimulatedSeries:
     """A series made from a seed.
 
-    Args:
-        coin: The coin.
-        price: Logarithm of the coin's price in US dollars, by UNIX milliseconds.
-        rate: Logarithm of the units of the currency that one US dollar buys, likewise.
-        turnover: The coin's turnover.
-        factor: What the price is multiplied with, exactly: for units that are a part of another currency.
+    `price` is the logarithm of the coin's price in US dollars, `rate` that of the units of the currency that a dollar
+    buys, by UNIX milliseconds; `factor` multiplies exactly, for units that are a part of another currency.
     """
 
     def __init__(
@@ -165,7 +131,7 @@ class SimulatedSeries:
         self._begin = self._found = (begin, begin, self.first)
 
     def daily(self, start: int, end: int) -> list[Point]:
-        """The points of the dates within the span."""
+        """The daily points with start <= stamp <= end (UNIX milliseconds), ascending."""
         first = max(start // DAY_MS * DAY_MS, self.first)
         stamps = (daily_stamp(day) for day in range(first, end + 1, DAY_MS))
         return [self._daily(stamp) for stamp in stamps if start <= stamp <= end]
@@ -177,11 +143,11 @@ class SimulatedSeries:
         return self._make(stamp)
 
     def closing(self, day: int) -> Point:
-        """The daily point that closes a day."""
+        """The daily point that closes a day, given by its midnight (UNIX milliseconds); of two the later."""
         return self._daily(daily_stamp(closing_date(day)))
 
     def extremes(self, end: int) -> tuple[Point, Point]:
-        """The daily points of the lowest and the highest price up to an instant.
+        """The daily points of the lowest and the highest price up to an instant; the first of equal ones.
 
         They are searched for by logarithms, which costs no decimals, and further from where the last search ended.
         """
@@ -229,11 +195,7 @@ def _supply(levels: Levels, stamp: int) -> Decimal:
 
 
 class ExportSeries:
-    """A series read from a price export: its rows are the daily points, and the values of each hold until the next.
-
-    Args:
-        points: The rows in ascending order of their stamps; at least one.
-    """
+    """A series read from a price export: its rows are the daily points, and the values of each hold until the next."""
 
     def __init__(self, points: Sequence[Point]) -> None:
         self._points = points
@@ -268,3 +230,7 @@ class ExportSeries:
         if point.market_cap is None or Decimal(point.price) == 0:
             return None
         return EXACT.divide(Decimal(point.market_cap), Decimal(point.price)).quantize(Decimal(1))
+
+
+Series = SimulatedSeries | ExportSeries
+"""The history of one coin in one currency; `first` is the stamp of the first daily point."""

@@ -1,7 +1,5 @@
 """A served world, and what is read back from it byte by byte."""
 
-# ruff: noqa: ANN401 - answers are JSON, and settings are of any type
-
 from __future__ import annotations
 
 import gzip
@@ -69,6 +67,9 @@ class Served:
             rows += page
         return rows
 
+    def addresses(self, chain: str) -> list[dict[str, Any]]:
+        return self.everything(f"{chain}/addresses?q=")
+
     def path(self, chain: str, table: str, day: date) -> str:
         return f"/dumps/{chain}/{table}/blockchair_{chain}_{table}_{day:%Y%m%d}.tsv.gz"
 
@@ -79,10 +80,12 @@ class Served:
 
     def day(self, chain: str, table: str, number: int) -> list[Row]:
         """The rows of a dump file, days counted from 0."""
-        text = gzip.decompress(self.packed(chain, table, self.settings.start + timedelta(days=number))).decode()
-        header, *lines = text.split("\n")
-        names = header.split("\t")
-        return [dict(zip(names, line.split("\t"), strict=True)) for line in lines]
+        return self.unpacked(self.packed(chain, table, self.settings.start + timedelta(days=number)))
+
+    @staticmethod
+    def unpacked(content: bytes) -> list[Row]:
+        header, *lines = (line.split("\t") for line in gzip.decompress(content).decode().split("\n"))
+        return [dict(zip(header, line, strict=True)) for line in lines]
 
     def rows(self, chain: str, table: str) -> list[Row]:
         """The rows of all days."""

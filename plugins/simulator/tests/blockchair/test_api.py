@@ -1,6 +1,4 @@
-"""The API: envelope, query language, stats, addresses, and blocks equal to the dumps'."""
-
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
+"""The API: envelope, query language, stats, ranges, addresses, and blocks equal to the dumps'."""
 
 from __future__ import annotations
 
@@ -11,22 +9,9 @@ from typing import Any
 
 import pytest
 
-CONTEXT = [
-    "code", "source", "limit", "offset", "rows", "total_rows", "state", "market_price_usd", "cache", "api", "servers",
-    "time", "render_time", "full_time", "request_cost",
-]  # fmt: skip
-ERROR = [
-    "code",
-    "error",
-    "market_price_usd",
-    "cache",
-    "api",
-    "servers",
-    "time",
-    "render_time",
-    "full_time",
-    "request_cost",
-]
+COMMON = ["market_price_usd", "cache", "api", "servers", "time", "render_time", "full_time", "request_cost"]
+CONTEXT = ["code", "source", "limit", "offset", "rows", "total_rows", "state", *COMMON]
+ERROR = ["code", "error", *COMMON]
 
 
 def heights(served: Any, query: str) -> list[int]:
@@ -238,8 +223,7 @@ def test_addresses_of_utxo_chains_hold_their_unspent_outputs(served: Any, chain:
     assert world["context"]["total_rows"] == served.api(f"{chain}/stats")["data"]["hodling_addresses"] > 100
     assert not any(row["address"].startswith("d-") for row in world["data"])
     # All balances add up to the supply
-    pages = range(0, world["context"]["total_rows"], 100)
-    everyone = [row for at in pages for row in served.api(f"{chain}/addresses?limit=100&offset={at}")["data"]]
+    everyone = served.addresses(chain)
     stats = served.api(f"{chain}/stats")["data"]
     assert sum(row["balance"] for row in everyone) == stats["circulation"]
     assert stats["best_block_height"] == tip
@@ -250,14 +234,13 @@ def test_addresses_of_utxo_chains_hold_their_unspent_outputs(served: Any, chain:
 
 def test_bitcoin_balances_at_a_days_end_are_the_dumps_unspent_outputs(serve: Any) -> None:
     world = serve(days=3, now=instant("2025-01-04 00:00:00"), chains=("bitcoin",))
-    pages = [world.api(f"bitcoin/addresses?limit=100&offset={at}")["data"] for at in range(0, 1000, 100)]
+    everyone = {row["address"]: row["balance"] for row in world.addresses("bitcoin")}
     world.clock.advance(timedelta(hours=1))  # the third day's files appear
     held: dict[str, int] = defaultdict(int)
     for row in world.rows("bitcoin", "outputs"):
         held[row["recipient"]] += int(row["value"])
     for row in world.rows("bitcoin", "inputs"):
         held[row["recipient"]] -= int(row["value"])
-    everyone = {row["address"]: row["balance"] for page in pages for row in page}
     assert everyone == {address: amount for address, amount in held.items() if amount}
 
 
@@ -269,9 +252,7 @@ def test_addresses_of_ethereum(served: Any) -> None:
     assert all(isinstance(row["balance"], str) and len(row["address"]) == 42 for row in rows)
     assert {row["is_contract"] for row in rows} == {True, False}
     total = served.api("ethereum/stats")["data"]
-    pages = range(0, total["addresses"], 100)
-    everyone = [row for at in pages for row in served.api(f"ethereum/addresses?limit=100&offset={at}")["data"]]
-    assert sum(int(row["balance"]) for row in everyone) == int(total["circulation_approximate"])
+    assert sum(int(row["balance"]) for row in served.addresses("ethereum")) == int(total["circulation_approximate"])
 
 
 def test_burn_is_what_the_supply_lost(served: Any, serve: Any) -> None:
@@ -300,3 +281,18 @@ def test_stats_of_utxo_chains(served: Any, chain: str) -> None:
     assert stats["inflation_24h"] == sum(row["generation"] for row in recent)
     assert float(stats["cdd_24h"]) == pytest.approx(float(sum(row["cdd_total"] for row in recent)))
     assert ("next_retarget_time_estimate" in stats) == (chain == "bitcoin")
+
+
+def test_ranges_begin_where_the_tables_do(served: Any) -> None:
+    answer = served.api("range")
+    assert answer["context"]["request_cost"] == 1
+    assert list(answer["data"]) == ["bitcoin", "ethereum", "dogecoin"]
+    for chain, shown in answer["data"].items():
+        first = served.api(f"{chain}/blocks?s=id(asc)&limit=1")["data"][0]
+        assert list(shown) == [
+            "blockchain_first_entry", "blockchain_first_entry_date", "blockchair_first_entry",
+            "blockchair_first_entry_date", "is_full",
+        ]  # fmt: skip
+        assert (shown["blockchair_first_entry"], shown["blockchair_first_entry_date"]) == (first["id"], first["date"])
+        assert shown["is_full"] is (shown["blockchair_first_entry"] == shown["blockchain_first_entry"])
+    assert answer["data"]["dogecoin"]["blockchain_first_entry_date"] == "2013-12-06"

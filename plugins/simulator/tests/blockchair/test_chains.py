@@ -1,7 +1,5 @@
 """The registry of chains: an entry is all that a Bitcoin-like chain needs but prices."""
 
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
-
 from __future__ import annotations
 
 from dataclasses import replace

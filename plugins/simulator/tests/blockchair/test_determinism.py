@@ -1,7 +1,5 @@
 """The same parameters give the same bytes, whatever was asked before and however the clock came there."""
 
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
-
 from __future__ import annotations
 
 from datetime import date, timedelta

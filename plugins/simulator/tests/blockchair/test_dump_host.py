@@ -1,7 +1,5 @@
 """The dump host: publication, index pages, validators, ranges, file format, and real files unchanged."""
 
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
-
 from __future__ import annotations
 
 import gzip
@@ -89,7 +87,7 @@ def test_file_format(served: Any) -> None:
     assert content.count(b"\n") == served.settings.blocks_per_day
 
 
-def test_head_tells_what_get_gives(served: Any) -> None:
+def test_head_states_what_get_gives(served: Any) -> None:
     path = served.path("dogecoin", "outputs", FIRST)
     head, got = served.client.head(path), served.get(path)
     assert head.content == b""

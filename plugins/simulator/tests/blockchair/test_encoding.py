@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from simulator.blockchair import encoding
-from simulator.blockchair.php_json import encode
+from simulator.blockchair.envelope import encode
 from simulator.blockchair.ripemd160 import ripemd160, ripemd160_in_python
 from simulator.blockchair.times import median_time
 from simulator.blockchair.utxo import mine

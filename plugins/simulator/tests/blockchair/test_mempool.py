@@ -1,7 +1,5 @@
 """The mempool: empty by default; where it is switched on, what the next block confirms waits in it."""
 
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
-
 from __future__ import annotations
 
 from datetime import datetime, timedelta
@@ -77,8 +75,8 @@ def test_utxo_payments_wait_and_are_confirmed(serve: Any, chain: str) -> None:
             assert one["lifespan"] == age.total_seconds()
             assert one in (spent if one["block_id"] != -1 else outputs)
     found = {(one["transaction_id"], one["index"]) for one in spent}
-    walked = world.api(f"{chain}/outputs?q=is_spent(true),spending_block_id(..0)&limit=100")["data"]
-    assert {(one["transaction_id"], one["index"]) for one in walked if one["spending_block_id"] == -1} == found
+    paged = world.api(f"{chain}/outputs?q=is_spent(true),spending_block_id(..0)&limit=100")["data"]
+    assert {(one["transaction_id"], one["index"]) for one in paged if one["spending_block_id"] == -1} == found
     stats = world.api(f"{chain}/stats")["data"]
     assert (stats["mempool_transactions"], stats["mempool_outputs"]) == (len(rows), len(outputs))
     assert stats["mempool_size"] == sum(row["size"] for row in rows)

@@ -1,6 +1,4 @@
-"""Oddities that are switched on, one at a time."""
-
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
+"""Quirks that are switched on, one at a time."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
 """Points and requests: what is counted, when it is too much, and what the clock has to do with it."""
 
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
-
 from __future__ import annotations
 
 from datetime import timedelta
@@ -84,7 +82,7 @@ def test_keys_have_quotas_of_their_own(limited: Any) -> None:
     assert "unknown" in world.api(f"{STATS}?key=other", 402)["context"]["error"]
 
 
-def test_a_plan_tells_what_is_used(limited: Any) -> None:
+def test_a_plan_states_what_is_used(limited: Any) -> None:
     world = limited(api_keys=("poor:20",))
     world.api(f"{BLOCKS}&key=poor")
     for _ in range(2):

@@ -1,7 +1,5 @@
 """Filters that look into bytes and texts: `*_bin` and fail_reason by substring, data scripts by prefix."""
 
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
-
 from __future__ import annotations
 
 import re

@@ -1,7 +1,5 @@
 """Bitcoin and its kin: everything that can be recomputed is recomputed, from the served files alone."""
 
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
-
 from __future__ import annotations
 
 import struct

@@ -1,7 +1,5 @@
 """Faults that only CoinGecko knows: every envelope and code, and answers that are not what they seem."""
 
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
-
 from __future__ import annotations
 
 import json

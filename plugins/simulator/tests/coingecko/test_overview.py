@@ -1,7 +1,5 @@
 """The market as a whole and its coins' descriptions: forms of the vendor's examples, numbers of the one world."""
 
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
-
 from __future__ import annotations
 
 import json
@@ -109,9 +107,9 @@ def test_the_list_of_coins(api: Any) -> None:
     rows = api.read("/coins/list")
     assert [row["id"] for row in rows] == COINS
     assert all(list(row) == ["id", "symbol", "name"] for row in rows)
-    told = {row["id"]: row["platforms"] for row in api.read("/coins/list", include_platform="true")}
-    assert told["bitcoin"] == {}
-    assert told["tether"] == {"ethereum": "0xdac17f958d2ee523a2206206994597c13d831ec7"}
+    listed = {row["id"]: row["platforms"] for row in api.read("/coins/list", include_platform="true")}
+    assert listed["bitcoin"] == {}
+    assert listed["tether"] == {"ethereum": "0xdac17f958d2ee523a2206206994597c13d831ec7"}
     assert api.read("/coins/list", status="inactive") == []
 
 
@@ -194,8 +192,7 @@ def test_details_say_what_the_markets_say(api: Any, coin: str) -> None:
         "total_supply",
         "max_supply",
     )
-    for key in scalars:
-        assert data[key] == usd[key], key
+    assert {key: data[key] for key in scalars} == {key: usd[key] for key in scalars}
 
 
 def test_parts_of_the_details_can_be_left_out(api: Any) -> None:

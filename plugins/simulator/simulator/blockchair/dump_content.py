@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from simulator.blockchair.columns import Column, Kind, dump_writer, plain
+from simulator.blockchair.table import Column, Kind, dump_writer, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from simulator.blockchair.columns import Money
+    from simulator.blockchair.table import Money
 
 _CENT_OF_A_CENT: Final = Decimal("0.0001")
+_BATCH: Final = 1000
 _CORRECTION: Final = Decimal("1.01")
 _NAMES: Final = frozenset({"guessed_miner", "token_name", "name"})
 _NULL: Final = r"\N"
@@ -24,13 +28,8 @@ def written(columns: tuple[Column, ...], rows: Iterable[object], money: Money) -
     return ([write(row) for write in writers] for row in rows)
 
 
-class Sheet:
-    """Header and rows of one file.
-
-    Args:
-        columns: The columns.
-        rows: Their fields, gone through once; only what changes a file holds all of them.
-    """
+class DumpContent:
+    """Header and rows of one file. The rows are gone through once; only what changes a file holds all of them."""
 
     def __init__(self, columns: tuple[Column, ...], rows: Iterable[list[str]]) -> None:
         self._names = [column.name for column in columns]
@@ -44,6 +43,23 @@ class Sheet:
         for row in self._held if self._given is None else self._given:
             yield "\t".join(row)
 
+    def packed(self, name: str, modified: int, *, final: bool) -> bytes:
+        """One gzip member with the original name and a fixed time (seconds since 1970), as published files.
+
+        Where `final`, the last row ends with a line end, which published files do without.
+        """
+        content = io.BytesIO()
+        with gzip.GzipFile(filename=name, mode="wb", compresslevel=6, fileobj=content, mtime=modified) as stream:
+            end = b""
+            lines = self.lines()
+            # By the thousand, so that neither many small writes nor one large text are made of them.
+            while some := list(islice(lines, _BATCH)):
+                stream.write(end + "\n".join(some).encode())
+                end = b"\n"
+            if final:
+                stream.write(b"\n")
+        return content.getvalue()
+
     @property
     def _rows(self) -> list[list[str]]:
         if self._given is not None:
@@ -51,7 +67,7 @@ class Sheet:
         return self._held
 
     def distort(self, quirks: frozenset[str]) -> None:
-        """Apply the oddities that concern files."""
+        """Apply the quirks that concern files."""
         if "empty-nulls" in quirks:
             for row in self._rows:
                 row[:] = ["" if field == _NULL else field for field in row]
@@ -60,14 +76,6 @@ class Sheet:
         if "extra-columns" in quirks:
             self._insert(len(self._names), "simulated_count", "7")
             self._insert(1, "simulated_note", "an extra column")
-
-    def change(self, change: str) -> None:
-        """Apply a change; what it cannot be applied to stays as it is.
-
-        Args:
-            change: One of CHANGES.
-        """
-        CHANGES[change](self)
 
     def restate(self) -> None:
         """Correct dollars by a hundredth, and names."""
@@ -114,12 +122,12 @@ class Sheet:
             row.insert(place, value)
 
 
-CHANGES: Final[dict[str, Callable[[Sheet], None]]] = {
-    "restated": Sheet.restate,
-    "shorter": Sheet.shorten,
-    "empty": Sheet.empty,
-    "short_row": Sheet.cut_a_row,
-    "missing_column": Sheet.drop_last_column,
-    "extra_column": Sheet.add_a_column,
+CHANGES: Final[dict[str, Callable[[DumpContent], None]]] = {
+    "restated": DumpContent.restate,
+    "shorter": DumpContent.shorten,
+    "empty": DumpContent.empty,
+    "short_row": DumpContent.cut_a_row,
+    "missing_column": DumpContent.drop_last_column,
+    "extra_column": DumpContent.add_a_column,
 }
-"""What can happen to a published file."""
+"""What can happen to a published file; what a change cannot be applied to stays as it is."""

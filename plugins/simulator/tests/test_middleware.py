@@ -1,7 +1,5 @@
 """What every response carries, whatever route, refusal or failure it comes from."""
 
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
-
 from __future__ import annotations
 
 import logging
@@ -9,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from simulator.coingecko.book import PriceBook
+from simulator.coingecko.prices import Prices
 
 
 @pytest.mark.parametrize(
@@ -32,7 +30,7 @@ def test_origin_and_simulated_date_stand_on_every_response(api: Any, path: str, 
 
 def test_also_on_a_failure(make_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     api = make_api()
-    monkeypatch.setattr(PriceBook, "series", lambda *_: 1 / 0)
+    monkeypatch.setattr(Prices, "series", lambda *_, **__: 1 / 0)
     response = api.get("/coins/bitcoin/market_chart", vs_currency="usd", days=1)
     assert response.status_code == 500
     assert response.headers["x-data-origin"] == "simulator"

@@ -1,4 +1,4 @@
-"""Repeatable chance: numbers that depend on nothing but the names they are drawn under."""
+"""Repeatable random numbers, which depend on nothing but the names they are drawn under."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ _BYTES_PER_DRAW: Final = 2048
 _WORDS: Final = struct.Struct(f"<{_BYTES_PER_DRAW // 8}Q")
 
 
-class Dice:
+class Rng:
     """A stream of numbers made by SHAKE-256, so that no interpreter's own generator can change a world.
 
-    Args:
-        parts: What the stream is for, for example seed, chain and height. Equal parts give equal streams.
+    Equal parts give equal streams: for example seed, chain and height.
     """
 
     def __init__(self, *parts: object) -> None:

@@ -1,4 +1,4 @@
-"""How daily points are stamped (contract 5.2).
+"""UNIX milliseconds, and how daily points are stamped (contract 5.2).
 
 From 2018-01-30 on a daily point has the values of its stamp: those of a midnight, the close of the day before. Up to
 2018-01-29 a point stamped D has the values at the end of D: it is the close of D itself. So the midnight between the
@@ -7,10 +7,35 @@ two days has two points, of which the later one is stamped some minutes off.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from simulator.coingecko.numbers import DAY_MS, day_ms
+MILLISECOND: Final = timedelta(milliseconds=1)
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 86_400_000
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_ms(instant: datetime) -> int:
+    """UNIX milliseconds of an aware instant."""
+    return (instant - EPOCH) // MILLISECOND
+
+
+def day_ms(day: date) -> int:
+    """UNIX milliseconds of a day's 00:00 UTC."""
+    return to_ms(datetime.combine(day, time(), tzinfo=UTC))
+
+
+def from_ms(stamp: int) -> datetime:
+    """The instant (UTC) of UNIX milliseconds."""
+    return EPOCH + stamp * MILLISECOND
+
+
+def iso_ms(stamp: int) -> str:
+    """UNIX milliseconds as ISO 8601 with milliseconds and a Z."""
+    return from_ms(stamp).strftime("%Y-%m-%dT%H:%M:%S.") + f"{stamp % 1000:03d}Z"
+
 
 _AT_THEIR_STAMP_SINCE: Final = day_ms(date(2018, 1, 30))
 _OFF_MIDNIGHT_MS: Final = 311_000  # 00:05:11, as the exports have it

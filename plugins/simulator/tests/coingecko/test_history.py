@@ -1,7 +1,5 @@
 """A coin's past: days and candles say what the charts say."""
 
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
-
 from __future__ import annotations
 
 import json

@@ -1,6 +1,4 @@
-"""What is odd about single days, and answers that say more than was known."""
-
-# ruff: noqa: ANN401 - answers are JSON, and fixtures have types of conftest, which no test imports
+"""Anomalies of single days, and answers that say more than was known."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ FIELDS = {"price": "prices", "market_cap": "market_caps", "total_volume": "total
 
 def put(api: Any, change: str, **more: Any) -> None:
     answer = api.client.post(
-        "/_simulator/oddities", json={"coin": "bitcoin", "day": "2025-01-03", "change": change, **more}
+        "/_simulator/anomalies", json={"coin": "bitcoin", "day": "2025-01-03", "change": change, **more}
     )
     assert answer.status_code == 200, answer.text
 
@@ -43,7 +41,7 @@ def test_a_missing_day(api: Any) -> None:
         assert after[kind].items() <= before[kind].items()
     assert day(api) is None
     assert not [stamp for stamp in chart(api, days=30)["prices"] if MIDNIGHT <= stamp < MIDNIGHT + DAY]
-    assert api.client.delete("/_simulator/oddities").json() == {"oddities": []}
+    assert api.client.delete("/_simulator/anomalies").json() == {"anomalies": []}
     assert chart(api) == before
 
 
@@ -92,7 +90,7 @@ def test_a_point_off_midnight_in_its_place_or_beside_it(api: Any) -> None:
     known = day(api)
     assert known is not None
     assert known["current_price"] == true
-    api.client.delete("/_simulator/oddities")
+    api.client.delete("/_simulator/anomalies")
     put(api, "doubled", seconds=60)
     assert list(chart(api)["prices"].items())[-15:-12] == [
         (MIDNIGHT, true),
@@ -121,12 +119,12 @@ def test_numbers_in_other_forms(api: Any) -> None:
     put(api, "exponent")
     assert "e+12" in text()
     assert Decimal(text()) == Decimal(true)
-    api.client.delete("/_simulator/oddities")
+    api.client.delete("/_simulator/anomalies")
     put(api, "integer")
     assert text() == str(round(Decimal(true)))
 
 
-def test_an_oddity_of_one_currency_leaves_the_others(api: Any) -> None:
+def test_an_anomaly_of_one_currency_leaves_the_others(api: Any) -> None:
     before = chart(api)
     put(api, "missing", currency="eur")
     assert chart(api) == before
@@ -151,11 +149,19 @@ def test_an_oddity_of_one_currency_leaves_the_others(api: Any) -> None:
         [{"coin": "bitcoin", "day": "2025-01-03", "change": "missing"}, {}],
     ],
 )
-def test_an_oddity_that_is_not_understood_is_refused_whole(api: Any, given: object) -> None:
-    answer = api.client.post("/_simulator/oddities", json=given)
+def test_an_anomaly_that_is_not_understood_is_refused_whole(api: Any, given: object) -> None:
+    answer = api.client.post("/_simulator/anomalies", json=given)
     assert answer.status_code == 400
     assert answer.json()["error"].endswith(".")
-    assert api.client.get("/_simulator/oddities").json() == {"oddities": []}
+    assert api.client.get("/_simulator/anomalies").json() == {"anomalies": []}
+
+
+def test_the_earlier_name_of_the_endpoint_serves_one_more_release(api: Any) -> None:
+    given = {"coin": "bitcoin", "day": "2025-01-03", "change": "missing"}
+    assert api.client.post("/_simulator/oddities", json=given).json() == {"oddities": [given]}
+    assert api.client.get("/_simulator/anomalies").json() == {"anomalies": [given]}
+    assert MIDNIGHT not in chart(api)["prices"]
+    assert api.client.delete("/_simulator/oddities").json() == {"oddities": []}
 
 
 def test_keys_that_nobody_knows(make_api: Any) -> None:

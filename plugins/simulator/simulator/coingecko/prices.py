@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from simulator.coingecko.coins import COINS, Coin
 from simulator.coingecko.currencies import QUOTED, RATES, Currency
 from simulator.coingecko.exports import read_exports
-from simulator.coingecko.numbers import day_ms, to_ms
 from simulator.coingecko.series import LogPath, Series, SimulatedSeries
-from simulator.coingecko.stamps import closed_day
+from simulator.coingecko.times import closed_day, day_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,13 +19,10 @@ if TYPE_CHECKING:
     from simulator.settings import Settings
 
 
-class PriceBook:
+class Prices:
     """Every price of a world; also what the simulated chains value their amounts with.
 
     Series are made when they are first asked for, since a world has some hundreds of them.
-
-    Args:
-        settings: The world's parameters.
 
     Raises:
         SettingsError: The folder of price exports cannot be read.
@@ -51,13 +47,14 @@ class PriceBook:
         self.coins: tuple[Coin, ...] = tuple(coin for coin in COINS if coin.coin_id in served)
         self.currencies = tuple(code for code in QUOTED if code in quoted)
 
-    def series(self, coin_id: str, currency: str) -> Series | None:
-        """The series of a coin in a currency; None when it is not served."""
+    def series(self, coin_id: str, currency: str, by: int | None = None) -> Series | None:
+        """The series of a coin in a currency; None when it is not served, or begins after `by` (UNIX milliseconds)."""
+        series: Series | None = None
         if self._exports is not None:
-            return self._exports.get((coin_id, currency))
-        if coin_id not in self._coins or currency not in self.currencies:
-            return None
-        return self._simulated(coin_id, currency)
+            series = self._exports.get((coin_id, currency))
+        elif coin_id in self._coins and currency in self.currencies:
+            series = self._simulated(coin_id, currency)
+        return series if series is None or by is None or series.first <= by else None
 
     def units_of_bitcoin(self, currency: Currency, stamp: int) -> Decimal:
         """What a bitcoin costs in any currency of the exchange rates, at UNIX milliseconds.

@@ -5,52 +5,46 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from simulator.coingecko.candles import BODIES, automatic_body, candles
-from simulator.coingecko.catalogue import LANGUAGES
-from simulator.coingecko.chart import DAILY_DELAY_MS, Granularity, Span, automatic, chart, is_published, live_stamp
-from simulator.coingecko.errors import application_error
-from simulator.coingecko.markets import IMAGE_HOST
-from simulator.coingecko.numbers import (
-    DAY_MS,
-    DISPLAY,
-    HOUR_MS,
-    MINUTE_MS,
-    Literal,
-    rounded,
-    shown,
-    wire,
+from simulator.coingecko.chart import (
+    BODIES,
+    DAILY_DELAY_MS,
+    Granularity,
+    Span,
+    automatic,
+    automatic_body,
+    candles,
+    chart,
+    is_published,
+    live_stamp,
 )
-from simulator.coingecko.query import calendar_day, instant, interval, precision, required, span_of_days
+from simulator.coingecko.coins import LANGUAGES
+from simulator.coingecko.errors import application_error
+from simulator.coingecko.numbers import DISPLAY, Literal, rounded, shown, wire
+from simulator.coingecko.query import WHOLE_DAYS, calendar_day, instant, interval, precision, required, span_of_days
 from simulator.coingecko.series import ABSENT
+from simulator.coingecko.times import DAY_MS, HOUR_MS, MINUTE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from simulator.coingecko.book import PriceBook
+    from simulator.coingecko.anomalies import Anomalies
     from simulator.coingecko.coins import Coin
-    from simulator.coingecko.oddities import Oddities
+    from simulator.coingecko.prices import Prices
     from simulator.coingecko.query import Ask
     from simulator.coingecko.series import Point, Series
 
 _EARLY_DELAY_MS: Final = 10 * MINUTE_MS
-_CANDLE_DAYS: Final = frozenset({"1", "7", "14", "30", "90", "180", "365", "max"})
 _CANDLE_LIMITS: Final = {"daily": 180, "hourly": 90}
 _CANDLE_RANGE_LIMITS: Final = {"daily": 180 * DAY_MS, "hourly": 31 * DAY_MS}
 _CANDLES_SINCE_MS: Final = 1_518_147_224_000
 
 
-class Past:
-    """The endpoints over one set of prices.
+class History:
+    """The endpoints over one set of prices."""
 
-    Args:
-        book: The prices.
-        oddities: What is odd about them.
-        quirks: What is switched on.
-    """
-
-    def __init__(self, book: PriceBook, oddities: Oddities, quirks: Collection[str]) -> None:
-        self._book = book
-        self._oddities = oddities
+    def __init__(self, prices: Prices, anomalies: Anomalies, quirks: Collection[str]) -> None:
+        self._prices = prices
+        self._anomalies = anomalies
         self._hourly_for_all = "coingecko-hourly-enterprise" not in quirks
         self._chart_delay = _EARLY_DELAY_MS if "coingecko-early-midnights" in quirks else DAILY_DELAY_MS
 
@@ -60,7 +54,7 @@ class Past:
         Raises:
             Refusal: There is none of that id.
         """
-        for coin in self._book.coins:
+        for coin in self._prices.coins:
             if coin.coin_id == ask.coin_id:
                 return coin
         raise application_error(404, "coin not found")
@@ -85,10 +79,10 @@ class Past:
         answer: dict[str, object] = {"id": coin.coin_id, "symbol": coin.symbol, "name": coin.name}
         if ask.says("localization", default=True):
             answer["localization"] = dict.fromkeys(LANGUAGES, coin.name)
-        answer["image"] = {size: IMAGE_HOST + coin.image.replace("/large/", f"/{size}/") for size in ("thumb", "small")}
+        answer["image"] = coin.images("thumb", "small")
         maps: dict[str, dict[str, object]] = {"current_price": {}, "market_cap": {}, "total_volume": {}}
-        for currency in self._book.currencies:
-            series = self._book.series(coin.coin_id, currency)
+        for currency in self._prices.currencies:
+            series = self._prices.series(coin.coin_id, currency)
             points = [] if series is None else self._daily(coin.coin_id, currency, series, day, ask.now)
             for values, text in zip(maps.values(), points[0][1:] if points else (), strict=False):
                 if text != ABSENT:
@@ -106,7 +100,7 @@ class Past:
         kind = ask.parameters.get("interval", "")
         if kind:
             ask.paid()
-        if days not in _CANDLE_DAYS or (kind and (days == "max" or int(days) > _CANDLE_LIMITS.get(kind, 0))):
+        if days not in WHOLE_DAYS or (kind and (days == "max" or int(days) > _CANDLE_LIMITS.get(kind, 0))):
             raise application_error(400, "invalid days" if not kind or kind in BODIES else "invalid interval")
         start = 0 if days == "max" else ask.now - int(days) * DAY_MS
         ask.within_window(start)
@@ -132,7 +126,7 @@ class Past:
         ask.paid()
         span = span_of_days(required(ask.parameters, "days"))
         coin = self.coin(ask)
-        series = self._book.series(coin.coin_id, self._book.currencies[0])
+        series = self._prices.series(coin.coin_id, self._prices.currencies[0])
         if series is None:
             raise application_error(404, "coin not found")
         start = series.first if span is None else max(ask.now - span, series.first)
@@ -143,7 +137,7 @@ class Past:
 
     def _series(self, ask: Ask) -> Series:
         coin = self.coin(ask)
-        series = self._book.series(coin.coin_id, ask.parameters["vs_currency"])
+        series = self._prices.series(coin.coin_id, ask.parameters["vs_currency"])
         if series is None:
             raise application_error(400, "invalid vs_currency")
         return series
@@ -156,18 +150,18 @@ class Past:
         ask.within_window(start)
         asked = interval(ask, end - start, hourly_for_all=self._hourly_for_all)
         granularity: Granularity = asked or automatic(start, end, ask.now)
-        # From that day's midnight on, since an oddity may move a point into the span.
+        # From that day's midnight on, since an anomaly may move a point into the span.
         points = chart(series, Span(start // DAY_MS * DAY_MS, end, ask.now), granularity, delay)
         live = live_stamp(ask.now)
         tail = [point for point in points if point.stamp == live]
         past = [point for point in points if point.stamp != live]
-        served = self._oddities.applied(ask.coin_id, ask.parameters["vs_currency"], past, ask.now) + tail
+        served = self._anomalies.applied(ask.coin_id, ask.parameters["vs_currency"], past, ask.now) + tail
         return _arrays([point for point in served if start <= point.stamp <= min(end, ask.now)], places)
 
     def _daily(self, coin: str, currency: str, series: Series, day: int, now: int) -> list[Point]:
         """The daily points of a date that can be read."""
         published = [point for point in series.daily(day, day + DAY_MS - 1) if is_published(point, now)]
-        return self._oddities.applied(coin, currency, published, now)
+        return self._anomalies.applied(coin, currency, published, now)
 
 
 def _candle_rows(series: Series, span: Span, body: int, places: int | None) -> list[list[object]]:

@@ -1,63 +1,109 @@
-"""The one place through which every response leaves the server."""
+"""What every response passes on its way out: its origin and date, the log of requests, and faults."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter, deque
+from dataclasses import asdict, dataclass
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus
 
 from starlette.responses import Response
 
 from simulator.blockchair.envelope import COST_HEADER
 from simulator.distortion import Distortion
-from simulator.journal import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from simulator.clock import Clock
     from simulator.faults import Action, Faults
-    from simulator.journal import Journal
+
+    Refuse = Callable[[str, Action], Response]
+    """Makes a vendor's own answer of a code (or a page of it), or a good answer without data, for a path."""
 
 _LOG: Final = logging.getLogger("simulator.requests")
 _COST: Final = COST_HEADER.encode()
+_KEPT: Final = 10_000
 
 
-class Refuse(Protocol):
-    """Makes a vendor's own answer of a code (or a page of it), or a good answer of one in `data` alone."""
+@dataclass
+class Entry:
+    """A request: `points` is what its answer said it cost, `keyed_by` how it brought a key: `query`, `header`, None."""
 
-    def __call__(self, path: str, action: Action) -> Response:
-        """The answer to a request for a path."""
+    method: str
+    path: str
+    status: int = 0
+    range: str | None = None
+    keyed_by: str | None = None
+    points: float = 0
+    fault: bool = False
+    ended: bool = False
 
 
-class Door:
+class RequestLog:
+    """All requests to the vendors since the start, or since it was cleared, for tests to read."""
+
+    def __init__(self) -> None:
+        self._underway = 0
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget them."""
+        self._log: deque[Entry] = deque(maxlen=_KEPT)
+        self._paths: Counter[str] = Counter()
+        self._statuses: Counter[int] = Counter()
+        self._thousandths = 0
+        self._most = 0
+
+    def begin(self, entry: Entry) -> None:
+        """Note a request that has come in."""
+        self._log.append(entry)
+        self._paths[entry.path] += 1
+        self._underway += 1
+        self._most = max(self._most, self._underway)
+
+    def end(self, entry: Entry) -> None:
+        """Note that it was answered, which may be said twice; a status of 0 stays where no answer began."""
+        if entry.ended:
+            return
+        entry.ended = True
+        self._underway -= 1
+        self._statuses[entry.status] += 1
+        self._thousandths += round(1000 * entry.points)
+
+    def shown(self) -> dict[str, Any]:
+        """Everything, as JSON values."""
+        return {
+            "total": self._paths.total(),
+            "points": self._thousandths / 1000,
+            "most_at_once": self._most,
+            "paths": dict(self._paths),
+            "statuses": {str(status): count for status, count in self._statuses.items()},
+            "log": [{**asdict(entry), "keyed": entry.keyed_by is not None} for entry in self._log],
+        }
+
+
+class Middleware:
     """Wraps the whole app: its routes, its refusals and its failures.
 
-    Every response gets its origin and the simulated date. What is answered for a vendor passes `_vendor`, which counts
-    it and lets faults happen: here and not within a vendor's code, because a reset, a slow or a broken-off body are
-    made of ASGI messages, and because one mechanism then serves API, dump host and CoinGecko alike. Quotas are no
-    fault: they are the API's own business and stand there.
-
-    Args:
-        app: The app.
-        clock: The simulated clock.
-        refusals: Per vendor, named by the first part of the path, what makes its answers of an error.
-        faults: The rules.
-        journal: Where requests are counted.
+    Every response gets its origin and the simulated date. A vendor's passes `_vendor`, which counts it and lets faults
+    happen: here and not within a vendor's code, because a reset, a slow or a broken-off body are made of ASGI messages.
+    `refusals` are by vendor, named by the first part of the path.
     """
 
     def __init__(
-        self, app: ASGIApp, clock: Clock, refusals: Mapping[str, Refuse], faults: Faults, journal: Journal
+        self, app: ASGIApp, clock: Clock, refusals: Mapping[str, Refuse], faults: Faults, requests: RequestLog
     ) -> None:
         self._app = app
         self._clock = clock
         self._refusals = refusals
         self._faults = faults
-        self._journal = journal
+        self._requests = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -95,38 +141,38 @@ class Door:
             fault=action is not None,
         )
 
-        left = -1  # bytes of the body that the client still waits for, where the answer told its length
+        left = -1  # bytes of the body that the client still waits for, where the answer has a length
 
-        async def noted(message: Message) -> None:
+        async def logged(message: Message) -> None:
             nonlocal left
             if message["type"] == "http.response.start":
                 entry.status = message["status"]
-                told = dict(message["headers"])
-                entry.points = float(told.pop(_COST, b"0"))
-                left = int(told.get(b"content-length", b"-1"))
+                stated = dict(message["headers"])
+                entry.points = float(stated.pop(_COST, b"0"))
+                left = int(stated.get(b"content-length", b"-1"))
                 kept = [(name, value) for name, value in message["headers"] if name != _COST]
                 message = {**message, "headers": kept}
             else:
                 left -= len(message.get("body", b""))
                 if left == 0 or not message.get("more_body", False):
-                    self._journal.end(entry)  # before the client has it all, and perhaps asks for more
+                    self._requests.end(entry)  # before the client has it all, and perhaps asks for more
             await send(message)
 
-        self._journal.begin(entry)
+        self._requests.begin(entry)
         try:
             answer: ASGIApp = self._app
             if action is not None and action.body is not None:
                 answer = Response(action.body, action.status or 200, media_type="application/json")
             elif action is not None and action.refuses:
                 answer = refuse(path, action)
-            outwards: Any = noted if action is None else Distortion(action, scope, noted)
+            outwards: Any = logged if action is None else Distortion(action, scope, logged)
             if action is not None:
                 await asyncio.sleep(action.stall)
             if path.startswith("/coingecko/") and path.endswith("/"):  # CoinGecko takes a trailing slash
                 scope = {**scope, "path": path.rstrip("/")}
             await answer(scope, receive, outwards)
         finally:
-            self._journal.end(entry)
+            self._requests.end(entry)
 
 
 def _keyed_by(headers: Mapping[bytes, bytes], query: str) -> str | None:
