@@ -232,7 +232,7 @@ class Airflow(Api):
     def sources(self, method: str, what: str, body: object = None) -> dict[str, Any]:
         """Send the simulated sources something, or ask them."""
         request = urllib.request.Request(  # noqa: S310
-            f"{self.project.simulator()['url']}/_simulator/{what}",
+            f"{self.project.simulator()}/_simulator/{what}",
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
             method=method,

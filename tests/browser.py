@@ -1,12 +1,12 @@
 """A headless Chromium for tests and for pictures of the documentation; it reaches this machine and nothing else."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
 from playwright.sync_api import Page, sync_playwright
+
+from checkout import needed
 
 _WIDTH, _HEIGHT = 1400, 900
 _PATIENCE_SECONDS = 120.0
@@ -16,10 +16,7 @@ _PATIENCE_SECONDS = 120.0
 def browser() -> Iterator[Page]:
     """A tab of a browser with an empty profile, which ends with the block."""
     program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        reason = "no Chromium: install Debian's package chromium"
-        assert os.environ.get("CI") != "true", reason
-        pytest.skip(reason)
+    needed(program, "no Chromium: install Debian's package chromium")
     with sync_playwright() as driver:
         chromium = driver.chromium.launch(
             executable_path=program, args=["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]

@@ -16,7 +16,7 @@ B = ("bitcoin",)
 E = ("ethereum",)
 # By which a row is of a block: without it, the block lacks the row, which what it states may prove.
 PLACES = {(table, column) for table, column in HEIGHTS.items()} | {("blocks", "time")}
-# Rows that a check computes with; which rows of those, the outcome before tells.
+# Rows that a check computes with; which rows of those, the outcome before decides.
 ROWS = {
     "blocks": "true",
     "transactions": "hash is not null and not {coinbase}",

@@ -7,11 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import psycopg
+import pytest
 
 from console.pipeline import Meltano
 from console.project import Project
@@ -21,19 +24,10 @@ BASE_PYTHON = str(Path(sys.base_prefix) / "bin" / "python3")
 SNAPSHOT_SCHEMAS = ("raw_data", "intermediate", "analytics")
 # What a load writes about itself, and when; everything else must come out the same each time.
 RUN_TIME_COLUMNS = (
-    "_sdc_extracted_at",
-    "_sdc_received_at",
-    "_sdc_batched_at",
-    "_sdc_deleted_at",
-    "_sdc_sequence",
-    "_sdc_table_version",
-    "_sdc_sync_started_at",
-    "_load_id",
-    "marked_at",
-    "dbt_updated_at",
-    "applied_at",
+    *("_sdc_extracted_at", "_sdc_received_at", "_sdc_batched_at", "_sdc_deleted_at", "_sdc_sequence"),
+    *("_sdc_table_version", "_sdc_sync_started_at", "_load_id", "marked_at", "dbt_updated_at", "applied_at"),
 )
-# Logs of loads and of what followed them: after another history they say something else about the same data.
+# Logs of loads and of what tracked them: after another history they say something else about the same data.
 LOGS = (
     "load_ledger",
     "load_locks",
@@ -103,10 +97,37 @@ class Checkout:
         with psycopg.connect(self.url(role)) as connection:
             connection.execute(command)  # type: ignore[call-overload]
 
-    def simulator(self) -> dict[str, object]:
-        """What `simulator status --json` says."""
-        found: dict[str, object] = json.loads(self.run("simulator", "status", "--json").stdout)
-        return found
+    def simulator(self) -> str:
+        """The running simulator's address."""
+        return str(json.loads(self.run("simulator", "status", "--json").stdout)["url"])
+
+    def at_source(self, event: str, **details: object) -> None:
+        """Let something happen at the source: `advance` its clock, `reorg` a chain, `replace` a file."""
+        request = urllib.request.Request(  # noqa: S310 - loopback
+            f"{self.simulator()}/_simulator/{event}",
+            json.dumps(details).encode(),
+            {"Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(request).close()  # noqa: S310
+
+    def variables(self) -> dict[str, str]:
+        """The LOCAL_* variables of `.env`."""
+        lines = (self.root / ".env").read_text().splitlines()
+        pairs = (line.split("=", 1) for line in lines if line.startswith("LOCAL_"))
+        return {name: value.strip("'\"") for name, value in pairs}
+
+    def own_database(self, name: str) -> dict[str, str]:
+        """The WAREHOUSE_* variables that name another database of the local server, with the roles' own passwords."""
+        admin, local = urlsplit(self.url("admin")), self.variables()
+        roles = ("LOADER", "TRANSFORMER", "BI_READER")
+        return {
+            "WAREHOUSE_HOST": str(admin.hostname),
+            "WAREHOUSE_PORT": str(admin.port),
+            "WAREHOUSE_DB": name,
+            "WAREHOUSE_ADMIN_USER": str(admin.username),
+            "WAREHOUSE_ADMIN_PASSWORD": unquote(str(admin.password)),
+            **{f"WAREHOUSE_{role}_PASSWORD": local[f"LOCAL_{role}_PASSWORD"] for role in roles},
+        }
 
     def tables(self) -> dict[str, tuple[int, str]]:
         """Rows and a digest of every table, run-time columns left out."""
@@ -143,6 +164,13 @@ class Checkout:
         return found
 
 
+def needed(condition: object, reason: str) -> None:
+    """Skip a test for which something is missing on this machine; in CI fail it."""
+    if not condition:
+        assert os.environ.get("CI") != "true", reason
+        pytest.skip(reason)
+
+
 def copy_working_tree(target: Path) -> None:
     """Copy what git tracks and what it would track, as it is now."""
     names = subprocess.run(
@@ -162,15 +190,7 @@ def copy_working_tree(target: Path) -> None:
 def clean_environ(root: Path) -> dict[str, str]:
     """The caller's environment without anything that configures the pipeline, with the checkout's programs first."""
     private = (
-        "LOCAL_",
-        "WAREHOUSE_",
-        "MELTANO_",
-        "TAP_",
-        "TARGET_",
-        "DBT_",
-        "BLOCKCHAIR_",
-        "COINGECKO_",
-        "SIMULATOR_",
+        *("LOCAL_", "WAREHOUSE_", "MELTANO_", "TAP_", "TARGET_", "DBT_", "BLOCKCHAIR_", "COINGECKO_", "SIMULATOR_"),
         "PG",
     )
     environ = {name: value for name, value in os.environ.items() if not name.startswith(private)}

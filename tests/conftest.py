@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout import PROJECT, Checkout, install, lend, make_checkout
+from checkout import PROJECT, Checkout, install, lend, make_checkout, needed
 from worlds import World, fill_or_restore
 
 WORLDS = "worlds"
@@ -79,8 +79,5 @@ def filled(checkout: Checkout, worlds: Path) -> Callable[[World], Checkout]:
 def samples() -> Path:
     """Folder of the real samples; without them a test skips, except in CI."""
     folder = Path(os.environ.get("SAMPLES_DIR", PROJECT.parent / "shared" / "samples"))
-    if not folder.is_dir():
-        reason = f"no real samples at {folder}; name their folder in SAMPLES_DIR"
-        assert os.environ.get("CI") != "true", reason
-        pytest.skip(reason)
+    needed(folder.is_dir(), f"no real samples at {folder}; name their folder in SAMPLES_DIR")
     return folder.resolve()

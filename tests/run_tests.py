@@ -1,4 +1,4 @@
-"""Run the proof: `make test`, or all of it, `make test-all`. Standard library only: it makes the tests' environment.
+"""Run the tests: `make test`, or all of them, `make test-all`. Standard library only: it makes the tests' environment.
 
 `make test` runs lint, every test that is not marked `long`, and of the long ones one part, which the commit's hash
 chooses, so that every part is run within some commits. At the end it prints what each group took, the slowest tests,
@@ -93,7 +93,7 @@ def call(command: list[str], environ: dict[str, str]) -> int:
 
 
 def run_or_end(command: list[str], environ: dict[str, str], patience: float = 30) -> int:
-    """Run a command; when this process is told to end, end the command and all that it started."""
+    """Run a command; when this process gets a signal to end, end the command and all that it started."""
     try:
         return call(command, environ)
     except (SystemExit, KeyboardInterrupt):

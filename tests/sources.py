@@ -20,6 +20,19 @@ _SORTED_BY = {"blocks": "id", "uncles": "parent_block_id", "erc20_tokens": "id"}
 _PAGE = 100
 
 
+def get(url: str) -> bytes:
+    """The body of an answer."""
+    with urllib.request.urlopen(url) as answer:  # noqa: S310 - loopback
+        content: bytes = answer.read()
+    return content
+
+
+def text_rows(packed: bytes) -> list[dict[str, str]]:
+    """The rows of a dump file, as text."""
+    header, *lines = gzip.decompress(packed).decode().split("\n")
+    return [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
+
+
 def tables_of(chain: str) -> tuple[str, ...]:
     """The tables of a chain that have dumps."""
     return _ETHEREUM if chain == "ethereum" else _UTXO
@@ -34,14 +47,12 @@ def dump_rows(url: str, chain: str, table: str, types: Types) -> tuple[set[date]
     """Published days of a table, and their rows with every column that a loader fills."""
     folder = f"{url}/dumps/{chain}/{table.replace('erc20_', 'erc-20/')}/"
     days, rows = set(), []
-    for name in re.findall(r'href="([^"]+\.gz)"', _get(folder).decode()):
-        header, *lines = gzip.decompress(_get(folder + name)).decode().split("\n")
-        names, latest = header.split("\t"), "_latest." in name
+    for name in re.findall(r'href="([^"]+\.gz)"', get(folder).decode()):
+        latest = "_latest." in name
         published = None if latest else datetime.strptime(name[-15:-7], "%Y%m%d").replace(tzinfo=UTC).date()
         days |= {published} if published else set()
-        for number, line in enumerate(lines, start=2):
-            fields = zip(names, line.split("\t"), strict=True)
-            row = {column: from_dump(text, types[column]) for column, text in fields}
+        for number, fields in enumerate(text_rows(get(folder + name)), start=2):
+            row = {column: from_dump(text, types[column]) for column, text in fields.items()}
             row |= {"_channel": "dumps", "_line": number, "_unit": f"{chain}/{table}/{published or 'latest'}"}
             rows.append(row if latest else row | {"_dump_day": published})
     return days, rows
@@ -56,7 +67,7 @@ def api_rows(url: str, chain: str, table: str, types: Types) -> list[Row]:
         return [row for row in outputs if row["spending_block_id"] is not None]
     while True:
         query = f"?s={_SORTED_BY.get(table, 'block_id')}(asc)&limit={_PAGE}&offset={len(rows)}"
-        found = json.loads(_get(path + query), parse_float=Decimal)["data"]
+        found = json.loads(get(path + query), parse_float=Decimal)["data"]
         rows += [
             {column: from_api(column, row[column], kind) for column, kind in types.items() if column in row}
             for row in found
@@ -91,9 +102,3 @@ _READERS: dict[str, Callable[[str], object]] = {
     "text": str,
     "character varying": str,
 }
-
-
-def _get(url: str) -> bytes:
-    with urllib.request.urlopen(url) as answer:  # noqa: S310 - loopback
-        content: bytes = answer.read()
-    return content

@@ -12,13 +12,12 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from checkout import PROJECT, Checkout
-from worlds import README, World
+from worlds import LOADS, README, World
 
 pytestmark = pytest.mark.long(part="upgrades")
 
 RESTORED = "restored"
 PAGE = (PROJECT / "docs/deploy.md").read_text()
-BLOCKS = ("tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres", "dbt-postgres:build")
 # What Airflow does with a task of the project: it tries again after an error, as often as the default says, unless the
 # error says that another try would fail too.
 TASK = """
@@ -31,15 +30,15 @@ from airflow_ext.options import Options
 block = "tap-blockchair target-postgres"
 task = MeltanoOperator(task_id="load", block=block, root=sys.argv[1], loader="target-postgres")
 for number in range(1, Options().retries + 2):
-    told = {"dag_id": "d", "run_id": "r", "task_id": "load", "map_index": -1, "try_number": number}
+    context = {"dag_id": "d", "run_id": "r", "task_id": "load", "map_index": -1, "try_number": number}
     try:
-        said = task.execute({"ti": SimpleNamespace(**told), "params": {}})
+        said = task.execute({"ti": SimpleNamespace(**context), "params": {}})
     except AirflowFailException:
         raise
     except AirflowException as error:
-        print("told:", json.dumps(str(error)))
+        print("reported:", json.dumps(str(error)))
     else:
-        print("told:", json.dumps(said))
+        print("reported:", json.dumps(said))
         break
 """
 
@@ -80,22 +79,7 @@ def client(checkout: Checkout, program: str, *arguments: str, **files: Path) -> 
 @pytest.fixture(scope="module")
 def named(filled: Callable[[World], Checkout]) -> dict[str, str]:
     """A filled warehouse, and the variables that name a database to restore into."""
-    checkout = filled(README)
-    admin = urlsplit(checkout.url("admin"))
-    local = dict(
-        line.split("=", 1) for line in (checkout.root / ".env").read_text().splitlines() if line.startswith("LOCAL_")
-    )
-    return {
-        "WAREHOUSE_HOST": str(admin.hostname),
-        "WAREHOUSE_PORT": str(admin.port),
-        "WAREHOUSE_DB": RESTORED,
-        "WAREHOUSE_ADMIN_USER": str(admin.username),
-        "WAREHOUSE_ADMIN_PASSWORD": unquote(str(admin.password)),
-        **{
-            f"WAREHOUSE_{role}_PASSWORD": local[f"LOCAL_{role}_PASSWORD"]
-            for role in ("LOADER", "TRANSFORMER", "BI_READER")
-        },
-    }
+    return filled(README).own_database(RESTORED)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +112,7 @@ def test_the_next_load_and_build_go_on_with_the_restored_warehouse(checkout: Che
     ((rows, days),) = restored.sql(blocks)
     untouched = checkout.sql(blocks)
     checkout.run("simulator", "advance", "1")
-    checkout.run("meltano", "run", "--no-install", *BLOCKS, LOCAL_WAREHOUSE_DB=RESTORED)
+    checkout.run("meltano", "run", "--no-install", *LOADS, "dbt-postgres:build", LOCAL_WAREHOUSE_DB=RESTORED)
     ((rows_after, days_after),) = restored.sql(blocks)
     assert isinstance(days, int)
     assert days_after == days + 1
@@ -144,7 +128,7 @@ def test_a_warehouse_of_the_day_before_gets_the_day_that_the_bookmark_counts_by_
     held = "select _dump_day, count(*) from raw_data.bitcoin_outputs group by _dump_day order by _dump_day"
     assert restored.sql(held)[:-1] == checkout.sql(held)
     done = checkout.run(sys.executable, "-c", TASK, str(checkout.root), AIRFLOW_HOME=str(tmp_path))
-    lines = [line.removeprefix("told: ") for line in done.stdout.splitlines() if line.startswith("told: ")]
+    lines = [line.removeprefix("reported: ") for line in done.stdout.splitlines() if line.startswith("reported: ")]
     assert len(lines) == 2, "the first retry has cured it"
     said, loaded = map(json.loads, lines)
     assert "the warehouse was restored from an older copy, made anew, or is another one" in said

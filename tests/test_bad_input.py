@@ -34,7 +34,7 @@ def test_an_invalid_setting_is_named(checkout: Checkout, variable: str, value: s
 def test_an_unreachable_source_is_named(checkout: Checkout) -> None:
     checkout.run("warehouse", "start")
     checkout.run("simulator", "start")
-    url = str(checkout.simulator()["url"])
+    url = checkout.simulator()
     checkout.run("simulator", "stop")
     done = checkout.run("meltano", "run", "tap-blockchair", "target-postgres", check=False)
     assert done.returncode != 0

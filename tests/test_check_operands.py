@@ -75,7 +75,7 @@ def united(chain: str, table: str) -> dict[str, set[str]]:
 
 
 def read_by(model: str, of_chains: set[str]) -> set[tuple[str, str]]:
-    """Table and column of what a model of checks reads, as far as the words in it tell."""
+    """Table and column of what a model of checks reads, as far as the words in it say."""
     text = (CHECKS / f"{model}.sql").read_text()
     if "ref('int_outpoints')" in text:
         text += (CHECKS / "int_outpoints.sql").read_text()

@@ -18,6 +18,7 @@ from checkout import BASE_PYTHON, PROJECT, Checkout
 from compose import PROFILES, configuration, deployment, set_variable, unprivileged
 from services import PARTS, SERVERS, Deployment
 from waiting import free_port, wait_for
+from worlds import LOADS
 
 pytestmark = [pytest.mark.long(part="deployment"), pytest.mark.timeout(3600)]
 PAGE = (PROJECT / "docs/deploy.md").read_text()
@@ -163,12 +164,8 @@ class TestDeployment:
         initdb(deployed, name)
         deployed.start(name)
         environ = deployed.environ(name)
-        conninfo = {
-            "host": "127.0.0.1",
-            "port": environ["PGPORT"],
-            "user": environ["POSTGRES_USER"],
-            "dbname": "postgres",
-        }
+        login = {"user": environ["POSTGRES_USER"], "dbname": "postgres"}
+        conninfo = {"host": "127.0.0.1", "port": environ["PGPORT"], **login}
         with psycopg.connect(password=environ["POSTGRES_PASSWORD"], autocommit=True, **conninfo) as connection:
             asked = "select rolpassword from pg_authid where rolname = current_user"
             row = connection.execute(asked).fetchone()
@@ -207,8 +204,7 @@ class TestDeployment:
         assert json.loads(status.stdout)["parameters"]["days"] == 3
 
     def test_a_task_loads_simulated_data_with_the_variables_of_the_scheduler(self, deployed: Deployment) -> None:
-        blocks = ("tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres")
-        done = deployed.run("airflow-scheduler", "meltano", "run", "--no-install", *blocks)
+        done = deployed.run("airflow-scheduler", "meltano", "run", "--no-install", *LOADS)
         assert done.returncode == 0, done.stderr
         with psycopg.connect(warehouse(deployed)) as connection:
             row = connection.execute("select count(*) from raw_data.bitcoin_blocks").fetchone()
@@ -275,12 +271,12 @@ class TestDeployment:
             checkout.run("meltano", "schedule", *shlex.split(words))
         deployed.mount_checkout()
 
-        def follows() -> bool:
+        def has_the_changes() -> bool:
             found = {name: dag["timetable_summary"] for name, dag in airflow.dags().items()}
             expected = {"two-coins": "*/30 * * * *", "marts-daily": "0 8 * * *"}
             return "tip-hourly" not in found and found.items() >= expected.items()
 
-        wait_for(follows, "the DAGs of the changed schedules")
+        wait_for(has_the_changes, "the DAGs of the changed schedules")
 
     def test_a_task_runs_by_scheduler_and_worker(self, deployed: Deployment) -> None:
         loads(deployed, "two-coins", "project")
@@ -338,5 +334,5 @@ class TestDeployment:
 
     def test_each_server_ends_when_it_is_told_to(self, deployed: Deployment) -> None:
         ended = {name: deployed.stop(name) for name in list(deployed.running)}
-        # The simulator, told by uvicorn, ends by the signal itself.
+        # The simulator, asked by uvicorn, ends by the signal itself.
         assert ended == {"postgres_app_db": 0, "postgres_airflow_meta": 0, "redis": 0, "simulator": -15}

@@ -70,7 +70,7 @@ def test_a_changed_cell_stops_the_daily_job_and_the_message_names_the_block(
     assert "block_merkle_root: " in lines[0]
 
 
-def test_the_marts_are_as_they_were_and_the_report_tells_the_block(
+def test_the_marts_are_as_they_were_and_the_report_names_the_block(
     first: Checkout, stopped: tuple[str, dict[str, tuple[int, str]]], heights: list[int]
 ) -> None:
     models = json.loads((first.root / "transform/target/manifest.json").read_text())["nodes"].values()
@@ -212,7 +212,7 @@ def test_a_table_that_is_not_loaded_is_not_old(first: Checkout, ledger: Callable
 
 
 def test_days_that_are_gone_are_found_and_loaded_again_by_the_command_that_is_named(first: Checkout) -> None:
-    """A day whose rows were deleted, one of which the ledger knows nothing either, and prices, which have no units."""
+    """A day whose rows were deleted, one of which the ledger knows nothing either, and prices, which have no slices."""
     held = "select chain, block_date, count(*) from intermediate.int_blocks_unioned group by 1, 2 order by 1, 2"
     priced = """
         select coin_id, vs_currency, granularity, stamp, price from raw_data.coingecko_market_chart
@@ -231,9 +231,9 @@ def test_days_that_are_gone_are_found_and_loaded_again_by_the_command_that_is_na
     )
     # as a warehouse that never had the day
     first.sql_do("delete from intermediate.int_blocks_daily where chain = 'dogecoin' and block_date = '2025-02-02'")
-    told = first.run("meltano", "invoke", "dbt-postgres:audit", check=False)
-    assert told.returncode == 1
-    lines = [line for line in told.stdout.splitlines() if line.startswith(("check failed", "to load"))]
+    audit = first.run("meltano", "invoke", "dbt-postgres:audit", check=False)
+    assert audit.returncode == 1
+    lines = [line for line in audit.stdout.splitlines() if line.startswith(("check failed", "to load"))]
     ((lowest,),) = first.sql("select min(id) from raw_data.dogecoin_blocks where _dump_day = '2025-02-03'")
     assert lines[0].startswith(
         f"check failed: dogecoin block {lowest} of 2025-02-03, chain_days: no block is loaded of 2025-02-02, "

@@ -125,7 +125,7 @@ def test_rows_are_counted_and_none_are_zero() -> None:
     assert rows_loaded("x: 1,234 rows loaded.\ny: 6 rows loaded.") == 1240
 
 
-def test_what_is_stopped_stands_still_and_ends_when_told() -> None:
+def test_what_is_stopped_stands_still_and_ends_on_a_signal() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WAITING!r}])"],
         stdout=subprocess.PIPE, text=True, process_group=0,

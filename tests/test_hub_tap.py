@@ -121,7 +121,7 @@ def test_rows_that_name_their_coin_reach_the_marts(with_stand_in: Checkout) -> N
     run(with_stand_in, "dogecoin_named", "dbt-postgres:build")
     given = json.loads((with_stand_in.root / "hub.json").read_text())
     assert given["token"] == "bitcoin"  # of the README's line, whatever the messages are of
-    assert given["api_url"] == f"{with_stand_in.simulator()['url']}/coingecko/api/v3"
+    assert given["api_url"] == f"{with_stand_in.simulator()}/coingecko/api/v3"
     assert given["stream_maps"]["coingecko_token"] == {
         "coin_id": "'bitcoin'",
         "__key_properties__": ["coin_id", "date"],
@@ -157,7 +157,7 @@ def test_the_simulated_market_says_the_same_in_our_taps_words(with_stand_in: Che
     assert len(closes(with_stand_in, "bitcoin")) == len(closes(with_stand_in, "dogecoin")) == 6
 
 
-def test_rows_by_date_alone_need_to_be_told_their_coin(with_stand_in: Checkout) -> None:
+def test_rows_by_date_alone_need_the_setting_of_their_coin(with_stand_in: Checkout) -> None:
     with_stand_in.run("warehouse", "psql", "--role", "loader", "-c", "drop table raw_data.coingecko_token cascade")
     before = closes(with_stand_in, "bitcoin")
     said = run(with_stand_in, "bitcoin", "dbt-postgres:build", check=False)
@@ -182,7 +182,7 @@ def test_tables_of_either_key_are_not_mixed(with_stand_in: Checkout) -> None:
     ]
 
 
-def test_the_readme_tells_how_the_messages_came_about() -> None:
+def test_the_readme_says_how_the_messages_came_about() -> None:
     """They are the tap's own: its schema, its record of a date without data, no field that the API sends no more."""
     schema = json.loads((MESSAGES / "bitcoin.singer").read_text().splitlines()[0])
     catalog = json.loads((MESSAGES / "catalog.json").read_text())["streams"][0]

@@ -1,7 +1,5 @@
 """Incremental marts equal marts that are built from scratch, and touch only the days that changed."""
 
-import json
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -51,16 +49,6 @@ FACTS_OF = {
     "ethereum": ("fct_blocks", "fct_transactions", *UNPRICED_FACTS),
 }
 Named = dict[tuple[str, str], set[object]]
-
-
-def happen(checkout: Checkout, what: str, **details: object) -> None:
-    """Let something happen at the source."""
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        f"{checkout.simulator()['url']}/_simulator/{what}",
-        json.dumps(details).encode(),
-        {"Content-Type": "application/json"},
-    )
-    urllib.request.urlopen(request).close()  # noqa: S310
 
 
 def build(checkout: Checkout) -> None:
@@ -203,8 +191,8 @@ class TestWhatHappensToAWarehouse:
         """Of a day half the blocks are others, with all that is in them; of another, miners; and a close is gone."""
         assert lost_close.keys() == ETHER_CLOSE.keys()
         for chain in FACTS_OF:
-            happen(first, "reorg", chain=chain, depth=12)
-        happen(first, "replace", chain="dogecoin", table="blocks", day=DAY_BEFORE, change="restated")
+            first.at_source("reorg", chain=chain, depth=12)
+        first.at_source("replace", chain="dogecoin", table="blocks", day=DAY_BEFORE, change="restated")
         before = first.tables()
         miners = (
             f"select distinct miner from analytics.fct_blocks where chain = 'dogecoin' and block_date = '{DAY_BEFORE}'"  # noqa: S608
@@ -254,12 +242,12 @@ class TestWhatHappensToAWarehouse:
 
     def test_reorganisations(self, first: Checkout) -> None:
         """At the tip only, into the last published day, and through it into the one before; then all is built anew."""
-        happen(first, "advance", hours=14)  # to 20:00, at a block an hour
+        first.at_source("advance", hours=14)  # to 20:00, at a block an hour
         load(first, **WITH_TIP)
         build(first)
         assert first.sql("select count(distinct _channel) from raw_data.bitcoin_blocks") == [(2,)]
         for chain, depth, shorter in (("ethereum", 5, 0), ("dogecoin", 28, 2), ("bitcoin", 52, 0)):
-            happen(first, "reorg", chain=chain, depth=depth, shorter=shorter)
+            first.at_source("reorg", chain=chain, depth=depth, shorter=shorter)
         deep = [(fact, chain) for fact, chain in EVERY_FACT if chain != "ethereum"]
         with orphans_leave(first, *deep, ("fct_blocks", "ethereum")):
             load(first, **WITH_TIP)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from checkout import RUN_TIME_COLUMNS, Checkout
-from worlds import MONTHS_END, World
+from worlds import LOADS, MONTHS_END, World
 
 pytestmark = pytest.mark.long(part="other-projects")
 
@@ -44,22 +44,11 @@ def messages(filled: Callable[[World], Checkout], tmp_path_factory: pytest.TempP
 @pytest.fixture(scope="module")
 def live(checkout: Checkout, messages: Path) -> Checkout:
     """The checkout with an `.env` that names a PostgreSQL of one's own, made ready by the documented steps."""
-    admin = urlsplit(checkout.url("admin"))
     checkout.make("env")
     env_file = checkout.root / ".env"
-    named = {
-        "WAREHOUSE_HOST": str(admin.hostname),
-        "WAREHOUSE_PORT": str(admin.port),
-        "WAREHOUSE_DB": LIVE_DATABASE,
-        "WAREHOUSE_ADMIN_USER": str(admin.username),
-        "WAREHOUSE_ADMIN_PASSWORD": unquote(str(admin.password)),
-    }
-    lines = [line for line in env_file.read_text().splitlines() if line.split("=")[0] not in named]
     # The roles are the embedded server's own, so they keep the passwords that `local` knows.
-    local = {line.split("=", 1)[0]: line.split("=", 1)[1] for line in lines if line.startswith("LOCAL_")}
-    for role in ("LOADER", "TRANSFORMER", "BI_READER"):
-        lines = [line for line in lines if not line.startswith(f"WAREHOUSE_{role}_PASSWORD")]
-        named[f"WAREHOUSE_{role}_PASSWORD"] = local[f"LOCAL_{role}_PASSWORD"]
+    named = checkout.own_database(LIVE_DATABASE)
+    lines = [line for line in env_file.read_text().splitlines() if line.split("=")[0] not in named]
     env_file.write_text("\n".join([*lines, *(f"{name}={value}" for name, value in named.items())]) + "\n")
     checkout.run("warehouse", "init", "--environment=prod")
     with psycopg.connect(checkout.url("admin")) as connection:
@@ -124,8 +113,7 @@ def test_prod_asks_for_what_a_first_live_run_should_take(live: Checkout) -> None
 
 
 def test_the_commands_for_live_data_parse(live: Checkout) -> None:
-    blocks = ("tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres", "dbt-postgres:build")
-    live.run("meltano", "--environment=prod", "run", "--dry-run", *blocks)
+    live.run("meltano", "--environment=prod", "run", "--dry-run", *LOADS, "dbt-postgres:build")
 
 
 def test_doctor_names_a_role_that_cannot_log_in(live: Checkout) -> None:

@@ -71,17 +71,9 @@ FORMULAS = {
     "chain_days": (NETWORK, "count(*)", "count(*)"),
     "priced_chain_days": (NETWORK, "count(*) filter (where price_status = 'priced')", None),
     "market_days": (MARKET, "count(*) filter (where price_status = 'priced')", None),
-    "fee_share_of_revenue": (
-        NETWORK,
-        "max(fee_revenue_share)",
-        f"round(sum({KEPT_FEES}) / sum(reward_base), 8)",
-    ),
+    "fee_share_of_revenue": (NETWORK, "max(fee_revenue_share)", f"round(sum({KEPT_FEES}) / sum(reward_base), 8)"),
     "sopr": (VALUATION, "max(sopr)", "round(sum(spent_value_usd) / sum(spent_cost_usd), 8)"),
-    "return_ratio": (
-        MARKET,
-        "max(return_ratio)",
-        f"round({CLOSED} / {OPENED} - 1, 18)",
-    ),
+    "return_ratio": (MARKET, "max(return_ratio)", f"round({CLOSED} / {OPENED} - 1, 18)"),
 }
 METRICS = (*COLUMNS, *FORMULAS)
 # What makes a mart's newest day a tip's, of some blocks and no price, and takes closes from Bitcoin's day before.
@@ -95,7 +87,7 @@ UNPRICED = (
     f"update analytics.{VALUATION} set realised_cap_usd = null, mvrv = null, nupl = null"  # noqa: S608
     f" where chain = 'bitcoin' and block_date = (select max(block_date) - 1 from analytics.{VALUATION})"
 )
-# As if one of its blocks did not tell what uncles were given.
+# As if one of its blocks did not state what uncles were given.
 UNREWARDED = (
     f"update analytics.{NETWORK} set reward_base = null, reward_usd = null, fee_revenue_share = null"  # noqa: S608
     f" where chain = 'ethereum' and block_date = (select max(block_date) - 2 from analytics.{NETWORK})"
@@ -133,7 +125,9 @@ def ready(filled: Callable[[World], Checkout]) -> Checkout:
 def defined(ready: Checkout) -> dict[str, dict[str, Any]]:
     """The metrics that people ask for, as dbt knows them; helpers, which they are made of, left out."""
     manifest = json.loads((ready.root / "transform/target/manifest.json").read_text())
-    return {told["name"]: told for told in manifest["metrics"].values() if not told["config"]["meta"].get("helper")}
+    return {
+        metric["name"]: metric for metric in manifest["metrics"].values() if not metric["config"]["meta"].get("helper")
+    }
 
 
 def mf(checkout: Checkout, *arguments: str, **extra: str) -> str:
@@ -181,10 +175,10 @@ def test_every_metric_is_compared(defined: dict[str, dict[str, Any]]) -> None:
 
 
 def test_every_metric_says_what_it_is(defined: dict[str, dict[str, Any]]) -> None:
-    for name, told in defined.items():
-        assert told["label"], name
-        assert re.search("[Ee]xact|[Pp]artial", told["description"]), name
-    assert {name for name, told in defined.items() if "one asset" in told["description"]} == OF_ONE_ASSET
+    for name, metric in defined.items():
+        assert metric["label"], name
+        assert re.search("[Ee]xact|[Pp]artial", metric["description"]), name
+    assert {name for name, metric in defined.items() if "one asset" in metric["description"]} == OF_ONE_ASSET
 
 
 def test_the_definitions_are_valid_in_the_warehouse(ready: Checkout) -> None:
@@ -306,7 +300,7 @@ def test_few_columns_come_from_nowhere(site: Path, lineage: dict[str, Any]) -> N
     """A column that is made of no other is a constant, a count of rows or a sequence."""
     catalog = json.loads((site / "catalog.json").read_text())["nodes"]
     columns = [
-        (node, column) for node, told in catalog.items() if node.startswith("model.") for column in told["columns"]
+        (node, column) for node, model in catalog.items() if node.startswith("model.") for column in model["columns"]
     ]
     orphans = [(node, column) for node, column in columns if not lineage[node].get(column)]
     assert len(columns) > 1500
@@ -348,8 +342,7 @@ def test_the_data_docs_names_nothing_of_this_machine(ready: Checkout, site: Path
     assert set(texts) == {"index.html", "docs.html", "lineage.html", "lineage.json"}
     (hidden,) = re.findall(r'JSON\.parse\(atob\("([^"]+)"', texts["lineage.html"])
     texts["lineage.html"] += base64.b64decode(hidden).decode()
-    lines = (ready.root / ".env").read_text().splitlines()
-    named = {line.split("=", 1)[0]: line.split("=", 1)[1].strip("'\"") for line in lines if line.startswith("LOCAL_")}
+    named = ready.variables()
     private = [value for key, value in named.items() if key.endswith(("_PASSWORD", "_URL"))]
     assert len(private) == 5
     private += [str(ready.root), f":{named['LOCAL_WAREHOUSE_PORT']}"]

@@ -22,7 +22,7 @@ from worlds import README_TIP, World, check_everything
 
 SEED = 20250114
 PER_ROUND = 20
-APART = 3
+DISTANCE = 3
 UTXO = ("bitcoin", "dogecoin")
 PLUS_ONE = "{} + 1"
 NOT = "not {}"
@@ -37,7 +37,7 @@ HEIGHTS = {
     "calls": "block_id",
 }
 
-# chain, table, column, change, and what the reason has to say. The header's fields are proved together, and named so.
+# chain, table, column, change, and what the reason has to say. The header's fields are verified together, and named so.
 CELLS: list[tuple[str, str, str, str, str]] = [
     *((chain, "blocks", "id", AWAY, "transaction_count") for chain in (*UTXO, "ethereum")),
     *((chain, "blocks", "hash", FLIP, "hash") for chain in UTXO),
@@ -118,7 +118,7 @@ CELLS: list[tuple[str, str, str, str, str]] = [
 ]
 
 PASSES = max(1, math.ceil(int(os.environ.get("MUTATIONS", "0")) / len(CELLS)))
-# What a row has to be besides, so that it can be told whether the cell is right.
+# What a row has to be besides, so that it can be decided whether the cell is right.
 SPENT = """
     (transaction_hash, index) in (select transaction_hash, index from raw_data.{chain}_inputs)
 """
@@ -126,7 +126,7 @@ LOADED_ORIGIN = """
     (transaction_hash, index) in (select transaction_hash, index from raw_data.{chain}_outputs)
 """
 FILTERS = {
-    # a block with no gas cannot tell its base fee, and a synthetic row has no figures
+    # a block with no gas does not show its base fee, and a synthetic row has no figures
     ("ethereum", "blocks"): "gas_used > 0 and transaction_count > 0",
     ("ethereum", "transactions"): "gas_used > 0",
     # a reward's synthetic row has no hash, and what did not arrive is in no sum
@@ -153,7 +153,7 @@ class Mutation:
     change: str
     word: str
     height: int
-    unit: str
+    slice: str
     line: int | None
     before: str
 
@@ -162,7 +162,7 @@ class Mutation:
         line = (
             sql.SQL("_line = {}").format(self.line) if self.line is not None else sql.SQL("id = {}").format(self.height)
         )
-        return sql.SQL("_unit = {} and {}").format(self.unit, line)
+        return sql.SQL("_unit = {} and {}").format(self.slice, line)
 
     def heights(self) -> set[int]:
         """Where it has to show: in its block, whatever shows in the next one; a height that moved, at either place."""
@@ -170,8 +170,8 @@ class Mutation:
         return {self.height} | moved
 
     def cell(self) -> Cell:
-        """The cell's place: chain, table, column, unit, and the line or else the block."""
-        return (self.chain, self.table, self.column, self.unit, self.line or self.height)
+        """The cell's place: chain, table, column, slice, and the line or else the block."""
+        return (self.chain, self.table, self.column, self.slice, self.line or self.height)
 
     def name(self) -> sql.Identifier:
         """The raw table."""
@@ -202,12 +202,12 @@ def failures(checkout: Checkout) -> list[tuple[object, ...]]:
 
 def pick(
     connection: "psycopg.Connection[tuple[object, ...]]",
-    dice: random.Random,
+    chance: random.Random,
     taken: dict[str, set[int]],
     done: set[Cell],
     cell: tuple[str, ...],
 ) -> Mutation:
-    """Choose a row of a block apart from all others of the round, and not at the start of the chain, for a new cell."""
+    """Choose a row of a block away from all others of the round, and not at the start of the chain, for a new cell."""
     chain, table, column, change, word = cell
     shown: str = HEIGHTS[table]
     wanted = FILTERS.get((chain, table), "true")
@@ -223,20 +223,20 @@ def pick(
         order by 1, 2, 3
     """  # noqa: S608
     rows = [
-        (int(str(height)), str(unit), None if line is None else int(str(line)), str(before))
-        for height, unit, line, before in connection.execute(query.encode()).fetchall()
+        (int(str(height)), str(part), None if line is None else int(str(line)), str(before))
+        for height, part, line, before in connection.execute(query.encode()).fetchall()
     ]
     free = [
         row
         for row in rows
-        if not any(abs(row[0] - other) < APART for other in taken[chain])
+        if not any(abs(row[0] - other) < DISTANCE for other in taken[chain])
         and (chain, table, column, row[1], row[2] or row[0]) not in done
     ]
-    height, unit, line, before = dice.choice(free)
+    height, part, line, before = chance.choice(free)
     taken[chain].add(height)
     if change == AWAY:  # what has moved there is no row to change again
         taken[chain].add(height + 1_000_000)
-    return Mutation(chain, table, column, change, word, height, unit, line, before)
+    return Mutation(chain, table, column, change, word, height, part, line, before)
 
 
 def apply(connection: "psycopg.Connection[tuple[object, ...]]", mutation: Mutation) -> None:
@@ -268,13 +268,13 @@ def rounds() -> list[list[tuple[str, str, str, str, str]]]:
 )
 def test_every_changed_cell_is_found(loaded: Checkout, changed: dict[int, set[Cell]], number: int) -> None:
     changed[number] = set()
-    dice = random.Random(SEED + number)  # noqa: S311 - a test that repeats
+    chance = random.Random(SEED + number)  # noqa: S311 - a test that repeats
     taken: dict[str, set[int]] = {chain: set() for chain in (*UTXO, "ethereum")}
     mutations: list[Mutation] = []
     with psycopg.connect(loaded.url("loader"), autocommit=True) as connection:
         try:
             for cell in rounds()[number]:
-                mutation = pick(connection, dice, taken, set().union(*changed.values()), cell)
+                mutation = pick(connection, chance, taken, set().union(*changed.values()), cell)
                 mutations.append(mutation)
                 apply(connection, mutation)
                 changed[number].add(mutation.cell())
@@ -349,11 +349,11 @@ def test_the_table_of_checks_is_that_of_the_warehouse(loaded: Checkout) -> None:
     """Each check with its severity, and with the chains of which it has results."""
     said = (PROJECT / "docs/data-quality.md").read_text().split("\n## The checks\n")[1].split("\n### ")[0]
     letters = dict(re.findall(r"([A-Z]) (Bitcoin|Dogecoin|Ethereum)\b", said))
-    told = {
+    listed = {
         name: ({letters[letter].lower() for letter in chains.split()}, severity)
         for name, chains, severity in re.findall(r"^\| `(\w+)` \| ([A-Z ]+) \| (\w+) \|", said, re.MULTILINE)
     }
-    assert told == {
+    assert listed == {
         name: (set(chains), severity)
         for name, chains, severity in loaded.sql(
             "select check_name, array_agg(distinct chain), severity from analytics.dim_dq_check"

@@ -38,7 +38,7 @@ def test_nothing_leaves_the_machine(checkout: Checkout, tmp_path: Path) -> None:
     if shutil.which("strace") is None:
         pytest.fail("strace is missing; install it (Debian: apt-get install strace), this test cannot do without")
     trace = tmp_path / "trace"
-    # Stopping at the end lets the trace end: it follows the two servers too.
+    # Stopping at the end lets the trace end: it covers the two servers too.
     checkout.run(
         *("strace", "-f", "-qq", "--seccomp-bpf", "-e", f"trace={CALLS}", "-o", str(trace)),
         *("sh", "-c", "crypto-elt run && meltano schedule list && crypto-elt stop"),

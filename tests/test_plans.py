@@ -12,7 +12,7 @@ import pytest
 
 from checkout import Checkout
 from plans import Plan, faults, logged_plans
-from test_incremental_models import happen, load
+from test_incremental_models import load
 from worlds import LARGE_BLOCKS, World
 
 pytestmark = pytest.mark.long(part="plans")
@@ -46,7 +46,7 @@ def checkout_with_a_day_more(filled: Callable[[World], Checkout]) -> Checkout:
         connection.execute("analyze")
         for name, value in LOGGED.items():
             connection.execute(f"alter role transformer set {name} = '{value}'")
-    happen(checkout, "advance", hours=24)
+    checkout.at_source("advance", hours=24)
     load(checkout)
     return checkout
 

@@ -13,7 +13,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from checkout import PROJECT, Checkout
-from worlds import World, serve
+from sources import from_dump, text_rows
+from worlds import LOADS, World, serve
 
 DUMPS = {
     "bitcoin_blocks": ("blockchair_bitcoin_blocks_20090109.tsv.gz", 14),
@@ -45,15 +46,12 @@ def loaded(filled: Callable[[World], Checkout], samples: Path) -> Checkout:
 
 def by_the_ordinary_commands(checkout: Checkout, world: World) -> None:
     serve(checkout, world)
-    blocks = ("tap-coingecko", "target-postgres", "tap-blockchair", "target-postgres", "dbt-postgres:build")
-    checkout.run("meltano", "run", *blocks, **world.loaded)
+    checkout.run("meltano", "run", *LOADS, "dbt-postgres:build", **world.loaded)
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
     """Rows of a dump file, as text."""
-    lines = gzip.decompress(path.read_bytes()).decode().split("\n")
-    names = lines[0].split("\t")
-    return [dict(zip(names, line.split("\t"), strict=True)) for line in lines[1:]]
+    return text_rows(path.read_bytes())
 
 
 @pytest.mark.parametrize("table", DUMPS)
@@ -74,21 +72,8 @@ def test_every_value_of_every_row_lands_exactly(loaded: Checkout, samples: Path,
     assert len(found) == count
     for row, source in zip(found, expected, strict=True):
         assert dict(zip(columns, row, strict=True)) == {
-            column: as_stored(value, str(types[column])) for column, value in source.items()
+            column: from_dump(value, str(types[column])) for column, value in source.items()
         }
-
-
-def as_stored(text: str, data_type: str) -> object:
-    """What a dump's text means in a column of `data_type`."""
-    if data_type == "numeric":
-        return Decimal(text)
-    if data_type in ("bigint", "smallint"):
-        return int(text)
-    if data_type == "boolean":
-        return {"1": True, "0": False}[text]
-    if data_type == "timestamp with time zone":
-        return datetime.fromisoformat(f"{text}+00:00")
-    return text
 
 
 def test_headers_verify_as_far_as_their_parents_are_there(loaded: Checkout) -> None:
@@ -170,12 +155,11 @@ print(page._html(200, report=report, asked=asked, older=None).body.decode())
 
 def rewritten(source: Path, target: Path, **changed: tuple[str, ...]) -> None:
     """Copy a dump file with other values in the first rows of some columns."""
-    names, *lines = gzip.decompress(source.read_bytes()).decode().split("\n")
-    rows = [dict(zip(names.split("\t"), line.split("\t"), strict=True)) for line in lines]
+    rows = rows_of(source)
     for column, values in changed.items():
         for row, value in zip(rows, values, strict=False):
             row[column] = value
-    text = "\n".join([names, *("\t".join(row.values()) for row in rows)])
+    text = "\n".join(["\t".join(rows[0]), *("\t".join(row.values()) for row in rows)])
     target.write_bytes(gzip.compress(text.encode()))
 
 

@@ -1,4 +1,4 @@
-"""The published day of 9 January 2009 in every mart that tells of it, against values worked out by hand."""
+"""The published day of 9 January 2009 in every mart that reports it, against values worked out by hand."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ from real_day import (
     INPUTS,
     PLAUSIBILITY,
     PRICELESS,
-    PROVED,
     SPENT_DAY,
-    UNPROVED,
+    UNVERIFIABLE,
+    VERIFIED,
     at,
     key,
 )
@@ -151,42 +151,28 @@ def test_inputs(loaded: Checkout) -> None:
         PRICELESS
         | {
             "chain": "bitcoin",
-            "block_height": height,
-            "transaction_hash": name,
+            "block_height": spending.height,
+            "transaction_hash": spending.transaction,
             "input_index": 0,
-            "block_time": at(clock, SPENT_DAY),
+            "block_time": at(spending.time, SPENT_DAY),
             "block_date": SPENT_DAY,
-            "created_block_height": made_height,
-            "created_transaction_hash": made_by,
-            "created_output_index": index,
-            "created_time": datetime.fromisoformat(made_at).replace(tzinfo=UTC),
-            "created_date": date.fromisoformat(made_at[:10]),
-            "recipient": recipient,
+            "created_block_height": spending.made_height,
+            "created_transaction_hash": spending.made_by,
+            "created_output_index": spending.index,
+            "created_time": datetime.fromisoformat(spending.made_at).replace(tzinfo=UTC),
+            "created_date": date.fromisoformat(spending.made_at[:10]),
+            "recipient": spending.recipient,
             "is_address": True,
             "script_type": "pubkey",
-            "is_from_coinbase": is_from_coinbase,
-            "value_base": value,
-            "lifespan_seconds": seconds,
-            "coin_days_destroyed": Decimal(coin_days),
-            "full_coin_days_destroyed": full_coin_days,
+            "is_from_coinbase": spending.is_from_coinbase,
+            "value_base": spending.value,
+            "lifespan_seconds": spending.seconds,
+            "coin_days_destroyed": spending.coin_days,
+            "full_coin_days_destroyed": spending.full_coin_days,
             # the blocks of that day are not loaded
             "is_final": False,
         }
-        for (
-            height,
-            name,
-            clock,
-            made_height,
-            made_by,
-            index,
-            made_at,
-            value,
-            seconds,
-            recipient,
-            is_from_coinbase,
-            coin_days,
-            full_coin_days,
-        ) in INPUTS
+        for spending in INPUTS
     ]
     expect(rows(loaded, "fct_transaction_inputs", "block_height, created_block_height", "true"), expected)
 
@@ -361,14 +347,14 @@ def test_every_check_of_the_day(loaded: Checkout) -> None:
             "severity": "plausibility" if name in PLAUSIBILITY else "integrity",
             "chain": "bitcoin",
             "block_date": DAY,
-            "verified_count": 14 - len(UNPROVED.get(name, ([], None))[0]),
-            "unverifiable_count": len(UNPROVED.get(name, ([], None))[0]),
+            "verified_count": 14 - len(UNVERIFIABLE.get(name, ([], None))[0]),
+            "unverifiable_count": len(UNVERIFIABLE.get(name, ([], None))[0]),
             "failed_count": 0,
-            "unverifiable_heights": UNPROVED.get(name, ([], None))[0],
+            "unverifiable_heights": UNVERIFIABLE.get(name, ([], None))[0],
             "failed_heights": [],
-            "reasons": UNPROVED.get(name, ([], None))[1],
+            "reasons": UNVERIFIABLE.get(name, ([], None))[1],
         }
-        for name in sorted([*UNPROVED, *PROVED])
+        for name in sorted([*UNVERIFIABLE, *VERIFIED])
     ]
     # Not of blocks but of dump days: those of blocks, transactions and outputs, and three days later that of inputs.
     for day, count in ((DAY, 3), (SPENT_DAY, 1)):
@@ -401,7 +387,7 @@ def test_reconciliation(loaded: Checkout) -> None:
         "reasons": "; ".join(
             f"{name}: {reason}"
             for name, reason in sorted(
-                [("chain_days", FIRST_DAY), *((name, reason) for name, (_, reason) in UNPROVED.items())]
+                [("chain_days", FIRST_DAY), *((name, reason) for name, (_, reason) in UNVERIFIABLE.items())]
             )
         ),
     }
@@ -470,8 +456,8 @@ def test_rows_find_each_other_by_their_keys(loaded: Checkout) -> None:
 def test_addresses(loaded: Checkout) -> None:
     """Who was paid that day or had coins spent three days later, and the unknown one."""
     seen: dict[str, tuple[date, date]] = {paid: (DAY, DAY) for *_, paid in BLOCKS.values()}
-    for whose in (row[9] for row in INPUTS):
-        seen[str(whose)] = (seen.get(str(whose), (SPENT_DAY, SPENT_DAY))[0], SPENT_DAY)
+    for whose in (spending.recipient for spending in INPUTS):
+        seen[whose] = (seen.get(whose, (SPENT_DAY, SPENT_DAY))[0], SPENT_DAY)
     assert len(seen) == 14 + 2
     found = loaded.sql(
         "select address_key, chain, address, is_synthetic, script_type, is_known_contract, first_seen_date,"

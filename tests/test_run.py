@@ -1,6 +1,5 @@
 """The README's commands as they stand, on a bare machine: a first run, another one, and one after a day has passed."""
 
-import gzip
 import re
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from checkout import BASE_PYTHON, PROJECT, Checkout
 from console.pipeline import PLUGINS
+from sources import get, text_rows
 from worlds import README, keep, serve
 
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
@@ -43,11 +43,8 @@ ALL_DUMP_TABLES = [(chain, table) for chain, tables in DUMP_TABLES.items() for t
 
 def served(checkout: Checkout, chain: str, table: str, day: date) -> list[dict[str, str]]:
     """Rows of a dump day, as the simulator serves them: the truth that the warehouse is held against."""
-    url = f"{checkout.simulator()['url']}/dumps/{chain}/{table}/blockchair_{chain}_{table}_{day:%Y%m%d}.tsv.gz"
-    with urllib.request.urlopen(url) as answer:  # noqa: S310 - loopback
-        lines = gzip.decompress(answer.read()).decode().split("\n")
-    names = lines[0].split("\t")
-    return [dict(zip(names, line.split("\t"), strict=True)) for line in lines[1:]]
+    url = f"{checkout.simulator()}/dumps/{chain}/{table}/blockchair_{chain}_{table}_{day:%Y%m%d}.tsv.gz"
+    return text_rows(get(url))
 
 
 def type_in(checkout: Checkout, *lines: str) -> str:
@@ -162,7 +159,7 @@ def test_koinu_beyond_64_bits_are_equal_at_the_source_in_raw_in_staging_and_in_m
 
 @pytest.mark.usefixtures("first")
 def test_prices_are_equal_at_the_source_in_raw_and_in_marts(checkout: Checkout) -> None:
-    url = f"{checkout.simulator()['url']}/coingecko/api/v3/coins/dogecoin/market_chart/range"
+    url = f"{checkout.simulator()}/coingecko/api/v3/coins/dogecoin/market_chart/range"
     query = "?vs_currency=usd&from=2024-10-01&to=2025-01-15"
     request = urllib.request.Request(url + query, headers={"User-Agent": "crypto-elt tests"})  # noqa: S310 - loopback
     with urllib.request.urlopen(request) as answer:  # noqa: S310
@@ -188,8 +185,7 @@ def test_prices_are_equal_at_the_source_in_raw_and_in_marts(checkout: Checkout) 
 
 @pytest.mark.usefixtures("first")
 def test_marts_and_raw_tables_answer_the_same_to_the_questions_of_the_benchmark(checkout: Checkout) -> None:
-    url = checkout.run("warehouse", "url", "--role", "transformer").stdout.strip()
-    asked = [sys.executable, str(checkout.root / "benchmarks/questions.py"), url]
+    asked = [sys.executable, str(checkout.root / "benchmarks/questions.py"), checkout.url("transformer")]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r" ms ", done.stdout)) == 2 * (10 + 4 + 4)

@@ -1,4 +1,4 @@
-"""What `make test` runs, counts and tells of itself."""
+"""What `make test` runs, counts and reports."""
 
 import re
 import signal

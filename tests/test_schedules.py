@@ -1,4 +1,4 @@
-"""The jobs and schedules shipped are those that docs/schedules.md tells of."""
+"""The jobs and schedules shipped are those of docs/schedules.md."""
 
 import re
 from typing import Any

@@ -3,13 +3,13 @@
 import gzip
 import json
 import re
-import urllib.request
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from checkout import BASE_PYTHON, Checkout
+from sources import get
 
 pytestmark = pytest.mark.long(part="compatibility")
 TAP = "tap-blockchair--records"
@@ -41,17 +41,11 @@ def ready(checkout: Checkout) -> Checkout:
     return checkout
 
 
-def answer(url: str) -> bytes:
-    with urllib.request.urlopen(url) as response:  # noqa: S310 - loopback
-        content: bytes = response.read()
-    return content
-
-
 def rows_in_dumps(url: str, chain: str, table: str) -> int:
     """Count the rows of every file that a table has on the dump host."""
     folder = f"{url}/dumps/{chain}/{PATHS.get(table, table)}/"
-    names = set(re.findall(r'href="([^"/]+\.tsv\.gz)"', answer(folder).decode()))
-    return sum(gzip.decompress(answer(folder + name)).count(b"\n") for name in names)
+    names = set(re.findall(r'href="([^"/]+\.tsv\.gz)"', get(folder).decode()))
+    return sum(gzip.decompress(get(folder + name)).count(b"\n") for name in names)
 
 
 def rows_in_api(url: str, chain: str, table: str) -> int:
@@ -61,23 +55,27 @@ def rows_in_api(url: str, chain: str, table: str) -> int:
     place, query = PATHS.get(table, table), "?limit=1"
     if table == "inputs":
         place, query = "outputs", "?limit=1&q=spending_block_id(0..)"
-    total: int = json.loads(answer(f"{url}/blockchair/{chain}/{place}{query}"))["context"]["total_rows"]
+    total: int = json.loads(get(f"{url}/blockchair/{chain}/{place}{query}"))["context"]["total_rows"]
     return min(total, 100) if table == "addresses" else total
 
 
-@pytest.mark.parametrize("channel", ["dumps", "api"])
-def test_every_stream_is_valid_and_complete(ready: Checkout, channel: str, tmp_path: Path) -> None:
-    said = tmp_path / "messages.jsonl"
-    variables = {"CHANNEL": channel, **SETTINGS}
-    done = ready.run(
-        *("bash", "-o", "pipefail", "-c", f"meltano invoke {TAP} | tee {said} | meltano invoke singer-tools"),
-        **{f"{PREFIX}_{name}": value for name, value in variables.items()},
-    )
+def checked(ready: Checkout, tap: str, folder: Path, variables: dict[str, str]) -> dict[str, int]:
+    """Rows by stream of what a tap says, which the checker finds valid and counts as they are."""
+    said = folder / "messages.jsonl"
+    pipe = f"meltano invoke {tap} | tee {said} | meltano invoke singer-tools"
+    done = ready.run("bash", "-o", "pipefail", "-c", pipe, **variables)
     assert "The output is valid." in done.stdout
     table = {name: int(records) for name, records, _ in TABLE_ROW.findall(done.stdout)}
     messages = [json.loads(line) for line in said.read_text().splitlines()]
     assert table == Counter(message["stream"] for message in messages if message["type"] == "RECORD")
-    url, count = str(ready.simulator()["url"]), rows_in_dumps if channel == "dumps" else rows_in_api
+    return table
+
+
+@pytest.mark.parametrize("channel", ["dumps", "api"])
+def test_every_stream_is_valid_and_complete(ready: Checkout, channel: str, tmp_path: Path) -> None:
+    variables = {"CHANNEL": channel, **SETTINGS}
+    table = checked(ready, TAP, tmp_path, {f"{PREFIX}_{name}": value for name, value in variables.items()})
+    url, count = ready.simulator(), rows_in_dumps if channel == "dumps" else rows_in_api
     tables = {chain: names + (("stats",) if channel == "api" else ()) for chain, names in STREAMS.items()}
     expected = {f"{chain}_{name}": count(url, chain, name) for chain, names in tables.items() for name in names}
     assert table == expected
@@ -114,14 +112,7 @@ PAID = {"PLAN": "analyst", "API_KEY": "CG-any"}
 @pytest.mark.parametrize("plan", [{}, PAID], ids=["keyless", "analyst"])
 def test_every_coingecko_stream_is_valid(ready: Checkout, plan: dict[str, str], tmp_path: Path) -> None:
     ready.run("meltano", "install", "tap-coingecko")
-    said = tmp_path / "messages.jsonl"
-    done = ready.run(
-        *("bash", "-o", "pipefail", "-c", f"meltano invoke tap-coingecko | tee {said} | meltano invoke singer-tools"),
-        **{f"TAP_COINGECKO_{name}": value for name, value in {**COINGECKO, **plan}.items()},
-    )
-    assert "The output is valid." in done.stdout
-    table = {name: int(records) for name, records, _ in TABLE_ROW.findall(done.stdout)}
-    messages = [json.loads(line) for line in said.read_text().splitlines()]
-    assert table == Counter(message["stream"] for message in messages if message["type"] == "RECORD")
+    variables = {f"TAP_COINGECKO_{name}": value for name, value in {**COINGECKO, **plan}.items()}
+    table = checked(ready, "tap-coingecko", tmp_path, variables)
     assert len(table) == 11
     assert min(table.values()) > 0

@@ -6,7 +6,6 @@ The real tap is piped into the real loader, and both face a simulator to which t
 import json
 import subprocess
 import sys
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
@@ -48,7 +47,7 @@ class Pipeline:
 
     def __init__(self, place: Checkout, folder: Path, schema: str, chains: tuple[str, ...]) -> None:
         self.place, self.folder, self.schema, self.chains = place, folder, schema, chains
-        self.source = str(place.simulator()["url"])
+        self.source = place.simulator()
         self.admin = place.url("admin")
         url = place.url("loader")
         parts = psycopg.conninfo.conninfo_to_dict(url)
@@ -101,19 +100,10 @@ class Pipeline:
         path.write_text(json.dumps(settings))
         return path
 
-    def happen(self, what: str, **details: object) -> None:
-        """Let something happen at the source."""
-        request = urllib.request.Request(  # noqa: S310 - loopback
-            f"{self.source}/_simulator/{what}",
-            json.dumps(details).encode(),
-            {"Content-Type": "application/json"},
-        )
-        urllib.request.urlopen(request).close()  # noqa: S310
-
     def reorganise(self, **depths: int) -> None:
         """Replace the last blocks of chains."""
         for chain, depth in depths.items():
-            self.happen("reorg", chain=chain, depth=depth)
+            self.place.at_source("reorg", chain=chain, depth=depth)
 
     def sql(self, query: str) -> list[Row]:
         """Ask the warehouse; tables are those of this pipeline."""
@@ -208,7 +198,7 @@ def pipeline(request: pytest.FixtureRequest, place: Checkout, tmp_path: Path) ->
     chains: tuple[str, ...] = getattr(request, "param", CHAINS)
     place.run("simulator", "start", *WORLD, "--ethereum-era", "london", "--chains", ",".join(chains))
     try:
-        schema = f"units_{tmp_path.name}"
+        schema = f"slices_{tmp_path.name}"
         with psycopg.connect(place.url("admin")) as connection:
             connection.execute(f"create schema {schema} authorization loader")
         yield Pipeline(place, tmp_path, schema, chains)
@@ -218,19 +208,19 @@ def pipeline(request: pytest.FixtureRequest, place: Checkout, tmp_path: Path) ->
 
 @pytest.mark.parametrize("batch", [True, False], ids=["batch", "records"])
 def test_days_and_the_tip_above_them(pipeline: Pipeline, *, batch: bool) -> None:
-    """Replaced days, then reorganisations, then a day that is published, then a reorganisation that reaches into it."""
+    """Replaced days, then reorganisations, then a day that is published, then a reorganisation of a part of it."""
     downloads = pipeline.folder / "downloads"
     batch_config = {"encoding": ENCODING, "storage": {"root": downloads.as_uri()}} if batch else None
 
-    def follow() -> None:
+    def load_and_check() -> None:
         pipeline.run(batch_config=batch_config)
         check(pipeline, with_api=False, with_dumps=True)
 
-    follow()
+    load_and_check()
     assert any(downloads.glob("*.gz")) is batch
 
     for chain, table, day, change in REPLACED:
-        pipeline.happen("replace", chain=chain, table=table, day=day, change=change)
+        pipeline.place.at_source("replace", chain=chain, table=table, day=day, change=change)
     pipeline.reorganise(bitcoin=3, dogecoin=3, ethereum=3)
     known = len(pipeline.sql("select from load_ledger where channel = 'dumps'"))
     with pytest.raises(
@@ -239,61 +229,61 @@ def test_days_and_the_tip_above_them(pipeline: Pipeline, *, batch: bool) -> None
         pipeline.run(batch_config=batch_config)
     assert pipeline.sql("select count(*) > 0 as there from bitcoin_inputs where _dump_day = '2025-01-31'")[0]["there"]
     pipeline.loader["allow_empty"] = True
-    follow()
+    load_and_check()
     again = len(pipeline.sql("select from load_ledger where channel = 'dumps'")) - known
     assert again == len(REPLACED), "only what was replaced is loaded again"
 
-    pipeline.happen("advance", hours=8)
+    pipeline.place.at_source("advance", hours=8)
     pipeline.reorganise(bitcoin=7, dogecoin=7, ethereum=7)
-    follow()
+    load_and_check()
 
-    pipeline.happen("advance", hours=12)
-    follow()
+    pipeline.place.at_source("advance", hours=12)
+    load_and_check()
     channels = "select distinct _channel from bitcoin_blocks where time >= '2025-02-01' and time < '2025-02-02'"
     assert pipeline.sql(channels) == [{"_channel": "dumps"}]
 
     pipeline.reorganise(bitcoin=12, dogecoin=12, ethereum=12)
-    follow()
+    load_and_check()
 
 
 def test_the_days_and_the_tip_by_two_pipelines_in_any_order(pipeline: Pipeline) -> None:
     """Into empty tables, and twice when a day is published of which a reorganisation has replaced what the tip had."""
     settings = {"days": {"channel": "dumps"}, "tip": {"tip": "only"}}
 
-    def follow(*order: str) -> None:
+    def load_and_check(*order: str) -> None:
         for name in order:
             pipeline.run(name, **settings[name])
         check(pipeline, with_api=False, with_dumps=True)
 
     def publish() -> None:
         """Go on from 20:00 to 02:00, over the end of a day, of which the last ten hours are others then."""
-        pipeline.happen("advance", hours=6)
+        pipeline.place.at_source("advance", hours=6)
         pipeline.reorganise(**dict.fromkeys(CHAINS, 12))
 
-    pipeline.happen("advance", hours=14)
-    follow("tip", "days")
+    pipeline.place.at_source("advance", hours=14)
+    load_and_check("tip", "days")
     publish()
-    follow("tip", "days")
-    pipeline.happen("advance", hours=18)
+    load_and_check("tip", "days")
+    pipeline.place.at_source("advance", hours=18)
     pipeline.run("tip", **settings["tip"])
     publish()
-    follow("days", "tip")
+    load_and_check("days", "tip")
 
 
 def test_every_table_of_the_api_and_then_its_days(pipeline: Pipeline) -> None:
     """Reorganisations of tables that come from the API, and the dumps' days in the place of its rows."""
 
-    def follow() -> None:
+    def load_and_check() -> None:
         pipeline.run(channel="api")
         check(pipeline, with_api=True, with_dumps=False)
 
-    follow()
+    load_and_check()
     for depth in (3, 7):
         pipeline.reorganise(**dict.fromkeys(CHAINS, depth))
-        follow()
+        load_and_check()
     for chain in CHAINS:
-        pipeline.happen("reorg", chain=chain, depth=7, shorter=2)
-    follow()
+        pipeline.place.at_source("reorg", chain=chain, depth=7, shorter=2)
+    load_and_check()
 
     storage = {"root": (pipeline.folder / "downloads").as_uri()}
     pipeline.run("dumps", channel="dumps", batch_config={"encoding": ENCODING, "storage": storage})

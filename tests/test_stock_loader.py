@@ -69,11 +69,11 @@ def test_the_stock_loader_did_load(checkout: Checkout, stock: Rows) -> None:
 
 
 def test_both_loaders_give_the_same_marts(ours: Rows, stock: Rows) -> None:
-    """All but what is told of the loads themselves: the stock loader keeps no ledger."""
+    """All but what is said of the loads themselves: the stock loader keeps no ledger."""
     assert stock.keys() == ours.keys()
     different = {name for name, rows in ours.items() if stock[name] != rows}
-    told = {"fct_dq_results", "rpt_reconciliation", "bi_data_quality_daily", "bi_reconciliation_daily"}
-    assert different == told | {"fct_pipeline_runs"}
+    reported = {"fct_dq_results", "rpt_reconciliation", "bi_data_quality_daily", "bi_reconciliation_daily"}
+    assert different == reported | {"fct_pipeline_runs"}
     assert stock["fct_pipeline_runs"] == []
     assert stock["fct_dq_results"] == [row for row in ours["fct_dq_results"] if '"check_name": "unit_rows"' not in row]
     (check,) = [json.loads(row)["dq_check_key"] for row in ours["dim_dq_check"] if '"check_name": "unit_rows"' in row]

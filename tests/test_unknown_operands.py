@@ -109,8 +109,8 @@ def choose(checkout: Checkout) -> list[Cell]:
     with psycopg.connect(checkout.url("transformer")) as connection:
         for cell, rows, shown in order:
             for part, place, at, there, day in rows_for(connection, cell, rows, shown):
-                reach = 1 if cell.table != "blocks" else 11 if cell.column == "time" else 2  # a median is of eleven
-                concerned = {there, *range(at, at + reach)}
+                affected = 1 if cell.table != "blocks" else 11 if cell.column == "time" else 2  # a median is of eleven
+                concerned = {there, *range(at, at + affected)}
                 height = there + (shown == "above")
                 subject = day if shown == "day" else height
                 if concerned & taken[cell.chain] or any(

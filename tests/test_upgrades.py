@@ -7,7 +7,6 @@ raw rows in an empty warehouse: every mart, cell by cell.
 import json
 import lzma
 import subprocess
-import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,7 +27,7 @@ WORLD = {
     "TAP_BLOCKCHAIR_START_DATE": "2025-01-30",
     "TAP_COINGECKO_START_DATE": "2025-01-20",
 }
-# What tells of all coins of the simulated CoinGecko, of which there are more than when those commits asked it.
+# What lists all coins of the simulated CoinGecko, of which there are more than when those commits asked it.
 WHOLE_MARKET = {
     f"raw_data.coingecko_{name}"
     for name in ("categories", "coin_details", "coins_list", "coins_markets", "exchange_rates", "global", "trending")
@@ -81,7 +80,7 @@ def as_analyst(checkout: Checkout, command: str) -> None:
 
 
 def raw(tables: Tables) -> Tables:
-    """The raw tables; what a row says of its load is not told."""
+    """The raw tables; what a row says of its load is left out."""
     return {name: found for name, found in tables.items() if name.startswith("raw_data.")}
 
 
@@ -211,12 +210,7 @@ def test_make_run_upgrades_by_itself_and_goes_on_from_the_bookmarks(older: Check
         kept = json.loads(line)
         older.run("meltano", "state", "set", "--force", kept["id"], json.dumps(kept["state"]))
     older.run("simulator", "start", **WORLD)
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        f"{older.simulator()['url']}/_simulator/reorg",
-        json.dumps({"chain": "bitcoin", "depth": 4}).encode(),
-        {"Content-Type": "application/json"},
-    )
-    urllib.request.urlopen(request).close()  # noqa: S310
+    older.at_source("reorg", chain="bitcoin", depth=4)
     done: subprocess.CompletedProcess[str] = older.make("run", **WORLD)
     assert "the warehouse is of this release brought to it" in done.stdout
     found, held = raw(older.tables()), raw(before)

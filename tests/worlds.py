@@ -7,7 +7,6 @@ generated passwords, what dbt has parsed) are copied when it was filled, and cop
 import fcntl
 import shutil
 import subprocess
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,7 +36,7 @@ def _load_and_damage(checkout: Checkout, world: "World") -> None:
     """Load, take out of the raw tables what real data lacks, and build by `run`, which passes by the gate."""
     serve(checkout, world)
     checkout.run("meltano", "run", *LOADS, **world.loaded)
-    # the largest addresses, as the API tells them, and then all of them, as the dump does
+    # the largest addresses, as the API lists them, and then all of them, as the dump does
     everybody = {"TAP_BLOCKCHAIR_LATEST_ADDRESSES": "true", "TAP_BLOCKCHAIR__SELECT": '["*_addresses.*"]'}
     checkout.run("meltano", "run", "tap-blockchair", "target-postgres", **world.loaded, **everybody)
     for statement in gaps.statements():
@@ -47,15 +46,13 @@ def _load_and_damage(checkout: Checkout, world: "World") -> None:
 
 
 def _load_the_tip(checkout: Checkout, world: "World") -> None:
-    url = f"{checkout.simulator()['url']}/_simulator/advance"
-    request = urllib.request.Request(url, b'{"hours": 23}', {"Content-Type": "application/json"})  # noqa: S310 - loopback
-    urllib.request.urlopen(request).close()  # noqa: S310
+    checkout.at_source("advance", hours=23)
     checkout.run("meltano", "run", "tap-blockchair", "target-postgres", **world.loaded)
     checkout.run("meltano", "run", "dbt-postgres:run")
 
 
 def check_everything(checkout: Checkout) -> None:
-    """Run all checks over all rows, since no load tells of a cell that was changed by hand."""
+    """Run all checks over all rows, since no load reports a cell that was changed by hand."""
     checks = "path:models/intermediate/checks"
     checkout.run("meltano", "invoke", "dbt-postgres", "run", "--select", checks, "--vars", "recheck: true")
 
@@ -81,13 +78,11 @@ def _lose_closes(checkout: Checkout, _world: "World") -> None:
                 f"{', ' + lost if lost else ''})",
                 role="loader",
             )
+    kinds = ("market", "market_trend", "market_risk")
     marts = (
         "fct_market_prices_daily",
-        "fct_market_trend_daily",
-        "fct_market_risk_daily",
-        "bi_market_daily",
-        "bi_market_trend_daily",
-        "bi_market_risk_daily",
+        *(f"fct_{name}_daily" for name in kinds[1:]),
+        *(f"bi_{name}_daily" for name in kinds),
     )
     checkout.run("meltano", "invoke", "dbt-postgres", "run", "--select", *marts)
 
@@ -164,7 +159,7 @@ GAPPED = World(
 
 def fill_or_restore(checkout: Checkout, world: World, worlds: Path) -> None:
     """Fill a checkout in which nothing runs, by the copy of a checkout that was filled before where there is one."""
-    with _alone(worlds, world):
+    with _locked(worlds, world):
         if not (worlds / world.name).exists():
             if world.base:
                 fill_or_restore(checkout, world.base, worlds)
@@ -182,7 +177,7 @@ def keep(checkout: Checkout, world: World, worlds: Path) -> bool:
     Returns:
         Whether they were stopped.
     """
-    with _alone(worlds, world):
+    with _locked(worlds, world):
         is_new = not (worlds / world.name).exists()
         if is_new:
             _keep(checkout, worlds / world.name)
@@ -212,7 +207,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def _alone(worlds: Path, world: World) -> Iterator[None]:
+def _locked(worlds: Path, world: World) -> Iterator[None]:
     worlds.mkdir(exist_ok=True)
     with (worlds / f"{world.name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
