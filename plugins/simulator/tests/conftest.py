@@ -1,22 +1,18 @@
 """What the tests of this package share."""
 
-from __future__ import annotations
-
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from simulator.server import create_app
 from simulator.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _PROJECT_ROOT = Path(__file__).parents[3]
 

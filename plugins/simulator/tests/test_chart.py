@@ -1,7 +1,5 @@
 """The rules of CoinGecko's charts, one by one."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal

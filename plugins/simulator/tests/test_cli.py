@@ -1,7 +1,5 @@
 """The command's life cycle, with real processes."""
 
-from __future__ import annotations
-
 import json
 import os
 import select
@@ -10,16 +8,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from simulator.processes import start_mark
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
 SMALL = ("--days", "2", "--blocks-per-day", "2", "--transactions-per-block", "2")
 

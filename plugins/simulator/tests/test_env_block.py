@@ -1,17 +1,13 @@
 """The simulator's block in `.env`: only its own bytes change."""
 
-from __future__ import annotations
-
 import fcntl
 import threading
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from simulator.files import find_root, write_env_block
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BEGIN = b"# >>> simulator (written by `simulator start`) >>>\n"
 END = b"# <<< simulator <<<\n"

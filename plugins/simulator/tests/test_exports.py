@@ -1,21 +1,17 @@
 """Real price exports in place of the simulated prices."""
 
-from __future__ import annotations
-
 import csv
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from simulator.coingecko.exports import read_exports
 from simulator.coingecko.prices import Prices
 from simulator.settings import Settings, SettingsError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PRO = ("x-cg-pro-api-key", "CG-any")
 HEADER = "snapped_at,price,market_cap,total_volume\n"

@@ -1,23 +1,19 @@
 """Faults, over a real connection: what a client receives, and when."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import threading
 import time
 import zlib
+from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse, IncompleteRead
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from simulator.daemon import HOST, bind
 from simulator.server import create_app, server_of
 from simulator.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 BLOCKS = "/blockchair/bitcoin/blocks"
 FILE = "/dumps/bitcoin/blocks/blockchair_bitcoin_blocks_20250101.tsv.gz"

@@ -1,18 +1,14 @@
 """The rows of `/coins/markets`: their form, and that they say what the charts say."""
 
-from __future__ import annotations
-
 import json
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from simulator.coingecko.coins import COINS
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KEYS = [
     *("id", "symbol", "name", "image", "current_price", "market_cap", "market_cap_rank", "fully_diluted_valuation"),

@@ -1,7 +1,5 @@
 """What every response carries, whatever route, refusal or failure it comes from."""
 
-from __future__ import annotations
-
 import logging
 from typing import Any
 

@@ -1,24 +1,19 @@
 """Processes are known by number and start, and only the right one is ended."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os
 import select
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from simulator.daemon import StateFolder
 from simulator.processes import end, start_mark
 from simulator.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 STUBBORN = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); input()"
 

@@ -1,18 +1,14 @@
 """The parameters' bounds, and a clock that stands still."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from simulator.clock import Clock
 from simulator.settings import Settings, SettingsError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 START = datetime(2025, 1, 15, 6, tzinfo=UTC)
 DAY = timedelta(days=1)

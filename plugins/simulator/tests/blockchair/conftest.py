@@ -1,28 +1,23 @@
 """A served world, and what is read back from it byte by byte."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from httpx2 import Response
 from starlette.testclient import TestClient
 
 from simulator.blockchair.routes import Blockchair
 from simulator.clock import Clock
 from simulator.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from httpx2 import Response
 
 _CLOSES = {"bitcoin": Decimal("97123.45"), "ethereum": Decimal("3456.78"), "dogecoin": Decimal("0.321456")}
 

@@ -1,7 +1,5 @@
 """The API: envelope, query language, stats, ranges, addresses, and blocks equal to the dumps'."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

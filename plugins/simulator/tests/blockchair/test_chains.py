@@ -1,7 +1,5 @@
 """The registry of chains: an entry is all that a Bitcoin-like chain needs but prices."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import date
 from typing import Any

@@ -1,7 +1,5 @@
 """The same parameters give the same bytes, whatever was asked before and however the clock came there."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from typing import Any
 

@@ -1,18 +1,14 @@
 """The dump host: publication, index pages, validators, ranges, file format, and real files unchanged."""
 
-from __future__ import annotations
-
 import gzip
 import re
 import struct
 from datetime import date, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FIRST = date(2025, 1, 1)
 

@@ -1,7 +1,5 @@
 """The encodings, against published vectors of the real chains."""
 
-from __future__ import annotations
-
 import hashlib
 
 import pytest

@@ -1,7 +1,5 @@
 """Calls, uncles, tokens and transfers: sound within, and alike in dumps and API."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from datetime import date, timedelta
 from typing import Any

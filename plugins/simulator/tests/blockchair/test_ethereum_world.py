@@ -1,19 +1,15 @@
 """Ethereum: gas, base fee, fees and balances, recomputed from the served files."""
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Callable
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from simulator.blockchair.ethereum_model import next_base_fee
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Rows = list[dict[str, str]]
+Rows = list[dict[str, str]]
 
 BLOCKS = (
     "id|hash|time|size|miner|extra_data_hex|difficulty|gas_used|gas_limit|logs_bloom|mix_hash|nonce|receipts_root|"

@@ -1,7 +1,5 @@
 """Reorganisations, replaced and late files: what changes, and what must not."""
 
-from __future__ import annotations
-
 import gzip
 import re
 from datetime import date, timedelta

@@ -1,7 +1,5 @@
 """The mempool: empty by default; where it is switched on, what the next block confirms waits in it."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Quirks that are switched on, one at a time."""
 
-from __future__ import annotations
-
 import gzip
 from datetime import date
 from typing import Any

@@ -1,7 +1,5 @@
 """Points and requests: what is counted, when it is too much, and what the clock has to do with it."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

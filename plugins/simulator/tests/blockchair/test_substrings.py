@@ -1,7 +1,5 @@
 """Filters that look into bytes and texts: `*_bin` and fail_reason by substring, data scripts by prefix."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

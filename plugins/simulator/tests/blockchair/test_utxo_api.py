@@ -1,7 +1,5 @@
 """Transactions and outputs of the API: against the dumps, page by page, spent, and with duplicates."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any

@@ -1,25 +1,21 @@
 """Bitcoin and its kin: everything that can be recomputed is recomputed, from the served files alone."""
 
-from __future__ import annotations
-
 import struct
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from simulator.blockchair.chains import utxo_chain
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Hash = Callable[[bytes], bytes]
-    Epoch = Callable[[str], int]
-    Rows = list[dict[str, str]]
+Hash = Callable[[bytes], bytes]
+Epoch = Callable[[str], int]
+Rows = list[dict[str, str]]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Hosts, keys, plans, calls a minute and credits a month."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Anomalies of single days, and answers that say more than was known."""
 
-from __future__ import annotations
-
 import json
 from decimal import Decimal
 from typing import Any

@@ -1,7 +1,5 @@
 """Faults that only CoinGecko knows: every envelope and code, and answers that are not what they seem."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

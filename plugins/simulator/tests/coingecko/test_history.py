@@ -1,19 +1,15 @@
 """A coin's past: days and candles say what the charts say."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from simulator.coingecko.coins import COINS
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DAY = 86_400_000
 PRO = ("x-cg-pro-api-key", "CG-any")

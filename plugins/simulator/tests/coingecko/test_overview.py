@@ -1,19 +1,15 @@
 """The market as a whole and its coins' descriptions: forms of the vendor's examples, numbers of the one world."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from simulator.coingecko.coins import COINS as MARKET
 from simulator.coingecko.currencies import RATES
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PRO = ("x-cg-pro-api-key", "CG-any")
 COINS = sorted(coin.coin_id for coin in MARKET)
