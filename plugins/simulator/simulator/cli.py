@@ -26,36 +26,22 @@ _NOT_RUNNING: Final = 3
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 
-class _Instant(click.ParamType[Any]):
-    """A date and time, UTC unless it says otherwise."""
+class _Parsed(click.ParamType[Any]):
+    """What a function reads from a text; its ValueError is the message."""
 
-    name = "date-time"
+    def __init__(self, name: str, read: Callable[[str], object]) -> None:
+        self.name, self._read = name, read
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Read what was typed."""
-        if isinstance(value, datetime):
-            return value
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        """Read what was typed; a default is a value already."""
         try:
-            return parse_instant(str(value))
+            return self._read(value) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
-class _Day(click.ParamType[Any]):
-    """A date."""
-
-    name = "date"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """Read what was typed."""
-        if isinstance(value, date):
-            return value
-        try:
-            return date.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no ISO date, such as 2025-01-01.", param, ctx)
-
-
+_DAY: Final = _Parsed("date", date.fromisoformat)
+_INSTANT: Final = _Parsed("date-time", parse_instant)
 _FOLDER: Final = click.Path(path_type=Path, resolve_path=True)
 
 
@@ -73,7 +59,7 @@ def _option(name: str, kind: object, text: str, default: object = None) -> Calla
 
 
 _STATE_DIR: Final = _option("state-dir", _FOLDER, "Folder for clock, port, record and log; else that of the project.")
-_KINDS: Final[dict[str, object]] = {"date": _Day(), "datetime": _Instant(), "Path": _FOLDER, "int": int}
+_KINDS: Final[dict[str, object]] = {"date": _DAY, "datetime": _INSTANT, "Path": _FOLDER, "int": int}
 """The options' types by the types of the settings; all else is text."""
 
 
@@ -206,7 +192,7 @@ def status_command(ctx: click.Context, *, state_dir: Path | None, as_json: bool)
 @cli.command("advance")
 @_STATE_DIR
 @click.argument("days", type=click.IntRange(min=0), required=False)
-@click.option("--to", type=_Instant(), help="An instant to move to instead, UTC.")
+@click.option("--to", type=_INSTANT, help="An instant to move to instead, UTC.")
 def advance_command(state_dir: Path | None, days: int | None, to: datetime | None) -> None:
     """Move the clock of the running simulator forward by DAYS (default 1)."""
     if days is not None and to is not None:

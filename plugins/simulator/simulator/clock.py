@@ -19,7 +19,7 @@ LAST_INSTANT: Final = datetime.combine(LAST_DAY, time.max, tzinfo=UTC)
 
 
 class Clock:
-    """A clock that moves only when told to.
+    """A clock that moves only when it is advanced.
 
     Args:
         start: Where it stands in a new world, UTC.

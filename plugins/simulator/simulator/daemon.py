@@ -36,15 +36,7 @@ _POLL_SECONDS: Final = 0.05
 
 @dataclass(frozen=True)
 class Record:
-    """A server that runs, as kept in the state folder.
-
-    Attributes:
-        pid: Its process.
-        started: The start mark of that process.
-        port: Its port on the loopback address.
-        url: Where it answers, without a trailing slash.
-        parameters: What its world was made from.
-    """
+    """A server that runs, as kept in the state folder; `started` is the start mark of its process."""
 
     pid: int
     started: str

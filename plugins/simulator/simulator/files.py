@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _BEGIN: Final = b"# >>> simulator (written by `simulator start`) >>>"
 _END: Final = b"# <<< simulator <<<"
-# A whole block; or one whose end was lost, which then reaches as far as its own variables do: no foreign line is taken.
+# A whole block; or one whose end was lost, which then ends with its own variables: no foreign line is taken.
 _BLOCK: Final = re.compile(
     rb"^%(begin)s[ \t]*\r?\n(?:(?:(?!# (?:>>>|<<<) ).*\n)*?%(end)s[ \t]*(?:\r?\n|\Z)|(?:LOCAL_SIMULATOR_.*(?:\n|\Z))*)"
     % {b"begin": re.escape(_BEGIN), b"end": re.escape(_END)},

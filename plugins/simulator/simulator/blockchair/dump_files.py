@@ -7,7 +7,6 @@ import re
 import threading
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
 from itertools import chain as chain_up
 from typing import TYPE_CHECKING, Final
 
@@ -35,7 +34,7 @@ _CHUNK: Final = 1 << 16
 
 @dataclass(frozen=True)
 class MadeFile:
-    """A file made from the world."""
+    """A file made from the world; `modified` is in seconds since 1970."""
 
     name: str
     content: bytes
@@ -49,6 +48,33 @@ class MadeFile:
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         """Its bytes from `start` to before `stop`."""
         yield self.content[start:stop]
+
+
+@dataclass(frozen=True)
+class RealFile:
+    """A file of a folder, served as it is."""
+
+    path: Path
+    name: str
+    size: int
+    modified: int
+
+    @classmethod
+    def at(cls, path: Path) -> RealFile:
+        """The file with the size and the time that it has now."""
+        stat = path.stat()
+        return cls(path, path.name, stat.st_size, int(stat.st_mtime))
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """Its bytes from `start` to before `stop`."""
+        with self.path.open("rb") as stream:
+            stream.seek(start)
+            while start < stop and (chunk := stream.read(min(_CHUNK, stop - start))):
+                start += len(chunk)
+                yield chunk
+
+
+DumpFile = MadeFile | RealFile
 
 
 class WorldDumps:
@@ -197,36 +223,6 @@ class WorldDumps:
         return MadeFile(f"{stem}.gz", packed, modified)
 
 
-@dataclass(frozen=True)
-class RealFile:
-    """A file of a folder, served as it is."""
-
-    path: Path
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self.path.name
-
-    @cached_property
-    def size(self) -> int:
-        """Its bytes."""
-        return self.path.stat().st_size
-
-    @cached_property
-    def modified(self) -> int:
-        """When it last changed, seconds since 1970."""
-        return int(self.path.stat().st_mtime)
-
-    def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """Its bytes from `start` to before `stop`."""
-        with self.path.open("rb") as stream:
-            stream.seek(start)
-            while start < stop and (chunk := stream.read(min(_CHUNK, stop - start))):
-                start += len(chunk)
-                yield chunk
-
-
 class FolderDumps:
     """Real dump files, lying flat in a folder or in `{chain}/{table}/` below it; the clock plays no part."""
 
@@ -239,11 +235,11 @@ class FolderDumps:
 
     def files(self, chain: str, table: str, now: datetime) -> Iterable[DumpFile]:  # noqa: ARG002 - real files ignore it
         """The files of a folder, the oldest first."""
-        return [RealFile(path) for path in self._of(chain, table)]
+        return [RealFile.at(path) for path in self._of(chain, table)]
 
     def find(self, chain: str, table: str, name: str, now: datetime) -> DumpFile | None:  # noqa: ARG002
         """One file; None where there is none."""
-        return next((RealFile(path) for path in self._of(chain, table) if path.name == name), None)
+        return next((RealFile.at(path) for path in self._of(chain, table) if path.name == name), None)
 
     def _of(self, chain: str, table: str) -> list[Path]:
         found = {path.name: path for *key, path in self._found() if key == [chain, table]}
@@ -257,7 +253,5 @@ class FolderDumps:
                     yield match["chain"], match["table"], path
 
 
-DumpFile = MadeFile | RealFile
-"""A file as the dump host offers it."""
 DumpStore = WorldDumps | FolderDumps
 """All files of a dump host."""

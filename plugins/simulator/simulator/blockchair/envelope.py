@@ -29,7 +29,7 @@ _API: Final[dict[str, Json]] = {
 
 
 COST_HEADER: Final = "x-simulated-points"
-"""Tells the server's own journal what an answer cost; it never leaves the server."""
+"""States to the server's own log of requests what an answer cost; it never leaves the server."""
 ERRORS: Final = {
     400: "The request cannot be understood",
     402: "A limit is exceeded: wait for the next minute or the next day, or use a key",

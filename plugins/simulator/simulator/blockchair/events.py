@@ -15,22 +15,17 @@ if TYPE_CHECKING:
 
 
 class Events:
-    """Reorganisations, rebuilt files and late ones. Nothing of it outlives the server."""
+    """Reorganisations, rebuilt files and late ones. Nothing of it outlives the server.
+
+    What cannot be done raises ValueError; a chain that is not there, and real files, SimulatorError.
+    """
 
     def __init__(self, world: World, dumps: WorldDumps | None) -> None:
         self._world = world
         self._dumps = dumps
 
     def reorg(self, chain: str, depth: int, now: datetime, shorter: int = 0) -> dict[str, Any]:
-        """Replace the last blocks of a chain; their published files follow.
-
-        Returns:
-            Heights replaced, and the tables that have changed files.
-
-        Raises:
-            ValueError: The chain has not so many blocks, or not so many of today.
-            SimulatorError: There is no such chain.
-        """
+        """Replace the last blocks of a chain; their published files follow."""
         self._known(chain)
         gone = self._world.reorganise(chain, depth, now, shorter)
         first, last = gone[0].id, gone[-1].id
@@ -38,25 +33,12 @@ class Events:
         return {"chain": chain, "from": first, "to": last, "tables": files}
 
     def replace(self, chain: str, table: str, day: date | None, change: str, now: datetime) -> dict[str, Any]:
-        """Rebuild a published file with changed content.
-
-        Returns:
-            The file's name and its new validator.
-
-        Raises:
-            ValueError: There is no such file or change.
-            SimulatorError: There is no such chain, or its files are real ones.
-        """
+        """Rebuild a published file with changed content."""
         file = self._files(chain).change(chain, table, day, change, now)
         return {"file": file.name, "etag": etag_of(file)}
 
     def delay(self, chain: str, table: str | None, days: int) -> dict[str, Any]:
-        """Let files appear later.
-
-        Raises:
-            ValueError: There is no such table.
-            SimulatorError: There is no such chain, or its files are real ones.
-        """
+        """Let files appear later."""
         self._files(chain).delay(chain, table, days)
         return {"chain": chain, "table": table, "days": days}
 

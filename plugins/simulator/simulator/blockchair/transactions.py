@@ -18,7 +18,7 @@ _NOWHERE: Final = (bytes(32), 0xFFFFFFFF)
 class Output:
     """Coins under a script; from the moment its transaction is in a block, with its place in the chain.
 
-    `value` is in base units (satoshi, koinu). `spendable` is 1, 0 or None for "cannot be told". `maker` is the number
+    `value` is in base units (satoshi, koinu). `spendable` is 1, 0 or None for "not known". `maker` is the number
     of its transaction, `spending` what spends it, be that in a block of the future.
     """
 

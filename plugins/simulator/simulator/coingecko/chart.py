@@ -54,13 +54,7 @@ def live_stamp(now: int) -> int:
 
 
 class Span(NamedTuple):
-    """A part of a history, in UNIX milliseconds.
-
-    Attributes:
-        start: First instant, included.
-        end: Last instant, included.
-        now: The clock.
-    """
+    """A part of a history, in UNIX milliseconds, both ends included; `now` is the clock's."""
 
     start: int
     end: int
@@ -71,7 +65,7 @@ def chart(series: Series, span: Span, granularity: Granularity, delay: int = DAI
     """The points of a chart; a daily one can be read `delay` milliseconds after its midnight.
 
     Returns:
-        The points in ascending order; the last one is the live value if the span reaches now.
+        The points in ascending order; the last one is the live value if the span ends now or later.
     """
     start, end, now = span
     live = live_stamp(now)

@@ -28,14 +28,11 @@ class Profile:
     """What is known of a coin.
 
     Attributes:
-        categories: Names of its categories.
-        homepage: Its site.
+        categories: By name.
         genesis: ISO date of its first block or its issue.
         algorithm: Its hashing algorithm; None for what is not mined.
         block_minutes: Minutes between blocks.
         platforms: Platform, contract address and decimals for each chain it is a token of; none for a native coin.
-        reddit: Name of its subreddit.
-        github: Its repositories.
         total: Coins that exist where that is not what circulates, else None.
     """
 
@@ -57,7 +54,6 @@ class Coin:
     Attributes:
         coin_id: CoinGecko's slug.
         symbol: Ticker in lower case; not unique among real coins, so never a key.
-        name: Display name.
         image: Path of the logo below CoinGecko's image host.
         first_day: Day (UTC) of the first daily point.
         levels: Round price levels in USD around which the simulated price wanders.
@@ -65,7 +61,6 @@ class Coin:
         turnover: Trailing 24 h volume as a share of the market capitalisation.
         supply: Circulating coins, interpolated linearly.
         max_supply: The cap in coins; None for a coin without one.
-        profile: What is known of it besides.
         digits: Significant digits of the price.
     """
 

@@ -20,7 +20,6 @@ class Currency:
 
     Attributes:
         code: As requests name it.
-        name: Display name.
         unit: Display sign.
         kind: crypto, fiat or commodity.
         levels: Units per US dollar around which the rate wanders.

@@ -98,7 +98,7 @@ def injected(now: datetime, action: Action) -> Refusal:
 
 
 def _enveloped(envelope: str, now: datetime, code: int, message: str | None) -> tuple[str, str]:
-    """Body and content type: A to F, `A-old` as A was before it told the time, `F-page` for the page of F."""
+    """Body and content type: A to F, `A-old` as A was before it had a time, `F-page` for the page of F."""
     message = message or _MESSAGES.get(code, "A fault was asked for.")
     old: dict[str, object] = {"error_code": code, "error_message": message}
     status: dict[str, object] = {"timestamp": now.isoformat(timespec="milliseconds"), **old}

@@ -23,7 +23,7 @@ class Plan:
         host: Where it is served.
         per_minute: Calls a minute.
         credits: Calls a month; None where nobody counts.
-        window_days: Days that history reaches back; None for all of it.
+        window_days: Days back for which history is served; None for all of it.
         fine: Whether points of five minutes can be asked for.
     """
 

@@ -1,4 +1,4 @@
-"""What a request asks for, read from its headers and parameters."""
+"""What a request asks for, read from its headers and parameters; what cannot be read or had raises Refusal."""
 
 from __future__ import annotations
 
@@ -42,21 +42,13 @@ class Ask:
     coin_id: str = ""
 
     def within_window(self, start: int) -> None:
-        """Refuse what begins (UNIX milliseconds) further back than the plan allows.
-
-        Raises:
-            Refusal: It does; the request is refused whole.
-        """
+        """Refuse what begins (UNIX milliseconds) further back than the plan allows."""
         days = self.client.plan.window_days
         if days is not None and start < self.now - days * DAY_MS:
             raise refusal(from_ms(self.now), 10012)
 
     def paid(self) -> None:
-        """Refuse clients without a paid plan.
-
-        Raises:
-            Refusal: The client has none.
-        """
+        """Refuse clients without a paid plan."""
         if not self.client.plan.paid:
             raise refusal(from_ms(self.now), 10005)
 
@@ -67,11 +59,7 @@ class Ask:
 
 
 def required(parameters: Mapping[str, str], name: str) -> str:
-    """A parameter that must be there and not empty.
-
-    Raises:
-        Refusal: It is not.
-    """
+    """A parameter that must be there and not empty."""
     value = parameters.get(name, "")
     if not value:
         raise application_error(422, f"Missing parameter {name}")
@@ -79,11 +67,7 @@ def required(parameters: Mapping[str, str], name: str) -> str:
 
 
 def instant(parameters: Mapping[str, str], name: str) -> int:
-    """A required instant, given as UNIX seconds or as an ISO date or date and time (UTC), as UNIX milliseconds.
-
-    Raises:
-        Refusal: It is absent or unreadable.
-    """
+    """A required instant, given as UNIX seconds or as an ISO date or date and time (UTC), as UNIX milliseconds."""
     text = required(parameters, name)
     if re.fullmatch(r"-?\d{1,12}(\.\d{1,9})?", text):
         return int(Decimal(text) * 1000)
@@ -95,11 +79,7 @@ def instant(parameters: Mapping[str, str], name: str) -> int:
 
 
 def span_of_days(text: str) -> int | None:
-    """The parameter `days` as milliseconds; None for max.
-
-    Raises:
-        Refusal: It is neither max nor a positive number.
-    """
+    """The parameter `days` as milliseconds; None for max."""
     if text == "max":
         return None
     if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text) or Decimal(text) == 0:
@@ -108,11 +88,7 @@ def span_of_days(text: str) -> int | None:
 
 
 def calendar_day(parameters: Mapping[str, str], name: str) -> int:
-    """A required day, given as dd-mm-yyyy or yyyy-mm-dd, as UNIX milliseconds of its midnight.
-
-    Raises:
-        Refusal: It is absent or unreadable.
-    """
+    """A required day, given as dd-mm-yyyy or yyyy-mm-dd, as UNIX milliseconds of its midnight."""
     text = required(parameters, name)
     match = _DAY_FIRST.fullmatch(text)
     try:
@@ -126,11 +102,7 @@ def calendar_day(parameters: Mapping[str, str], name: str) -> int:
 
 
 def interval(ask: Ask, span: int, *, hourly_for_all: bool) -> Granularity | None:
-    """The parameter `interval` of a chart over a span in milliseconds; None when the granularity is automatic.
-
-    Raises:
-        Refusal: It is unknown, too long for its points, or of a higher plan.
-    """
+    """The parameter `interval` of a chart over a span in milliseconds; None when the granularity is automatic."""
     text = ask.parameters.get("interval", "")
     if not text:
         return None
@@ -149,11 +121,7 @@ def interval(ask: Ask, span: int, *, hourly_for_all: bool) -> Granularity | None
 
 
 def precision(parameters: Mapping[str, str], *, default: int | None = None) -> int | None:
-    """The parameter `precision` as a number of decimals; None for full precision.
-
-    Raises:
-        Refusal: It is neither full nor 0 to 18.
-    """
+    """The parameter `precision` as a number of decimals; None for full precision."""
     text = parameters.get("precision", "")
     if not text:
         return default
