@@ -145,11 +145,7 @@ def pytest(name: str, *arguments: str) -> list[str]:
 
 
 def steps(part: str | None) -> list[tuple[str, list[str]]]:
-    """What is run, by name.
-
-    Args:
-        part: Of the long tests; None for all.
-    """
+    """What is run, by name: of the long tests one part, or all of them where it is None."""
     expression = "" if part is None else f"not long or long(part='{part}')"
     found = [
         ("environments", [sys.executable, "plugins/console/bootstrap.py", "--dev"]),

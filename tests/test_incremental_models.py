@@ -48,6 +48,8 @@ FACTS_OF = {
     "dogecoin": UTXO_FACTS,
     "ethereum": ("fct_blocks", "fct_transactions", *UNPRICED_FACTS),
 }
+RAW = "select {raw_name} from raw_data.{chain}_{table}"
+IN_FACTS = "select {name} from analytics.{fact} where chain = '{chain}'"
 Named = dict[tuple[str, str], set[object]]
 
 
@@ -89,37 +91,24 @@ def only_days(checkout: Checkout, *expected: str) -> Iterator[None]:
     assert found == {(fact, day) for day in expected for fact in FACTS_OF[day.split()[0]]}
 
 
-def in_raw(checkout: Checkout) -> Named:
-    """The hashes in the raw tables, by the fact that tracks them and the chain."""
-    return {
-        (fact, chain): {
-            name
-            for (name,) in checkout.sql(f"select {FACTS[fact][1]} from raw_data.{chain}_{FACTS[fact][0]}")  # noqa: S608
-        }
-        for chain, facts in FACTS_OF.items()
-        for fact in facts
-    }
-
-
-def in_facts(checkout: Checkout) -> Named:
-    """The hashes in the facts, likewise."""
-    return {
-        (fact, chain): {
-            name
-            for (name,) in checkout.sql(f"select {FACTS[fact][2]} from analytics.{fact} where chain = '{chain}'")  # noqa: S608
-        }
-        for chain, facts in FACTS_OF.items()
-        for fact in facts
-    }
+def hashes(checkout: Checkout, query: str) -> Named:
+    """What a query finds, by the fact that tracks a chain's raw table and the chain."""
+    found = {}
+    for chain, facts in FACTS_OF.items():
+        for fact in facts:
+            table, raw_name, name = FACTS[fact]
+            asked = query.format(chain=chain, table=table, raw_name=raw_name, fact=fact, name=name)
+            found[fact, chain] = {value for (value,) in checkout.sql(asked)}
+    return found
 
 
 @contextmanager
 def orphans_leave(checkout: Checkout, *places: tuple[str, str]) -> Iterator[None]:
     """Expect that what the source took back in these facts and chains leaves them, and that its successors come."""
-    raw_before, before = in_raw(checkout), in_facts(checkout)
+    raw_before, before = hashes(checkout, RAW), hashes(checkout, IN_FACTS)
     assert before == raw_before
     yield
-    raw_after, after = in_raw(checkout), in_facts(checkout)
+    raw_after, after = hashes(checkout, RAW), hashes(checkout, IN_FACTS)
     assert {place for place in raw_after if raw_before[place] - raw_after[place]} == set(places)
     for place in places:
         orphans, successors = raw_before[place] - raw_after[place], raw_after[place] - raw_before[place]

@@ -33,7 +33,7 @@ def test_spent_outputs_by_age(loaded: Checkout) -> None:
     for age in range(4):
         day = date(2009, 1, 9 + age)
         for order, band in enumerate(AGE_BANDS, 1):
-            row = flags_of(day) | {"chain": "bitcoin", "age_band": band, "band_order": order}
+            row = flags_of(day) | {"age_band": band, "band_order": order}
             if day == DAY:
                 row |= NOTHING_SPENT
             elif day == SPENT_DAY and order in BANDS_SPENT:
@@ -50,7 +50,6 @@ def test_holders(loaded: Checkout) -> None:
         for term in ("long-term", "short-term"):
             held = coins if term == "short-term" else 0
             row = flags_of(day) | {
-                "chain": "bitcoin",
                 "holder_term": term,
                 "counted_supply_base": held * COINS_50,
                 "supply_share": 1 if held else 0,
@@ -77,7 +76,6 @@ def test_unspent_outputs_by_script_type_and_size(loaded: Checkout) -> None:
         expected.append(
             flags_of(day)
             | {
-                "chain": "bitcoin",
                 "script_type": "pubkey",
                 "output_size_band": "10 to 100 coins",
                 "band_order": 8,
@@ -92,7 +90,6 @@ def test_unspent_outputs_by_script_type_and_size(loaded: Checkout) -> None:
 def test_coins_without_a_price_are_in_no_band_of_prices(loaded: Checkout) -> None:
     """Of the days the first alone is whole."""
     expected = flags_of(DAY) | {
-        "chain": "bitcoin",
         "price_band": "unknown",
         "band_order": 1,
         "counted_supply_base": 14 * COINS_50,

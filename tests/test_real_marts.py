@@ -33,7 +33,7 @@ __all__ = ["loaded"]
 
 
 def rows(loaded: Checkout, mart: str, order: str, where: str = "chain = 'bitcoin'") -> list[dict[str, object]]:
-    """Every row of a mart that concerns bitcoin, without its keys."""
+    """Every row of a mart that concerns bitcoin, which each says, without its keys and its chain."""
     names = [
         str(name)
         for (name,) in loaded.sql(
@@ -42,8 +42,10 @@ def rows(loaded: Checkout, mart: str, order: str, where: str = "chain = 'bitcoin
         )
         if not str(name).endswith("_key")
     ]
-    found = loaded.sql(f"select {', '.join(names)} from analytics.{mart} where {where} order by {order}")  # noqa: S608
-    return [dict(zip(names, row, strict=True)) for row in found]
+    listed = loaded.sql(f"select {', '.join(names)} from analytics.{mart} where {where} order by {order}")  # noqa: S608
+    found = [dict(zip(names, row, strict=True)) for row in listed]
+    assert {row.pop("chain", "bitcoin") for row in found} <= {"bitcoin"}
+    return found
 
 
 def expect(found: Sequence[dict[str, object]], expected: Sequence[Mapping[str, object]]) -> None:
@@ -60,7 +62,6 @@ def test_blocks(loaded: Checkout) -> None:
         expected.append(
             PRICELESS
             | {
-                "chain": "bitcoin",
                 "block_height": height,
                 "block_hash": name,
                 "block_time": at(clock),
@@ -96,7 +97,6 @@ def test_transactions(loaded: Checkout) -> None:
     expected = [
         PRICELESS
         | {
-            "chain": "bitcoin",
             "block_height": height,
             "transaction_reference": coinbase,
             "transaction_hash": coinbase,
@@ -127,7 +127,6 @@ def test_outputs(loaded: Checkout) -> None:
     expected = [
         PRICELESS
         | {
-            "chain": "bitcoin",
             "block_height": height,
             "transaction_hash": coinbase,
             "output_index": 0,
@@ -150,7 +149,6 @@ def test_inputs(loaded: Checkout) -> None:
     expected = [
         PRICELESS
         | {
-            "chain": "bitcoin",
             "block_height": spending.height,
             "transaction_hash": spending.transaction,
             "input_index": 0,
@@ -179,7 +177,6 @@ def test_inputs(loaded: Checkout) -> None:
 
 def test_the_network_day(loaded: Checkout) -> None:
     expected = PRICELESS | {
-        "chain": "bitcoin",
         "block_date": DAY,
         "block_count": 14,
         "first_block_height": 1,
@@ -221,7 +218,7 @@ def test_the_network_day(loaded: Checkout) -> None:
 
 
 def test_new_addresses(loaded: Checkout) -> None:
-    kind = {"chain": "bitcoin", "script_type": "pubkey", "is_synthetic": False}
+    kind = {"script_type": "pubkey", "is_synthetic": False}
     expected = [
         kind | {"block_date": DAY, "new_address_count": 14, "has_all_blocks": True},
         # of the three that were spent from, one is that of block 9
@@ -233,7 +230,6 @@ def test_new_addresses(loaded: Checkout) -> None:
 def test_blocks_to_drill_through(loaded: Checkout) -> None:
     expected = [
         {
-            "chain": "bitcoin",
             "block_height": height,
             "block_hash": name,
             "previous_block_hash": BLOCKS[height - 1][0] if height > 1 else None,
@@ -261,7 +257,6 @@ def test_valuation_of_four_days(loaded: Checkout) -> None:
         expected.append(
             PRICELESS
             | {
-                "chain": "bitcoin",
                 "block_date": day,
                 "supply_source": "unknown",
                 "known_supply_base": known,
@@ -301,7 +296,6 @@ def test_supply_by_age(loaded: Checkout) -> None:
             expected.append(
                 PRICELESS
                 | {
-                    "chain": "bitcoin",
                     "block_date": date(2009, 1, 9 + age),
                     "age_band": band,
                     "band_order": order,
@@ -319,7 +313,7 @@ def test_supply_by_age(loaded: Checkout) -> None:
 
 
 def test_miners(loaded: Checkout) -> None:
-    day = {"chain": "bitcoin", "block_date": DAY, "block_count": 14}
+    day = {"block_date": DAY, "block_count": 14}
     totals = {"fee_total_base": 0, "generation_base": 14 * COINS_50, "reward_base": 14 * COINS_50}
     whole = {"is_final": True, "has_all_blocks": True}
     expect(
@@ -331,7 +325,6 @@ def test_miners(loaded: Checkout) -> None:
         [day | whole | {"known_miner_count": 0, "unknown_share_ratio": 1, "hhi": 0}],
     )
     named = {
-        "chain": "bitcoin",
         "miner": "Unknown",
         "is_unknown": True,
         "first_block_date": DAY,
@@ -345,7 +338,6 @@ def test_every_check_of_the_day(loaded: Checkout) -> None:
         {
             "check_name": name,
             "severity": "plausibility" if name in PLAUSIBILITY else "integrity",
-            "chain": "bitcoin",
             "block_date": DAY,
             "verified_count": 14 - len(UNVERIFIABLE.get(name, ([], None))[0]),
             "unverifiable_count": len(UNVERIFIABLE.get(name, ([], None))[0]),
@@ -360,9 +352,9 @@ def test_every_check_of_the_day(loaded: Checkout) -> None:
     for day, count in ((DAY, 3), (SPENT_DAY, 1)):
         counts = {"verified_count": count, "unverifiable_count": 0, "failed_count": 0}
         heights: dict[str, object] = {"unverifiable_heights": [], "failed_heights": []}
-        about = {"check_name": "unit_rows", "severity": "integrity", "chain": "bitcoin", "block_date": day}
+        about = {"check_name": "unit_rows", "severity": "integrity", "block_date": day}
         expected.append(about | counts | heights)
-    about = {"check_name": "chain_days", "severity": "integrity", "chain": "bitcoin", "block_date": DAY}
+    about = {"check_name": "chain_days", "severity": "integrity", "block_date": DAY}
     counts = {"verified_count": 0, "unverifiable_count": 1, "failed_count": 0}
     expected.append(about | counts | {"unverifiable_heights": [1], "failed_heights": [], "reasons": FIRST_DAY})
     expected.sort(key=lambda row: (str(row["check_name"]), str(row["block_date"])))
@@ -371,7 +363,6 @@ def test_every_check_of_the_day(loaded: Checkout) -> None:
 
 def test_reconciliation(loaded: Checkout) -> None:
     expected = {
-        "chain": "bitcoin",
         "block_date": DAY,
         "block_count": 14,
         "header_verified_ratio": Decimal("0.928571"),  # 13 of 14
@@ -393,7 +384,7 @@ def test_reconciliation(loaded: Checkout) -> None:
     }
     found = rows(loaded, "rpt_reconciliation", "block_date")
     zeros = {name: 0 for name in found[0] if name.endswith("_count")}
-    inputs: dict[str, object] = {"chain": "bitcoin", "block_date": SPENT_DAY, "loading_verified_count": 1}
+    inputs: dict[str, object] = {"block_date": SPENT_DAY, "loading_verified_count": 1}
     expect(found, [zeros | expected, zeros | inputs | {"failed_heights": []}])
 
 
@@ -514,7 +505,7 @@ def test_the_date(loaded: Checkout) -> None:
 
 def test_network_epochs(loaded: Checkout) -> None:
     """Those of block 1. Block 0, with which they begin, is in no published file, and their last blocks are far."""
-    began: dict[str, object] = {"chain": "bitcoin", "epoch_number": 1, "start_height": 0}
+    began: dict[str, object] = {"epoch_number": 1, "start_height": 0}
     difficulty = {
         "epoch_kind": "difficulty",
         "epoch_name": "difficulty from height 0",

@@ -141,10 +141,7 @@ def compare(found: list[Row], expected: list[Row], what: str) -> None:
 def check(pipeline: Pipeline, *, with_api: bool, with_dumps: bool) -> None:
     """Hold every table against the source, and the ledger against every table.
 
-    Args:
-        pipeline: Whose tables.
-        with_api: Whether all tables come from the API too, not only blocks and uncles.
-        with_dumps: Whether published days come from the dumps.
+    Without `with_api` only blocks and uncles come from the API; with `with_dumps` published days come from the dumps.
     """
     for chain, table in ((name, table) for name in pipeline.chains for table in tables_of(name)):
         what = f"{chain}_{table}".replace("-", "_")
