@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.blockchair.chains import ETHEREUM
@@ -20,12 +21,12 @@ from simulator.blockchair.table import (
     time_columns,
     with_usd,
 )
-from simulator.blockchair.tokens import first_transfer, transfers_of
+from simulator.blockchair.tokens import transfers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from simulator.blockchair.ethereum_model import EthereumBlock, EthereumTransaction, Uncle
+    from simulator.blockchair.ethereum_model import EthereumBlock
 
 
 def _prefixed(name: str, get: str = "") -> Column:
@@ -148,14 +149,6 @@ _TRANSFERS: Final = (
 _MILLION: Final = 10**6
 
 
-def _transactions_of(block: EthereumBlock) -> list[EthereumTransaction]:
-    return block.transactions
-
-
-def _uncles_of(block: EthereumBlock) -> list[Uncle]:
-    return block.uncles
-
-
 def _first_id(block: EthereumBlock) -> int:
     return block.id * _MILLION
 
@@ -170,10 +163,12 @@ def ethereum_tables() -> Iterable[Table]:
 
     by_block = {"block_id": height}
     yield table("blocks", itself, _ETHEREUM_BLOCKS, 2, firsts={"id": height})
-    yield table("transactions", _transactions_of, _ETHEREUM_TRANSACTIONS, 5, firsts={**by_block, "id": _first_id})
+    yield table(
+        "transactions", attrgetter("transactions"), _ETHEREUM_TRANSACTIONS, 5, firsts={**by_block, "id": _first_id}
+    )
     yield table(
         "uncles",
-        _uncles_of,
+        attrgetter("uncles"),
         _UNCLES,
         2,
         sort="parent_block_id",
@@ -195,5 +190,5 @@ def ethereum_tables() -> Iterable[Table]:
         _TRANSFERS,
         5,
         whole_by=frozenset({"id"}),
-        firsts={**by_block, "id": first_transfer},
+        firsts={**by_block, "id": attrgetter("transfers_before")},
     )

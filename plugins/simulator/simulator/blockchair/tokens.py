@@ -87,11 +87,6 @@ def transfer_count(transaction: EthereumTransaction) -> int:
     return _COUNTS[int(transaction.hash[0], 16) % len(_COUNTS)]
 
 
-def first_transfer(block: EthereumBlock) -> int:
-    """The id of a block's first transfer, or of the next one in the chain where it has none."""
-    return block.transfers_before
-
-
 def transfers_of(block: EthereumBlock) -> Iterable[Transfer]:
     """The transfers of a block, in order."""
     number = block.transfers_before

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from simulator.blockchair.chains import UtxoChain
-    from simulator.blockchair.transactions import Block, Input, Output, Transaction
+    from simulator.blockchair.transactions import Block, Input, Output
     from simulator.blockchair.world import OutputState
 
 _VERSION_BITS: Final = 30
@@ -154,10 +154,6 @@ def _inputs(chain: UtxoChain) -> tuple[Column, ...]:
     )
 
 
-def _transactions_of(block: Block) -> list[Transaction]:
-    return block.transactions
-
-
 def _outputs_of(block: Block) -> Iterable[Output]:
     return (output for tx in block.transactions for output in tx.outputs)
 
@@ -166,11 +162,8 @@ def _inputs_of(block: Block) -> Iterable[Input]:
     return (spending for tx in block.transactions for spending in tx.inputs)
 
 
-def _first_transaction(block: Block) -> int:
-    return block.transactions[0].number
-
-
 _BY_BLOCK: Final = {"block_id": height}
+_FIRST_TRANSACTION: Final = attrgetter("coinbase.number")
 
 
 def utxo_tables(chain: str) -> Iterable[Table]:
@@ -181,10 +174,10 @@ def utxo_tables(chain: str) -> Iterable[Table]:
     yield Table(
         chain=chain,
         name="transactions",
-        rows=_transactions_of,
+        rows=attrgetter("transactions"),
         columns=transactions,
         cost=5,
-        firsts={**_BY_BLOCK, "id": _first_transaction},
+        firsts={**_BY_BLOCK, "id": _FIRST_TRANSACTION},
     )
     yield Table(chain=chain, name="outputs", rows=_outputs_of, columns=_output(), in_api=False)
     yield Table(chain=chain, name="inputs", rows=_inputs_of, columns=inputs, in_api=False)
@@ -248,5 +241,5 @@ def api_outputs(chain: str) -> Table:
         cost=10,
         sort="transaction_id",
         whole_by=frozenset({"transaction_id", "spending_transaction_id"}),
-        firsts={**_BY_BLOCK, "transaction_id": _first_transaction},
+        firsts={**_BY_BLOCK, "transaction_id": _FIRST_TRANSACTION},
     )

@@ -24,30 +24,6 @@ def levels(*lines: str) -> Levels:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Profile:
-    """What is known of a coin.
-
-    Attributes:
-        categories: By name.
-        genesis: ISO date of its first block or its issue.
-        algorithm: Its hashing algorithm; None for what is not mined.
-        block_minutes: Minutes between blocks.
-        platforms: Platform, contract address and decimals for each chain it is a token of; none for a native coin.
-        total: Coins that exist where that is not what circulates, else None.
-    """
-
-    categories: tuple[str, ...]
-    homepage: str
-    genesis: str | None
-    algorithm: str | None = None
-    block_minutes: int = 0
-    platforms: tuple[tuple[str, str, int], ...] = ()
-    reddit: str = ""
-    github: tuple[str, ...] = ()
-    total: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Coin:
     """A coin of the simulated market.
 
@@ -61,7 +37,13 @@ class Coin:
         turnover: Trailing 24 h volume as a share of the market capitalisation.
         supply: Circulating coins, interpolated linearly.
         max_supply: The cap in coins; None for a coin without one.
+        total_supply: Coins that exist where that is not what circulates, else None.
         digits: Significant digits of the price.
+        categories: By name.
+        genesis: ISO date of its first block or its issue.
+        algorithm: Its hashing algorithm; None for what is not mined.
+        block_minutes: Minutes between blocks.
+        platforms: Platform, contract address and decimals for each chain it is a token of; none for a native coin.
     """
 
     coin_id: str
@@ -73,9 +55,17 @@ class Coin:
     volatility: float
     turnover: Decimal
     supply: Levels
-    max_supply: Decimal | None
-    profile: Profile
+    max_supply: Decimal | None = None
+    total_supply: int | None = None
     digits: int = 17
+    categories: tuple[str, ...]
+    homepage: str
+    genesis: str | None = None
+    algorithm: str | None = None
+    block_minutes: int = 0
+    platforms: tuple[tuple[str, str, int], ...] = ()
+    reddit: str = ""
+    github: tuple[str, ...] = ()
 
     def images(self, *sizes: str) -> dict[str, object]:
         """Addresses of the logo by size."""
@@ -101,15 +91,13 @@ COINS: Final = (
             "2032-04-20 20671875",
         ),
         max_supply=Decimal(21_000_000),
-        profile=Profile(
-            categories=("Cryptocurrency", "Layer 1 (L1)"),
-            homepage="http://www.bitcoin.org",
-            genesis="2009-01-03",
-            algorithm="SHA-256",
-            block_minutes=10,
-            reddit="Bitcoin",
-            github=("https://github.com/bitcoin/bitcoin", "https://github.com/bitcoin/bips"),
-        ),
+        categories=("Cryptocurrency", "Layer 1 (L1)"),
+        homepage="http://www.bitcoin.org",
+        genesis="2009-01-03",
+        algorithm="SHA-256",
+        block_minutes=10,
+        reddit="Bitcoin",
+        github=("https://github.com/bitcoin/bitcoin", "https://github.com/bitcoin/bips"),
     ),
     Coin(
         coin_id="ethereum",
@@ -128,16 +116,12 @@ COINS: Final = (
             "2015-07-30 72000000, 2017-10-16 95000000, 2019-03-01 105000000, 2022-09-15 120520000",
             "2026-01-01 120700000, 2036-01-01 126000000",
         ),
-        max_supply=None,
-        profile=Profile(
-            categories=("Smart Contract Platform", "Layer 1 (L1)"),
-            homepage="https://www.ethereum.org/",
-            genesis="2015-07-30",
-            algorithm="Ethash",
-            block_minutes=0,
-            reddit="ethereum",
-            github=("https://github.com/ethereum/go-ethereum",),
-        ),
+        categories=("Smart Contract Platform", "Layer 1 (L1)"),
+        homepage="https://www.ethereum.org/",
+        genesis="2015-07-30",
+        algorithm="Ethash",
+        reddit="ethereum",
+        github=("https://github.com/ethereum/go-ethereum",),
     ),
     Coin(
         coin_id="dogecoin",
@@ -153,17 +137,14 @@ COINS: Final = (
         volatility=0.045,
         turnover=Decimal("0.04"),
         supply=levels("2013-12-08 500000000, 2015-01-01 97500000000, 2025-01-01 147500000000, 2045-01-01 247500000000"),
-        max_supply=None,
         digits=18,
-        profile=Profile(
-            categories=("Cryptocurrency", "Layer 1 (L1)"),
-            homepage="http://dogecoin.com/",
-            genesis="2013-12-08",
-            algorithm="Scrypt",
-            block_minutes=1,
-            reddit="dogecoin",
-            github=("https://github.com/dogecoin/dogecoin",),
-        ),
+        categories=("Cryptocurrency", "Layer 1 (L1)"),
+        homepage="http://dogecoin.com/",
+        genesis="2013-12-08",
+        algorithm="Scrypt",
+        block_minutes=1,
+        reddit="dogecoin",
+        github=("https://github.com/dogecoin/dogecoin",),
     ),
     Coin(
         coin_id="tether",
@@ -178,13 +159,9 @@ COINS: Final = (
             "2015-02-25 450000, 2018-01-01 1400000000, 2020-01-01 4100000000, 2022-01-01 78000000000",
             "2024-01-01 91700000000, 2026-01-01 187000000000",
         ),
-        max_supply=None,
-        profile=Profile(
-            categories=("Stablecoins",),
-            homepage="https://tether.to/",
-            genesis=None,
-            platforms=(("ethereum", "0xdac17f958d2ee523a2206206994597c13d831ec7", 6),),
-        ),
+        categories=("Stablecoins",),
+        homepage="https://tether.to/",
+        platforms=(("ethereum", "0xdac17f958d2ee523a2206206994597c13d831ec7", 6),),
     ),
     Coin(
         coin_id="chainlink",
@@ -200,15 +177,12 @@ COINS: Final = (
         turnover=Decimal("0.06"),
         supply=levels("2017-11-09 350000000, 2025-01-01 638000000, 2030-01-01 850000000"),
         max_supply=Decimal(1_000_000_000),
-        profile=Profile(
-            categories=("Oracle",),
-            homepage="https://chain.link/",
-            genesis=None,
-            platforms=(("ethereum", "0x514910771af9ca656af840dff83e8264ecf986ca", 18),),
-            reddit="Chainlink",
-            github=("https://github.com/smartcontractkit/chainlink",),
-            total=1_000_000_000,
-        ),
+        categories=("Oracle",),
+        homepage="https://chain.link/",
+        platforms=(("ethereum", "0x514910771af9ca656af840dff83e8264ecf986ca", 18),),
+        reddit="Chainlink",
+        github=("https://github.com/smartcontractkit/chainlink",),
+        total_supply=1_000_000_000,
     ),
     Coin(
         coin_id="litecoin",
@@ -227,15 +201,13 @@ COINS: Final = (
             "2013-04-28 17200000, 2015-08-25 42000000, 2019-08-05 63000000, 2023-08-02 73500000, 2027-07-30 78750000"
         ),
         max_supply=Decimal(84_000_000),
-        profile=Profile(
-            categories=("Cryptocurrency", "Layer 1 (L1)"),
-            homepage="https://litecoin.org/",
-            genesis="2011-10-07",
-            algorithm="Scrypt",
-            block_minutes=2,
-            reddit="litecoin",
-            github=("https://github.com/litecoin-project/litecoin",),
-        ),
+        categories=("Cryptocurrency", "Layer 1 (L1)"),
+        homepage="https://litecoin.org/",
+        genesis="2011-10-07",
+        algorithm="Scrypt",
+        block_minutes=2,
+        reddit="litecoin",
+        github=("https://github.com/litecoin-project/litecoin",),
     ),
     Coin(
         coin_id="bitcoin-cash",
@@ -252,15 +224,13 @@ COINS: Final = (
         turnover=Decimal("0.04"),
         supply=levels("2017-08-02 16480000, 2020-04-08 18375000, 2024-04-04 19687500, 2028-04-04 20343750"),
         max_supply=Decimal(21_000_000),
-        profile=Profile(
-            categories=("Cryptocurrency", "Layer 1 (L1)"),
-            homepage="https://bitcoincash.org/",
-            genesis="2009-01-03",
-            algorithm="SHA-256",
-            block_minutes=10,
-            reddit="btc",
-            github=("https://github.com/bitcoin-cash-node/bitcoin-cash-node",),
-        ),
+        categories=("Cryptocurrency", "Layer 1 (L1)"),
+        homepage="https://bitcoincash.org/",
+        genesis="2009-01-03",
+        algorithm="SHA-256",
+        block_minutes=10,
+        reddit="btc",
+        github=("https://github.com/bitcoin-cash-node/bitcoin-cash-node",),
     ),
 )
 

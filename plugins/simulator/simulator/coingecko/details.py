@@ -14,7 +14,7 @@ from simulator.coingecko.query import listed, precision, required
 from simulator.coingecko.times import DAY_MS, iso_ms
 
 if TYPE_CHECKING:
-    from simulator.coingecko.coins import Coin, Profile
+    from simulator.coingecko.coins import Coin
     from simulator.coingecko.prices import Prices
     from simulator.coingecko.query import Ask
 
@@ -23,26 +23,25 @@ _CHANGE: Final = "price_change_percentage"
 
 def details(prices: Prices, coin: Coin, ask: Ask) -> object:
     """`/coins/{id}`."""
-    profile = coin.profile
     live = live_stamp(ask.now)
     answer: dict[str, object] = {
         "id": coin.coin_id,
         "symbol": coin.symbol,
         "name": coin.name,
         "web_slug": coin.coin_id,
-        "asset_platform_id": profile.platforms[0][0] if profile.platforms else None,
-        "platforms": platforms(profile) or {"": ""},
+        "asset_platform_id": coin.platforms[0][0] if coin.platforms else None,
+        "platforms": platforms(coin) or {"": ""},
         "detail_platforms": {
-            name: {"decimal_place": places, "contract_address": address} for name, address, places in profile.platforms
+            name: {"decimal_place": places, "contract_address": address} for name, address, places in coin.platforms
         }
         or {"": {"decimal_place": None, "contract_address": ""}},
-        "block_time_in_minutes": profile.block_minutes,
-        "hashing_algorithm": profile.algorithm,
-        "categories": list(profile.categories),
+        "block_time_in_minutes": coin.block_minutes,
+        "hashing_algorithm": coin.algorithm,
+        "categories": list(coin.categories),
     }
     if ask.says("include_categories_details"):
         ids = {category.name: category.category_id for category in CATEGORIES}
-        answer["categories_details"] = [{"id": ids[name], "name": name} for name in profile.categories]
+        answer["categories_details"] = [{"id": ids[name], "name": name} for name in coin.categories]
     answer |= {
         "preview_listing": False,
         "public_notice": None,
@@ -56,10 +55,10 @@ def details(prices: Prices, coin: Coin, ask: Ask) -> object:
     rank = next(iter(rows.values()))["market_cap_rank"] if rows else None
     answer |= {
         "description": {"en": f"{coin.name}, as this simulator knows it."},
-        "links": _links(profile),
+        "links": _links(coin),
         "image": coin.images("thumb", "small", "large"),
         "country_origin": "",
-        "genesis_date": profile.genesis,
+        "genesis_date": coin.genesis,
         "sentiment_votes_up_percentage": Decimal("84.07"),
         "sentiment_votes_down_percentage": Decimal("15.93"),
         "watchlist_portfolio_users": 1_541_900 // (rank or 1),
@@ -74,9 +73,9 @@ def details(prices: Prices, coin: Coin, ask: Ask) -> object:
     return answer
 
 
-def platforms(profile: Profile) -> dict[str, object]:
+def platforms(coin: Coin) -> dict[str, object]:
     """The contract addresses of a token by platform; empty for a native coin."""
-    return {name: address for name, address, _ in profile.platforms}
+    return {name: address for name, address, _ in coin.platforms}
 
 
 def simple_price(prices: Prices, coins: list[Coin], ask: Ask) -> object:
@@ -144,7 +143,7 @@ def _market_data(prices: Prices, coin: Coin, rows: dict[str, dict[str, Any]], as
         **in_currency("price_change_24h"),
         **by_currency(*(f"{_CHANGE}_{period}_in_currency" for period in PERIODS)),
         **in_currency("market_cap_change_24h", "market_cap_change_percentage_24h"),
-        "total_supply": supply if coin.profile.total is None else coin.profile.total,
+        "total_supply": supply if coin.total_supply is None else coin.total_supply,
         "max_supply": coin.max_supply,
         "max_supply_infinite": coin.max_supply is None,
         "circulating_supply": supply,
@@ -159,10 +158,10 @@ def _market_data(prices: Prices, coin: Coin, rows: dict[str, dict[str, Any]], as
     return data
 
 
-def _links(profile: Profile) -> dict[str, object]:
+def _links(coin: Coin) -> dict[str, object]:
     """Links with the empty strings and nulls that the vendor's have."""
     return {
-        "homepage": [profile.homepage, "", ""],
+        "homepage": [coin.homepage, "", ""],
         "whitepaper": "",
         "blockchain_site": ["", None],
         "official_forum_url": [""],
@@ -173,8 +172,8 @@ def _links(profile: Profile) -> dict[str, object]:
         "facebook_username": "",
         "bitcointalk_thread_identifier": None,
         "telegram_channel_identifier": "",
-        "subreddit_url": f"https://www.reddit.com/r/{profile.reddit}/" if profile.reddit else None,
-        "repos_url": {"github": list(profile.github), "bitbucket": []},
+        "subreddit_url": f"https://www.reddit.com/r/{coin.reddit}/" if coin.reddit else None,
+        "repos_url": {"github": list(coin.github), "bitbucket": []},
     }
 
 

@@ -91,7 +91,7 @@ class Market:
             "market_cap_change_24h": _difference(market_cap, known(before.market_cap)),
             "market_cap_change_percentage_24h": change(market_cap, known(before.market_cap), _PERCENT_PLACES),
             "circulating_supply": supply,
-            "total_supply": total if (total := coin.profile.total) is not None else supply,
+            "total_supply": total if (total := coin.total_supply) is not None else supply,
             "max_supply": coin.max_supply,
             "ath": shown(Decimal(highest.price), places),
             "ath_change_percentage": change(price, Decimal(highest.price), _PERCENT_PLACES),

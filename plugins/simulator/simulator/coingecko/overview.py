@@ -52,7 +52,7 @@ class Overview:
         with_platforms = ask.says("include_platform")
         return [
             {"id": coin.coin_id, "symbol": coin.symbol, "name": coin.name}
-            | ({"platforms": platforms(coin.profile)} if with_platforms else {})
+            | ({"platforms": platforms(coin)} if with_platforms else {})
             for coin in sorted(self._prices.coins, key=lambda one: one.coin_id)
         ]
 
@@ -190,7 +190,7 @@ class Overview:
 
     def _members(self, category: Category, stamp: int) -> list[Coin]:
         """A category's coins at an instant, the largest first."""
-        members = [coin for coin in self._listed(stamp) if category.name in coin.profile.categories]
+        members = [coin for coin in self._listed(stamp) if category.name in coin.categories]
         return sorted(members, key=lambda coin: -self._worth([coin], self._main(), stamp).market_cap)
 
     def _category(self, category: Category, now: int) -> dict[str, object]:

@@ -205,7 +205,7 @@ class CoinGecko:
         category = ask.parameters.get("category")
         if category:
             name = next((one.name for one in CATEGORIES if one.category_id == category), None)
-            return [coin for coin in self._prices.coins if name in coin.profile.categories]
+            return [coin for coin in self._prices.coins if name in coin.categories]
         filters: tuple[tuple[str, Callable[[Coin], str]], ...] = (
             ("ids", lambda coin: coin.coin_id),
             ("names", lambda coin: coin.name.lower()),
