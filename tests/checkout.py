@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -41,6 +41,11 @@ LOGS = (
 )
 
 
+def make(target: str) -> tuple[str, ...]:
+    """The command of a make target with the interpreter that the tests run on."""
+    return "make", f"PYTHON={BASE_PYTHON}", target
+
+
 @dataclass
 class Checkout:
     """A copy of the working tree, with the environment that its commands run in."""
@@ -66,6 +71,14 @@ class Checkout:
             assert done.returncode == 0, f"{command} -> {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
+    def fails(self, *command: str, **extra: str) -> str:
+        """Run a command that has to fail, in sentences; what it prints."""
+        done = self.run(*command, check=False, **extra)
+        output = done.stdout + done.stderr
+        assert done.returncode != 0, output
+        assert "Traceback" not in output
+        return output
+
     def start(self, *command: str, **extra: str) -> "subprocess.Popen[str]":
         """Start a command as the leader of a process group of its own."""
         return subprocess.Popen(
@@ -80,8 +93,8 @@ class Checkout:
         )
 
     def make(self, target: str, *, check: bool = True, **extra: str) -> subprocess.CompletedProcess[str]:
-        """Run a make target with the interpreter that the tests run on."""
-        return self.run("make", f"PYTHON={BASE_PYTHON}", target, check=check, **extra)
+        """Run a make target."""
+        return self.run(*make(target), check=check, **extra)
 
     def url(self, role: str) -> str:
         """Connection URL of the local warehouse."""
@@ -158,8 +171,8 @@ class Checkout:
         ]
         found = {}
         for name in ids:
-            said = self.run("meltano", "state", "get", f"local:{name}").stdout.strip().splitlines()[-1]
-            found[name] = json.loads(said)["singer_state"]["bookmarks"]
+            output = self.run("meltano", "state", "get", f"local:{name}").stdout.strip().splitlines()[-1]
+            found[name] = json.loads(output)["singer_state"]["bookmarks"]
             found[name].pop("_last_loads", None)
         return found
 
@@ -171,20 +184,18 @@ def needed(condition: object, reason: str) -> None:
         pytest.skip(reason)
 
 
+def working_tree(*patterns: str) -> list[str]:
+    """The files that git tracks and those it would track, of those that exist now."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *patterns]
+    names = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split("\0")
+    return [name for name in names if name and (PROJECT / name).is_file()]
+
+
 def copy_working_tree(target: Path) -> None:
-    """Copy what git tracks and what it would track, as it is now."""
-    names = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split("\0")
-    for name in filter(None, names):
-        source = PROJECT / name
-        if source.is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target / name)
+    """Copy the files of the working tree, as they are now."""
+    for name in working_tree():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(PROJECT / name, target / name)
 
 
 def clean_environ(root: Path) -> dict[str, str]:
@@ -202,17 +213,6 @@ def clean_environ(root: Path) -> dict[str, str]:
     return environ
 
 
-@contextlib.contextmanager
-def make_checkout(folder: Path) -> Iterator[Checkout]:
-    """A bare checkout, in which nothing is installed yet; it stops its servers at the end."""
-    copy_working_tree(folder)
-    try:
-        yield Checkout(folder, clean_environ(folder))
-    finally:
-        stop(folder)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def install(folder: Path) -> None:
     """Make a checkout with the environment and the plugins of a first run, as `make run` installs them."""
     copy_working_tree(folder)
@@ -223,14 +223,14 @@ def install(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def lend(folder: Path) -> Iterator[Checkout]:
-    """Use an installed checkout, with the files of the working tree; afterwards nothing is left but its plugins."""
+def lend(folder: Path, clean_up: Callable[[Path], None]) -> Iterator[Checkout]:
+    """Use a checkout, with the files of the working tree; then stop its servers and clean its folder up."""
     copy_working_tree(folder)
     try:
         yield Checkout(folder, clean_environ(folder))
     finally:
         stop(folder)
-        wipe(folder)
+        clean_up(folder)
 
 
 def stop(folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout import PROJECT, Checkout, install, lend, make_checkout, needed
+from checkout import PROJECT, Checkout, install, lend, needed, wipe
 from worlds import World, fill_or_restore
 
 WORLDS = "worlds"
@@ -47,14 +47,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def checkout(installed: Path) -> Iterator[Checkout]:
     """An installed checkout for the tests of one file: no servers, no rows, no bookmarks, no .env."""
-    with lend(installed) as lent:
+    with lend(installed, wipe) as lent:
         yield lent
 
 
 @pytest.fixture(scope="module")
 def bare_checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout in which nothing is installed, for the tests of one file."""
-    with make_checkout(tmp_path_factory.mktemp("checkout") / "crypto-elt") as made:
+    with lend(tmp_path_factory.mktemp("checkout") / "crypto-elt", shutil.rmtree) as made:
         yield made
 
 

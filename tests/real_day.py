@@ -42,6 +42,11 @@ class Input(NamedTuple):
     full_coin_days: int
 
 
+def flags_of(day: date) -> dict[str, object]:
+    """Only the first day's blocks are loaded."""
+    return {"block_date": day, "is_final": day == DAY, "has_all_blocks": day == DAY, "has_all_outputs": day == DAY}
+
+
 def _rows(name: str) -> list[dict[str, str]]:
     with (Path(__file__).parent / f"data/{name}.csv").open(newline="") as file:
         return list(csv.DictReader(file))
@@ -57,6 +62,8 @@ INPUTS = [
     Input(**{name: _TYPES.get(name, str)(text) for name, text in row.items()})  # type: ignore[arg-type]
     for row in _rows("real_day_inputs")
 ]
+# Outputs of 50 coins that are unspent at the end of each day; of the seven that are spent one is of a loaded day.
+UNSPENT = {date(2009, 1, day): 13 if day == SPENT_DAY.day else 14 for day in range(9, 13)}
 PRICELESS: dict[str, object] = {"price_status": NO_PRICE}
 # Median times take ten blocks below, of which block 11 is the first to have all; block 0 is not in the published day.
 UNVERIFIABLE = {

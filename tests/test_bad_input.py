@@ -5,13 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from checkout import Checkout
+from checkout import Checkout, make
 
 pytestmark = pytest.mark.long(part="compatibility")
-
-
-def last_line(text: str) -> str:
-    return text.strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -25,10 +21,7 @@ def last_line(text: str) -> str:
 )
 def test_an_invalid_setting_is_named(checkout: Checkout, variable: str, value: str, words: str) -> None:
     checkout.run("crypto-elt", "stop")
-    done = checkout.make("run", check=False, **{variable: value})
-    assert done.returncode != 0
-    assert "Traceback" not in done.stdout + done.stderr
-    assert words in done.stderr
+    assert words in checkout.fails(*make("run"), **{variable: value})
 
 
 def test_an_unreachable_source_is_named(checkout: Checkout) -> None:
@@ -36,20 +29,15 @@ def test_an_unreachable_source_is_named(checkout: Checkout) -> None:
     checkout.run("simulator", "start")
     url = checkout.simulator()
     checkout.run("simulator", "stop")
-    done = checkout.run("meltano", "run", "tap-blockchair", "target-postgres", check=False)
-    assert done.returncode != 0
-    said = done.stdout + done.stderr
-    assert f"cannot reach {url}" in said
-    assert "Traceback" not in said
+    assert f"cannot reach {url}" in checkout.fails("meltano", "run", "tap-blockchair", "target-postgres")
 
 
 def test_a_taken_port_is_named(checkout: Checkout) -> None:
     checkout.run("crypto-elt", "stop")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = checkout.run("simulator", "start", "--port", str(port), check=False)
-    assert done.returncode != 0
-    assert str(port) in last_line(done.stderr)
+        output = checkout.fails("simulator", "start", "--port", str(port))
+    assert str(port) in output.splitlines()[-1]
 
 
 def test_a_port_taken_meanwhile_is_left_to_its_owner(checkout: Checkout) -> None:
@@ -63,10 +51,5 @@ def test_a_port_taken_meanwhile_is_left_to_its_owner(checkout: Checkout) -> None
 
 
 def test_a_folder_outside_the_project_is_named(checkout: Checkout, tmp_path: Path) -> None:
-    for program in ("crypto-elt", "warehouse", "simulator"):
-        done = checkout.run(
-            "sh", "-c", f"cd {tmp_path} && {program} {'summary' if program == 'crypto-elt' else 'status'}", check=False
-        )
-        assert done.returncode != 0
-        assert "Traceback" not in done.stderr
-        assert "meltano.yml" in done.stderr
+    for command in ("crypto-elt summary", "warehouse status", "simulator status"):
+        assert "meltano.yml" in checkout.fails("sh", "-c", f"cd {tmp_path} && {command}")

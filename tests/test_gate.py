@@ -26,14 +26,9 @@ def change(checkout: Checkout, heights: list[int], how: str) -> None:
     )
 
 
-def said(log: str) -> list[dict[str, object]]:
-    """The lines of a log in JSON."""
-    return [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-
-
 def proof_lines(log: str) -> list[str]:
-    """What the gate says of blocks."""
-    lines = [str(line["event"]) for line in said(log)]
+    """What the gate reports of blocks, in a log in JSON."""
+    lines = [str(json.loads(line)["event"]) for line in log.splitlines() if line.startswith("{")]
     return [line for line in lines if line.startswith("check failed: ")]
 
 
@@ -43,11 +38,16 @@ def first(filled: Callable[[World], Checkout]) -> Checkout:
     return filled(MONTHS_END)
 
 
+def heights_since(checkout: Checkout, day: str) -> list[int]:
+    """The heights of the blocks from a day on."""
+    found = checkout.sql("select id from raw_data.bitcoin_blocks where time >= %s order by id", day)
+    return [int(str(height)) for (height,) in found]
+
+
 @pytest.fixture(scope="module")
 def heights(first: Checkout) -> list[int]:
     """The newest day's blocks."""
-    newest = f"select id from raw_data.bitcoin_blocks where time >= '{NEWEST}' order by id"  # noqa: S608
-    return [int(str(height)) for (height,) in first.sql(newest)]
+    return heights_since(first, NEWEST)
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +91,7 @@ def test_the_marts_are_as_they_were_and_the_report_names_the_block(
 @pytest.fixture(scope="module")
 def old(first: Checkout) -> list[int]:
     """Blocks from the second day on, changed: those of the first two days are older than `recheck_days`."""
-    found = "select id from raw_data.bitcoin_blocks where time >= '2025-01-29' order by id"
-    heights = [int(str(height)) for (height,) in first.sql(found)]
+    heights = heights_since(first, "2025-01-29")
     change(first, heights, FLIP)
     return heights
 

@@ -2,12 +2,11 @@
 
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 import psutil
 import pytest
 
-from checkout import BASE_PYTHON, Checkout, kill_group
+from checkout import Checkout, kill_group, make
 from waiting import wait_for
 from worlds import MONTHS_END, World
 
@@ -36,12 +35,8 @@ def undisturbed(filled: Callable[[World], Checkout]) -> dict[str, tuple[int, str
 )
 def test_a_killed_run_leaves_no_trace(checkout: Checkout, undisturbed: dict[str, tuple[int, str]], stage: str) -> None:
     checkout.run("warehouse", "reset", "--yes")
-    log = checkout.root / ".state/run/pipeline.log"
-    log.unlink(missing_ok=True)
-    run = checkout.start("make", f"PYTHON={BASE_PYTHON}", "run")
     words, frozen = STAGES[stage]
-    wait_until_it_says(run, log, words)
-    kill_group(run)
+    kill_group(run_until(checkout, words))
     if frozen:
         left = processes_of_a_run(checkout)
         assert left
@@ -55,36 +50,34 @@ def test_a_killed_run_leaves_no_trace(checkout: Checkout, undisturbed: dict[str,
 
 
 def test_two_runs_at_once_are_refused(checkout: Checkout, undisturbed: dict[str, tuple[int, str]]) -> None:
-    log = checkout.root / ".state/run/pipeline.log"
-    log.unlink(missing_ok=True)
-    first = checkout.start("make", f"PYTHON={BASE_PYTHON}", "run")
-    wait_until_it_says(first, log, "tap-coingecko")
-    second = checkout.make("run", check=False)
-    assert second.returncode != 0
-    assert "another run of this project is going" in second.stderr
-    said = first.communicate(timeout=600)[0]
-    assert first.returncode == 0, said
+    first = run_until(checkout, "tap-coingecko")
+    assert "another run of this project is going" in checkout.fails(*make("run"))
+    output = first.communicate(timeout=600)[0]
+    assert first.returncode == 0, output
     assert checkout.tables() == undisturbed
 
 
 def test_stop_ends_a_run_and_both_servers(checkout: Checkout, undisturbed: object) -> None:
-    log = checkout.root / ".state/run/pipeline.log"
-    log.unlink(missing_ok=True)
-    run = checkout.start("make", f"PYTHON={BASE_PYTHON}", "run")
-    wait_until_it_says(run, log, "tap-coingecko")
+    run = run_until(checkout, "tap-coingecko")
     checkout.make("stop")
     run.communicate(timeout=300)
     assert run.returncode != 0
     assert [process for process in psutil.process_iter(["cmdline"]) if str(checkout.root) in str(process.info)] == []
 
 
-def wait_until_it_says(run: "subprocess.Popen[str]", log: Path, words: str) -> None:
-    def said() -> bool:
+def run_until(checkout: Checkout, words: str) -> "subprocess.Popen[str]":
+    """Start a run and wait until its log has some words."""
+    log = checkout.root / ".state/run/pipeline.log"
+    log.unlink(missing_ok=True)
+    run = checkout.start(*make("run"))
+
+    def is_logged() -> bool:
         found = log.exists() and words in log.read_text(errors="replace")
-        assert found or run.poll() is None, f"the run ended before it said {words!r}"
+        assert found or run.poll() is None, f"the run ended before it logged {words!r}"
         return found
 
-    wait_for(said, words, pause=0.05)
+    wait_for(is_logged, words, pause=0.05)
+    return run
 
 
 def processes_of_a_run(checkout: Checkout) -> list[psutil.Process]:

@@ -1,6 +1,5 @@
 """The environments for live data, against a PostgreSQL of one's own: here a second database of the embedded server."""
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -33,12 +32,12 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def messages(filled: Callable[[World], Checkout], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a tap says, kept in a file; its rows stand in for live ones, which no test may fetch."""
+    """A tap's messages, kept in a file; its rows stand in for live ones, which no test may fetch."""
     checkout = filled(MONTHS_END)
-    said = tmp_path_factory.mktemp("messages") / "tap.jsonl"
-    said.write_text(checkout.run("meltano", "invoke", "tap-blockchair", TAP_BLOCKCHAIR__SELECT='["*_blocks.*"]').stdout)
-    assert '"BATCH"' in said.read_text()
-    return said
+    path = tmp_path_factory.mktemp("messages") / "tap.jsonl"
+    path.write_text(checkout.run("meltano", "invoke", "tap-blockchair", TAP_BLOCKCHAIR__SELECT='["*_blocks.*"]').stdout)
+    assert '"BATCH"' in path.read_text()
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +50,12 @@ def live(checkout: Checkout, messages: Path) -> Checkout:
     lines = [line for line in env_file.read_text().splitlines() if line.split("=")[0] not in named]
     env_file.write_text("\n".join([*lines, *(f"{name}={value}" for name, value in named.items())]) + "\n")
     checkout.run("warehouse", "init", "--environment=prod")
-    with psycopg.connect(checkout.url("admin")) as connection:
-        for role in ("loader", "transformer"):
-            for name, value in SETTINGS.items():
-                connection.execute(f"alter role {role} in database {LIVE_DATABASE} set {name} to '{value}'")
+    commands = [
+        f"alter role {role} in database {LIVE_DATABASE} set {name} to '{value}'"
+        for role in ("loader", "transformer")
+        for name, value in SETTINGS.items()
+    ]
+    checkout.sql_do("; ".join(commands), role="admin")
     return checkout
 
 
@@ -72,16 +73,9 @@ def of_blocks(url: str) -> list[tuple[object, ...]]:
         ]
 
 
-def load(checkout: Checkout, messages: Path) -> "subprocess.CompletedProcess[str]":
-    return checkout.run(
-        "sh", "-c", f"meltano --environment=prod invoke target-postgres < {messages} > /dev/null", check=False
-    )
-
-
 def test_prod_loads_and_models_where_env_says(live: Checkout, messages: Path) -> None:
     before = live.tables()
-    done = load(live, messages)
-    assert done.returncode == 0, done.stderr
+    live.run("sh", "-c", f"meltano --environment=prod invoke target-postgres < {messages} > /dev/null")
     live.run("meltano", "--environment=prod", "invoke", "dbt-postgres:build")
     asked = "select origin, (select count(*) from analytics.fct_blocks) from raw_data.warehouse_origin"
     psql = ("warehouse", "psql", "--environment=prod", "--role", "transformer", "-Atc", asked)
@@ -97,10 +91,9 @@ def test_dbt_by_itself_refuses_the_database_s_settings(live: Checkout) -> None:
     variables = {f"DBT_{name}": str(value) for name, value in connection.items()}
     dbt = str(live.root / ".meltano/utilities/dbt-postgres/venv/bin/dbt")
     run = (dbt, "run", "--project-dir", "transform", "--profiles-dir", "transform", "--select", MODEL)
-    done = live.run(*run, check=False, DBT_PASSWORD=unquote(str(admin.password)), **variables)
-    assert done.returncode != 0
-    assert "array_nulls is off, not on" in done.stdout
-    assert "TimeZone is America/New_York, not UTC" in done.stdout
+    output = live.fails(*run, DBT_PASSWORD=unquote(str(admin.password)), **variables)
+    assert "array_nulls is off, not on" in output
+    assert "TimeZone is America/New_York, not UTC" in output
 
 
 def test_prod_asks_for_what_a_first_live_run_should_take(live: Checkout) -> None:

@@ -66,7 +66,7 @@ def comments_of(checkout: Checkout) -> dict[tuple[str, str], tuple[object, ...]]
 
 
 def build(checkout: Checkout, *words: str, fails: bool = False) -> str:
-    """Run models; returns what dbt said."""
+    """Run models; what dbt prints."""
     done = checkout.run("meltano", "invoke", "dbt-postgres", "run", *words, check=not fails)
     assert (done.returncode != 0) == fails, done.stdout
     return done.stdout + done.stderr

@@ -1,9 +1,7 @@
 """The published day of 9 January 2009 in the marts of holders and of what they spend, worked out by hand."""
 
-from datetime import date
-
 from checkout import Checkout
-from real_day import AGE_BANDS, COINS_50, DAY, SPENT_DAY
+from real_day import AGE_BANDS, COINS_50, DAY, SPENT_DAY, UNSPENT, flags_of
 from test_real_input import loaded
 from test_real_marts import expect, rows
 
@@ -22,16 +20,10 @@ NOTHING_SPENT = dict.fromkeys(
 ) | {"spent_coverage_ratio": 1}
 
 
-def flags_of(day: date) -> dict[str, object]:
-    """Only the first day's blocks are loaded."""
-    return {"block_date": day, "is_final": day == DAY, "has_all_blocks": day == DAY, "has_all_outputs": day == DAY}
-
-
 def test_spent_outputs_by_age(loaded: Checkout) -> None:
     """Nothing is spent on the first day; on the fourth coins of two ages, without a price."""
     expected: list[dict[str, object]] = []
-    for age in range(4):
-        day = date(2009, 1, 9 + age)
+    for day in UNSPENT:
         for order, band in enumerate(AGE_BANDS, 1):
             row = flags_of(day) | {"age_band": band, "band_order": order}
             if day == DAY:
@@ -44,9 +36,7 @@ def test_spent_outputs_by_age(loaded: Checkout) -> None:
 
 def test_holders(loaded: Checkout) -> None:
     expected: list[dict[str, object]] = []
-    for age in range(4):
-        day = date(2009, 1, 9 + age)
-        coins = 13 if day == SPENT_DAY else 14
+    for day, coins in UNSPENT.items():
         for term in ("long-term", "short-term"):
             held = coins if term == "short-term" else 0
             row = flags_of(day) | {
@@ -68,22 +58,12 @@ def test_holders(loaded: Checkout) -> None:
 
 
 def test_unspent_outputs_by_script_type_and_size(loaded: Checkout) -> None:
-    """All are of one kind, whose dust limit is not known; of the seven that are spent one is of a loaded day."""
-    expected: list[dict[str, object]] = []
-    for age in range(4):
-        day = date(2009, 1, 9 + age)
-        count = 13 if day == SPENT_DAY else 14
-        expected.append(
-            flags_of(day)
-            | {
-                "script_type": "pubkey",
-                "output_size_band": "10 to 100 coins",
-                "band_order": 8,
-                "output_count": count,
-                "counted_supply_base": count * COINS_50,
-                "is_partial": True,
-            }
-        )
+    """All are of one kind, whose dust limit is not known."""
+    kind = {"script_type": "pubkey", "output_size_band": "10 to 100 coins", "band_order": 8, "is_partial": True}
+    expected = [
+        flags_of(day) | kind | {"output_count": count, "counted_supply_base": count * COINS_50}
+        for day, count in UNSPENT.items()
+    ]
     expect(rows(loaded, "fct_unspent_outputs_daily", "block_date"), expected)
 
 

@@ -18,9 +18,11 @@ from real_day import (
     PLAUSIBILITY,
     PRICELESS,
     SPENT_DAY,
+    UNSPENT,
     UNVERIFIABLE,
     VERIFIED,
     at,
+    flags_of,
     key,
 )
 from test_real_input import DUMPS, loaded
@@ -251,13 +253,12 @@ def test_valuation_of_four_days(loaded: Checkout) -> None:
     Of the days after the first no block says how much was spent, so that is not known.
     """
     expected: list[dict[str, object]] = []
-    for age in range(4):
-        day = date(2009, 1, 9 + age)
-        known = (13 if day == SPENT_DAY else 14) * COINS_50
+    for day, count in UNSPENT.items():
+        known = count * COINS_50
         expected.append(
             PRICELESS
+            | flags_of(day)
             | {
-                "block_date": day,
                 "supply_source": "unknown",
                 "known_supply_base": known,
                 "counted_supply_base": known,
@@ -265,14 +266,11 @@ def test_valuation_of_four_days(loaded: Checkout) -> None:
                 "active_supply_1y_share": 1,
                 "long_term_supply_base": 0,
                 "long_term_supply_share": 0,
-                "unspent_output_count": known // COINS_50,
+                "unspent_output_count": count,
                 "is_partial": True,
                 "priced_supply_base": 0,
                 "priced_ratio": 0,
-                "mean_coin_age_days": age,
-                "is_final": day == DAY,
-                "has_all_blocks": day == DAY,
-                "has_all_outputs": day == DAY,
+                "mean_coin_age_days": (day - DAY).days,
             }
         )
     expected[0] |= dict.fromkeys(
@@ -289,14 +287,13 @@ def test_valuation_of_four_days(loaded: Checkout) -> None:
 
 def test_supply_by_age(loaded: Checkout) -> None:
     expected: list[dict[str, object]] = []
-    for age in range(4):
-        coins = 13 if age == 3 else 14
+    for day, coins in UNSPENT.items():
         for order, band in enumerate(AGE_BANDS, 1):
-            held = coins if order == (1 if age == 0 else 2) else 0
+            held = coins if order == (1 if day == DAY else 2) else 0
             expected.append(
                 PRICELESS
+                | flags_of(day)
                 | {
-                    "block_date": date(2009, 1, 9 + age),
                     "age_band": band,
                     "band_order": order,
                     "counted_supply_base": held * COINS_50,
@@ -304,9 +301,6 @@ def test_supply_by_age(loaded: Checkout) -> None:
                     "output_count": held,
                     "priced_supply_base": 0,
                     "is_partial": True,
-                    "is_final": age == 0,
-                    "has_all_blocks": age == 0,
-                    "has_all_outputs": age == 0,
                 }
             )
     expect(rows(loaded, "fct_supply_age_daily", "block_date, band_order"), expected)

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 import run_tests
-from checkout import PROJECT
+from checkout import PROJECT, working_tree
 
 # A parent that ends at once, and a child of it that works on, as a server does.
 BUSY = "import time\nend = time.process_time() + 1\nwhile time.process_time() < end: pass"
@@ -33,14 +33,7 @@ def test_the_commit_chooses_a_part_and_every_part_is_chosen_by_some() -> None:
 
 
 def test_every_long_test_is_of_a_part_and_every_part_has_some() -> None:
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*/test_*.py"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split("\0")
-    texts = [(PROJECT / name).read_text() for name in listed if name and (PROJECT / name).is_file()]
+    texts = [(PROJECT / name).read_text() for name in working_tree("*/test_*.py")]
     assert len(texts) > 100
     marked = set(re.findall(r"mark\.long\(part=\"([a-z-]+)\"\)", "\n".join(texts)))
     assert marked == set(run_tests.PARTS) - set(run_tests.INTERPRETERS)

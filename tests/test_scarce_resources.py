@@ -88,14 +88,11 @@ def test_a_model_that_finds_no_room(built: Checkout, what: str) -> None:
     project_file.write_text(as_it_was.replace("    marts:\n", f"    marts:{HOOK.format(NEEDS_ROOM[what])}"))
     try:
         with too_little_room(built, what):
-            failed = dbt(built, "run", "--select", *LOGS, MODEL)
+            output = built.fails("meltano", "invoke", "dbt-postgres", "run", "--select", *LOGS, MODEL)
     finally:
         project_file.write_text(as_it_was)
-    said = failed.stdout + failed.stderr
-    assert failed.returncode != 0
-    assert f"Database Error in model {MODEL}" in said
-    assert REFUSED[what] in said
-    assert "Traceback" not in said
+    assert f"Database Error in model {MODEL}" in output
+    assert REFUSED[what] in output
     assert built.sql(WRITTEN) == written
     assert built.sql("select to_regclass('intermediate.wide')") == [(None,)]
 
@@ -130,12 +127,9 @@ def test_two_runs_of_one_job_at_once(built: Checkout) -> None:
         holder.execute("lock table raw_data.load_ledger in access exclusive mode")
         first = built.start(*job, **FEBRUARY.loaded)
         wait_for(lambda: built.sql(held, role="admin") or first.poll() is not None, "the first run waits")
-        second = built.run(*job, check=False, **FEBRUARY.loaded)
+        refused = built.fails(*job, **FEBRUARY.loaded)
         assert first.poll() is None
-    said = second.stdout + second.stderr
-    assert second.returncode != 0
-    assert "Another 'local:tap-blockchair-to-target-postgres:twice' pipeline is already running" in said
-    assert "Traceback" not in said
+    assert "Another 'local:tap-blockchair-to-target-postgres:twice' pipeline is already running" in refused
     output, _ = first.communicate(timeout=600)
     assert first.returncode == 0, output
     assert built.tables() == before

@@ -6,7 +6,6 @@ raw rows in an empty warehouse: every mart, cell by cell.
 
 import json
 import lzma
-import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -75,8 +74,7 @@ def restore(checkout: Checkout, commit: str, folder: Path) -> None:
 
 def as_analyst(checkout: Checkout, command: str) -> None:
     """Let somebody else do something, in a schema of their own."""
-    with psycopg.connect(checkout.url("admin")) as connection:
-        connection.execute(f"set role analyst; {command}".encode())
+    checkout.sql_do(f"set role analyst; {command}", role="admin")
 
 
 def raw(tables: Tables) -> Tables:
@@ -95,7 +93,7 @@ def rebuilt(checkout: Checkout) -> Tables:
 
 
 def migrate(checkout: Checkout, *options: str, fails: bool = False) -> str:
-    """Upgrade; returns what was said."""
+    """Upgrade; what it prints."""
     done = checkout.run("meltano", "invoke", "warehouse:migrate", *options, check=not fails)
     assert (done.returncode != 0) == fails, done.stdout + done.stderr
     return " ".join((done.stdout + done.stderr).split())
@@ -105,8 +103,7 @@ def migrate(checkout: Checkout, *options: str, fails: bool = False) -> str:
 def served(checkout: Checkout) -> Checkout:
     """A checkout of this release with a running server, and somebody who reads the marts."""
     checkout.run("warehouse", "start")
-    with psycopg.connect(checkout.url("admin")) as connection:
-        connection.execute("create role analyst")
+    checkout.sql_do("create role analyst", role="admin")
     return checkout
 
 
@@ -114,15 +111,16 @@ def served(checkout: Checkout) -> Checkout:
 def older(request: pytest.FixtureRequest, served: Checkout, tmp_path: Path) -> Checkout:
     """The same, with the warehouse of the test's commit, and a view of somebody else on a mart that stays as it is."""
     restore(served, request.param, tmp_path)
-    with psycopg.connect(served.url("admin")) as connection:
-        connection.execute(
-            "create schema mine authorization analyst; grant usage on schema analytics to analyst;"
-            "grant select on all tables in schema analytics to analyst"
-        )
-    as_analyst(served, "create view mine.bands as select * from analytics.dim_age_band")
-    with psycopg.connect(served.url("admin")) as connection:
-        connection.execute("grant usage on schema staging to analyst; grant select on staging.assets to analyst")
-    as_analyst(served, "create view mine.coins as select * from staging.assets")
+    served.sql_do(
+        "create schema mine authorization analyst; grant usage on schema analytics, staging to analyst;"
+        "grant select on all tables in schema analytics to analyst; grant select on staging.assets to analyst",
+        role="admin",
+    )
+    as_analyst(
+        served,
+        "create view mine.bands as select * from analytics.dim_age_band;"
+        "create view mine.coins as select * from staging.assets",
+    )
     return served
 
 
@@ -150,15 +148,15 @@ def test_the_oldest_stops_before_anything_and_is_then_upgraded(older: Checkout) 
     assert "An older release has filled this warehouse: run `meltano invoke warehouse:migrate` once" in built.stderr
 
     as_analyst(older, "create view mine.blocks as select * from analytics.fct_blocks")
-    said = migrate(older, fails=True)
-    assert "would be lost: analytics.fct_blocks: mine.blocks (of analyst). Nothing was changed." in said
+    lost = "would be lost: analytics.fct_blocks: mine.blocks (of analyst). Nothing was changed."
+    assert lost in migrate(older, fails=True)
     assert older.tables() == before
     as_analyst(older, "drop view mine.blocks")
 
-    said = migrate(older, "--dry-run")
+    planned = migrate(older, "--dry-run")
     left_alone = "raw_data.bitcoin_blocks: 4 rows of bitcoin/blocks/2025-02-02 name its last load"
-    assert "other columns or indexes: analytics.fct_blocks" in said
-    assert left_alone in said
+    assert "other columns or indexes: analytics.fct_blocks" in planned
+    assert left_alone in planned
     assert older.tables() == before
     assert older.sql(LOADS) == loads
 
@@ -179,15 +177,7 @@ def test_an_upgrade_that_was_killed_is_done_by_the_next(older: Checkout) -> None
     reshaped = "select true from pg_attribute where attrelid = 'analytics.fct_blocks'::regclass and attname = %s"
     with psycopg.connect(older.url("transformer"), autocommit=True) as connection:
         assert connection.execute(reshaped, ["reward_epoch_key"]).fetchone() is None
-        running = subprocess.Popen(
-            ["warehouse", "migrate"],
-            cwd=older.root,
-            env=older.environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            process_group=0,
-        )
+        running = older.start("warehouse", "migrate")
         try:
             wait_for(
                 lambda: running.poll() is not None or connection.execute(reshaped, ["reward_epoch_key"]).fetchone(),
@@ -211,7 +201,7 @@ def test_make_run_upgrades_by_itself_and_goes_on_from_the_bookmarks(older: Check
         older.run("meltano", "state", "set", "--force", kept["id"], json.dumps(kept["state"]))
     older.run("simulator", "start", **WORLD)
     older.at_source("reorg", chain="bitcoin", depth=4)
-    done: subprocess.CompletedProcess[str] = older.make("run", **WORLD)
+    done = older.make("run", **WORLD)
     assert "the warehouse is of this release brought to it" in done.stdout
     found, held = raw(older.tables()), raw(before)
     assert found.keys() == held.keys()
