@@ -143,7 +143,7 @@ def words(text: str) -> set[str]:
     return set(re.findall(r"\w+", re.sub(r"--.*|\{#.*?#\}", "", text)))
 
 
-def catalogue() -> dict[str, str]:
+def coverage() -> dict[str, str]:
     """The checks, and what they say they cover."""
     with (PROJECT / "transform/seeds/dq_checks.csv").open() as file:
         return {row["check_name"]: row["covers"] for row in csv.DictReader(file)}

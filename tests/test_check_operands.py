@@ -1,8 +1,8 @@
-"""The operands that are set to null are all that the checks read: by the catalogue, and by the text of their models."""
+"""The operands that are set to null are all that the checks read: as stated, and by the text of their models."""
 
 import re
 
-from check_operands import OPERANDS, PLACES, catalogue, declared, operands_of, words
+from check_operands import OPERANDS, PLACES, coverage, declared, operands_of, words
 from checkout import PROJECT
 from test_mutations import HEIGHTS
 
@@ -23,18 +23,18 @@ NO_OPERANDS = {
 }
 
 
-def test_every_check_of_the_catalogue_has_its_operands() -> None:
+def test_every_check_has_its_operands() -> None:
     days = {"chain_days"}  # reads which days there are, and no row
-    assert {operands.check for operands in OPERANDS} == set(catalogue()) - days
+    assert {operands.check for operands in OPERANDS} == set(coverage()) - days
     columns = declared()
     for operands in OPERANDS:
         for chain in operands.chains:
             assert set(operands.columns.split()) <= columns[operands.table][chain], operands
 
 
-def test_the_operands_include_what_the_catalogue_says_is_covered() -> None:
+def test_the_operands_include_what_is_stated_as_covered() -> None:
     columns = declared()
-    for name, covers in catalogue().items():
+    for name, covers in coverage().items():
         named: set[str] = set()
         for part in covers.split("; "):
             table, _, text = part.partition(": ")
@@ -105,13 +105,13 @@ def models_of_checks() -> dict[str, set[str]]:
     """The models that int_checks_unioned names, each with its checks."""
     named = re.findall(r"'(int_check_\w+)'", (CHECKS / "int_checks_unioned.sql").read_text())
     return {
-        model: {name for name in catalogue() if f"'{name}'" in (CHECKS / f"{model}.sql").read_text()} for model in named
+        model: {name for name in coverage() if f"'{name}'" in (CHECKS / f"{model}.sql").read_text()} for model in named
     }
 
 
 def test_what_a_check_reads_is_an_operand() -> None:
     made = models_of_checks()
-    assert set().union(*made.values()) == set(catalogue())
+    assert set().union(*made.values()) == set(coverage())
     for model, names in made.items():
         listed = set().union(*map(operands_of, names))
         exempt = {column for column, models in NO_OPERANDS.items() if model in models.split()}

@@ -1,4 +1,4 @@
-"""What runs out, comes twice at once or is taken away: room for a build, two builds, two runs, a detached month."""
+"""What runs out, comes twice at once or is taken away: disk space, two builds, two runs, a detached month."""
 
 import resource
 import subprocess
@@ -16,8 +16,8 @@ from worlds import FEBRUARY, World
 MODEL = "fct_transactions"
 LOGS = ("int_loads_tracked", "int_price_changes", "int_chain_days", "int_changed_days")
 FILE_LIMIT = 20 << 20  # bytes; a segment of the write-ahead log has 16 MiB
-# What the model's transaction does last, when its rows are replaced: more than there is room for.
-NEEDS_ROOM = {
+# What the model's transaction does last, when its rows are replaced: more than the disk has space for.
+NEEDS_SPACE = {
     "a table": "create table intermediate.wide as select repeat(md5(n::text), 30) from generate_series(1, 30000) as n",
     "temporary files": (
         "set local work_mem = '64kB'; select count(distinct md5(n::text)) from generate_series(1, 100000) as n"
@@ -61,7 +61,7 @@ def marts(checkout: Checkout) -> dict[str, tuple[int, str]]:
 
 
 @contextmanager
-def too_little_room(checkout: Checkout, what: str) -> Iterator[None]:
+def too_little_space(checkout: Checkout, what: str) -> Iterator[None]:
     """By a limit of the server's files, which PostgreSQL meets as it meets a full disk, or of its temporary ones."""
     if what == "temporary files":
         checkout.sql_do("alter role transformer set temp_file_limit = '1MB'", role="admin")
@@ -78,16 +78,16 @@ def too_little_room(checkout: Checkout, what: str) -> Iterator[None]:
         resource.prlimit(int(str(postmaster)), resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("what", NEEDS_ROOM)
-def test_a_model_that_finds_no_room(built: Checkout, what: str) -> None:
+@pytest.mark.parametrize("what", NEEDS_SPACE)
+def test_a_model_that_finds_no_space(built: Checkout, what: str) -> None:
     """Its rows and its watermark are those of before; the next build takes in what this one could not."""
     before, written = built.tables(), built.sql(WRITTEN)
     project_file = built.root / "transform/dbt_project.yml"
     as_it_was = project_file.read_text()
     change_price(built, DOUBLED)
-    project_file.write_text(as_it_was.replace("    marts:\n", f"    marts:{HOOK.format(NEEDS_ROOM[what])}"))
+    project_file.write_text(as_it_was.replace("    marts:\n", f"    marts:{HOOK.format(NEEDS_SPACE[what])}"))
     try:
-        with too_little_room(built, what):
+        with too_little_space(built, what):
             output = built.fails("meltano", "invoke", "dbt-postgres", "run", "--select", *LOGS, MODEL)
     finally:
         project_file.write_text(as_it_was)
