@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import copy
+import tomllib
+from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,3 +50,9 @@ def documented_settings(loader: type[Target]) -> set[str]:
     schema = copy.deepcopy(loader.config_jsonschema)
     loader.append_builtin_config(schema)
     return set(schema["properties"])
+
+
+def test_every_command_is_there() -> None:
+    scripts = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]["scripts"]
+    for name, place in scripts.items():
+        assert callable(EntryPoint(name, place, "console_scripts").load()), name
