@@ -27,15 +27,11 @@ _FIRST_LINE = 2
 
 @dataclass(frozen=True)
 class Table:
-    """The table to check, by a session in UTC.
-
-    Attributes:
-        lineage: Whether `_line`, `_unit`, `_channel` and `_dump_day` must be there; the yardstick may leave them empty.
-    """
+    """The table to check, by a session in UTC."""
 
     connection: Connection[Any]
     name: str
-    lineage: bool = True
+    lineage: bool = True  # whether `_line`, `_unit`, `_channel` and `_dump_day` must be there
 
     @property
     def identifier(self) -> sql.Identifier:

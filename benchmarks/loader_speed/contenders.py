@@ -129,22 +129,14 @@ class Yardstick:
 
 @dataclass
 class SingerTarget:
-    """A Singer target that reads messages from its standard input.
+    """A Singer target that reads messages from its standard input."""
 
-    Attributes:
-        name: How it is called in the table.
-        environment: One of the recipes.
-        kind: `batch` or `records`, what it is fed with.
-        database_setting: What the target calls the database.
-        settings: More of its configuration.
-    """
-
-    name: str
-    environment: str
+    name: str  # how it is called in the table
+    environment: str  # one of the recipes
     program: str
-    kind: str
-    database_setting: str = "database"
-    settings: Mapping[str, object] = field(default_factory=dict)
+    kind: str  # `batch` or `records`, what it is fed with
+    database_setting: str = "database"  # what the target calls the database
+    settings: Mapping[str, object] = field(default_factory=dict)  # more of its configuration
 
     def prepare(self, bench: Bench, database: str, load: Load) -> None:
         """Make messages and configuration."""

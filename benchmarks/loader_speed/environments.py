@@ -19,18 +19,12 @@ _PINS = Path(__file__).parent / "environments"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What an environment is made of.
-
-    Attributes:
-        pins: Compiled requirements.
-        package: A package of this project, installed as it stands; None for a contender from outside.
-        python: Newest interpreter that the pins install on; None for the one that runs the benchmark.
-    """
+    """What an environment is made of."""
 
     name: str
-    pins: Path
-    package: Path | None = None
-    python: str | None = None
+    pins: Path  # compiled requirements
+    package: Path | None = None  # a package of this project, installed as it stands; None for a contender from outside
+    python: str | None = None  # newest interpreter that the pins install on; None for the one that runs the benchmark
 
 
 RECIPES = {

@@ -28,21 +28,13 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Usage:
-    """What a command took.
+    """What a command took."""
 
-    Attributes:
-        seconds: From start to exit.
-        cpu_seconds: User and system time of the command and all its children; the server's is not in it.
-        peak_mb: Largest memory (RSS, megabytes of 10^6 bytes) of the process tree at one time.
-        programs: The same of each program that was asked for, its children included.
-        step_seconds: `seconds` without the time until the command, started, reads its input; None if it was not fed.
-    """
-
-    seconds: float
-    cpu_seconds: float
-    peak_mb: float
-    programs: dict[str, float] = field(default_factory=dict)
-    step_seconds: float | None = None
+    seconds: float  # from start to exit
+    cpu_seconds: float  # user and system time of the command and all its children; the server's is not in it
+    peak_mb: float  # largest memory (RSS, 10^6 bytes) of the process tree at one time
+    programs: dict[str, float] = field(default_factory=dict)  # the same of each program asked for
+    step_seconds: float | None = None  # from the first read of its input to its exit; None if it was not fed
 
 
 def run(  # noqa: PLR0913 - each is one of a process's own

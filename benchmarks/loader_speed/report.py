@@ -22,49 +22,32 @@ _MEMORY_LIMIT_MB = 200
 
 @dataclass(frozen=True)
 class Line:
-    """Medians of one scenario at one size.
-
-    Attributes:
-        rows_per_second: Rows by wall time.
-        seconds: Wall time.
-        cpu_seconds: Client CPU.
-        peak_mb: Largest memory of the client's processes in any run.
-        ratio: Rows per second against the yardstick of the same size; None without one.
-        step_seconds: Wall time of the load step, the loader's start left out; None where that was not measured.
-        step_ratio: Rows per second of the load step, likewise.
-        bare_ratio: Rows per second against the yardstick that leaves lineage empty: of the load step, else in all.
-    """
+    """Medians of one scenario at one size."""
 
     scenario: str
     title: str
     contender: str
     rows: int
     runs: int
-    rows_per_second: float
-    seconds: float
-    cpu_seconds: float
-    peak_mb: float
-    ratio: float | None
-    step_seconds: float | None
-    step_ratio: float | None
-    bare_ratio: float | None
+    rows_per_second: float  # rows by wall time
+    seconds: float  # wall time
+    cpu_seconds: float  # client CPU
+    peak_mb: float  # largest memory of the client's processes in any run
+    ratio: float | None  # rows per second against the yardstick of the same size; None without one
+    step_seconds: float | None  # of the load step, without the loader's start; None where that was not measured
+    step_ratio: float | None  # rows per second of the load step, likewise
+    bare_ratio: float | None  # against the yardstick without lineage: of the load step, else in all
 
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure that the loader must show.
-
-    Attributes:
-        found: The value measured; None if it was not.
-        below: Whether the bound is an upper one.
-        bare: The same against the yardstick that leaves lineage empty, where that was measured.
-    """
+    """A figure that the loader must show."""
 
     name: str
     wanted: float
-    found: float | None
-    below: bool = False
-    bare: float | None = None
+    found: float | None  # the value measured; None if it was not
+    below: bool = False  # whether the bound is an upper one
+    bare: float | None = None  # the same against the yardstick that leaves lineage empty, where that was measured
 
     @property
     def is_met(self) -> bool | None:

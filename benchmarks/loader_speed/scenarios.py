@@ -18,23 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many rows.
+    """How many rows."""
 
-    Attributes:
-        slow: For contenders that would take hours otherwise.
-        medium: The smaller day.
-        large: The larger day.
-        huge: The largest file, and all days of the longest load.
-        earlier: A day of the month that is there before.
-        days: Over how many days the longest load is spread.
-    """
-
-    slow: int = 100_000
-    medium: int = 1_000_000
-    large: int = 5_000_000
-    huge: int = 20_000_000
-    earlier: int = 100_000
-    days: int = 4
+    slow: int = 100_000  # for contenders that would take hours otherwise
+    medium: int = 1_000_000  # the smaller day
+    large: int = 5_000_000  # the larger day
+    huge: int = 20_000_000  # the largest file, and all days of the longest load
+    earlier: int = 100_000  # a day of the month that is there before
+    days: int = 4  # over how many days the longest load is spread
 
 
 @dataclass(frozen=True)

@@ -60,20 +60,14 @@ _ENTRIES = """
 
 @dataclass(frozen=True)
 class Loaded:
-    """What the ledger holds of a slice's last load.
-
-    Attributes:
-        rows: How many rows it loaded.
-        sums: The checksums taken then; None if none were.
-        was_changed: Whether a later load may have replaced rows of it.
-    """
+    """What the ledger holds of a slice's last load."""
 
     load_id: int
     table: str
     slice: StreamSlice
-    rows: int
-    sums: Checksums | None
-    was_changed: bool
+    rows: int  # how many rows it loaded
+    sums: Checksums | None  # the checksums taken then; None if none were
+    was_changed: bool  # whether a later load may have replaced rows of it
 
 
 class Audit:

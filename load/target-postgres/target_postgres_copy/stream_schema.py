@@ -33,31 +33,18 @@ _TIME = "time without time zone"
 
 @dataclass(frozen=True)
 class StreamSlice:
-    """Rows that arrive together and replace a range of a table.
+    """Rows that arrive together and replace a range of a table."""
 
-    Attributes:
-        id: The slice's name, such as `bitcoin/blocks/2009-01-09`.
-        column: The column whose range is replaced.
-        start: First value replaced, an RFC 3339 time or an integer; None: no lower bound.
-        stop: First value above the range, likewise; None: no upper bound.
-        rows: How many rows the slice has, where the tap knows.
-        file: Name of the dump file as its source calls it.
-        etag: Its entity tag at the source.
-        sha256: Digest of the dump file.
-        constants: Columns that hold the same value in every row and that a batch file does not carry.
-        time: The column that says on which UTC day a row counts; None if the tap names none.
-    """
-
-    id: str
-    column: str
-    start: str | int | None
-    stop: str | int | None
-    rows: int | None = None
-    file: str | None = None
-    etag: str | None = None
-    sha256: str | None = None
-    constants: Mapping[str, Any] = field(default_factory=dict)
-    time: str | None = None
+    id: str  # the slice's name, such as `bitcoin/blocks/2009-01-09`
+    column: str  # the column whose range is replaced
+    start: str | int | None  # first value replaced, an RFC 3339 time or an integer; None: no lower bound
+    stop: str | int | None  # first value above the range, likewise; None: no upper bound
+    rows: int | None = None  # how many rows the slice has, where the tap knows
+    file: str | None = None  # name of the dump file as its source calls it
+    etag: str | None = None  # its entity tag at the source
+    sha256: str | None = None  # digest of the dump file
+    constants: Mapping[str, Any] = field(default_factory=dict)  # columns equal in all rows, which no file carries
+    time: str | None = None  # the column that says on which UTC day a row counts; None if the tap names none
 
     @classmethod
     def of(cls, stream: str, schema: Mapping[str, Any]) -> StreamSlice | None:
@@ -120,15 +107,10 @@ class StreamSlice:
 
 @dataclass(frozen=True)
 class Partitioning:
-    """How a big table is partitioned: by UTC month of a time column.
+    """How a big table is partitioned: by UTC month of a time column."""
 
-    Attributes:
-        column: The column, of type date-time.
-        index: Columns of the one btree index that the table gets.
-    """
-
-    column: str
-    index: tuple[str, ...] = ()
+    column: str  # the column, of type date-time
+    index: tuple[str, ...] = ()  # columns of the one btree index that the table gets
 
     @classmethod
     def of(cls, stream: str, schema: Mapping[str, Any]) -> Partitioning | None:
@@ -168,18 +150,12 @@ class Bounds:
     of which rows were left out is refused. On 300,000 rows the condition, as a CHECK, took 6 % of the server's time in
     COPY for outputs and 17 % for transactions, a query over the copied rows 11 % and 21 %. In loads of whole files, six
     rounds each, no difference showed (-5 % to +7 %).
-
-    Attributes:
-        stored: The column's SQL type.
-        least: The least number allowed, None for none.
-        most: The greatest, likewise.
-        step: Numbers are whole multiples of it; None where they need not be.
     """
 
-    stored: str
-    least: int | Decimal | None = None
-    most: int | Decimal | None = None
-    step: int | Decimal | None = None
+    stored: str  # the column's SQL type
+    least: int | Decimal | None = None  # the least number allowed, None for none
+    most: int | Decimal | None = None  # the greatest, likewise
+    step: int | Decimal | None = None  # numbers are whole multiples of it; None where they need not be
 
     def broken(self, name: str) -> sql.Composable | None:
         """Write the condition that a column's value, not null, breaks the bounds; None where none can."""

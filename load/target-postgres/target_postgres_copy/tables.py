@@ -38,19 +38,13 @@ _TAKEN = (errors.UniqueViolation, errors.DuplicateSchema, errors.DuplicateTable,
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table that rows are loaded into.
-
-    Attributes:
-        columns: SQL types by column, in the table's order.
-        keys: The stream's key properties.
-        bounds: What numbers of a dump file must be, by column.
-    """
+    """A table that rows are loaded into."""
 
     schema: str
     name: str
-    columns: dict[str, str]
-    keys: tuple[str, ...] = ()
-    bounds: Mapping[str, Bounds] = field(default_factory=dict)
+    columns: dict[str, str]  # SQL types by column, in the table's order
+    keys: tuple[str, ...] = ()  # the stream's key properties
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)  # what numbers of a dump file must be, by column
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -69,19 +63,12 @@ class RawTable:
 
 @dataclass(frozen=True)
 class Month:
-    """One month of a partitioned table.
+    """One month of a partitioned table."""
 
-    Attributes:
-        name: Name of its table.
-        start: Its first instant.
-        attached: Whether it is part of the parent.
-        by_hand: Whether it was attached, and somebody has run `alter table ... detach partition`.
-    """
-
-    name: str
-    start: datetime
-    attached: bool
-    by_hand: bool = False
+    name: str  # name of its table
+    start: datetime  # its first instant
+    attached: bool  # whether it is part of the parent
+    by_hand: bool = False  # whether it was attached, and somebody has run `alter table ... detach partition`
 
     @property
     def stop(self) -> datetime:
