@@ -7,7 +7,7 @@ import logging
 import re
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
@@ -113,18 +113,25 @@ def test_every_setting_is_described() -> None:
         assert CONFIG_SCHEMA["properties"][name]["secret"] is True
 
 
-def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, config: dict[str, Any], *options: str) -> Any:
-    path = tmp_path / "config.json"
-    path.write_text(json.dumps(config))
-    monkeypatch.setattr(sys, "argv", ["tap-blockchair", "--config", str(path), *options])
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    try:
-        with pytest.raises(SystemExit) as caught:
-            main()
-    finally:
-        root.handlers, root.level = handlers, level
-    return caught.value.code
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
+    """Runs the command line in this process, and gives its exit code."""
+    monkeypatch.setenv("TAP_BLOCKCHAIR_LOGLEVEL", "DEBUG")
+
+    def run_main(config: dict[str, Any], *options: str) -> Any:
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps(config))
+        monkeypatch.setattr(sys, "argv", ["tap-blockchair", "--config", str(path), *options])
+        root = logging.getLogger()
+        handlers, level = list(root.handlers), root.level
+        try:
+            with pytest.raises(SystemExit) as caught:
+                main()
+        finally:
+            root.handlers, root.level = handlers, level
+        return caught.value.code
+
+    return run_main
 
 
 @pytest.fixture
@@ -137,9 +144,9 @@ def closed_port() -> Iterator[int]:
 
 @pytest.mark.parametrize("options", [(), ("--test",), ("--discover",)])
 def test_the_command_line_ends_with_a_sentence(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+    call: Any, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
 ) -> None:
-    assert call(monkeypatch, tmp_path, {"chains": ["nocoin"]}, *options) == 1
+    assert call({"chains": ["nocoin"]}, *options) == 1
     error = capsys.readouterr().err
     assert "chains: nocoin is not among" in error
     assert "Traceback" not in error
@@ -147,17 +154,12 @@ def test_the_command_line_ends_with_a_sentence(
 
 @pytest.mark.parametrize("setting", ["api_url", "dumps_url"])
 def test_an_unreachable_server_is_named_with_its_setting(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    closed_port: int,
-    setting: str,
+    call: Any, capsys: pytest.CaptureFixture[str], closed_port: int, setting: str
 ) -> None:
     channel = {"api_url": "api", "dumps_url": "dumps"}[setting]
     keys = {"api_key": KEY, "dumps_key": KEY}
     config = {"chains": ["bitcoin"], "channel": channel, setting: f"http://127.0.0.1:{closed_port}/x", **keys}
-    monkeypatch.setenv("TAP_BLOCKCHAIR_LOGLEVEL", "DEBUG")
-    assert call(monkeypatch, tmp_path, config) == 1
+    assert call(config) == 1
     output = capsys.readouterr()
     assert f"cannot reach http://127.0.0.1:{closed_port}/x/bitcoin/" in output.err
     assert "connection refused" in output.err
@@ -175,14 +177,7 @@ def assert_no_key(text: str) -> None:
 @pytest.mark.parametrize("status", [200, 402, 430, 500])
 @pytest.mark.parametrize("channel", ["api", "dumps"])
 def test_keys_are_sent_but_never_shown(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    httpserver: HTTPServer,
-    envelope: Any,
-    asked: Any,
-    channel: str,
-    status: int,
+    call: Any, capsys: Any, httpserver: HTTPServer, envelope: Any, asked: Any, channel: str, status: int
 ) -> None:
     # The API repeats the key in its answers, and the dump host has a file that is none.
     odd = envelope({"blocks": 1}, error=f"your key {KEY} in ?key={quote_plus(KEY)} is odd")
@@ -192,8 +187,7 @@ def test_keys_are_sent_but_never_shown(
     httpserver.expect_request(re.compile("/bitcoin/.*")).respond_with_json(odd, status=status)
     config = {"chains": ["bitcoin"], "channel": channel, "api_key": KEY, "dumps_key": KEY}
     config |= {"api_url": httpserver.url_for(""), "dumps_url": httpserver.url_for("")}
-    monkeypatch.setenv("TAP_BLOCKCHAIR_LOGLEVEL", "DEBUG")
-    assert call(monkeypatch, tmp_path, config) in {0, 1}
+    assert call(config) in {0, 1}
     keyed = {sent.path for sent in asked if sent.query.endswith(f"key={KEY}")}
     assert keyed, "the dump host's index needs none"
     assert keyed == {sent.path for sent in asked if not sent.path.endswith("/")}
