@@ -80,7 +80,7 @@ def test_a_download_that_finds_no_space(
     assert "Check download_dir and the space on its disk, then run again. What arrived is kept" in said
     assert '"RECORD"' not in written
     after = run(config, select=BLOCKS)
-    assert (after.error, len(after.records("bitcoin_blocks"))) == (None, 300)
+    assert (after.error, len(after.ids)) == (None, 300)
     assert asked.ranges == ranges
     assert list((tmp_path / "downloads").iterdir()) == []
 
@@ -98,7 +98,7 @@ def test_a_folder_that_takes_no_file(run: Any, day: Any, asked: Any, tmp_path: P
     assert f"{blocking} cannot be written (" in str(result.error)
     assert asked == []
     blocking.unlink() if what == "folder" else blocking.rmdir()
-    assert len(run(config_of(day, tmp_path), select=BLOCKS).records("bitcoin_blocks")) == 300
+    assert len(run(config_of(day, tmp_path), select=BLOCKS).ids) == 300
 
 
 def batches(tmp_path: Path, form: str) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def test_an_output_that_takes_no_more(run: Any, day: Any, limited: Any, tmp_path
         _, said = limited(config, "RLIMIT_FSIZE", "-1", stdout=full)
     assert "the messages cannot be written (No space left on device). What was sent before is kept" in said
     assert "Make space for them, then run again." in said
-    assert len(run(config, select=BLOCKS).records("bitcoin_blocks")) == 300
+    assert len(run(config, select=BLOCKS).ids) == 300
 
 
 def test_a_file_that_needs_more_memory_than_there_is(
@@ -187,4 +187,4 @@ def test_no_memory_elsewhere(run: Any, day: Any, limited: Any, tmp_path: Path) -
     written, said = limited(config_of(day, tmp_path), program=NO_MEMORY)
     assert "the memory did not suffice. What was sent before is kept, and the bookmark stays where its rows" in said
     assert "replication_key_value" not in written
-    assert len(run(config_of(day, tmp_path), select=BLOCKS).records("bitcoin_blocks")) == 300
+    assert len(run(config_of(day, tmp_path), select=BLOCKS).ids) == 300

@@ -41,8 +41,7 @@ def test_a_broken_transfer_is_resumed_with_range_and_if_range(run: Any, day: Any
     spoil(day, {"truncate": 500})
     requests.delete(f"{day.root}/_simulator/requests", timeout=60)
     result = run(config_of(day, tmp_path), select=BLOCKS)
-    assert result.error is None
-    assert len(result.records("bitcoin_blocks")) == 300
+    assert (result.error, len(result.ids)) == (None, 300)
     assert asked.ranges == ["bytes=500-"]
     answers = requests.get(f"{day.root}/_simulator/requests", timeout=60).json()["statuses"]
     assert answers["206"] == 1, "If-Range named the file, so only the rest was sent"
@@ -60,7 +59,7 @@ def test_a_source_that_falls_silent_in_the_middle(run: Any, day: Any, asked: Any
     assert have >= 500
     day.heal()
     asked.clear()
-    assert len(run(config_of(day, tmp_path), select=BLOCKS).records("bitcoin_blocks")) == 300
+    assert len(run(config_of(day, tmp_path), select=BLOCKS).ids) == 300
     assert asked.ranges == [f"bytes={have}-"]
 
 
@@ -74,7 +73,7 @@ def test_the_next_run_goes_on_where_the_last_broke_off(run: Any, day: Any, asked
     day.heal()
     asked.clear()
     second = run(config_of(day, tmp_path), select=BLOCKS)
-    assert len(second.records("bitcoin_blocks")) == 300
+    assert len(second.ids) == 300
     assert asked.ranges == ["bytes=500-"]
 
 
@@ -100,7 +99,7 @@ def test_a_part_is_resumed_by_the_time_of_change_where_the_etag_is_weak(
     day.fault("gz$", {"headers": weak}, method="HEAD", times=None)
     spoil(day, {"truncate": 500, "headers": weak})
     requests.delete(f"{day.root}/_simulator/requests", timeout=60)
-    assert len(run(config_of(day, tmp_path), select=BLOCKS).records("bitcoin_blocks")) == 300
+    assert len(run(config_of(day, tmp_path), select=BLOCKS).ids) == 300
     assert asked.ranges == ["bytes=500-"]
     assert requests.get(f"{day.root}/_simulator/requests", timeout=60).json()["statuses"]["206"] == 1
 
@@ -108,7 +107,7 @@ def test_a_part_is_resumed_by_the_time_of_change_where_the_etag_is_weak(
 def test_an_answer_without_a_version_is_that_of_head(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:
     spoil(day, {"headers": {"ETag": None, "Last-Modified": "yesterday", "Content-Length": None}})
     first = run(config_of(day, tmp_path), select=BLOCKS)
-    assert (first.error, len(first.records("bitcoin_blocks"))) == (None, 300)
+    assert (first.error, len(first.ids)) == (None, 300)
     asked.clear()
     assert run(config_of(day, tmp_path), state=first.state, select=BLOCKS).records("bitcoin_blocks") == []
     assert [sent.method for sent in asked] == ["GET", "HEAD"]
@@ -138,8 +137,7 @@ def test_a_part_is_dropped_when_the_host_answers_another_range(
     # A file that is damaged is read once more; that a range was wrong is not damage, and does not count as such.
     spoil(day, {"corrupt": True})
     result = run(config_of(day, tmp_path), select=BLOCKS)
-    assert result.error is None
-    assert len(result.records("bitcoin_blocks")) == 300
+    assert (result.error, len(result.ids)) == (None, 300)
     assert (len(asked.files), asked.ranges) == (4, ["bytes=500-"])
 
 
@@ -181,8 +179,7 @@ def test_bytes_of_another_place_never_complete_a_part(
 def test_a_corrupt_download_is_fetched_once_more(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:
     spoil(day, {"corrupt": 600})
     result = run(config_of(day, tmp_path), select=BLOCKS)
-    assert result.error is None
-    assert len(result.records("bitcoin_blocks")) == 300
+    assert (result.error, len(result.ids)) == (None, 300)
     assert (len(asked.files), asked.ranges) == (2, [])
     spoil(day, {"corrupt": 600}, times=None)
     asked.clear()
@@ -192,9 +189,9 @@ def test_a_corrupt_download_is_fetched_once_more(run: Any, day: Any, asked: Any,
 
 def test_what_is_kept_is_not_downloaded_again(run: Any, day: Any, asked: Any, tmp_path: Path) -> None:
     config = config_of(day, tmp_path, keep_downloads=True)
-    assert len(run(config, select=BLOCKS).records("bitcoin_blocks")) == 300
+    assert len(run(config, select=BLOCKS).ids) == 300
     asked.clear()
-    assert len(run(config, select=BLOCKS).records("bitcoin_blocks")) == 300
+    assert len(run(config, select=BLOCKS).ids) == 300
     assert asked.files == []
 
 
@@ -206,7 +203,7 @@ def test_what_is_kept_is_downloaded_again_where_it_may_be_another(
         bare = {"ETag": None, "Last-Modified": None}
         day.fault("gz$", {"headers": bare}, times=None)
     config = config_of(day, tmp_path, keep_downloads=True)
-    assert len(run(config, select=BLOCKS).records("bitcoin_blocks")) == 300
+    assert len(run(config, select=BLOCKS).ids) == 300
     kept = tmp_path / "downloads" / NAME
     if why == "another ETag":
         day.touch(day.path("bitcoin", "blocks", "20240101"))
@@ -215,7 +212,7 @@ def test_what_is_kept_is_downloaded_again_where_it_may_be_another(
     elif why == "a note that is none":
         kept.with_name(f"{NAME}.json").write_text("{")
     asked.clear()
-    assert len(run(config, select=BLOCKS).records("bitcoin_blocks")) == 300
+    assert len(run(config, select=BLOCKS).ids) == 300
     assert asked.files == [NAME]
     assert "damaged" not in caplog.text, "it is not even opened"
 
@@ -233,8 +230,7 @@ def test_as_long_as_bytes_arrive_it_goes_on(run: Any, day: Any, asked: Any, tmp_
     size = day.path("bitcoin", "blocks", "20240101").stat().st_size
     spoil(day, {"truncate": size // 20}, times=None)
     result = run(config_of(day, tmp_path), select=BLOCKS)
-    assert result.error is None
-    assert len(result.records("bitcoin_blocks")) == 300
+    assert (result.error, len(result.ids)) == (None, 300)
     assert len(asked.files) >= 20
 
 
@@ -266,8 +262,7 @@ def test_a_part_that_is_whole_only_gets_its_name(
         day.touch(path)
     asked.clear()
     second = run(config_of(day, tmp_path), select=BLOCKS, state=first.state if first.of("STATE") else None)
-    assert second.error is None
-    assert len(second.records("bitcoin_blocks")) == 300
+    assert (second.error, len(second.ids)) == (None, 300)
     assert len(asked.files) == gets
 
 
