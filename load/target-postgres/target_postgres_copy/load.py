@@ -238,7 +238,7 @@ class MonthCopy:
         load_id = self._ledger.new_load(self._cursor)
         # What is the same in each row is added when the rows are there, which costs none of them a byte.
         carried = {*self._file.columns, LINE}
-        month = self._table.create_month(self._cursor, self._start, detached=self._backfill, columns=carried)
+        month = self._table.create_month(self._cursor, self._start, columns=carried)
         table = self._table.id_of(month)
         constants = self._defaults(month, load_id)
         numbers = {name: constants.pop(name) for name in (LINE,) if name in constants}
@@ -248,7 +248,7 @@ class MonthCopy:
         self._table.add_missing(self._cursor, month, constants)
         drop_defaults(self._cursor, table, [*numbers, *constants])
         if not self._backfill:
-            self._attach_new(month)
+            self._table.attach(self._cursor, month)
         self._ledger.write(
             self._cursor, load_id, self._table.name, self._slice, loaded=loaded, deleted=0, checksums=sums
         )
@@ -302,22 +302,6 @@ class MonthCopy:
             sync_started_at=self._warehouse.sync_started_at,
             line_sequence=self._table.line_sequence(month),
         )
-
-    def _attach_new(self, month: Month) -> None:
-        by = self._table.partitioning.column
-        try:
-            with self._cursor.connection.transaction():
-                self._table.attach(self._cursor, month)
-        except psycopg.errors.CheckViolation as error:
-            where = ""
-            if LINE in self._table.columns:
-                column = sql.Identifier(by)
-                query = sql.SQL("select min({}) from {} where ({} >= {} and {} < {}) is not true")
-                bounds = (column, sql.Literal(month.start), column, sql.Literal(month.stop))
-                line = query.format(sql.Identifier(LINE), self._table.id_of(month), *bounds)
-                where = f", line {count(self._cursor, line)}"
-            why = f"{where}, column {by}: outside the month of slice {self._slice.id}"
-            raise self._file.refused(why) from error
 
     def _attach_detached(self, start: datetime) -> None:
         """Attach a month that is detached, if there is one, in a transaction of its own."""

@@ -170,7 +170,7 @@ class StagingTable:
         if month is not None and (month.attached or backfill):
             return month
         if month is None:
-            month = table.create_month(self._cursor, start, detached=backfill)
+            month = table.create_month(self._cursor, start)
             return month if backfill else table.attach(self._cursor, month)
         self._warehouse.ledger(table.schema).write_attached(self._cursor, table, month)
         return table.attach(self._cursor, month)

@@ -160,40 +160,41 @@ class PartitionedTable(RawTable):
         """Name a month's table."""
         return f"{self.name}_p{start.year:04}_{start.month:02}"
 
-    def create_month(
-        self, cursor: Cursor[Any], start: datetime, *, detached: bool = False, columns: Collection[str] | None = None
-    ) -> Month:
+    def create_month(self, cursor: Cursor[Any], start: datetime, *, columns: Collection[str] | None = None) -> Month:
         """Make a month's table with the parent's columns, not attached and without index.
 
-        Its column `_line` gets a sequence of its own, from which COPY numbers a file's rows.
+        A check looks at each row as it comes, so that PostgreSQL need not read all rows again to attach the month.
+        The column `_line` gets a sequence of its own, from which COPY numbers a file's rows.
 
         Args:
             cursor: In a transaction.
             start: The month's first instant.
-            detached: Whether the month stays detached for a while: then each row is checked to belong to it.
             columns: Those of the parent's columns that it gets now, for `add_missing` to add the others; else all.
         """
         month = Month(self.month_name(start), start, attached=False)
         defined = {name: kind for name, kind in self._definitions(cursor).items() if columns is None or name in columns}
         each = sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(name), kind) for name, kind in defined.items())
-        cursor.execute(sql.SQL("create table {} ({})").format(self.id_of(month), each))
+        cursor.execute(
+            sql.SQL(
+                "create table {table} ({each},"
+                " constraint {check} check ({by} is not null and {by} >= {start} and {by} < {stop}))"
+            ).format(
+                table=self.id_of(month),
+                each=each,
+                check=sql.Identifier(_CHECK),
+                by=sql.Identifier(self.partitioning.column),
+                start=sql.Literal(month.start),
+                stop=sql.Literal(month.stop),
+            )
+        )
         if LINE in defined:
             # The cache makes a number cheap; a session that ends throws its rest away, and every load starts anew.
             sequence, column = self.line_sequence(month), sql.Identifier(self.schema, month.name, LINE)
             cursor.execute(sql.SQL("create sequence {} cache 10000 owned by {}").format(sequence, column))
-        if detached:
-            check = "alter table {} add constraint {} check ({} is not null and {} >= {} and {} < {})"
-            by = sql.Identifier(self.partitioning.column)
-            limits = (by, by, sql.Literal(month.start), by, sql.Literal(month.stop))
-            cursor.execute(sql.SQL(check).format(self.id_of(month), sql.Identifier(_CHECK), *limits))
         return month
 
     def attach(self, cursor: Cursor[Any], month: Month) -> Month:
-        """Make a month part of the table; its indexes are built now, once.
-
-        PostgreSQL reads a month without the check through, to see that every row belongs to it; readers of the table
-        do not wait for that.
-        """
+        """Make a month part of the table; its indexes are built now, once."""
         self.add_missing(cursor, month, {})  # the parent may have gained columns since
         cursor.execute(
             sql.SQL("alter table {} attach partition {} for values from ({}) to ({})").format(
