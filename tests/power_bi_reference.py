@@ -34,7 +34,7 @@ def last(table: str, day: str, aggregate: str, where: str = "true", has: str = "
     return of(table, aggregate, f"{day} = (select max({day}) from {table} where {where} and {has}) and {where}")  # noqa: S608
 
 
-def told(table: str, column: str, where: str = "true", aggregate: str = "max", day: str = "block_date") -> str:
+def last_known(table: str, column: str, where: str = "true", aggregate: str = "max", day: str = "block_date") -> str:
     """A column of one coin's last complete day that has it."""
     has = f"{column} is not null" + (" and has_all_blocks" if day == "block_date" else "")
     return lone(table, last(table, day, f"{aggregate}({column})", where, has))
@@ -61,7 +61,7 @@ def rows(table: str, where: str = "true") -> str:
     return f"nullif({of(table, 'count(*)', where)}, 0)"
 
 
-CLOSE = told("market", "close_price_usd", day="close_date")
+CLOSE = last_known("market", "close_price_usd", day="close_date")
 OPEN = lone(
     "market",
     of(
@@ -85,14 +85,14 @@ REFERENCE_SQL = {
     "Open Price USD": OPEN,
     "Return": f"({CLOSE} - {OPEN}) / nullif({OPEN}, 0)",
     "Last Close Day": lone("market", last("market", "close_date", "max(date_key)", has="close_price_usd is not null")),
-    "Mayer Multiple": told("trend", "mayer_multiple", day="close_date"),
-    "All-Time High USD": told("trend", "all_time_high_usd", day="close_date"),
+    "Mayer Multiple": last_known("trend", "mayer_multiple", day="close_date"),
+    "All-Time High USD": last_known("trend", "all_time_high_usd", day="close_date"),
     "Market Cap USD": summed_last("market", "coingecko_market_cap_usd", "close_date"),
     "Trading Volume USD": of("market", "sum(volume_24h_usd)"),
-    "Volatility 30d Annualised": told("risk", "volatility_annualised", "window_days = 30", day="close_date"),
-    "Drawdown": told("risk", "drawdown_ratio", "window_days = 30", day="close_date"),
-    "Max Drawdown 90d": told("risk", "max_drawdown_ratio", "window_days = 90", day="close_date"),
-    "Correlation with Bitcoin 90d": told(
+    "Volatility 30d Annualised": last_known("risk", "volatility_annualised", "window_days = 30", day="close_date"),
+    "Drawdown": last_known("risk", "drawdown_ratio", "window_days = 30", day="close_date"),
+    "Max Drawdown 90d": last_known("risk", "max_drawdown_ratio", "window_days = 90", day="close_date"),
+    "Correlation with Bitcoin 90d": last_known(
         "pairs", "return_correlation", "window_days = 90 and benchmark_coingecko_id = 'bitcoin'", day="close_date"
     ),
     "Days with a Close": rows("closes"),
@@ -106,10 +106,10 @@ REFERENCE_SQL = {
     "Transfer Value USD": of("network", "sum(transfer_value_usd)"),
     "Adjusted Transfer Value USD": of("network", "sum(transfer_value_adj_v1_usd)"),
     "Transfer Value Coins": lone("network", of("network", "sum(transfer_value_native)")),
-    "NVT": told("network", "nvt"),
+    "NVT": last_known("network", "nvt"),
     "Hash Rate": lone("network", of("network", "avg(hash_rate)")),
     "Tip Hash Rate": lone("network", last("network", "block_date", "max(hash_rate_known)")),
-    "Hash Price USD": told("hashes", "hash_price_usd"),
+    "Hash Price USD": last_known("hashes", "hash_price_usd"),
     "Failed Share": ratio(
         of("network", "sum(failed_transaction_count)"),
         of("network", "sum(loaded_transaction_count)", "failed_transaction_count is not null"),
@@ -141,20 +141,20 @@ REFERENCE_SQL = {
         of("network", "sum(loaded_transaction_count)", "zero_fee_count is not null"),
     ),
     # supply
-    "Supply Coins": told("valuation", "supply_native", aggregate="sum"),
-    "Own Market Cap USD": told("valuation", "market_cap_usd", aggregate="sum"),
-    "Realised Cap USD": told("valuation", "realised_cap_usd", aggregate="sum"),
-    "Realised Cap Known USD": told("valuation", "realised_cap_known_usd", aggregate="sum"),
-    "Realised Cap Coverage": told("valuation", "realised_cap_coverage_ratio"),
-    "MVRV": told("valuation", "mvrv"),
-    "MVRV Known": told("valuation", "mvrv_known"),
-    "Realised Price USD": told("valuation", "realised_price_usd"),
-    "MVRV Z-Score": told("valuation", "mvrv_z_score"),
+    "Supply Coins": last_known("valuation", "supply_native", aggregate="sum"),
+    "Own Market Cap USD": last_known("valuation", "market_cap_usd", aggregate="sum"),
+    "Realised Cap USD": last_known("valuation", "realised_cap_usd", aggregate="sum"),
+    "Realised Cap Known USD": last_known("valuation", "realised_cap_known_usd", aggregate="sum"),
+    "Realised Cap Coverage": last_known("valuation", "realised_cap_coverage_ratio"),
+    "MVRV": last_known("valuation", "mvrv"),
+    "MVRV Known": last_known("valuation", "mvrv_known"),
+    "Realised Price USD": last_known("valuation", "realised_price_usd"),
+    "MVRV Z-Score": last_known("valuation", "mvrv_z_score"),
     "Valuation Day": lone(
         "valuation",
         last("valuation", "block_date", "max(date_key)", has=f"realised_cap_known_usd is not null and {COMPLETE}"),
     ),
-    "NUPL": told("valuation", "nupl"),
+    "NUPL": last_known("valuation", "nupl"),
     "SOPR": ratio(of("valuation", "sum(spent_value_usd)"), of("valuation", "sum(spent_cost_usd)")),
     "Realised Profit USD": of("valuation", "sum(realised_profit_usd)"),
     "Realised Loss USD": of("valuation", "sum(realised_loss_usd)"),
@@ -162,11 +162,11 @@ REFERENCE_SQL = {
     "Supply by Age Coins": lone("age", BANDS),
     # of all bands: the band that a visual is grouped by is taken off again below the line
     "Supply by Age Share": ratio(lone("age", BANDS), lone("every_age", BANDS.replace("from age", "from every_age"))),
-    "Supply in Profit Share": told("valuation", "in_profit_ratio"),
-    "Active Supply 1Y Share": told("valuation", "active_supply_1y_share"),
-    "Long-Term Holder Supply Share": told("valuation", "long_term_supply_share"),
-    "Puell Multiple": told("valuation", "puell_multiple"),
-    "Stock-to-Flow": told("valuation", "stock_to_flow"),
+    "Supply in Profit Share": last_known("valuation", "in_profit_ratio"),
+    "Active Supply 1Y Share": last_known("valuation", "active_supply_1y_share"),
+    "Long-Term Holder Supply Share": last_known("valuation", "long_term_supply_share"),
+    "Puell Multiple": last_known("valuation", "puell_multiple"),
+    "Stock-to-Flow": last_known("valuation", "stock_to_flow"),
     "Partial Days": rows("valuation", "is_partial"),
     "Coverage": of("valuation", "min(coverage_ratio)"),
     # mining
@@ -184,7 +184,7 @@ REFERENCE_SQL = {
             of("mining", "sum(block_count) * sum(block_count)"),
         ),
     ),
-    "Nakamoto Coefficient": told("concentration", "nakamoto_coefficient"),
+    "Nakamoto Coefficient": last_known("concentration", "nakamoto_coefficient"),
     "Unknown Share": lone(
         "mining", ratio(of("mining", "sum(block_count) - sum(known_block_count)"), of("mining", "sum(block_count)"))
     ),
@@ -194,10 +194,10 @@ REFERENCE_SQL = {
     "Largest Transfer USD": of("whales", "max(value_usd)"),
     "Whale Value Coins": lone("whales", of("whales", "sum(value_native)")),
     "Whale Share of Value": ratio(WHALES, of("network", "sum(transfer_value_usd)")),
-    "Top 100 Share": told("wealth", "top_100_share", day="observed_date"),
-    "Supply Equality Ratio": told("wealth", "supply_equality_ratio", day="observed_date"),
+    "Top 100 Share": last_known("wealth", "top_100_share", day="observed_date"),
+    "Supply Equality Ratio": last_known("wealth", "supply_equality_ratio", day="observed_date"),
     "Balance USD": summed_last("balances", "balance_usd", "observed_date"),
-    "Balance Coins": told("balances", "balance_native", aggregate="sum", day="observed_date"),
+    "Balance Coins": last_known("balances", "balance_native", aggregate="sum", day="observed_date"),
     # quality
     "Verified": OUTCOMES[0],
     "Unverifiable": OUTCOMES[1],

@@ -346,7 +346,7 @@ def test_each_visual_over_rows_that_stay_has_its_query(contract: Contract) -> No
 
 def test_each_page_is_an_exposure_of_what_it_reads(ready: Checkout, contract: Contract) -> None:
     manifest = json.loads((ready.root / "transform/target/manifest.json").read_text())
-    told = {
+    stated = {
         one["label"]: {name.rsplit(".", 1)[1] for name in one["depends_on"]["nodes"]}
         for one in manifest["exposures"].values()
     }
@@ -358,7 +358,7 @@ def test_each_page_is_an_exposure_of_what_it_reads(ready: Checkout, contract: Co
         }
         for page in read_report(REPORT)
     }
-    assert told == read
+    assert stated == read
 
 
 def test_the_reader_may_ask_all_that_the_model_folds(ask: Ask, contract: Contract) -> None:

@@ -43,13 +43,13 @@ def derived(name: str, mart: dict[str, Column]) -> Column:
     if name == "day_start_at":
         return {"data_type": "timestamp", "description": "{{ doc('day_start_at') }}"}
     if "data_type" in mart.get(name, {}):
-        held, told = mart[name]["data_type"], mart[name]["description"]
+        held, text = mart[name]["data_type"], mart[name]["description"]
         kind = data_type(name, held)
-        if kind == "numeric(19,4)" and not A_DOCS_BLOCK.match(told):
-            told += " To four decimals."
+        if kind == "numeric(19,4)" and not A_DOCS_BLOCK.match(text):
+            text += " To four decimals."
         if held.endswith("[]"):
-            told += " As text."
-        return {"data_type": kind, "description": told}
+            text += " As text."
+        return {"data_type": kind, "description": text}
     base = re.sub(r"(_native|_base_text)$", "_base", name)
     if base not in mart:
         return mart.get(name, {})

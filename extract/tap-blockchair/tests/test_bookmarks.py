@@ -132,7 +132,7 @@ OLD = Unsettled(245, 250, "aa")
         (None, (200, 299), 344, None, [[200, 299]], None),
         (None, (200, 250), 244, OLD, [[200, 244]], OLD),
         (None, (200, 250), 250, Unsettled(251, 250, "aa"), [[200, 250]], None),
-        # Units that end below the tip, above what had been sent before, within it, and above all that is settled.
+        # Slices that end below the tip, above what had been sent before, within it, and above all that is settled.
         (OLD, (245, 299), 304, None, [[245, 299]], None),
         (OLD, (245, 247), 247, None, [[245, 247]], Unsettled(248, 250, "aa")),
         (OLD, (245, 260), 247, None, [[245, 247]], Unsettled(248, 260, None)),

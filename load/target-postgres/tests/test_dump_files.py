@@ -99,7 +99,10 @@ def test_a_nul_is_refused_or_replaced(feed: Any, database: Any, trades: Any) -> 
         (line(3, "2024-01-32 00:00:00"), r"line 4, column at: .*2024-01-32"),
         (line(3, "2024-01-09 00:00:00", flag="70000"), r"line 4, column flag: .*70000"),
         (line(2**63, "2024-01-09 00:00:00"), r"line 4, column height: .*9223372036854775808"),
-        (line(3, "2024-02-01 00:00:00"), r"line 4: new row .* violates (check .*rows_of_the_month|partition constraint)"),
+        (
+            line(3, "2024-02-01 00:00:00"),
+            r"line 4: new row .* violates (check .*rows_of_the_month|partition constraint)",
+        ),
         (line(3, "2024-01-09 00:00:00")[:-1], r"line 4: missing data for column .flag."),
         ([*line(3, "2024-01-09 00:00:00"), "more"], r"line 4: extra data"),
     ],

@@ -87,7 +87,7 @@ FAILURES = {
         ],
         f"dbt-postgres {KILLED}",
     ),
-    "a model that finds no room": (
+    "a model that finds no space": (
         [
             said("dbt-postgres", "09:50:39  Failure in model dim_date (models/a.sql)"),
             said("dbt-postgres", "09:50:39    Database Error in model dim_date (models/a.sql)"),
