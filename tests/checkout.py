@@ -78,13 +78,13 @@ class Checkout:
         assert done.returncode != 0, output
         return output
 
-    def start(self, *command: str, **extra: str) -> "subprocess.Popen[str]":
-        """Start a command as the leader of a process group of its own."""
+    def start(self, *command: str, output: int = subprocess.PIPE, **extra: str) -> "subprocess.Popen[str]":
+        """Start a command as the leader of a process group of its own; who does not read its output leaves it out."""
         return subprocess.Popen(
             command,
             cwd=self.root,
             env=self.environ | extra,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
             process_group=0,

@@ -6,6 +6,7 @@ raw rows in an empty warehouse: every mart, cell by cell.
 
 import json
 import lzma
+import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -177,7 +178,7 @@ def test_an_upgrade_that_was_killed_is_done_by_the_next(older: Checkout) -> None
     reshaped = "select true from pg_attribute where attrelid = 'analytics.fct_blocks'::regclass and attname = %s"
     with psycopg.connect(older.url("transformer"), autocommit=True) as connection:
         assert connection.execute(reshaped, ["reward_epoch_key"]).fetchone() is None
-        running = older.start("warehouse", "migrate")
+        running = older.start("warehouse", "migrate", output=subprocess.DEVNULL)
         try:
             wait_for(
                 lambda: running.poll() is not None or connection.execute(reshaped, ["reward_epoch_key"]).fetchone(),
