@@ -134,10 +134,12 @@ class Load:
 
     def _copy_to_month(self, stream_slice: StreamSlice, file: DumpFile) -> bool:
         """Copy a file into its month, if all its rows lie in one month of a partitioned table; gives whether it did."""
-        table, month = self._table, stream_slice.month
-        if not isinstance(table, PartitionedTable) or table.partitioning.column != stream_slice.column or month is None:
+        table = self._table
+        # Only a slice by the partitions' own column has a month: another may be by dates without a zone, or by heights.
+        if not isinstance(table, PartitionedTable) or table.partitioning.column != stream_slice.column:
             return False
-        return MonthCopy(self._warehouse, table, stream_slice, month, file).load()
+        month = stream_slice.month
+        return month is not None and MonthCopy(self._warehouse, table, stream_slice, month, file).load()
 
     def _refuse_empty(self, stream_slice: StreamSlice, rows: int) -> None:
         """Stop at a file without rows where there are some: that it lost them is likelier than that the chain did.

@@ -176,3 +176,16 @@ def test_a_dump_day_passes_the_files_of_the_walk_through(feed: Any, trades: Any)
         finally:
             sys.setprofile(None)
     assert passed == set(re.findall(r"target_postgres_copy/(\w+\.py)\)", section))
+
+
+def test_a_file_whose_slice_is_a_range_of_dates_is_loaded(feed: Any, database: Any, plain_trades: Any) -> None:
+    """As that of uncles: dates have no zone, and the table no months."""
+    opened = plain_trades.day("2024-01-09", 1) | {"column": "_dump_day", "from": "2024-01-09", "to": "2024-01-10"}
+    opened["constants"] |= {"_dump_day": "2024-01-09"}
+    schema = plain_trades.schema(opened)
+    dated = {"_dump_day": {"type": ["null", "string"], "format": "date"}}
+    schema["schema"]["properties"] = schema["schema"]["properties"] | dated
+
+    feed([schema, plain_trades.batch(plain_trades.file([line(1, "2024-01-09 00:00:00")]))])
+
+    assert database.query("select height, _dump_day::text from raw_data.plain") == [(1, "2024-01-09")]
