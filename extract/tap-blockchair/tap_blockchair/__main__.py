@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 from singer_sdk.exceptions import ConfigValidationError, SyncError
@@ -30,6 +31,8 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:  # of its output: faults of files and hosts are reported where they happen
         _complain(f"the messages cannot be written ({error.strerror or error}). {_KEPT} Make space for them, {_AGAIN}")
+        # Python writes what its buffer holds once more at the end, and would end with status 120.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 
 

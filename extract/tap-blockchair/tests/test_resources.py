@@ -158,7 +158,11 @@ def test_a_batch_file_that_finds_no_space(
     assert (after.error, len(lines)) == (None, 300)
 
 
-def test_an_output_that_takes_no_more(run: Any, day: Any, limited: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_takes_no_more(
+    run: Any, day: Any, limited: Any, tmp_path: Path, unbuffered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     config = config_of(day, tmp_path)
     with Path("/dev/full").open("w") as full:
         _, said = limited(config, "RLIMIT_FSIZE", "-1", stdout=full)

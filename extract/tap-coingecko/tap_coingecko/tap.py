@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -81,4 +82,6 @@ class TapCoinGecko(SharingTap):
             if error.errno == errno.EPIPE:
                 raise  # whoever read it has ended, and says why
             cls.logger.error(_NO_SPACE, error.strerror)  # noqa: TRY400
+            # Python writes what its buffer holds once more at the end, and would end with status 120.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)

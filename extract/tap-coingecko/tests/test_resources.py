@@ -48,7 +48,11 @@ def test_no_memory(failing: Callable[..., str]) -> None:
     assert "the memory did not suffice; give the tap more (ulimit -v, a container's limit). " in said
 
 
-def test_an_output_that_takes_no_more(failing: Callable[..., str], run_tap: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_takes_no_more(
+    failing: Callable[..., str], run_tap: Callable[..., Any], unbuffered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     with Path("/dev/full").open("w") as full:
         said = failing("-m", "tap_coingecko", stdout=full)
 

@@ -367,4 +367,6 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
             if error.errno == errno.EPIPE:
                 raise  # whoever read it has ended, and reports why
             cls.logger.error("%s", refusals.UNWRITTEN.format(error.strerror or error))  # noqa: TRY400
+            # Python writes what its buffer holds once more at the end, and would end with status 120.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)

@@ -192,8 +192,18 @@ def test_no_memory(start_loader: Any, failure: Any, feed: Any, database: Any, tr
     assert database.query(COUNTS) == [*held, (None, 1, 1)]
 
 
-def test_a_state_that_finds_no_space(start_loader: Any, failure: Any, feed: Any, database: Any, trades: Any) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_state_that_finds_no_space(
+    start_loader: Any,
+    failure: Any,
+    feed: Any,
+    database: Any,
+    trades: Any,
+    unbuffered: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """What is committed stays, though no state counts it; the next run leaves it as it is."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     messages = [
         *trades.loaded(DAY, lines(DAY, 1), sha256="a"),
         trades.schema(),
