@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Kind(Enum):
     """What a column holds; the value is the letter used in the lists below."""
 
-    INTEGER = "i"  # fits 64 bits: heights, counts, sizes, positions
-    NUMBER = "n"  # exact decimal: amounts in base units, USD, rates, difficulties
+    INTEGER = "i"  # fits 64 bits: heights, counts, sizes, positions, and amounts of chains where all do
+    NUMBER = "n"  # exact decimal: other amounts in base units, USD, rates, difficulties
     TEXT = "s"
     TIME = "t"
     DATE = "d"
@@ -75,7 +75,7 @@ def _singer_type(column: Column) -> th.JSONTypeHelper[Any] | type[th.JSONTypeHel
     """Give a column's type, with the bounds that a loader can verify its values by."""
     least = 0 if column.sign == "+" else None if column.most is None else -column.most
     if column.kind is Kind.INTEGER and column.sign:
-        return th.IntegerType(minimum=least)
+        return th.IntegerType(minimum=least, maximum=column.most)
     if column.kind is Kind.NUMBER and column.sign:
         return th.NumberType(minimum=least, maximum=column.most, multiple_of=1)
     return _SINGER_TYPES[column.kind]

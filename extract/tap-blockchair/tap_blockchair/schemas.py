@@ -163,22 +163,26 @@ _KEYED_BY_PLACE = frozenset({"transactions", "calls", "erc20_transactions"})
 # Transactions that a block has at most, for its totals: coins may move more than once in it.
 _IN_A_BLOCK = 10**9
 _TOTALS = frozenset({"input_total", "output_total"})
+_BEYOND_64_BITS = 2**63
 # How Blockchair counts hidden amounts in these is not on record, so nothing is said of their signs.
 _OF_SHIELDED = frozenset({"fee", "fee_total", "input_total", "output_total", "reward"})
 
 
 def _bounded(chain: Chain, table: str, columns: tuple[Column, ...]) -> tuple[Column, ...]:
-    """State how great the amounts of a chain's table can be, in base units."""
+    """State how great the amounts of a chain's table can be, in base units; those that fit 64 bits are integers.
+
+    PostgreSQL compares a bigint with its bounds in a fifth of the time that it takes for a numeric.
+    """
     return tuple(
-        replace(
-            column,
-            most=chain.most * (_IN_A_BLOCK if table == "blocks" and column.name in _TOTALS else 1),
-            sign="~" if chain.is_shielded and column.name in _OF_SHIELDED else column.sign,
-        )
-        if column.kind is Kind.NUMBER and column.sign
-        else column
+        _bounded_amount(chain, table, column) if column.kind is Kind.NUMBER and column.sign else column
         for column in columns
     )
+
+
+def _bounded_amount(chain: Chain, table: str, column: Column) -> Column:
+    most = chain.most * (_IN_A_BLOCK if table == "blocks" and column.name in _TOTALS else 1)
+    sign = "~" if chain.is_shielded and column.name in _OF_SHIELDED else column.sign
+    return replace(column, kind=Kind.INTEGER if most < _BEYOND_64_BITS else Kind.NUMBER, most=most, sign=sign)
 
 
 def dump_tables(chain: str) -> tuple[str, ...]:

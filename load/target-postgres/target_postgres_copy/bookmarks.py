@@ -15,7 +15,7 @@ from target_postgres_copy.errors import OtherWarehouseError
 from target_postgres_copy.own_names import LEDGER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from psycopg import Cursor
 
@@ -26,9 +26,6 @@ _LOADED = "loaded"
 _FILES = "files"
 _DAY = timedelta(days=1)
 
-_LAST = """
-    select load_id, cast(loaded_at at time zone 'UTC' as text) from {ledger} order by load_id desc limit 1
-"""
 _HAS = """
     select exists (select from {ledger} where load_id = %s and cast(loaded_at at time zone 'UTC' as text) = %s)
 """
@@ -49,16 +46,6 @@ _PLACES = """
         relnamespace = %s::regnamespace and relkind = 'r' and left(relname, length(%s)) = %s
         and substr(relname, length(%s) + 1) ~ '^(_p\\d{4,}_\\d\\d)?$'
 """
-
-
-def mark(cursor: Cursor[Any], state: Mapping[str, Any], schemas: Iterable[str]) -> dict[str, Any]:
-    """Add to a state's bookmarks the number and the time of the last load of each schema; no transaction is open."""
-    marked = copy.deepcopy(dict(state))
-    last = {schema: _row(cursor, schema, _LAST) for schema in schemas}
-    if isinstance(marked.get("bookmarks"), dict) and any(last.values()):
-        before = marked["bookmarks"].get(MARK) or {}
-        marked["bookmarks"][MARK] = before | {schema: list(load) for schema, load in last.items() if load}
-    return marked
 
 
 def emptied(cursor: Cursor[Any], schema: str) -> set[str]:

@@ -215,9 +215,10 @@ def bounds_of(properties: Mapping[str, Any], columns: Mapping[str, str]) -> dict
             continue
         part = properties.get(name)
         types = part.get("type", ()) if isinstance(part, dict) else ()
-        is_number = bool(_NUMBERS.intersection([types] if isinstance(types, str) else types))
-        stated = part if is_number and isinstance(part, dict) else {}
-        bounds = Bounds(stored, stated.get("minimum"), stated.get("maximum"), stated.get("multipleOf"))
+        numbers = _NUMBERS.intersection([types] if isinstance(types, str) else types)
+        stated = part if numbers and isinstance(part, dict) else {}
+        step = stated.get("multipleOf", 1 if numbers == {"integer"} else None)
+        bounds = Bounds(stored, stated.get("minimum"), stated.get("maximum"), step)
         if bounds.broken(name) is not None:
             found[name] = bounds
     return found

@@ -5,6 +5,7 @@ The ledger has one row for each load that changed a table, so that every row's `
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from contextlib import contextmanager
@@ -129,6 +130,14 @@ class Ledger:
         found = cursor.fetchone()
         return LastLoad(*found) if found else None
 
+    def newest(self, cursor: Cursor[Any]) -> list[Any] | None:
+        """The number and the time, in UTC, of the last load; None where there is none."""
+        query = sql.SQL(
+            "select load_id, cast(loaded_at at time zone 'UTC' as text) from {} order by load_id desc limit 1"
+        )
+        found = cursor.execute(query.format(self._table)).fetchone()
+        return list(found) if found else None
+
     def write(  # noqa: PLR0913 - what an entry holds
         self,
         cursor: Cursor[Any],
@@ -248,8 +257,13 @@ class Warehouse:
             yield connection
 
     def mark(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        """Note in a state the last loads of the schemas that this process has loaded into."""
-        return bookmarks.mark(self.cursor, state, self._ledgers)
+        """Add to a state's bookmarks the last load of each schema that this process has loaded into."""
+        marked = copy.deepcopy(dict(state))
+        newest = {name: load for name, ledger in self._ledgers.items() if (load := ledger.newest(self.cursor))}
+        if newest and isinstance(marked.get("bookmarks"), dict):
+            before = marked["bookmarks"].get(bookmarks.MARK) or {}
+            marked["bookmarks"][bookmarks.MARK] = before | newest
+        return marked
 
     def check(self, state: Mapping[str, Any]) -> tuple[dict[str, Any], OtherWarehouseError] | None:
         """Compare what a state counts with what is committed: see `bookmarks.check`."""

@@ -84,6 +84,37 @@ def test_a_dump_file_is_refused(feed: Any, database: Any, stream: Any) -> None:
     assert database.query(f"select height from raw_data.{stream.stream} order by 1") == [(1,), (2,)]
 
 
+AMOUNT = {"type": ["integer", "null"], "minimum": 0, "maximum": 2_100_000_000_000_000}
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "why"),
+    [
+        (AMOUNT, "1.5", "invalid input syntax for type bigint"),
+        (AMOUNT, "NaN", "invalid input syntax for type bigint"),
+        (AMOUNT, "1e80", "invalid input syntax for type bigint"),
+        (AMOUNT, str(10**80), "out of range for type bigint"),
+        (AMOUNT, "2100000000000001", "is greater than 2100000000000000, the most that its schema allows"),
+        (WHOLE, "2100000000000001", "is greater than 2100000000000000, the most that its schema allows"),
+        (WHOLE, "1.5", "is not whole"),
+        (WHOLE, "Infinity", "is no finite number"),
+    ],
+)
+def test_amounts_of_64_bits(feed: Any, database: Any, trades: Any, before: Any, value: str, why: str) -> None:
+    """Also where the table was made with a number, which an integer's column is not."""
+    header = (*trades.HEADER, "c")
+    good = row(1, "2100000000000000")
+    feed([with_columns(trades, {"c": before}, 1), trades.batch(trades.file([good], header)), trades.schema()])
+    path = trades.file([good, row(2, value)], header)
+
+    with pytest.raises(SliceError) as caught:
+        feed([with_columns(trades, {"c": AMOUNT}, 2), trades.batch(path), trades.schema()])
+
+    assert f"dump file {path}, line 3, column c: " in str(caught.value)
+    assert why in str(caught.value)
+    assert database.query("select c from raw_data.trades") == [(2_100_000_000_000_000,)]
+
+
 def test_what_the_schema_allows_is_kept(feed: Any, database: Any, trades: Any) -> None:
     parts = {f"c{place}": part for place, (part, _) in enumerate(TAKEN)}
     path = trades.file([row(1, *(value for _, value in TAKEN))], (*trades.HEADER, *parts))
