@@ -260,3 +260,9 @@ def test_state_of_half_a_minute_ago(
     # What the state says was written is in PostgreSQL by the time the state is out.
     assert seen == ([('{"done": 1}\n', [(1,), (2,)])] if early else [("", [])])
     assert json.loads(out.getvalue().splitlines()[-1]) == {"done": 1}
+
+
+def test_a_state_without_bookmarks_counts_nothing(feed: Any) -> None:
+    """Such as what tap-coingecko notes of its calls before it has loaded anything."""
+    counted = {"credits": {"calls": 32, "month": "2025-01"}}
+    assert written(feed([{"type": "STATE", "value": counted}], check_state=True)) == [counted]
