@@ -147,8 +147,8 @@ class ApiStream(ChainStream, RESTStream[Any]):
         self._doubts = 0
 
     def _refused(self, code: int, response: requests.Response) -> NoReturn:
-        known = refusal(code, response.reason)
         detail = self._answer.context.get("error") if self._answer else None
+        known = refusal(code, response.reason, str(detail or ""))
         said = f" (it says: {web.redact(str(detail))})" if detail else ""
         message = (
             f"{self.name}: {web.display(response.url)} answered {code}: {known.meaning}{said}. "
@@ -172,9 +172,13 @@ class ApiStream(ChainStream, RESTStream[Any]):
 
     @override
     def get_records(self, context: Context | None) -> Iterable[dict[str, Any]]:
+        row = None
         try:
-            yield from self.collect(context)
+            for row in self.collect(context):
+                yield row
         except Paused as pause:
+            if row is None:
+                self._quota.note_empty(self.name, pause)
             self.logger.warning(
                 "%s: stopped early, with its bookmark where its rows end: %s. What is left: %s. "
                 "Resume %s with this run's state.",
@@ -188,6 +192,14 @@ class ApiStream(ChainStream, RESTStream[Any]):
             raise
         # The SDK ends with a STATE of its own; points were spent even where no row came.
         self.state_manager.is_flushed = False
+
+    @override
+    def log_sync_costs(self) -> None:
+        """End the run with an error if a refusal left a stream without a row.
+
+        The SDK calls this once for each stream when all are done, and has no other place for it.
+        """
+        self._quota.raise_if_empty()
 
     @abstractmethod
     def collect(self, context: Context | None) -> Iterable[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import requests
+from singer_sdk.exceptions import FatalSyncError
 
 from tap_blockchair import web
 
@@ -35,18 +36,20 @@ _DEFAULT_LIMIT = 10
 _OPERATORS = frozenset({"not", "or"})
 
 
-class Paused(Exception):  # noqa: N818 (no error: the tap ends well and goes on another time)
+class Paused(Exception):  # noqa: N818 (no error where rows came: the tap goes on another time)
     """The API must not be asked before a moment.
 
     Attributes:
         why: What is used up.
         until: When to resume, by the source's clock; None where the source gave no time.
+        is_refusal: Whether the API said so, in this run or an earlier one, and not the tap's own `points_per_day`.
     """
 
-    def __init__(self, why: str, until: datetime | None) -> None:
+    def __init__(self, why: str, until: datetime | None, *, is_refusal: bool = True) -> None:
         super().__init__(why)
         self.why = why
         self.until = until
+        self.is_refusal = is_refusal
 
     @property
     def resume(self) -> str:
@@ -88,6 +91,7 @@ class Quota:
         self._stopped: Paused | None = None
         self._now: datetime | None = None
         self._seen = 0.0
+        self._empty: dict[str, Paused] = {}
         self.pace = web.Pace(settings.requests_per_minute)
 
     @property
@@ -141,6 +145,26 @@ class Quota:
         """Ask nothing until the points are counted anew, at 00:00 UTC, and give what to raise."""
         return self._stop(_midnight_after(self._now) if self._now else None, why)
 
+    def note_empty(self, stream: str, pause: Paused) -> None:
+        """Note a stream of which a pause left nothing to load in this run."""
+        if pause.is_refusal:
+            self._empty[stream] = pause
+
+    def raise_if_empty(self) -> None:
+        """End the run with an error if a refusal of the API left a stream without a row.
+
+        Raises:
+            FatalSyncError: It did.
+        """
+        if not self._empty:
+            return
+        pause = next(iter(self._empty.values()))
+        doubt = " A wrong BLOCKCHAIR_API_KEY may be answered so, too: check it." if self._settings.api_key else ""
+        raise FatalSyncError(
+            f"{', '.join(self._empty)} loaded nothing, because {pause.why}. The bookmarks stay where they were, and "
+            f"what other streams loaded is kept. Run again {pause.resume}.{doubt}"
+        )
+
     def rest(self) -> float:
         """Give the seconds to the source's next full minute, and one to spare; 61 where its clock is unknown."""
         return 61.0 - (self._now.second if self._now else 0)
@@ -182,7 +206,7 @@ class Quota:
             f"points_per_day allows {limit} points, {self.spent.normalize():f} are spent and the next request costs "
             f"{cost.normalize():f}"
         )
-        return Paused(why, _midnight_after(self._now) if self._now else None)
+        return Paused(why, _midnight_after(self._now) if self._now else None, is_refusal=False)
 
     def _see(self, now: datetime | None) -> None:
         if now is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from http import HTTPStatus
 from typing import NamedTuple
@@ -13,8 +14,8 @@ class Reaction(Enum):
     """What the tap does after a refusal."""
 
     STOP = "the run stops at once, with an error"
-    WAIT = "wait for the next minute and try once more; after that the day counts as spent and the tap ends well"
-    REST = "an hour's ban: the tap ends well"
+    WAIT = "wait for the next minute and try once more; after that the day counts as spent"
+    REST = "an hour's ban: no more requests"
     SLOW = "ask less often from now on, and try again"
     RETRY = "try again a few times"
     DOUBT = "try again, but fewer times: it may be a block"
@@ -61,12 +62,16 @@ DOUBTFUL_TRIES = 2
 """How often a request is made that is answered with 503: a blocked address must not hammer."""
 
 _LATER = "Run again later."
+_KEY = "Check api_key (BLOCKCHAIR_API_KEY in .env)"
+_BAD = r"\b(?:unknown|invalid|not valid|wrong|incorrect|expired|revoked|disabled|suspended|does not exist|not found)\b"
+# What Blockchair says of a wrong key is not documented, nor with which code; simulated sources answer 402.
+_SPEAKS_OF_KEY = re.compile(rf"\bkey\b.{{0,40}}{_BAD}|{_BAD}.{{0,40}}\bkey\b", re.IGNORECASE)
 _BLOCKED = "Do not repeat the request; a valid api_key usually lifts it."
 _SPENT = "An api_key raises the limits; dumps need no points."
 
 _REFUSALS = (
     Refusal(400, Reaction.STOP, "the request was refused as malformed", "Please report this as a fault of the tap."),
-    Refusal(401, Reaction.STOP, "access was refused", "Check api_url and api_key."),
+    Refusal(401, Reaction.STOP, "access was refused", f"{_KEY} and api_url."),
     Refusal(402, Reaction.WAIT, "a limit is used up (requests a minute, points a day, or a too complex one)", _SPENT),
     Refusal(404, Reaction.STOP, "there is nothing at this address", "Check api_url and chains."),
     Refusal(
@@ -91,11 +96,15 @@ _REFUSALS = (
 REFUSALS = {known.code: known for known in _REFUSALS}
 
 
-def refusal(code: int, reason: str) -> Refusal:
+def refusal(code: int, reason: str, said: str = "") -> Refusal:
     """Look up an HTTP status, or the envelope's own code.
+
+    A text (`said`) by which the key is no good counts more than the code: another try cannot cure that.
 
     Undocumented server faults are repeated, every other undocumented code stops; the status line gives its reason.
     """
+    if code < HTTPStatus.INTERNAL_SERVER_ERROR and _SPEAKS_OF_KEY.search(said):
+        return Refusal(code, Reaction.STOP, "the key was refused", f"{_KEY}.")
     known = REFUSALS.get(code)
     if known:
         return known

@@ -84,6 +84,10 @@ class TippedStream(DumpStream):
         for _ in super(DumpStream, self)._sync_records(context):
             pass
 
+    @override
+    def log_sync_costs(self) -> None:
+        self._tip.log_sync_costs()
+
     def price_of_tip(self) -> tuple[int, Decimal]:
         """Estimate the requests and points of the part that the API gives."""
         return self._tip.price()

@@ -179,7 +179,8 @@ class HostDumps(DumpSource):
         if status == HTTPStatus.NOT_FOUND:
             return
         if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}:
-            raise DumpError(f"{where} answered {status} {response.reason}. {KEPT} Check dumps_url.")
+            key = " and dumps_key (BLOCKCHAIR_DUMPS_KEY in .env)" if self._settings.dumps_key else ""
+            raise DumpError(f"{where} answered {status} {response.reason}. {KEPT} Check dumps_url{key}.")
         web.check_origin(response, self._settings.data_origin)
 
     @staticmethod

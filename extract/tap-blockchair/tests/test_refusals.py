@@ -114,7 +114,9 @@ def test_a_later_run_stays_away_until_then(
     caplog.clear()
     again = run(own_chain.config(), state=first.state, select=BLOCKS)
     assert f"stopped early, with its bookmark where its rows end: the API answered {code}: " in caplog.text
-    assert (again.error, again.records("bitcoin_blocks")) == (None, [])
+    assert again.records("bitcoin_blocks") == []
+    assert f"bitcoin_blocks loaded nothing, because the API answered {code}: " in str(again.error)
+    assert "Run again after 2024-01-0" in str(again.error)
     # One look at the other host's clock; nothing was asked of the API.
     assert [(sent.method, sent.path) for sent in asked] == [("HEAD", "/dumps/")]
     assert again.bookmark("bitcoin_blocks") == 99
@@ -126,8 +128,58 @@ def test_a_later_run_stays_away_until_then(
 
 def test_after_a_refusal_of_all_no_other_stream_asks(run: Any, chain: Any, asked: Any) -> None:
     chain.fault("^/blockchair/", {"status": 429}, times=None)
-    assert run(chain.config()).error is None
+    said = str(run(chain.config()).error)
     assert len(asked) == 1
+    for table in ("blocks", "transactions", "outputs", "inputs", "stats", "addresses"):
+        assert f"bitcoin_{table}" in said.partition(" loaded nothing, because the API answered 429")[0]
+
+
+@pytest.mark.parametrize("code", [402, 429])
+def test_a_stream_that_a_refusal_left_empty_ends_the_run_with_an_error(
+    run: Any, chain: Any, code: int, slept: list[float]
+) -> None:
+    """What other streams loaded stays: the refused one is named, and when to come again."""
+    chain.fault("bitcoin/stats", {"status": code}, times=None)
+    result = run(chain.config(api_key=SECRET), select=("bitcoin_addresses", "bitcoin_stats"))
+    assert len(result.records("bitcoin_addresses")) > 1
+    assert str(result.error).startswith(f"bitcoin_stats loaded nothing, because the API answered {code}: ")
+    resume = {402: "2024-01-04 00:00", 429: "2024-01-03 19:40"}[code]
+    assert f"Run again after {resume} UTC. A wrong BLOCKCHAIR_API_KEY may be answered so" in str(result.error)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (402, "This key is unknown"),
+        (402, "Invalid API key. See our plans"),
+        (400, "Your key has expired"),
+        (430, "The API key was not found"),
+        (429, "Wrong key"),
+    ],
+)
+def test_a_refusal_of_the_key_stops_at_once(
+    run: Any, chain: Any, asked: Any, code: int, said: str, slept: list[float]
+) -> None:
+    text = json.dumps({"data": None, "context": {"code": code, "error": said}})
+    chain.fault("^/blockchair/", {"status": code, "body": text}, times=None)
+    result = run(chain.config(api_key=SECRET))
+    assert f"answered {code}: the key was refused (it says: {said})" in str(result.error)
+    assert "Check api_key (BLOCKCHAIR_API_KEY in .env)." in str(result.error)
+    assert (len(asked), slept, result.state["api_quota"].get("until")) == (1, [], None)
+
+
+def test_a_key_that_the_api_does_not_know(run: Any, simulated: Any, asked: Any, slept: list[float]) -> None:
+    with simulated("--days=2", "--blocks-per-day=6", "--transactions-per-block=1", "--api-keys=good") as served:
+        assert run(served.config(api_key="good"), select=("bitcoin_stats",)).error is None
+        asked.clear()
+        result = run(served.config(api_key="goood"), select=("bitcoin_stats",))
+    assert "BLOCKCHAIR_API_KEY" in str(result.error)
+    assert (len(asked), slept) == (1, [])
+
+
+def test_a_limit_that_a_key_would_lift_is_no_fault_of_the_key(run: Any, chain: Any, slept: list[float]) -> None:
+    refusing(chain, 402, after=3, times=1)  # its text: "... or use a key"
+    assert run(chain.config(), select=BLOCKS).ids == list(range(chain.tip + 1))
 
 
 @pytest.mark.parametrize(

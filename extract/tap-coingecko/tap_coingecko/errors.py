@@ -21,9 +21,13 @@ BEYOND_REACH = 10012
 #: Longest piece of the source's own words that is passed on.
 MAX_TEXT = 200
 
+_KEY = "check `api_key` (COINGECKO_API_KEY in .env), and that `plan` (COINGECKO_PLAN) is the plan it belongs to"
+_BAD = r"\b(?:unknown|invalid|not valid|wrong|incorrect|expired|revoked|disabled|missing|does not exist|not found)\b"
+_SPEAKS_OF_KEY = re.compile(rf"\bkey\b.{{0,40}}{_BAD}|{_BAD}.{{0,40}}\bkey\b", re.IGNORECASE)
+
 _CODE_ADVICE: Mapping[int, str] = {
     1020: "its firewall blocks this client; check `user_agent` and the address calls come from",
-    10002: "the API key is missing or not known; check `api_key`, and that `plan` is the plan it belongs to",
+    10002: f"the API key is missing or not known; {_KEY}",
     10005: "this endpoint is not part of the plan; deselect the stream or correct `plan`",
     10006: "the month's credits are used up; wait for the reset or raise the plan",
     10010: "a key of a paid plan was sent to the public host; set `plan` to the paid plan (and leave `api_url` unset)",
@@ -33,7 +37,7 @@ _CODE_ADVICE: Mapping[int, str] = {
 
 _STATUS_ADVICE: Mapping[int, str] = {
     HTTPStatus.BAD_REQUEST: "it does not accept the request; check `coins` and `vs_currencies`",
-    HTTPStatus.UNAUTHORIZED: "it does not accept the key; check `api_key` and `plan`",
+    HTTPStatus.UNAUTHORIZED: f"it does not accept the key; {_KEY}",
     HTTPStatus.FORBIDDEN: "it blocks this client; set a descriptive `user_agent`",
     HTTPStatus.NOT_FOUND: "there is no such coin or address; check `coins` and `api_url`",
     HTTPStatus.REQUEST_TIMEOUT: "it did not get the request in time; run again",
@@ -74,9 +78,14 @@ class Refusal:
     text: str
 
     @property
+    def is_about_key(self) -> bool:
+        """Whether the answer says that the key is no good, in words where it has no code for that."""
+        return self.status < HTTPStatus.INTERNAL_SERVER_ERROR and _SPEAKS_OF_KEY.search(self.text) is not None
+
+    @property
     def is_retriable(self) -> bool:
         """Whether the same call may succeed later without anyone changing a setting."""
-        if self.code in _TERMINAL_CODES:
+        if self.code in _TERMINAL_CODES or self.is_about_key:
             return False
         return (
             self.status in _RETRIABLE_STATUSES
@@ -97,7 +106,7 @@ class Refusal:
             return (TooManyCallsError if limited else RetriableAPIError)(message, response)
         if self.code == BEYOND_REACH:
             return BeyondReachError(message)
-        if self.code not in _TERMINAL_CODES and self.status in _ASKED_AMISS:
+        if self.code not in _TERMINAL_CODES and self.status in _ASKED_AMISS and not self.is_about_key:
             return AsideError(message)
         return FatalAPIError(message)
 
@@ -106,6 +115,7 @@ class Refusal:
         code = "" if self.code is None or self.code == self.status else f", code {self.code}"
         advice = (
             _CODE_ADVICE.get(self.code or 0)
+            or (f"it does not accept the key; {_KEY}" if self.is_about_key else None)
             or (_STATUS_ADVICE[HTTPStatus.TOO_MANY_REQUESTS] if self.code == HTTPStatus.TOO_MANY_REQUESTS else None)
             or _STATUS_ADVICE.get(self.status)
             or ("it is in trouble; run again later" if self.is_retriable else "this answer is not known; see its text")

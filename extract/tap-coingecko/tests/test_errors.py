@@ -103,8 +103,8 @@ TERMINAL = [
     (401, 10010, RUN, "`plan` to the paid plan"),
     (400, 10011, RUN, "`plan` to demo"),
     (401, 10011, RUN, "`plan` to demo"),
-    (401, None, RUN, "`api_key`"),
-    (401, 10002, RUN, "`api_key`"),
+    (401, None, RUN, "COINGECKO_API_KEY"),
+    (401, 10002, RUN, "COINGECKO_API_KEY"),
     (401, 10005, RUN, "not part of the plan"),
     (200, 10005, RUN, "not part of the plan"),
     (401, 10012, RANGE, "`start_date` later"),
@@ -143,6 +143,27 @@ def test_each_code_in_each_envelope(status: int, code: int | None, extent: type[
         assert type(error) is extent, body
         assert advice in str(error)
         assert f"refused /coins/markets with HTTP {status}" in str(error)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429])
+@pytest.mark.parametrize("text", ["Invalid API key", "This api key is unknown", "API Key Missing. Please make sure"])
+def test_words_about_the_key_end_the_run_whatever_the_status(status: int, text: str) -> None:
+    coded = {"status": {"error_code": 4711, "error_message": text}}
+    for body in (text, json.dumps({"error": text}), json.dumps(coded)):
+        refusal = read_refusal(answer(status, body))
+
+        assert refusal is not None
+        error = refusal.error("/ping", answer(status, body))
+        assert type(error) is FatalAPIError
+        assert "check `api_key` (COINGECKO_API_KEY in .env), and that `plan` (COINGECKO_PLAN)" in str(error)
+
+
+def test_words_about_plans_are_none_about_the_key() -> None:
+    said = {"status": {"error_code": 429, "error_message": "You've exceeded the Rate Limit. Get an API key for more."}}
+    refusal = read_refusal(answer(429, json.dumps(said)))
+
+    assert refusal is not None
+    assert type(refusal.error("/ping", answer(429, ""))) is TooManyCallsError
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
