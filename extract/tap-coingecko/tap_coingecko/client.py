@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from itertools import count
@@ -36,6 +37,7 @@ ORIGIN_HEADER = "X-Data-Origin"
 RATE_LIMIT_SECONDS = 60.0
 #: Longest wait between two tries, where the source does not ask for more.
 MAX_BACKOFF_SECONDS = 60.0
+_MOST_SECONDS = 1e9  # that can be added to a date
 
 
 class CoinGeckoStream(RESTStream[Any], ABC):
@@ -142,7 +144,22 @@ class CoinGeckoStream(RESTStream[Any], ABC):
         self._check_origin(response)
         refusal = read_refusal(response, secret=self.config.get("api_key"))
         if refusal is not None:
-            raise refusal.error(self.relative_path(response), response)
+            error = refusal.error(self.relative_path(response), response)
+            if isinstance(error, RetriableAPIError):
+                self._check_wait(response, error)
+            raise error
+
+    def _check_wait(self, response: requests.Response, error: RetriableAPIError) -> None:
+        """End the run where the source asks to wait longer than the setting `max_wait`."""
+        stated, limit = _retry_after(response), self.config["max_wait"]
+        if stated is None or stated <= limit:
+            return
+        now = stated_time(response)
+        until = now + timedelta(seconds=min(stated, _MOST_SECONDS)) if now else None
+        again = f"after {until:%Y-%m-%d %H:%M} UTC" if until else f"in {stated:.0f} s"
+        raise FatalAPIError(
+            f"{error}. It asks to wait {stated:.0f} s, which is longer than `max_wait` ({limit} s): run again {again}"
+        )
 
     def _check_origin(self, response: requests.Response) -> None:
         simulated = response.headers.get(ORIGIN_HEADER) == "simulator"
@@ -205,7 +222,7 @@ def _is_answered(error: RetriableAPIError) -> bool:
 
 
 def _seconds_to_wait(error: object, attempt: int) -> float:
-    """Follow `Retry-After` in full; else wait a minute after a 429, and 1, 2, 4 ... s after the rest."""
+    """Follow `Retry-After`, as far as `max_wait`; else wait a minute after a 429, and 1, 2, 4 ... s after the rest."""
     response = getattr(error, "response", None)
     if response is not None and (stated := _retry_after(response)) is not None:
         return stated

@@ -106,6 +106,14 @@ CONFIG_JSONSCHEMA: dict[str, Any] = th.PropertiesList(
         "`requests_per_minute` holds beside it.",
     ),
     th.Property(
+        "max_wait",
+        th.IntegerType(minimum=0),
+        default=900,
+        title="Longest wait",
+        description="Seconds that a Retry-After of the source is waited for inside a run; where it asks for more, the "
+        "run ends and says when to run again.",
+    ),
+    th.Property(
         "data_origin",
         th.StringType(allowed_values=["simulator", "live"]),
         title="Data origin",

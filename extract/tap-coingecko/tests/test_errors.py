@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -254,6 +255,40 @@ def test_a_date_to_wait_for_is_read_by_the_sources_clock(
     assert len(run_tap(MARKETS).records(MARKETS)) == 1
 
     assert [shortest <= nap <= shortest + 1 for nap in naps] == [True]
+
+
+@pytest.mark.parametrize(
+    ("asks", "again"),
+    [
+        ("86400", "86400 s, which is longer than `max_wait` (900 s): run again after 2026-05-19 12:00 UTC"),
+        ("901", "901 s, which is longer than `max_wait` (900 s): run again after 2026-05-18 12:15 UTC"),
+        ("Mon, 18 May 2026 13:00:00 GMT", "3600 s, which is longer than"),
+        ("9" * 30, "run again after 20"),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_long_wait_ends_the_run_and_says_when_to_come_again(
+    simulator: Any, run_tap: Callable[..., Any], naps: list[float], sent: Any, status: int, asks: str, again: str
+) -> None:
+    simulator.fault("/coins/markets", status=status, body="{}", headers={"Retry-After": asks}, times=None)
+
+    with pytest.raises(FatalSyncError, match=re.escape(again)):
+        run_tap(MARKETS)
+
+    assert naps == []
+    assert sent.paths.count("/coins/markets") == 1
+
+
+@pytest.mark.parametrize(("limit", "waits"), [(900, 1), (899, 0)])
+def test_the_longest_wait_is_a_setting(
+    simulator: Any, run_tap: Callable[..., Any], naps: list[float], limit: int, waits: int
+) -> None:
+    simulator.fault("/coins/markets", status=429, body="{}", headers={"Retry-After": "900"})
+
+    with nullcontext() if waits else pytest.raises(FatalSyncError, match=re.escape("`max_wait` (899 s)")):
+        run_tap(MARKETS, max_wait=limit)
+
+    assert len(naps) == waits
 
 
 def test_waits_grow_and_end(
