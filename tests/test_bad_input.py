@@ -23,6 +23,11 @@ def sentences(checkout: Checkout, *command: str, **extra: str) -> str:
         ("TAP_BLOCKCHAIR_CHANNEL", "carrier-pigeon", "channel"),
         ("TAP_BLOCKCHAIR_START_DATE", "no date at all", "start_date"),
         ("TAP_COINGECKO_START_DATE", "no date at all", "start_date"),
+        # Meltano reads such text as 11 January where a setting's kind is a date.
+        ("TAP_BLOCKCHAIR_START_DATE", "01.11.2026", "start_date '01.11.2026' is not a date: write it as YYYY-MM-DD"),
+        ("TAP_COINGECKO_START_DATE", "01.11.2026", "`start_date` is '01.11.2026': write it as YYYY-MM-DD"),
+        ("TAP_BLOCKCHAIR__SELECT", '["bitcoin_ouputs.*"]', "the nearest is bitcoin_outputs"),
+        ("TAP_COINGECKO__SELECT", '["coingecko_market_charts.*"]', "the nearest is coingecko_market_chart"),
         ("SIMULATOR_DAYS", "-3", "days"),
     ],
 )

@@ -20,6 +20,7 @@ from tap_blockchair.keyset import KeysetStream, keysets
 from tap_blockchair.latest import LatestStream
 from tap_blockchair.output import LineWriter
 from tap_blockchair.quota import STATE_KEY, Quota
+from tap_blockchair.selection import faults, stream_names
 from tap_blockchair.settings import CONFIG_SCHEMA, Settings
 from tap_blockchair.snapshots import AddressesStream, StatsStream
 from tap_blockchair.tips import TIPPED, TippedStream
@@ -69,7 +70,13 @@ class TapBlockchair(Tap):
     @classmethod
     @override
     def invoke(cls, *, estimate: bool = False, **kwargs: Any) -> None:
-        """Run the tap, or estimate what running it would cost."""
+        """Run the tap, or estimate what running it would cost.
+
+        Raises:
+            ConfigValidationError: The selection names a stream that there is not.
+        """
+        if wrong := faults(stream_names()):
+            raise ConfigValidationError("Invalid selection", errors=wrong)
         if not estimate:
             super().invoke(**kwargs)
             return

@@ -152,6 +152,40 @@ def test_the_command_line_ends_with_a_sentence(
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize(
+    ("pattern", "nearest"),
+    [
+        ("bitcoin_ouputs.*", "bitcoin_outputs"),
+        ("ethereum_erc20_transaction", "ethereum_erc20_transactions"),
+        ("!dogecoin_input.*", "dogecoin_inputs"),
+        ("*_blocs.*", ""),
+    ],
+)
+def test_a_selection_that_names_no_stream(
+    call: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, pattern: str, nearest: str
+) -> None:
+    """Meltano itself only warns of it, and loads less than was meant."""
+    # Streams of a chain or channel that this run has not are no fault: a selection holds for all runs.
+    fine = ["*_stats.*", "ethereum_uncles.*", "!bitcoin_sv_addresses.*", "bitcoin_outputs.value"]
+    monkeypatch.setenv("MELTANO_EXTRACT__SELECT", json.dumps([*fine, pattern]))
+    assert call({"chains": ["bitcoin"], "channel": "dumps"}) == 1
+    stream = pattern.strip("!").partition(".")[0]
+    error = capsys.readouterr().err
+    assert f"select names {pattern}, but there is no stream {stream}; the nearest is {nearest}" in error
+    assert error.count("select names") == 1
+    assert "Traceback" not in error
+
+
+def test_a_selection_that_is_right(
+    call: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, closed_port: int
+) -> None:
+    monkeypatch.setenv("MELTANO_EXTRACT__SELECT", '["*.*", "!ethereum_uncles.*"]')
+    assert call({"chains": ["bitcoin"], "channel": "dumps", "dumps_url": f"http://127.0.0.1:{closed_port}"}) == 1
+    error = capsys.readouterr().err
+    assert "cannot reach" in error
+    assert "select names" not in error
+
+
 @pytest.mark.parametrize("setting", ["api_url", "dumps_url"])
 def test_an_unreachable_server_is_named_with_its_setting(
     call: Any, capsys: pytest.CaptureFixture[str], closed_port: int, setting: str

@@ -14,6 +14,7 @@ from typing_extensions import override
 from tap_coingecko.log_text import hook_log_records
 from tap_coingecko.ohlc import OhlcStream
 from tap_coingecko.prices import MarketChartStream, TokenStream
+from tap_coingecko.selection import faults
 from tap_coingecko.settings import CONFIG_JSONSCHEMA, find_problems, normalised
 from tap_coingecko.shared import SharingTap
 from tap_coingecko.snapshots import SNAPSHOTS
@@ -30,6 +31,9 @@ _NO_MEMORY = f"the memory did not suffice; give the tap more (ulimit -v, a conta
 _NO_SPACE = f"the messages cannot be written (%s); make space for them. {_KEPT}"
 
 
+_KINDS: tuple[type[CoinGeckoStream], ...] = (*SNAPSHOTS, MarketChartStream, OhlcStream, TokenStream)
+
+
 class TapCoinGecko(SharingTap):
     """Singer tap for the CoinGecko API v3."""
 
@@ -39,8 +43,7 @@ class TapCoinGecko(SharingTap):
 
     @override
     def discover_streams(self) -> Sequence[CoinGeckoStream]:
-        kinds: tuple[type[CoinGeckoStream], ...] = (*SNAPSHOTS, MarketChartStream, OhlcStream, TokenStream)
-        return [kind(tap=self) for kind in kinds]
+        return [kind(tap=self) for kind in _KINDS]
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -57,6 +60,10 @@ class TapCoinGecko(SharingTap):
     @override
     def invoke(cls, **kwargs: Any) -> None:
         """Run the tap; an expected failure ends in one sentence and exit status 1."""
+        if wrong := faults(str(kind.name) for kind in _KINDS):
+            for sentence in wrong:
+                cls.logger.error(sentence)
+            sys.exit(1)
         with cls._reporting_failures():
             super().invoke(**kwargs)
 

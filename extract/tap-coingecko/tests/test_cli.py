@@ -58,6 +58,26 @@ def test_invalid_setting(tap: Callable[..., Any]) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("pattern", "nearest"),
+    [("coingecko_market_charts.*", "coingecko_market_chart"), ("!coingecko_olhc.*", "coingecko_ohlc"), ("x.*", "coin")],
+)
+def test_a_selection_that_names_no_stream(
+    tap: Callable[..., Any], simulator: Any, monkeypatch: pytest.MonkeyPatch, pattern: str, nearest: str
+) -> None:
+    """Meltano itself only warns of it, and loads less than was meant."""
+    monkeypatch.setenv("MELTANO_EXTRACT__SELECT", json.dumps(["*.*", "coingecko_ohlc.close", pattern]))
+
+    done = tap(api_url=simulator.api())
+
+    assert (done.returncode, done.stdout) == (1, "")
+    stream = pattern.strip("!").partition(".")[0]
+    sentence = f"select names {pattern}, but there is no stream {stream}; the nearest is {nearest}"
+    assert sentence in done.stderr
+    assert done.stderr.count("select names") == 1
+    assert simulator.paths() == []
+
+
 def test_discovery_needs_no_settings(tap: Callable[..., Any]) -> None:
     done = tap("--discover")
 

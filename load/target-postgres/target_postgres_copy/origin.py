@@ -2,53 +2,64 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from psycopg import sql
 
 from target_postgres_copy.errors import OriginMismatchError
 from target_postgres_copy.own_names import ORIGIN
 from target_postgres_copy.settings import ORIGINS
-from target_postgres_copy.tables import lock, prepare_schema
+from target_postgres_copy.tables import lock
 
 if TYPE_CHECKING:
-    import psycopg
-    from sqlalchemy import Connection
+    from psycopg import Cursor
 
 _WORDS = {"simulator": "simulated", "live": "live"}
+# An index on a constant lets one row in.
+_DDL = """
+create table if not exists {mark} (
+    origin text primary key check (origin in ({origins})),
+    marked_at timestamptz not null default now()
+);
+create unique index if not exists warehouse_origin_is_one_row on {mark} ((true))
+"""
 
 
-def claim(connection: Connection, schema: str, origin: str) -> None:
-    """Mark an unmarked warehouse with an origin, or check the mark it has; makes the schema where it is missing.
-
-    Loaders that start at the same time take turns, so that exactly one of them sets the mark, which is there when the
-    connection's transaction is committed.
+def check(cursor: Cursor[Any], schema: str, origin: str) -> bool:
+    """Compare the mark with an origin; gives whether there is a mark.
 
     Raises:
         OriginMismatchError: If the warehouse is marked with the other origin.
     """
-    mark = _mark_table(schema)
-    cursor = cast("psycopg.Connection[Any]", connection.connection.driver_connection).cursor()
-    prepare_schema(cursor, schema)
-    lock(cursor, schema, ORIGIN)
-    mark.create(connection, checkfirst=True)
-    connection.execute(insert(mark).values(origin=origin).on_conflict_do_nothing())
-    found = connection.execute(sa.select(mark.c.origin)).scalar_one()
-    if found != origin:
+    mark = sql.Identifier(schema, ORIGIN)
+    cursor.execute("select to_regclass(%s) is not null", [mark.as_string(cursor)])
+    if cursor.fetchone() != (True,):
+        return False
+    found = cursor.execute(sql.SQL("select origin from {}").format(mark)).fetchone()
+    if found not in {None, (origin,)}:
         raise OriginMismatchError(
-            f"this warehouse holds {_WORDS[found]} data; refusing to load {_WORDS[origin]} data into it, and nothing "
-            f"was written: point the loader to another database, or empty this one and its mark {schema}.{ORIGIN}"
+            f"this warehouse holds {_WORDS[found[0]]} data; refusing to load {_WORDS[origin]} data into it, and "  # type: ignore[index]
+            f"nothing was written: point the loader to another database, or empty this one and its mark "
+            f"{schema}.{ORIGIN}"
         )
+    return found is not None
 
 
-def _mark_table(schema: str) -> sa.Table:
-    names = ", ".join(f"'{name}'" for name in ORIGINS)
-    return sa.Table(
-        ORIGIN,
-        sa.MetaData(schema=schema),
-        sa.Column("origin", sa.Text, sa.CheckConstraint(f"origin in ({names})"), primary_key=True),
-        sa.Column("marked_at", sa.TIMESTAMP(timezone=True), nullable=False, server_default=sa.func.now()),
-        # An index on a constant lets one row in.
-        sa.Index("warehouse_origin_is_one_row", sa.text("(true)"), unique=True),
-    )
+def claim(cursor: Cursor[Any], schema: str, origin: str) -> None:
+    """Mark an unmarked warehouse with an origin, or check the mark it has, in the transaction that loads rows.
+
+    So a run that loads no row marks nothing. Loaders whose first rows come at the same time take turns, so that exactly
+    one of them sets the mark. `prepare_schema` was called before.
+
+    Raises:
+        OriginMismatchError: If the warehouse is marked with the other origin.
+    """
+    if check(cursor, schema, origin):
+        return
+    lock(cursor, schema, ORIGIN)
+    if check(cursor, schema, origin):
+        return
+    mark = sql.Identifier(schema, ORIGIN)
+    origins = sql.SQL(", ").join(map(sql.Literal, ORIGINS))
+    cursor.execute(sql.SQL(_DDL).format(mark=mark, origins=origins))
+    cursor.execute(sql.SQL("insert into {} (origin) values (%s)").format(mark), [origin])

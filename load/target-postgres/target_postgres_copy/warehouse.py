@@ -99,12 +99,13 @@ class LastLoad:
 
 
 class Ledger:
-    """The ledger of one schema of raw tables, for one pipeline run."""
+    """The ledger of one schema of raw tables, for one pipeline run; `origin` is that of the rows, where it counts."""
 
-    def __init__(self, schema: str, run_id: str) -> None:
+    def __init__(self, schema: str, run_id: str, origin: str | None = None) -> None:
         self._schema = schema
         self._table = sql.Identifier(schema, LEDGER)
         self._run_id = run_id
+        self._origin = origin
 
     def prepare(self, cursor: Cursor[Any]) -> None:
         """Make the table where it is missing, after the schema, in a transaction; loaders at once take turns."""
@@ -153,8 +154,13 @@ class Ledger:
         """Enter a load, of a slice or of rows of none, in the transaction that makes it true.
 
         `deleted` counts rows that were there before and were removed or replaced. `days` are the first and last UTC day
-        of those rows and of the ones loaded; None: the slice's own.
+        of those rows and of the ones loaded; None: the slice's own. The first rows mark the warehouse's origin.
+
+        Raises:
+            OriginMismatchError: If the warehouse holds rows of the other origin.
         """
+        if self._origin is not None and loaded:
+            origin.claim(cursor, self._schema, self._origin)
         values: dict[str, Any] = {"load_id": load_id, "table_name": table, "run_id": self._run_id}
         values |= {"rows_loaded": loaded, "rows_deleted": deleted}
         if stream_slice is not None:
@@ -210,13 +216,16 @@ class Warehouse:
         return bool(self._config.get(setting))
 
     def ledger(self, schema: str) -> Ledger:
-        """The ledger of a schema; the schema, the ledger and the mark of origin are there afterwards."""
+        """The ledger of a schema; the schema and the ledger are there afterwards.
+
+        Raises:
+            OriginMismatchError: If the warehouse is marked with another origin than `data_origin`.
+        """
         if schema not in self._ledgers:
-            if (expected := self._config.get("data_origin")) is not None:
-                with self.second_connection() as connection:
-                    origin.claim(connection, schema, expected)
             cursor = self.cursor
-            ledger = Ledger(schema, self._run_id)
+            if (expected := self._config.get("data_origin")) is not None:
+                origin.check(cursor, schema, expected)
+            ledger = Ledger(schema, self._run_id, expected)
             with cursor.connection.transaction():
                 ledger.prepare(cursor)
             if self.is_on("check_state"):

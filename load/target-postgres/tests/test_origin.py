@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-import sqlalchemy as sa
 
-from target_postgres_copy.errors import OriginMismatchError
+from target_postgres_copy.errors import OriginMismatchError, SliceError
 from target_postgres_copy.origin import claim
 from target_postgres_copy.tables import prepare_schema
 
@@ -50,6 +49,24 @@ def test_the_same_origin_goes_on(load: Callable[..., str], database: Any) -> Non
     assert database.tables() == ["amounts", "bitcoin_blocks", "load_ledger", "load_locks", "warehouse_origin"]
 
 
+def test_a_run_without_rows_marks_nothing(feed: Any, load: Callable[..., str], database: Any) -> None:
+    """So a try with the wrong key, of which no row comes, does not make a warehouse live."""
+    schema = {"type": "SCHEMA", "stream": "amounts", "schema": {"properties": {"id": {"type": "integer"}}}}
+    feed([{**schema, "key_properties": ["id"]}], data_origin="live")
+    assert database.tables() == ["amounts", "load_ledger", "load_locks"]
+
+    load("blocks.singer", data_origin="simulator")
+
+    assert database.query(MARK) == [("simulator",)]
+
+
+def test_a_load_that_is_rolled_back_marks_nothing(feed: Any, trades: Any, database: Any) -> None:
+    record = [trades.schema(trades.heights(3, None)), trades.record(2, "2024-02-01T00:00:00Z"), trades.schema()]
+    with pytest.raises(SliceError, match="1 rows lie outside its range"):
+        feed(record, data_origin="live")
+    assert "warehouse_origin" not in database.tables()
+
+
 def test_unset_checks_and_marks_nothing(load: Callable[..., str], database: Any) -> None:
     load("blocks.singer")
     assert database.tables() == ["bitcoin_blocks", "load_ledger", "load_locks"]
@@ -82,16 +99,15 @@ def test_loaders_that_start_at_once(database: Any) -> None:
     start = threading.Barrier(8)
 
     def one(origin: str) -> None:
-        engine = sa.create_engine(database.url("postgresql+psycopg"))
-        try:
+        with database.server.connect(database.name, user="loader") as connection:
+            prepare_schema(connection.cursor(), "raw_data")
             start.wait(LIMIT)
-            with engine.begin() as connection:
-                claim(connection, "raw_data", origin)
-            outcomes.append(origin)
-        except OriginMismatchError:
-            outcomes.append("refused")
-        finally:
-            engine.dispose()
+            try:
+                with connection.transaction():
+                    claim(connection.cursor(), "raw_data", origin)
+                outcomes.append(origin)
+            except OriginMismatchError:
+                outcomes.append("refused")
 
     with ThreadPoolExecutor(8) as threads:
         begun = [threads.submit(one, ("live", "simulator")[number % 2]) for number in range(8)]
@@ -104,22 +120,22 @@ def test_loaders_that_start_at_once(database: Any) -> None:
 
 def test_a_mark_waits_for_another_loaders_transaction(database: Any) -> None:
     """The second loader must see the first one's mark even when it looked before that was committed."""
-    engine = sa.create_engine(database.url("postgresql+psycopg"))
     waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
     def second() -> None:
-        with engine.begin() as connection:
-            claim(connection, "raw_data", "live")
+        with database.server.connect(database.name, user="loader") as connection, connection.transaction():
+            claim(connection.cursor(), "raw_data", "live")
 
-    with ThreadPoolExecutor(1) as thread:
-        with database.server.connect(database.name, user="loader") as earlier:  # else making them is what is waited for
-            prepare_schema(earlier.cursor(), "raw_data")
-        with engine.begin() as connection:
-            claim(connection, "raw_data", "simulator")
+    with (
+        ThreadPoolExecutor(1) as thread,
+        database.server.connect(database.name, user="loader") as first,
+    ):
+        prepare_schema(first.cursor(), "raw_data")
+        with first.transaction():
+            claim(first.cursor(), "raw_data", "simulator")
             other = thread.submit(second)
             database.wait_for(waiting)
         with pytest.raises(OriginMismatchError):
             other.result(LIMIT)
-    engine.dispose()
 
     assert database.query(MARK) == [("simulator",)]
