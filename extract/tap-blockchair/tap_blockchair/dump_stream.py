@@ -6,7 +6,6 @@ A day passes: its version at the source (`dumps.py`, `transfer.py`), the downloa
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,6 @@ from tap_blockchair.dumpfile import DamagedDumpError, DayColumn, DumpError, Dump
 from tap_blockchair.dumps import KEPT, DumpFile, DumpSource, Listing, Version
 from tap_blockchair.output import LineWriter, Progress, record_lines
 from tap_blockchair.state import DayState, Loaded
-from tap_blockchair.transfer import locked
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -167,8 +165,7 @@ class DumpStream(ChainStream):
 
     def _verified_files(self, *, prune: bool = False) -> Iterator[tuple[VerifiedFile, Progress]]:
         """Give verified files one after the other, and empty the days that are gone."""
-        folder = self.settings.download_dir
-        with nullcontext() if self.settings.dumps_folder else locked(folder, self.chain, self.table_name):
+        with self._source.guard(self.chain, self.table_name):
             if prune:
                 self._source.prune(self.chain, self.table_name, self._is_loaded)
             self.listing = listing = self._source.listing(self.chain, self.table_name)

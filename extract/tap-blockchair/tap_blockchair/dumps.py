@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from html.parser import HTMLParser
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -17,6 +17,8 @@ from tap_blockchair.dumpfile import DumpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
 KEPT = "The bookmark stays where it was."
 _LATEST = "latest"
@@ -100,55 +102,13 @@ class DumpSource(ABC):
         `is_loaded` looks into the state, by the file's day (None: latest) and the first digits of its sha256.
         """
 
+    @abstractmethod
     def handed(self, path: Path, sha256: str) -> Path:
         """Give a file the name under which a loader may keep it; a newer version of the day gets another."""
-        del sha256
-        return path
 
-
-class FolderDumps(DumpSource):
-    """Dump files in a folder: an own mirror, laid out like the host or flat. They are the user's, and stay."""
-
-    is_authority = False
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    @override
-    def listing(self, chain: str, table: str) -> Listing:
-        places = (folder for folder in self._places(chain, table) if folder.is_dir())
-        return Listing(dump_files((path.name for folder in places for path in folder.iterdir()), chain, table))
-
-    @override
-    def version(self, file: DumpFile) -> Version | None:
-        path = self._find(file)
-        if path is None:
-            return None
-        about = path.stat()
-        modified = datetime.fromtimestamp(int(about.st_mtime), UTC)
-        return Version(f'"{about.st_mtime_ns:x}-{about.st_size:x}"', about.st_size, modified)
-
-    @override
-    def fetch(self, file: DumpFile, version: Version, report: Callable[[int], object]) -> tuple[Path, Version]:
-        path = self._find(file)
-        if path is None:
-            raise DumpError(f"{self._folder / file.name} has gone while the tap ran. {KEPT} Check the folder.")
-        return path, version
-
-    @override
-    def discard(self, path: Path) -> None:
-        """Keep it."""
-
-    @override
-    def prune(self, chain: str, table: str, is_loaded: Callable[[date | None, str], bool]) -> None:
-        """Keep all."""
-
-    def _find(self, file: DumpFile) -> Path | None:
-        paths = (place / file.name for place in self._places(file.chain, file.table))
-        return next((path for path in paths if path.is_file()), None)
-
-    def _places(self, chain: str, table: str) -> tuple[Path, Path]:
-        return self._folder / folder_of(chain, table), self._folder
+    @abstractmethod
+    def guard(self, chain: str, table: str) -> AbstractContextManager[None]:
+        """Be the only run that uses a table's copies."""
 
 
 def folder_of(chain: str, table: str) -> str:
@@ -156,16 +116,18 @@ def folder_of(chain: str, table: str) -> str:
     return "/".join((chain, *_FOLDERS.get(table, (table,))))
 
 
-def dump_files(names: Iterable[str], chain: str, table: str, sizes: dict[str, int] | None = None) -> list[DumpFile]:
+def dump_files(
+    names: Iterable[str], chain: str, table: str, sizes: dict[str, int] | None = None, suffix: str = r"\.tsv\.gz"
+) -> list[DumpFile]:
     """Pick a table's files out of a folder's names: the daily ones in order; where there is none, the latest snapshot.
 
-    Sizes are in bytes by name, rounded.
+    Sizes are in bytes by name, rounded. Of two names for a day the later one is taken.
 
     Raises:
         DumpError: A name has a day that is not in the calendar.
     """
     prefix = "_".join(_FOLDERS.get(table, (chain, table)))
-    pattern = re.compile(rf"blockchair_{re.escape(prefix)}_(\d{{8}}|{_LATEST})\.tsv\.gz")
+    pattern = re.compile(rf"blockchair_{re.escape(prefix)}_(\d{{8}}|{_LATEST}){suffix}")
     found: dict[date | None, DumpFile] = {}
     for name in names:
         match = pattern.fullmatch(name)

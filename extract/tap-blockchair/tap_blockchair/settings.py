@@ -90,8 +90,8 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         default=DUMPS_URL,
         title="Dumps URL",
         description=(
-            "Root of the dump host, or a file:// folder that holds dump files: an own mirror, laid out as "
-            "{chain}/{table}/ or flat."
+            "Root of the dump host, or a file:// folder of dump files, .tsv.gz or .tsv: an own mirror, laid out "
+            "as {chain}/{table}/ or flat."
         ),
     ),
     th.Property("api_key", th.StringType, secret=True, title="API key", description="Blockchair's API key."),
@@ -309,8 +309,9 @@ class Settings:
             check.faults.append(f"tip is only, which goes with channel auto, but channel is {settings.channel}.")
         if settings.dumps_folder and settings.data_origin == "simulator" and settings.channel != "api":
             check.faults.append(
-                "data_origin is simulator, but dumps_url is a folder, which carries no mark of its origin: "
-                "unset data_origin or name the simulator's dumps_url.",
+                "data_origin is simulator, but dumps_url is a folder, and files carry no mark of their origin. Load a "
+                "folder as live data: in Meltano with --environment=dev or prod, into the warehouse that .env names; "
+                "alone with data_origin live or without it. For simulated data leave dumps_url at the simulator's.",
             )
         if check.faults:
             raise ConfigValidationError("Invalid settings", errors=check.faults)
@@ -366,7 +367,7 @@ class _Check:
         if not text.startswith("file:"):
             return None
         folder = Path(url2pathname(urlsplit(text).path))
-        if not folder.is_dir():
+        if not folder.is_dir() and self.value("channel") != "api":
             self.faults.append(f"{name} names the folder {folder}, which does not exist.")
         return folder
 

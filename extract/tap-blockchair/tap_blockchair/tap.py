@@ -14,8 +14,8 @@ from tap_blockchair import schemas
 from tap_blockchair.base import ChainStream
 from tap_blockchair.blocks import BlocksStream
 from tap_blockchair.dump_stream import DumpStream
-from tap_blockchair.dumps import FolderDumps
 from tap_blockchair.estimate import report
+from tap_blockchair.folder import FolderDumps
 from tap_blockchair.keyset import KeysetStream, keysets
 from tap_blockchair.latest import LatestStream
 from tap_blockchair.output import LineWriter
@@ -114,7 +114,7 @@ class TapBlockchair(Tap):
         tipped = TIPPED if settings.channel == "auto" and settings.tip != "off" else ()
         folder = settings.dumps_folder
         # One for all streams: the dump host gets one connection.
-        source = FolderDumps(folder) if folder else HostDumps(settings, self.logger)
+        source = FolderDumps(folder, settings.download_dir) if folder else HostDumps(settings, self.logger)
         for chain in settings.chains:
             for name in schemas.dump_tables(chain):
                 if name in tipped:

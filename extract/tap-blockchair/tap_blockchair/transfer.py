@@ -26,6 +26,7 @@ from tap_blockchair.dumps import KEPT, DumpFile, DumpSource, Listing, Version, d
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from datetime import date
     from pathlib import Path
 
@@ -51,12 +52,48 @@ class _GivenUpError(DumpError):
     """A transfer that several tries have not completed."""
 
 
-class HostDumps(DumpSource):
+class Copies(DumpSource):
+    """What becomes of the copies of dump files that lie in a folder of the tap's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @override
+    def discard(self, path: Path) -> None:
+        with writing(path):  # some file systems need space to delete
+            path.unlink(missing_ok=True)
+            _note_of(path).unlink(missing_ok=True)
+
+    @override
+    def handed(self, path: Path, sha256: str) -> Path:
+        mark = f".{sha256[:_NAMED_DIGITS]}{_SUFFIX}"
+        if path.name.endswith(mark):
+            return path
+        handed = path.with_name(path.name.removesuffix(_SUFFIX) + mark)
+        with writing(handed):
+            if _note_of(path).exists():
+                _note_of(path).replace(_note_of(handed))
+            return path.replace(handed)
+
+    @override
+    def prune(self, chain: str, table: str, is_loaded: Callable[[date | None, str], bool]) -> None:
+        for path in sorted(self._folder.glob(f"blockchair_*{_SUFFIX}")):
+            match = _HANDED.fullmatch(path.name)
+            file = next(iter(dump_files([match[1] + _SUFFIX], chain, table)), None) if match else None
+            if match and file and is_loaded(file.day, match[2]):
+                self.discard(path)
+
+    @override
+    def guard(self, chain: str, table: str) -> AbstractContextManager[None]:
+        return locked(self._folder, chain, table)
+
+
+class HostDumps(Copies):
     """Blockchair's dump host or a copy of it: index pages and files over HTTP, one request at a time."""
 
     def __init__(self, settings: Settings, logger: logging.Logger) -> None:
+        super().__init__(settings.download_dir)
         self._settings = settings
-        self._folder = settings.download_dir
         self._logger = logger
         self._session = web.Session()
         self._session.headers["User-Agent"] = settings.user_agent
@@ -99,30 +136,6 @@ class HostDumps(DumpSource):
                     raise
             else:
                 return download.path, download.version
-
-    @override
-    def discard(self, path: Path) -> None:
-        with writing(path):  # some file systems need space to delete
-            path.unlink(missing_ok=True)
-            _note_of(path).unlink(missing_ok=True)
-
-    @override
-    def handed(self, path: Path, sha256: str) -> Path:
-        mark = f".{sha256[:_NAMED_DIGITS]}{_SUFFIX}"
-        if path.name.endswith(mark):
-            return path
-        handed = path.with_name(path.name.removesuffix(_SUFFIX) + mark)
-        with writing(handed):
-            _note_of(path).replace(_note_of(handed))
-            return path.replace(handed)
-
-    @override
-    def prune(self, chain: str, table: str, is_loaded: Callable[[date | None, str], bool]) -> None:
-        for path in sorted(self._folder.glob(f"blockchair_*{_SUFFIX}")):
-            match = _HANDED.fullmatch(path.name)
-            file = next(iter(dump_files([match[1] + _SUFFIX], chain, table)), None) if match else None
-            if match and file and is_loaded(file.day, match[2]):
-                self.discard(path)
 
     def _page(self, folder: str) -> requests.Response | None:
         with self._ask("GET", self._url(folder)) as response:

@@ -63,12 +63,6 @@ def test_invalid_settings(config: dict[str, Any], sentence: str) -> None:
     assert sentence in caught.value.errors[0]
 
 
-def test_a_folder_cannot_prove_to_be_simulated(tmp_path: Path) -> None:
-    with pytest.raises(ConfigValidationError) as caught:
-        TapBlockchair(config={"dumps_url": tmp_path.as_uri(), "data_origin": "simulator"})
-    assert "carries no mark of its origin" in caught.value.errors[0]
-
-
 def test_streams_by_channel() -> None:
     def names(**config: Any) -> set[str]:
         return set(TapBlockchair(config=config).streams)

@@ -60,7 +60,7 @@ class TapCoinGecko(SharingTap):
     @override
     def invoke(cls, **kwargs: Any) -> None:
         """Run the tap; an expected failure ends in one sentence and exit status 1."""
-        if wrong := faults(str(kind.name) for kind in _KINDS):
+        if wrong := faults(vars(kind)["name"] for kind in _KINDS):
             for sentence in wrong:
                 cls.logger.error(sentence)
             sys.exit(1)

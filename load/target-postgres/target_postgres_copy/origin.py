@@ -38,7 +38,7 @@ def check(cursor: Cursor[Any], schema: str, origin: str) -> bool:
     found = cursor.execute(sql.SQL("select origin from {}").format(mark)).fetchone()
     if found not in {None, (origin,)}:
         raise OriginMismatchError(
-            f"this warehouse holds {_WORDS[found[0]]} data; refusing to load {_WORDS[origin]} data into it, and "  # type: ignore[index]
+            f"this warehouse holds {_WORDS[found[0]]} data; refusing to load {_WORDS[origin]} data into it, and "
             f"nothing was written: point the loader to another database, or empty this one and its mark "
             f"{schema}.{ORIGIN}"
         )
