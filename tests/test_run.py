@@ -93,6 +93,19 @@ def test_the_summary_answers_what_a_person_asks(first: str) -> None:
 
 
 @pytest.mark.usefixtures("first")
+def test_the_summary_names_missing_dump_days(checkout: Checkout) -> None:
+    assert "no row is loaded of" not in checkout.run("crypto-elt", "summary").stdout
+    days = ", ".join(f"'bitcoin/outputs/2025-01-{day}'" for day in ("03", "06", "07"))
+    checkout.sql_do(f"update raw_data.load_ledger set unit = unit || ' away' where unit in ({days})", role="loader")  # noqa: S608
+    try:
+        said = checkout.run("crypto-elt", "summary").stdout
+    finally:
+        checkout.sql_do("update raw_data.load_ledger set unit = replace(unit, ' away', '')", role="loader")
+    assert "! bitcoin_outputs: no row is loaded of 2025-01-03, 2025-01-06 to 2025-01-07, between days that are" in said
+    assert said.count("no row is loaded of") == 1
+
+
+@pytest.mark.usefixtures("first")
 @pytest.mark.parametrize(("chain", "table"), ALL_DUMP_TABLES)
 def test_raw_holds_exactly_the_rows_of_the_source(checkout: Checkout, chain: str, table: str) -> None:
     keys = {"blocks": "hash", "transactions": "hash", "outputs": "script_hex", "inputs": "spending_signature_hex"}

@@ -7,7 +7,7 @@ A day passes: its version at the source (`dumps.py`, `transfer.py`), the downloa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig
@@ -19,11 +19,10 @@ from tap_blockchair.batches import manifests
 from tap_blockchair.dumpfile import DamagedDumpError, DayColumn, DumpError, DumpLayout, RowReader, verify
 from tap_blockchair.dumps import KEPT, DumpFile, DumpSource, Listing, Version
 from tap_blockchair.output import LineWriter, Progress, record_lines
-from tap_blockchair.state import DayState, Loaded
+from tap_blockchair.state import DayState, Loaded, spans_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
-    from datetime import date
     from pathlib import Path
 
     from singer_sdk import Tap
@@ -86,7 +85,21 @@ class DumpStream(ChainStream):
         """
         state = self.day_state(listing)
         files = [(file, file.day) for file in listing.files if file.day]
-        return [file for file, day in files if self._wanted(day) and (not state.has(day) or state.may_change(day))]
+        gaps = self.missing_days(listing) if self.settings.strict_days else []
+        end = gaps[0] if gaps else date.max
+        return [
+            file
+            for file, day in files
+            if self._wanted(day) and day < end and (not state.has(day) or state.may_change(day))
+        ]
+
+    def missing_days(self, listing: Listing) -> list[date]:
+        """Find the days inside the index that have no file and are not loaded, within `start_date` and `end_date`."""
+        listed, state = {file.day for file in listing.files if file.day}, self.day_state(listing)
+        if not listed:
+            return []
+        span = (min(listed) + timedelta(days=number) for number in range((max(listed) - min(listed)).days))
+        return [day for day in span if day not in listed and self._wanted(day) and not state.has(day)]
 
     def new_files(self) -> list[DumpFile]:
         """List what the next run would download: due files without those that are compared, and rarely differ."""
@@ -118,6 +131,22 @@ class DumpStream(ChainStream):
         known = state.file(day) if day else None
         return day is not None and state.has(day) and (known is None or known.sha256.startswith(sha256))
 
+    def _report_missing(self, listing: Listing) -> str:
+        """Warn of days that have no file inside the index, and give their names; nothing where there is none."""
+        days = self.missing_days(listing)
+        if not days:
+            return ""
+        spans = spans_of(days)
+        named = ", ".join(f"{first}" if first == last else f"{first} to {last}" for first, last in spans)
+        self.logger.warning(
+            "%s: no file is listed of %s (%d of the days between others that are listed), so no row of them is loaded. "
+            "Such a day has no rows, or is published late and then loaded; see at the source.",
+            self.name,
+            named,
+            len(days),
+        )
+        return named
+
     def _report_lag(self, listing: Listing) -> None:
         state = self.day_state(listing)
         if not listing.files:
@@ -131,7 +160,7 @@ class DumpStream(ChainStream):
         late = (listing.now.date() - last).days
         if late > self.settings.max_lag_days:
             self.logger.warning(
-                "%s: the last day listed is %s, %d days back. Nothing is skipped: the next run goes on there.",
+                "%s: the last day listed is %s, %d days back. The next run goes on behind it.",
                 self.name,
                 last,
                 late,
@@ -169,6 +198,7 @@ class DumpStream(ChainStream):
             if prune:
                 self._source.prune(self.chain, self.table_name, self._is_loaded)
             self.listing = listing = self._source.listing(self.chain, self.table_name)
+            missing = self._report_missing(listing)
             self._report_lag(listing)
             self._empty_vanished(listing)
             due = self.due(listing)
@@ -189,6 +219,12 @@ class DumpStream(ChainStream):
                         verified.layout.rows,
                         verified.layout.size,
                     )
+            if missing and self.settings.strict_days:
+                raise DumpError(
+                    f"{self.name}: no file is listed of {missing}, and strict_days is on. The days before are loaded, "
+                    "later ones wait. See at the source; if the days have no rows, set start_date behind them, or "
+                    "strict_days to false."
+                )
 
     def _take(self, file: DumpFile, known: Loaded | None, progress: Progress) -> VerifiedFile | None:
         """Get and verify a file; None where it is the one that was loaded."""

@@ -251,6 +251,13 @@ class HeightState:
             self._state.pop(part, None)
 
 
+def spans_of(days: Iterable[date]) -> list[tuple[date, date]]:
+    """Join days that follow each other, and sort them: closed ranges."""
+    numbers = (day.toordinal() for day in days)
+    merged = _merged((number, number) for number in numbers)
+    return [(date.fromordinal(first), date.fromordinal(last)) for first, last in merged]
+
+
 def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Make one of closed ranges that overlap or adjoin, and sort them."""
     merged: list[tuple[int, int]] = []

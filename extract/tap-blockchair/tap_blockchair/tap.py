@@ -21,7 +21,8 @@ from tap_blockchair.latest import LatestStream
 from tap_blockchair.output import LineWriter
 from tap_blockchair.quota import STATE_KEY, Quota
 from tap_blockchair.selection import faults, stream_names
-from tap_blockchair.settings import CONFIG_SCHEMA, Settings
+from tap_blockchair.setting_schema import CONFIG_SCHEMA
+from tap_blockchair.settings import Settings
 from tap_blockchair.snapshots import AddressesStream, StatsStream
 from tap_blockchair.tips import TIPPED, TippedStream
 from tap_blockchair.transfer import HostDumps

@@ -18,7 +18,7 @@ from pytest_httpserver import HTTPServer
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_blockchair.__main__ import main
-from tap_blockchair.settings import CONFIG_SCHEMA
+from tap_blockchair.setting_schema import CONFIG_SCHEMA
 from tap_blockchair.tap import TapBlockchair
 from tap_blockchair.web import Session, protect, redact
 

@@ -63,6 +63,22 @@ order by a.symbol != 'DOGE', n.block_date desc
 limit 1
 """
 
+# Days between two loaded dump days of a table of which no row was loaded; a slice's id ends with its day.
+_MISSING = r"""
+with days as (
+    select distinct table_name, right(unit, 10)::date as day
+    from raw_data.load_ledger
+    where channel = 'dumps' and unit ~ '/\d{4}-\d\d-\d\d$'
+), spans as (
+    select table_name, day + 1 as first_day, lead(day) over (partition by table_name order by day) - 1 as last_day
+    from days
+)
+select
+    table_name,
+    string_agg(first_day || case when first_day < last_day then ' to ' || last_day else '' end, ', ' order by first_day)
+from spans where first_day <= last_day group by table_name order by table_name
+"""
+
 # What role, database and environment might say otherwise of how dates and numbers are written.
 _SESSION = "-c DateStyle=ISO,MDY -c TimeZone=UTC -c extra_float_digits=1 -c row_security=off -c search_path=public"
 
@@ -89,7 +105,7 @@ def print_summary(project: Project, environ: Mapping[str, str]) -> None:
             marts = _contents(connection, "analytics")
             if not marts:
                 raise ConsoleError("the warehouse has no marts yet; run `make run` first.")
-            checks = _checks(connection)
+            checks = [*_checks(connection), *_missing(connection)]
             headlines = _headlines(connection)
     except psycopg.OperationalError as error:
         raise ConsoleError(f"the warehouse does not answer ({error}); `warehouse start` starts it.") from error
@@ -154,6 +170,14 @@ def _checks(connection: "psycopg.Connection[Any]") -> list[str]:
     if rows:
         lines.append("[dim]by day, with the reasons: analytics.rpt_reconciliation[/dim]")
     return lines or ["[yellow]•[/yellow] nothing to verify: no block is loaded"]
+
+
+def _missing(connection: "psycopg.Connection[Any]") -> list[str]:
+    """A line for each table that lacks dump days between two that are loaded."""
+    return [
+        f"[yellow]![/yellow] {plain(table)}: no row is loaded of {days}, between days that are"
+        for table, days in connection.execute(_MISSING).fetchall()
+    ]
 
 
 def _outcome(what: str, counts: Sequence[int], why: str | None) -> str:
