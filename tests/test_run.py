@@ -93,6 +93,19 @@ def test_the_summary_answers_what_a_person_asks(first: str) -> None:
 
 
 @pytest.mark.usefixtures("first")
+def test_the_estimate_takes_the_bookmarks_of_now(checkout: Checkout) -> None:
+    """All is loaded. Meltano by itself hands over the state with which the last run began: an empty one."""
+    columns = [line.split() for line in checkout.run("crypto-elt", "estimate").stdout.splitlines()]
+    files = {stream[0]: stream[1] for stream in columns if stream[0].startswith("bitcoin_")}
+    assert files["bitcoin_blocks"] == files["bitcoin_outputs"] == "0"
+    assert set(files.values()) == {"0"}
+    direct = checkout.run("meltano", "invoke", "tap-blockchair", "--estimate").stdout
+    assert "`crypto-elt estimate` takes the bookmarks of now" in direct or "Without a state" in direct
+    unknown = checkout.fails("crypto-elt", "estimate", "tap-coingecko")
+    assert "tap-blockchair--dumps" in unknown
+
+
+@pytest.mark.usefixtures("first")
 def test_the_summary_names_missing_dump_days(checkout: Checkout) -> None:
     assert "no row is loaded of" not in checkout.run("crypto-elt", "summary").stdout
     days = ", ".join(f"'bitcoin/outputs/2025-01-{day}'" for day in ("03", "06", "07"))

@@ -90,6 +90,10 @@ class TapBlockchair(Tap):
             parse_env_config=config.parse_env,
         )
         streams = [stream for stream in tap.streams.values() if stream.selected and isinstance(stream, ChainStream)]
+        counted = f"With the state in {state.name}." if state else "Without a state: every day counts as new."
+        if state and "/.meltano/run/" in state.name:
+            counted += " An earlier run began with it: `crypto-elt estimate` takes the bookmarks of now."
+        click.echo(counted)
         click.echo(report(streams, Settings.from_config(tap.config)))
 
     @override

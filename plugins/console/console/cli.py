@@ -1,13 +1,17 @@
-"""The command line: `crypto-elt run|summary|doctor|env|stop`."""
+"""The command line: `crypto-elt run|summary|estimate|doctor|env|stop`."""
 
 import os
 import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 from console import doctor as checks
 from console.envfile import write_env
 from console.errors import ConsoleError
+from console.estimate import TAPS
+from console.estimate import estimate as estimate_of
 from console.leftovers import sweep
 from console.ownership import end_recorded_run, exclusive_run
 from console.pipeline import Meltano
@@ -16,6 +20,7 @@ from console.services import command
 from console.summary import print_summary
 from console.terminal import err, out, plain, step
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 _MARKS = {"ok": "[green]✓[/green]", "note": "[yellow]•[/yellow]", "wrong": "[red]✗[/red]"}
 
 
@@ -60,15 +65,31 @@ def summary() -> None:
     print_summary(project, local_environ(project, os.environ)[0])
 
 
+def environment_option(about: str) -> Callable[[_Command], _Command]:
+    """Add `--environment`, as Meltano has it."""
+    return click.option(
+        "--environment",
+        type=click.Choice(["local", "dev", "prod"]),
+        default="local",
+        show_default=True,
+        envvar="MELTANO_ENVIRONMENT",
+        help=about,
+    )
+
+
 @cli.command()
-@click.option(
-    "--environment",
-    type=click.Choice(["local", "dev", "prod"]),
-    default="local",
-    show_default=True,
-    envvar="MELTANO_ENVIRONMENT",
-    help="What to look at; dev and prod also check hosts, keys and roles.",
-)
+@click.argument("tap", type=click.Choice(TAPS), default=TAPS[0], metavar="[TAP]")
+@environment_option("Whose settings and bookmarks count.")
+def estimate(tap: str, environment: str) -> None:
+    """Say what the next run of TAP would download and spend, without running it.
+
+    TAP is tap-blockchair, or tap-blockchair--dumps or --tip, which the schedules run; each has bookmarks of its own.
+    """
+    out.print(plain(estimate_of(Project.find(), environment, tap).rstrip()))
+
+
+@cli.command()
+@environment_option("What to look at; dev and prod also check hosts, keys and roles.")
 def doctor(environment: str) -> None:
     """Say what is wrong and what to do about it."""
     findings = []
