@@ -109,13 +109,42 @@ def test_the_commands_for_live_data_parse(live: Checkout) -> None:
     live.run("meltano", "--environment=prod", "run", "--dry-run", *LOADS, "dbt-postgres:build")
 
 
-def test_doctor_names_a_role_that_cannot_log_in(live: Checkout) -> None:
-    code = (
-        "from console.doctor import roles; from dotenv import dotenv_values;"
-        "v = dict(dotenv_values('.env')); v['WAREHOUSE_LOADER_PASSWORD'] = 'wrong';"
-        "print([(f.state, f.text) for f in roles(v, 'warehouse init')])"
-    )
-    said = live.run(".venv/bin/python", "-c", code).stdout
-    assert said.count("('ok'") == 2
-    assert "role loader cannot log in" in said
-    assert "wrong'" not in said.split("password")[-1]
+def test_doctor_tries_what_the_environment_uses(live: Checkout) -> None:
+    """Sources at the addresses that variables name, and each login; a refusal says what to do about it."""
+    live.run("simulator", "start", SIMULATOR_API_KEYS="good", SIMULATOR_COINGECKO_KEYS="CG-good:demo")
+    url = live.simulator()
+    sources = {"TAP_BLOCKCHAIR_API_URL": f"{url}/blockchair", "TAP_BLOCKCHAIR_DUMPS_URL": f"{url}/dumps"}
+    sources |= {"TAP_COINGECKO_API_URL": f"{url}/coingecko/api/v3", "COINGECKO_PLAN": "demo"}
+    keys = {"BLOCKCHAIR_API_KEY": "good", "COINGECKO_API_KEY": "CG-good"}
+    doctor = ("crypto-elt", "doctor", "--environment=prod")
+    said = live.run(*doctor, **sources, **keys).stdout
+    assert f"{url} answers" in said
+    assert "BLOCKCHAIR_API_KEY is accepted" in said
+    assert "COINGECKO_API_KEY is accepted" in said
+    for role in ("loader", "transformer", "bi_reader", "postgres"):
+        assert f"✓ {role} logs in" in said
+    wrong = {"BLOCKCHAIR_API_KEY": "bad", "COINGECKO_API_KEY": "CG-bad", "WAREHOUSE_LOADER_PASSWORD": "no-such"}
+    said = live.fails(*doctor, **sources, **wrong)
+    assert "BLOCKCHAIR_API_KEY is refused (HTTP 402: This key is unknown): correct it in .env" in said
+    assert "COINGECKO_API_KEY is refused (HTTP 401" in said
+    assert "the password of loader is refused" in said
+    assert "correct WAREHOUSE_LOADER_PASSWORD in .env, or run `warehouse init --environment=prod`" in said
+    assert said.count("✗") == 3
+    assert "no-such" not in said
+    nobody = live.fails(*doctor, **sources, **keys, WAREHOUSE_PORT="1")
+    assert nobody.count("does not answer") == nobody.count("✗") == 1
+    assert "Connection refused" in nobody
+    assert "check WAREHOUSE_HOST and WAREHOUSE_PORT in .env" in nobody
+
+
+def test_an_empty_host_is_named_by_every_command(live: Checkout) -> None:
+    for command in (
+        "crypto-elt doctor --environment=prod",
+        "warehouse init --environment=prod",
+        "warehouse status --environment=prod",
+        "warehouse url --environment=prod",
+        "meltano --environment=prod invoke dbt-postgres:run",
+        'echo \'{"type": "STATE", "value": {}}\' | meltano --environment=prod invoke target-postgres',
+    ):
+        said = live.fails("sh", "-c", command, WAREHOUSE_HOST="")
+        assert "WAREHOUSE_HOST" in said, command

@@ -155,6 +155,15 @@ class ExactReader(MsgSpecReader):
         )
 
 
+# Settings without which there is no connection, and what the project's live environments take them from.
+_NEEDED = {
+    "host": "WAREHOUSE_HOST",
+    "port": "WAREHOUSE_PORT",
+    "user": "loader",
+    "password": "WAREHOUSE_LOADER_PASSWORD",
+}
+
+
 class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
     """Singer target for PostgreSQL."""
 
@@ -177,8 +186,11 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
         try:
             super().__init__(*args, **kwargs)
         except AssertionError as error:  # how the stock loader refuses settings that do not go together
+            empty = [f"{name} ({variable})" for name, variable in _NEEDED.items() if not self.config.get(name)]
+            where = "set it in .env (in the environment local, `warehouse start` does)"
+            fault = f"{', '.join(empty)} is empty: {where}." if empty else str(error)
             raise ConfigValidationError(
-                "Config validation failed", errors=[str(error)], schema=self.config_jsonschema
+                "Config validation failed", errors=[fault], schema=self.config_jsonschema
             ) from error
         self.max_parallelism = 1  # all sinks share one connection
         self.logger.addFilter(_is_worth_a_line)

@@ -20,7 +20,8 @@ GOOD = {"host": "127.0.0.1", "port": 5432, "user": "loader", "password": "secret
     ("changes", "expected"),
     [
         ({"data_origin": "test"}, "'test' is not one of ['simulator', 'live']"),
-        ({"host": None}, "host"),
+        ({"host": None}, "host (WAREHOUSE_HOST) is empty: set it in .env"),
+        ({"host": None, "password": None}, "host (WAREHOUSE_HOST), password (WAREHOUSE_LOADER_PASSWORD) is empty"),
         ({"lock_timeout": -1}, "-1 is less than the minimum of 0"),
         ({"ssl_enable": True, "ssl_mode": "maybe"}, "ssl_mode"),
     ],

@@ -2,35 +2,25 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
-import psycopg
 from dotenv import dotenv_values
 
+from console.finding import Finding
 from console.leftovers import leftovers, readable_by_others
+from console.logins import ROLES, logins, try_all, warehouse_login
 from console.project import Project, local_environ
 from console.services import status
+from console.sources import try_sources
 
 _GIGABYTE = 1_000_000_000
 _DISK_NEEDED = 3 * _GIGABYTE
-_TIMEOUT_SECONDS = 5
-_LIVE_HOSTS = ("api.blockchair.com", "gz.blockchair.com", "api.coingecko.com")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found."""
-
-    state: str  # ok, note (works, but worth knowing) or wrong (a run would fail)
-    text: str
 
 
 def examine(project: Project, environment: str) -> Iterator[Finding]:
-    """Check interpreter, disk, programs, servers and, for dev and prod, hosts, keys and roles."""
+    """Check interpreter, disk, programs, servers and, for dev and prod, sources, keys and logins."""
     yield _interpreter()
     yield _disk(project)
     yield _programs(project)
@@ -45,12 +35,20 @@ def examine(project: Project, environment: str) -> Iterator[Finding]:
         running = _server(project, environ, "warehouse", "port")
         yield running
         if running.state == "ok":
-            yield from roles(_as_warehouse_variables(project.local_variables()), "warehouse start")
+            local = _as_warehouse_variables(project.local_variables())
+            database = local.get("WAREHOUSE_DB", "crypto")
+            yield from try_all([warehouse_login(role, database, "warehouse start") for role in ROLES], local)
         return
-    variables = {name: value for name, value in dotenv_values(project.env_file).items() if value} | dict(os.environ)
-    yield from (_host(host) for host in _LIVE_HOSTS)
-    yield from _keys(variables)
-    yield from roles(variables, f"warehouse init --environment={environment}")
+    # As in Meltano, a variable of the process wins over the same one in .env.
+    variables = {name: value for name, value in {**dotenv_values(project.env_file), **os.environ}.items() if value}
+    yield from try_sources(project, environment)
+    if not variables.get("WAREHOUSE_HOST"):
+        mend = f"warehouse init --environment={environment}"
+        yield Finding("wrong", f"WAREHOUSE_HOST is empty: name your PostgreSQL in .env, then run `{mend}`")
+        return
+    if not variables.get("WAREHOUSE_ADMIN_PASSWORD"):
+        yield Finding("note", "WAREHOUSE_ADMIN_PASSWORD is empty: `warehouse init` needs it, and nothing else")
+    yield from try_all(logins(variables, environment), variables)
 
 
 def _interpreter() -> Finding:
@@ -119,59 +117,3 @@ def _as_warehouse_variables(local: Mapping[str, str]) -> dict[str, str]:
     """The LOCAL_* variables under the names of a live warehouse."""
     renamed = {name.removeprefix("LOCAL_"): value for name, value in local.items()}
     return {name if name.startswith("WAREHOUSE_") else f"WAREHOUSE_{name}": value for name, value in renamed.items()}
-
-
-def _host(host: str) -> Finding:
-    try:
-        socket.create_connection((host, 443), timeout=_TIMEOUT_SECONDS).close()
-    except OSError as error:
-        return Finding("wrong", f"{host}:443 is out of reach ({error}): check network, proxy and firewall")
-    return Finding("ok", f"{host}:443 answers")
-
-
-def _keys(variables: Mapping[str, str]) -> Iterator[Finding]:
-    consequences = {
-        "BLOCKCHAIR_API_KEY": "about 1,000 to 1,440 points a day: blocks, statistics and top addresses only",
-        "BLOCKCHAIR_DUMPS_KEY": "dump files come at about 10 kB/s, one at a time",
-    }
-    for name, consequence in consequences.items():
-        yield (
-            Finding("ok", f"{name} is set")
-            if variables.get(name)
-            else Finding("note", f"{name} is empty: {consequence}")
-        )
-    plan = variables.get("COINGECKO_PLAN", "keyless")
-    if plan != "keyless" and not variables.get("COINGECKO_API_KEY"):
-        yield Finding("wrong", f"COINGECKO_PLAN is {plan} but COINGECKO_API_KEY is empty: set it in .env")
-    else:
-        yield Finding("ok", f"CoinGecko plan {plan}")
-
-
-def roles(variables: Mapping[str, str], mend: str) -> Iterator[Finding]:
-    """Try to log in as each role by `WAREHOUSE_*`; `mend` is the command that puts a role right."""
-    if not variables.get("WAREHOUSE_HOST"):
-        yield Finding(
-            "wrong",
-            f"WAREHOUSE_HOST is empty: name your PostgreSQL in .env, then run `{mend}`",
-        )
-        return
-    for role in ("loader", "transformer", "bi_reader"):
-        yield _login(variables, role, mend)
-
-
-def _login(variables: Mapping[str, str], role: str, mend: str) -> Finding:
-    where = f"{variables['WAREHOUSE_HOST']}:{variables.get('WAREHOUSE_PORT', '5432')}"
-    try:
-        psycopg.connect(
-            host=variables["WAREHOUSE_HOST"],
-            port=variables.get("WAREHOUSE_PORT", "5432"),
-            dbname=variables.get("WAREHOUSE_DB", "crypto"),
-            user=role,
-            password=variables.get(f"WAREHOUSE_{role.upper()}_PASSWORD"),
-            sslmode=variables.get("WAREHOUSE_SSLMODE", "prefer"),
-            connect_timeout=_TIMEOUT_SECONDS,
-        ).close()
-    except psycopg.Error as error:
-        reason = str(error).strip().splitlines()[-1]
-        return Finding("wrong", f"role {role} cannot log in at {where} ({reason}): run `{mend}`")
-    return Finding("ok", f"role {role} logs in at {where}")

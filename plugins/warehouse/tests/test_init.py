@@ -47,6 +47,11 @@ def initialised(live: Live, run: Run) -> Live:
         reported = "".join(each.result().stderr for each in both)
     assert reported.count("made database crypto") == 1
     assert reported.count("made database meltano") == 1
+    read = "WAREHOUSE_HOST, WAREHOUSE_PORT, WAREHOUSE_DB, WAREHOUSE_ADMIN_USER, WAREHOUSE_ADMIN_PASSWORD"
+    assert reported.count(f" as boss, by {read}\n") == 2
+    assert "by WAREHOUSE_LOADER_PASSWORD, WAREHOUSE_TRANSFORMER_PASSWORD, WAREHOUSE_BI_READER_PASSWORD, MELTANO_DB" in (
+        reported
+    )
     return live
 
 

@@ -21,7 +21,16 @@ from warehouse.maintain import maintain as vacuum
 from warehouse.migrate import Dbt
 from warehouse.migrate import migrate as bring_up
 from warehouse.project import Project, find_project
-from warehouse.server import ADMIN, ROLES, Server, forget_libpq_variables, live_server
+from warehouse.server import (
+    ADMIN,
+    ROLES,
+    TENANTS,
+    Server,
+    forget_libpq_variables,
+    live_server,
+    missing_for,
+    variables_of,
+)
 from warehouse.status import Status, read_status
 
 if TYPE_CHECKING:
@@ -201,7 +210,14 @@ def init(environment: str) -> None:
     In dev and prod the administrator that WAREHOUSE_ADMIN_USER names does it; it needs CREATEROLE and CREATEDB, not
     superuser. With MELTANO_DB_PASSWORD set, Meltano's own database and role are made too.
     """
-    initialise(_server(environment, (ADMIN, *ROLES)), say)
+    server = _server(environment, (ADMIN, *ROLES))
+    initialise(server, say)
+    if environment != "local":
+        who = server.login(ADMIN).user
+        say(f"database {server.database} at {server.host}:{server.port} as {who}, by {variables_of(ADMIN)}")
+        tenants = [name for name in TENANTS if name in server.logins]
+        secrets = [missing_for(role)[-1] for role in ROLES] + [f"{name.upper()}_DB_PASSWORD" for name in tenants]
+        say(f"passwords of {', '.join([*ROLES, *tenants])} by {', '.join(secrets)}")
 
 
 @main.command()

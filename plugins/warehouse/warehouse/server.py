@@ -102,6 +102,12 @@ def missing_for(role: str) -> list[str]:
     return [f"WAREHOUSE_{role.upper()}_PASSWORD"]
 
 
+def variables_of(role: str) -> str:
+    """The variables by which a live login of this role is found, for a message."""
+    secrets = [f"{role.upper()}_DB_PASSWORD"] if role in TENANTS else missing_for(role)
+    return ", ".join(("WAREHOUSE_HOST", "WAREHOUSE_PORT", "WAREHOUSE_DB", *secrets))
+
+
 def live_server(environment: str, variables: Mapping[str, str], needed: tuple[str, ...]) -> Server:
     """The PostgreSQL that ``WAREHOUSE_*`` names; the roles ``needed`` must be able to log in.
 
@@ -166,6 +172,7 @@ def connect(
         reason = next(iter(str(error).splitlines()), "no reason given")
         raise WarehouseError(
             f"Cannot connect to database {name} at {server.host}:{server.port} as {login.user}: {reason}"
+            f"{'' if server.is_local else f' (read from {variables_of(role)})'}"
         ) from None
     with connection:
         _pin(connection)
