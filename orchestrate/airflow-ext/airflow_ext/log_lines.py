@@ -19,6 +19,13 @@ _SAID = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b\s*[|:\]]")
 # Of a slice, which is a day of a table as a rule: what was written, or that it was there already.
 _SLICE = re.compile(r"^(?P<slice>\S+): (?:(?P<rows>[\d,]+) rows loaded\b|unchanged\b)")
 _CHECK_FAILED = "check failed:"
+# A heading of dbt's, with what it is about, below which the reason stands.
+_DBT_HEADING = re.compile(
+    r"^(?:Encountered an error:$|Failure\b|(?:Runtime|Database|Compilation|Parsing|Dependency|Validation) Error\b)"
+)
+# What plugins say of themselves beside the reason, and Meltano of the part that failed.
+_NO_REASON = re.compile(r"^(?:Config validation failed|Traceback \(most recent call last\))")
+_WHO_FAILED = re.compile(r"^(Extractor|Loader|Extractor and loader) failed$")
 _LEVELS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -43,6 +50,10 @@ class RunLog:
     loader: str | None = None  # the plugin whose rows are counted
     errors: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST_ERRORS))
     failed_checks: list[str] = field(default_factory=list)
+    _reasons: dict[str, str] = field(default_factory=dict)  # by plugin: the last error that it stated
+    _dbt_headings: list[str] = field(default_factory=list)  # of the failure that is being read
+    _dbt_reason: str = ""
+    _failed: str = ""
     _read: dict[str, int] = field(default_factory=dict)
     _written: dict[str, int] = field(default_factory=dict)
 
@@ -50,6 +61,38 @@ class RunLog:
     def rows(self) -> int:
         """Rows loaded so far: those that slices wrote, and of tables without slices the records that came."""
         return sum((self._read | self._written).values())
+
+    @property
+    def cause(self) -> str:
+        """The innermost reason, in one line; empty where no line has one.
+
+        Of a failed check the first, of dbt its first failure with the reason below the heading, of a tap or loader the
+        last error of the one that Meltano names: what failed first makes the other one fail too.
+        """
+        if self.failed_checks:
+            return self.failed_checks[0]
+        if self._dbt_reason:
+            return self._dbt_reason
+        taps = [name for name in self._reasons if name.startswith("tap-")]
+        others = [name for name in self._reasons if name not in taps]
+        order = [*taps, *others] if self._failed == "Extractor" else [*others, *taps]
+        if order:
+            return f"{order[0]}: {self._reasons[order[0]]}"
+        return self.errors[0].splitlines()[0] if self.errors else ""
+
+    def _take_reason(self, level: int, plugin: str, text: str) -> None:
+        if not plugin or plugin == "meltano":
+            if said := _WHO_FAILED.match(text):
+                self._failed = said[1]
+            return
+        if _DBT_HEADING.match(text):
+            self._dbt_headings.append(text)
+        elif self._dbt_headings and text:
+            headings = [one for one in self._dbt_headings if not one.startswith("Encountered")]
+            self._dbt_reason = self._dbt_reason or ": ".join([*headings, text])
+            self._dbt_headings = []
+        elif level >= logging.ERROR and text and not _NO_REASON.match(text):
+            self._reasons[plugin] = " ".join(text.splitlines()[0].split())
 
     def read(self, line: str) -> tuple[int, str]:
         """Take a line of Meltano's; returns level and text for the task's log, empty where nothing is to be shown."""
@@ -68,6 +111,7 @@ class RunLog:
                 text = f"{text}\n{entry.get('exception') or entry.get('exc_info')}"
         text = visible(_CLOCK.sub("", _COLOUR.sub("", text).strip()).strip())
         level = _true_level(level, text)
+        self._take_reason(level, str(plugin or ""), text)
         if text.startswith(_CHECK_FAILED) and len(found := self.failed_checks) < _MOST_CHECKS and text not in found:
             found.append(text)
         if not text or text == "METRIC":

@@ -237,10 +237,11 @@ class MeltanoOperator(BaseOperator):
         timer.start()
 
     def _reason(self, status: int, nodes: list[str], log: RunLog) -> str:
-        """Why it failed, for a person."""
-        sentence = f"`meltano run {self.block}` failed with status {status}."
-        parts = log.failed_checks or nodes or list(log.errors)
-        return "\n".join([sentence, *parts, *(nodes if log.failed_checks else [])])
+        """Why it failed, for a person: the innermost cause in the first line, and what else was said below it."""
+        cause = (log.failed_checks or nodes or [log.cause])[0]
+        sentence = f"`meltano run {self.block}` failed with status {status}{f': {cause}' if cause else '.'}"
+        parts = [*log.failed_checks, *nodes] or list(log.errors)
+        return "\n".join([sentence, *(part for part in parts if part != cause)])
 
 
 class BrokenOperator(BaseOperator):

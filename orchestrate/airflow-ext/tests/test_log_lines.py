@@ -175,6 +175,64 @@ def test_the_last_errors_are_kept_and_nothing_else() -> None:
     assert log.errors[-1] == "worse"
 
 
+def cause(*lines: str) -> str:
+    log = RunLog(loader=LOADER)
+    for one in lines:
+        log.read(one)
+    return log.cause
+
+
+BEGUN = line("Beginning sync of 'blocks'", "tap-a")
+ENDED = line("Block run completed", None, level="error")
+REFUSED = "PostgreSQL refused: connection failed: FATAL: password authentication failed. Mend it and run again."
+
+
+def test_the_cause_is_the_sentence_of_the_part_that_failed() -> None:
+    """Not what Meltano makes of it, nor what broke because of it."""
+    loader, broken = line(REFUSED, level="error"), line("the pipe is broken", "tap-a", level="critical")
+    assert cause(BEGUN, loader, broken, line("Loader failed", None, level="error"), ENDED) == f"{LOADER}: {REFUSED}"
+    # Meltano's own traceback, where the loader was gone before its input was closed
+    crash = line("", None, level="error", exception="Traceback ...\nBrokenPipeError")
+    assert cause(BEGUN, loader, crash) == f"{LOADER}: {REFUSED}"
+    tap = line("the key was refused (it says: no)", "tap-a", level="critical")
+    half = line("a slice is not complete", level="error")
+    assert cause(BEGUN, tap, half, line("Extractor failed", None, level="error"), ENDED) == (
+        "tap-a: the key was refused (it says: no)"
+    )
+    wrong = [line("`plan` is wrong", "tap-a", level="error"), line("Config validation failed", "tap-a", level="error")]
+    assert cause(*wrong, line("Extractor failed", None, level="error"), ENDED) == "tap-a: `plan` is wrong"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            ["Encountered an error:", "Database Error", '  connection failed: FATAL:  password "x"', "more"],
+            'Database Error: connection failed: FATAL:  password "x"',
+        ),
+        (
+            ["Database Error in model a (models/a.sql)", '  column "b" does not exist', "  LINE 5: b", ""],
+            'Database Error in model a (models/a.sql): column "b" does not exist',
+        ),
+        (
+            ["Runtime Error in model a (models/a.sql)", "  Database Error", "  no", "Failure in test t (x)", "  later"],
+            "Runtime Error in model a (models/a.sql): Database Error: no",
+        ),
+        (["Encountered an error:", "Parsing Error", "  Env var required"], "Parsing Error: Env var required"),
+    ],
+)
+def test_the_cause_of_a_failed_build_is_the_first_with_its_reason(said: list[str], reason: str) -> None:
+    lines = [line(f"\x1b[0m02:00:00  {text}", "dbt-postgres") for text in ["Running with dbt", *said]]
+    failed = line("Block run completed", None, level="error", err="`dbt-postgres run` failed with exit code: 2")
+    assert cause(*lines, failed) == reason
+    assert cause(*lines, line("check failed: block 7", "dbt-postgres"), failed) == "check failed: block 7"
+
+
+def test_without_words_of_a_plugin_the_cause_is_meltanos_first_error() -> None:
+    assert cause(BEGUN) == ""
+    assert cause(line("no such plugin\nVisit ...", None, level="error"), ENDED) == "no such plugin"
+
+
 def test_failed_checks_are_kept_once_and_up_to_fifty() -> None:
     log = RunLog()
     for number in (1, 1, *range(2, 61)):

@@ -149,13 +149,13 @@ def test_failed_nodes_are_named_up_to_ten(tmp_path: Path) -> None:
 def test_a_reason_has_failed_checks_first_then_nodes_then_errors(root: Path) -> None:
     log = RunLog()
     task = load(root)
-    first = "`meltano run tap-a target-postgres` failed with status 2."
-    assert task._reason(2, [], log) == first
-    log.errors.append("an error")
-    assert task._reason(2, [], log).splitlines() == [first, "an error"]
-    assert task._reason(2, ["a node"], log).splitlines() == [first, "a node"]
+    first = "`meltano run tap-a target-postgres` failed with status 2"
+    assert task._reason(2, [], log) == f"{first}."
+    log.errors += ["an error", "another"]
+    assert task._reason(2, [], log).splitlines() == [f"{first}: an error", "another"]
+    assert task._reason(2, ["a node", "b"], log).splitlines() == [f"{first}: a node", "b"]
     log.failed_checks.append("a check")
-    assert task._reason(2, ["a node"], log).splitlines() == [first, "a check", "a node"]
+    assert task._reason(2, ["a node"], log).splitlines() == [f"{first}: a check", "a node"]
 
 
 def test_a_schedule_that_cannot_be_run_fails_for_good() -> None:
