@@ -111,7 +111,7 @@ def test_the_commands_for_live_data_parse(live: Checkout) -> None:
 
 def test_doctor_tries_what_the_environment_uses(live: Checkout) -> None:
     """Sources at the addresses that variables name, and each login; a refusal says what to do about it."""
-    live.run("simulator", "start", SIMULATOR_API_KEYS="good", SIMULATOR_COINGECKO_KEYS="CG-good:demo")
+    live.run("simulator", "start", "--restart", SIMULATOR_API_KEYS="good", SIMULATOR_COINGECKO_KEYS="CG-good:demo")
     url = live.simulator()
     sources = {"TAP_BLOCKCHAIR_API_URL": f"{url}/blockchair", "TAP_BLOCKCHAIR_DUMPS_URL": f"{url}/dumps"}
     sources |= {"TAP_COINGECKO_API_URL": f"{url}/coingecko/api/v3", "COINGECKO_PLAN": "demo"}

@@ -47,13 +47,13 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         "tip",
         th.StringType,
         default="also",
-        allowed_values=["also", "only", "off"],
+        allowed_values=["also", "only", "off", "none"],
         title="Tip",
         description=(
             "In channel auto: whether the API gives what lies above the last published dump day of {chain}_blocks and "
             "ethereum_uncles. `also`: after the dump days. `only`: nothing but that and the API's snapshots; dump days "
             "are left to another run. `off`: no. Where no dump is published at all the tip begins at start_date, and "
-            "without a start_date nothing is read. In YAML, put 'off' in quotes."
+            "without a start_date nothing is read. `none` is `off` in a word that YAML takes for no boolean."
         ),
     ),
     th.Property(

@@ -68,7 +68,7 @@ class Settings:
         settings = cls(
             chains=check.chains(),
             channel=check.value("channel"),
-            tip=check.value("tip"),
+            tip="off" if check.value("tip") == "none" else check.value("tip"),
             start=check.day("start_date"),
             end=check.day("end_date"),
             api_url=check.url("api_url", ("https", "http")),

@@ -45,7 +45,7 @@ def _batches(form: str, root: str, **encoding: str) -> dict[str, Any]:
         ({"top_addresses": 20_000}, "20000 is greater than the maximum of 10100"),
         ({"requests_per_minute": 0}, "0 is less than the minimum of 1"),
         ({"data_origin": "mars"}, "'mars' is not one of"),
-        ({"tip": "never"}, "'never' is not one of ['also', 'only', 'off'] in config['tip']"),
+        ({"tip": "never"}, "'never' is not one of ['also', 'only', 'off', 'none'] in config['tip']"),
         ({"tip": "only", "channel": "api"}, "tip is only, which goes with channel auto, but channel is api"),
         ({"tip": "only", "channel": "dumps"}, "tip is only, which goes with channel auto, but channel is dumps"),
         ({"api_key": 1234567}, "*** is not of type 'string'"),
@@ -80,7 +80,7 @@ def test_streams_by_tip() -> None:
     def names(tip: str) -> set[str]:
         return set(TapBlockchair(config={"chains": ["bitcoin", "ethereum"], "tip": tip}).streams)
 
-    assert names("also") == names("off") > names("only")
+    assert names("also") == names("off") == names("none") > names("only")
     tables = ("blocks", "stats", "addresses")
     assert names("only") == {f"{chain}_{name}" for chain in ("bitcoin", "ethereum") for name in tables} | {
         "ethereum_uncles"

@@ -197,6 +197,7 @@ def test_only_the_tip_and_the_snapshots(run: Any, simulator: Any, asked: Any, de
     ("more", "days"),
     [
         ({"tip": "off"}, {"2025-01-01", "2025-01-02"}),
+        ({"tip": "none"}, {"2025-01-01", "2025-01-02"}),
         ({"channel": "dumps"}, {"2025-01-01", "2025-01-02"}),
         ({"end_date": "2025-01-01"}, {"2025-01-01"}),
         ({"end_date": "2025-01-02"}, {"2025-01-01", "2025-01-02"}),
