@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from dotenv import dotenv_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LOG = logging.getLogger(__name__)
 _VARIABLE = "AIRFLOW_EXT_ALERT_URLS"
+_IN_DOTENV = "AIRFLOW_ALERT_URLS"
 _MOST_CHARACTERS = 4000
 
 
@@ -29,9 +33,19 @@ def message(context: Mapping[str, Any]) -> tuple[str, str]:
     return f"{instance.dag_id}: {instance.task_id}{part} failed", "\n".join(lines)
 
 
+def _urls(context: Mapping[str, Any]) -> list[str]:
+    """The addresses that the project's .env names now; else those with which Airflow was started."""
+    root = getattr(context.get("task"), "root", None) or os.environ.get("MELTANO_PROJECT_ROOT")
+    try:
+        stated = dotenv_values(Path(root) / ".env", interpolate=False).get(_IN_DOTENV) if root else None
+    except OSError:
+        stated = None
+    return (os.environ.get(_VARIABLE, "") if stated is None else stated).split()
+
+
 def task_failed(context: Mapping[str, Any]) -> None:
     """Send an alert; one that cannot be sent is noted in the log, without its address, which holds secrets."""
-    urls = os.environ.get(_VARIABLE, "").split()
+    urls = _urls(context)
     if not urls:
         return
     from apprise import Apprise, NotifyFormat, NotifyType  # noqa: PLC0415 - takes time, and only failures need it

@@ -3,6 +3,7 @@
 import logging
 import re
 from email.message import Message as EmailMessage
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -107,6 +108,34 @@ def test_none_is_sent_until_it_is_configured(hook: HTTPServer, monkeypatch: pyte
     monkeypatch.setenv("AIRFLOW_EXT_ALERT_URLS", "")
     task_failed(context())
     assert received(hook) == []
+
+
+def test_addresses_that_env_names_meanwhile_count_at_the_next_failure(
+    hook: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Airflow runs on with what it was started with: no address, or another one."""
+    failed = context() | {"task": SimpleNamespace(root=str(tmp_path))}
+    for started_with in ("", f"json://127.0.0.1:{hook.port}/old"):
+        monkeypatch.setenv("AIRFLOW_EXT_ALERT_URLS", started_with)
+        (tmp_path / ".env").write_text("# AIRFLOW_ALERT_URLS=\n")
+        hook.clear_log()
+        task_failed(failed)
+        assert len(received(hook)) == bool(started_with)
+        (tmp_path / ".env").write_text(f"A=1\nAIRFLOW_ALERT_URLS='json://127.0.0.1:{hook.port}/new'\n")
+        hook.clear_log()
+        task_failed(failed)
+        assert [request.path for request, _ in hook.log] == ["/new"]
+        (tmp_path / ".env").write_text("AIRFLOW_ALERT_URLS=\n")
+        hook.clear_log()
+        task_failed(failed)
+        assert received(hook) == []
+
+
+def test_the_reason_stands_in_the_alerts_first_line(hook: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_EXT_ALERT_URLS", f"json://127.0.0.1:{hook.port}")
+    refused = "`meltano run dbt-postgres:build` failed with status 1: Database Error: password authentication failed"
+    task_failed(context(f"{refused}\nmore"))
+    assert received(hook)[0]["message"].splitlines()[0] == refused
 
 
 def test_an_address_that_is_wrong_keeps_no_other_from_its_alert(
