@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import errno
 import logging
+import math
 import os
 import re
 import select
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 3  # seconds from a signal to the end, if nobody answers
 _QUIET = 0.5  # seconds without input after which no more is waited for
+_FAILED = 5.0  # a tap that still works is not read to its end
 
 _SHOWN = 200  # characters of an unreadable line that its error shows
 #: Control characters, tabs and ends of lines too, and those that hide text or turn its direction.
@@ -64,15 +66,18 @@ def _is_worth_a_line(record: logging.LogRecord) -> bool:
     return not (record.levelno <= logging.INFO and str(record.msg).startswith(_OF_SCHEMAS))
 
 
-def _read_on() -> None:
-    """Throw away what is still being sent, so that the sender can end.
+def _read_on(longest: float = math.inf) -> None:
+    """Throw away what is still being sent, so that the sender can end; for so many seconds at most.
 
     Meltano 4.4.1 waits for its tap when it gets a signal, and for asyncio a process has ended only when its output was
-    read. What the tap has sent ahead, Meltano passes on only while the loader takes it (docs/loader.md).
+    read. What the tap has sent ahead, Meltano passes on only while the loader takes it (docs/loader.md). Where a tap
+    has ended when its loader fails, Meltano writes the rest to a pipe without a reader, and shows its own traceback.
     """
+    end = time.monotonic() + longest
     with suppress(OSError, ValueError):  # no input at all
         while select.select([sys.stdin], [], [], _QUIET)[0] and os.read(sys.stdin.fileno(), 1 << 20):
-            pass
+            if time.monotonic() > end:
+                return
 
 
 def _with_own_settings(stock: dict[str, Any]) -> dict[str, Any]:
@@ -362,15 +367,18 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
         try:
             super().invoke(**kwargs)
         except ConfigValidationError:
+            _read_on(_FAILED)
             raise  # the SDK's command reports these
         except _StoppedError:
             _read_on()
             raise
         except (SingerSDKError, InvalidInputLine) as error:
             cls.logger.error("%s", error)  # noqa: TRY400
+            _read_on(_FAILED)
             sys.exit(1)
         except (DBAPIError, psycopg.Error) as error:
             cls.logger.error("%s", refusals.sentence(error))  # noqa: TRY400
+            _read_on(_FAILED)
             sys.exit(1)
         except MemoryError:
             cls.logger.error("%s", refusals.MEMORY)  # noqa: TRY400

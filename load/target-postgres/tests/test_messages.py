@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,23 @@ def test_a_refusal_is_one_sentence_of_the_executable(
 
     assert sentence in log
     assert "not-the-password" not in log
+
+
+@pytest.mark.parametrize("settings", [{"password": "not-the-password"}, {"host": None}, {"data_origin": "mars"}])
+def test_who_sends_to_a_failing_loader_can_send_to_the_end(start_loader: Any, settings: dict[str, Any]) -> None:
+    """Meltano else ends in a traceback about its broken pipe, below the loader's sentence."""
+    loader = start_loader(**settings)
+    lines = (DATA / "amounts.singer").read_text()
+    loader.stdin.write(lines * (4_000_000 // len(lines)))
+    loader.stdin.close()
+    assert loader.wait(60) == 1
+
+
+def test_a_failing_loader_ends_though_the_sender_does_not(start_loader: Any) -> None:
+    with subprocess.Popen(["yes", json.dumps(SCHEMA)], stdout=subprocess.PIPE) as sender:
+        loader = start_loader(stdin=sender.stdout, password="not-the-password")
+        assert loader.wait(60) == 1
+        sender.kill()
 
 
 READ_ALIKE = [
