@@ -81,6 +81,13 @@ def test_local_reads_no_live_name() -> None:
     }
 
 
+def test_what_is_left_out_is_left_out_of_every_chain() -> None:
+    """Meltano warns of a name that a run of other chains has not, such as each task of a backfill; not of a pattern."""
+    left_out = re.findall(r"- '!(\S+)'", (PROJECT / "meltano.yml").read_text())
+    assert left_out
+    assert all(pattern.startswith("*_") for pattern in left_out)
+
+
 def test_no_plugin_asks_a_hub() -> None:
     """A custom definition has a namespace, or inherits from one; any other plugin would be looked up at install."""
     for name in MELTANO_FILES[1:]:

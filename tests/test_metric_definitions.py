@@ -337,6 +337,15 @@ def test_the_data_docs_asks_for_nothing_outside(site: Path, name: str) -> None:
     assert [address for address in page.fetched if re.match("(https?:)?//", address)] == []
 
 
+def test_the_data_docs_offer_nothing_that_only_a_cloud_has(site: Path) -> None:
+    """Colibri's page has a button for diagrams and one for saved views that lead to its makers."""
+    page = (site / "lineage.html").read_text()
+    offers = re.findall(r'href:\w+\("[a-z_]+","[a-z-]+"\).{0,400}?group/(\w+)"', page)
+    assert (
+        {"erd", "saved"} == set(offers) < set(re.findall(r'a\[class~="group/(\w+)"\]\{display:none!important\}', page))
+    )
+
+
 def test_the_data_docs_names_nothing_of_this_machine(ready: Checkout, site: Path) -> None:
     texts = {path.name: path.read_text() for path in (site / "data-docs").iterdir()}
     assert set(texts) == {"index.html", "docs.html", "lineage.html", "lineage.json"}

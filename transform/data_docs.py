@@ -25,6 +25,9 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; style-src 'unsafe-inline'; "
     "img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
 )
+# Buttons of colibri that lead to its makers' cloud: diagrams, saved views, and the invitation to go there.
+OFFERS = ("erd", "saved", "cta")
+HIDDEN = "<style>" + "".join(f'a[class~="group/{name}"]{{display:none!important}}' for name in OFFERS) + "</style>"
 # Colibri's two ways of calling home: what its page reports, and its question for a newer version of itself.
 QUIET = {"DO_NOT_TRACK": "1", "DBT_COLIBRI_NO_VERSION_CHECK": "1"}
 # Where a node's files lie on this machine.
@@ -56,8 +59,8 @@ def compact(content: object) -> str:
 
 
 def closed(page: str) -> str:
-    """A page that may not ask for anything outside of it."""
-    return page.replace("<head>", f'<head><meta http-equiv="Content-Security-Policy" content="{POLICY}">', 1)
+    """A page that may not ask for anything outside of it, nor offers what only its makers' cloud has."""
+    return page.replace("<head>", f'<head><meta http-equiv="Content-Security-Policy" content="{POLICY}">{HIDDEN}', 1)
 
 
 def docs(template: Path, manifest: dict[str, Any], catalog: dict[str, Any]) -> str:

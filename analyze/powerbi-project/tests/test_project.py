@@ -20,6 +20,21 @@ FEES = f"{TABLES}/Fee Measures.tmdl"
 NETWORK = f"{TABLES}/Network.tmdl"
 CHART = f"{PAGES}/fees/visuals/burn_by_day/visual.json"
 
+
+def test_both_ways_in_name_the_address_at_which_compose_publishes_the_warehouse() -> None:
+    folder = PAGE.parents[1] / "analyze/powerbi"
+    (connection,) = json.loads((folder / "crypto.pbids").read_text())["connections"]
+    (server,) = re.findall(
+        r'^expression Server = "([^"]+)"',
+        (folder / "Crypto.SemanticModel/definition/expressions.tmdl").read_text(),
+        re.MULTILINE,
+    )
+    assert connection["details"]["address"] == {"server": server, "database": "crypto"}
+    compose = (PAGE.parents[1] / "docker-compose.yaml").read_text()
+    assert "${WAREHOUSE_BIND:-127.0.0.1}:${WAREHOUSE_PORT:-5432}:" in compose
+    assert server == "127.0.0.1:5432"
+
+
 # What is replaced by what everywhere in a file; the check that finds it, and a word of what it says. For what each rule
 # finds see test_rules.py.
 DAMAGES = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_ext.builder import RAW_DATA, broken, manifest_paths, project_root, verified
+from airflow_ext.builder import RAW_DATA, RUN_TYPES, broken, manifest_paths, project_root, verified
 from airflow_ext.downloads import download_options
 from airflow_ext.errors import AirflowExtError
 from airflow_ext.operator import MeltanoOperator
@@ -150,7 +150,7 @@ def parameters(today: date, chains: list[str]) -> dict[str, Param]:
             items={"type": "string"},
             title="Chains",
             description="Blockchair's path names, one a line, such as bitcoin or bitcoin-sv. "
-            "`meltano invoke tap-blockchair --about` names all.",
+            "`meltano invoke tap-blockchair --about --format=markdown` names all.",
         ),
         "tables": Param(
             default=[],
@@ -199,6 +199,7 @@ def backfill_dag(environ: Mapping[str, str] | None = None) -> DAG:
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,
+        allowed_run_types=RUN_TYPES,
         # A fixed day, since a DAG that changed by itself would be a new version daily.
         params=parameters(date(2026, 1, 2), _proposed(extractor)),
         tags={"meltano", "backfill"},

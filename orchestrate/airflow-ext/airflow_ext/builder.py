@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, TaskGroup
+from airflow.sdk.api.datamodels._generated import DagRunType  # what a DAG takes; the SDK exports it nowhere else
 from croniter import croniter  # type: ignore[import-untyped]
 
 from airflow_ext.downloads import download_options
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 RAW_DATA = Asset("raw_data")
+# Not Airflow's own backfill: it repeats a schedule's run for times gone by, and bookmarks leave it nothing to load. The
+# DAG `backfill` loads days that are missing.
+RUN_TYPES = [kind for kind in DagRunType if kind is not DagRunType.BACKFILL]
 PROJECT_DAG = "meltano-project"
 RESERVED = frozenset({"backfill", PROJECT_DAG})
 _MANUAL = frozenset({"@once", "@manual", "@none", ""})
@@ -111,6 +115,7 @@ def broken(dag_id: str, reason: str, name: str | None = None) -> DAG:
         start_date=Options().start,
         catchup=False,
         is_paused_upon_creation=False,
+        allowed_run_types=RUN_TYPES,
         tags={"meltano", "broken"},
         doc_md=f"""**This cannot be run.** {reason}
 
@@ -189,6 +194,7 @@ def schedule_dag(dag_id: str, schedule: Schedule, project: Project, root: Path) 
         start_date=options.start,
         catchup=options.catchup,
         max_active_runs=1,
+        allowed_run_types=RUN_TYPES,
         tags={"meltano", job.name[:100], *options.tags},
         params=parameters(),
         doc_md=documentation(schedule, job, options),

@@ -19,6 +19,8 @@ _SAID = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b\s*[|:\]]")
 # Of a slice, which is a day of a table as a rule: what was written, or that it was there already.
 _SLICE = re.compile(r"^(?P<slice>\S+): (?:(?P<rows>[\d,]+) rows loaded\b|unchanged\b)")
 _CHECK_FAILED = "check failed:"
+# What Meltano warns of at each first run with bookmarks of its own, such as a chain's and day's in a backfill.
+_EXPECTED = "No state was found, complete import."
 # A heading of dbt's, with what it is about, below which the reason stands.
 _DBT_HEADING = re.compile(
     r"^(?:Encountered an error:$|Failure\b|(?:Runtime|Database|Compilation|Parsing|Dependency|Validation) Error\b)"
@@ -137,6 +139,8 @@ class RunLog:
 
 def _true_level(level: int, text: str) -> int:
     """The level that a plugin's plain text states, since Meltano passes such lines on as information."""
+    if text == _EXPECTED:
+        return logging.INFO
     if level != logging.INFO:
         return level
     if text.startswith(_CHECK_FAILED) or _DBT_BAD.search(text):

@@ -24,6 +24,9 @@ def at(name: str = "nightly", **more: object) -> dict[str, Any]:
     return {"name": name, "job": "load", "interval": "30 2 * * *", "env": {}, **more}
 
 
+RUN_KINDS = {"asset_triggered", "asset_materialization", "manual", "operator_triggered", "scheduled"}
+
+
 def options(**stated: object) -> dict[str, Any]:
     return {"annotations": {"airflow": stated}}
 
@@ -42,6 +45,7 @@ def test_a_dag_for_each_schedule(write: Write, count: int) -> None:
         assert "broken" not in dag.tags
         assert not dag.catchup
         assert dag.max_active_runs == 1
+        assert {kind.value for kind in dag.allowed_run_types or ()} == RUN_KINDS, "days are loaded by the DAG backfill"
         DagSerialization.to_dict(dag)  # the database's form, in which Airflow finds what it does not like
 
 

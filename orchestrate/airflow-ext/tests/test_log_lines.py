@@ -175,6 +175,13 @@ def test_the_last_errors_are_kept_and_nothing_else() -> None:
     assert log.errors[-1] == "worse"
 
 
+def test_a_first_run_with_bookmarks_of_its_own_is_no_warning() -> None:
+    """Each chain and day of a backfill has its own."""
+    said = line("No state was found, complete import.", None, level="warning")
+    assert logging.getLevelName(RunLog().read(said)[0]) == "INFO"
+    assert logging.getLevelName(RunLog().read(said.replace("complete", "partial"))[0]) == "WARNING"
+
+
 def cause(*lines: str) -> str:
     log = RunLog(loader=LOADER)
     for one in lines:
