@@ -29,12 +29,17 @@ order by 1, 2, 3
 
 
 def execute(
-    url: str, statement: str, database: str = "crypto", login: tuple[str, str] | None = None
+    url: str,
+    statement: str,
+    database: str = "crypto",
+    login: tuple[str, str] | None = None,
+    *,
+    autocommit: bool = False,
 ) -> list[tuple[Any, ...]]:
     target = psycopg.conninfo.make_conninfo(url, dbname=database)
     if login:
         target = psycopg.conninfo.make_conninfo(target, user=login[0], password=login[1])
-    with psycopg.connect(target) as connection:
+    with psycopg.connect(target, autocommit=autocommit) as connection:
         cursor = connection.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
 
@@ -201,6 +206,58 @@ def test_passwords_are_refreshed(initialised: Live, run: Run) -> None:
     assert execute(superuser, "select 1", login=("bi_reader", "reader-secret")) == [(1,)]
     stored = execute(superuser, "select rolpassword from pg_authid where rolname in ('loader', 'bi_reader', 'meltano')")
     assert [row[0].split("$")[0] for row in stored] == ["SCRAM-SHA-256"] * 3
+
+
+def test_a_second_deployment_leaves_the_roles_of_the_first(initialised: Live, run: Run) -> None:
+    """Roles are the server's. Of another database, init sets no password that it has not set before."""
+    _, project, superuser = initialised
+    first = {"loader": "p@ss/w:rd%1", "transformer": "transformer-secret", "meltano": "meltano-secret"}
+
+    def works() -> list[str]:
+        return [role for role, word in first.items() if _lets_in(superuser, role, word)]
+
+    other = {"WAREHOUSE_DB": "second", "WAREHOUSE_LOADER_PASSWORD": "other"}
+    said = run(project, "init", DEV, code=1, env=other).stderr
+    assert "The role loader at " in said
+    assert (
+        "was made by the deployment 'crypto-elt crypto' and has another password than WAREHOUSE_LOADER_PASSWORD" in said
+    )
+    assert "No role was changed" in said
+    assert "`warehouse init --take-roles`" in said
+    assert works() == list(first)
+    said = run(project, "init", DEV, code=1, env={"WAREHOUSE_DB": "second", "MELTANO_DB_PASSWORD": "other"}).stderr
+    assert "The role meltano" in said
+    assert "than MELTANO_DB_PASSWORD" in said
+    run(project, "init", DEV, env={"WAREHOUSE_DB": "second"})  # shared, by the same passwords
+    assert execute(superuser, "select 1", "second", ("loader", first["loader"])) == [(1,)]
+    run(project, "init", DEV, "--take-roles", env=other)
+    assert works() == ["transformer", "meltano"]
+    said = run(project, "init", DEV, code=1).stderr
+    assert "was made by the deployment 'crypto-elt second'" in said
+    run(project, "init", DEV, "--take-roles")
+    assert works() == list(first)
+    execute(superuser, "drop database second with (force)", "postgres", autocommit=True)
+
+
+def test_a_role_that_nobody_has_noted(initialised: Live, run: Run) -> None:
+    """One of an older release, or of a person: ours where it lets our password in."""
+    _, project, superuser = initialised
+    execute(superuser, "comment on role bi_reader is null; alter role bi_reader password 'theirs'")
+    said = run(project, "init", DEV, code=1).stderr
+    assert "The role bi_reader" in said
+    assert "was made not by this deployment" in said
+    execute(superuser, "alter role bi_reader password 'reader-secret'")
+    run(project, "init", DEV)
+    noted = execute(superuser, "select shobj_description('bi_reader'::regrole, 'pg_authid')")
+    assert noted == [("crypto-elt crypto",)]
+
+
+def _lets_in(url: str, role: str, word: str) -> bool:
+    try:
+        execute(url, "select 1", "meltano" if role == "meltano" else "crypto", (role, word))
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("power", ["SUPER", "CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS"])

@@ -203,15 +203,19 @@ def url(environment: str, role: str, *, with_password: bool) -> None:
 
 
 @main.command()
+@click.option(
+    "--take-roles", is_flag=True, help="Set passwords of roles that another deployment or person has made, too."
+)
 @environment_option
-def init(environment: str) -> None:
+def init(environment: str, *, take_roles: bool) -> None:
     """Make database, schemas, roles and rights; a second run changes nothing but sets the passwords again.
 
     In dev and prod the administrator that WAREHOUSE_ADMIN_USER names does it; it needs CREATEROLE and CREATEDB, not
-    superuser. With MELTANO_DB_PASSWORD set, Meltano's own database and role are made too.
+    superuser. With MELTANO_DB_PASSWORD set, Meltano's own database and role are made too. Roles belong to the whole
+    server: one that another deployment has made is shared where .env has its password, and else nothing is changed.
     """
     server = _server(environment, (ADMIN, *ROLES))
-    initialise(server, say)
+    initialise(server, say, take_roles=take_roles)
     if environment != "local":
         who = server.login(ADMIN).user
         say(f"database {server.database} at {server.host}:{server.port} as {who}, by {variables_of(ADMIN)}")

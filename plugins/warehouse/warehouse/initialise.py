@@ -9,7 +9,7 @@ from psycopg import errors, sql
 
 from warehouse.errors import WarehouseError
 from warehouse.rights import BUILT, PUBLIC, RAW, SCHEMAS, Right, apply_rights, warehouse_rights
-from warehouse.server import ADMIN, ROLES, TENANTS, Server, connect
+from warehouse.server import ADMIN, CONNECT_SECONDS, ROLES, TENANTS, Server, connect, missing_for
 from warehouse.sessions import limit_sessions
 
 if TYPE_CHECKING:
@@ -22,15 +22,18 @@ _LOCK = "warehouse_init_lock"  # a schema that is never there for others to see
 _TOO_POWERFUL = ("rolsuper", "rolcreaterole", "rolcreatedb", "rolreplication", "rolbypassrls")
 
 
-def initialise(server: Server, say: Callable[[str], None]) -> None:
+def initialise(server: Server, say: Callable[[str], None], *, take_roles: bool = False) -> None:
     """Make database, schemas, roles and rights; what is right already stays untouched, passwords are set again.
 
+    Roles belong to the whole server. One that another deployment or person has made is used where it lets the password
+    of .env in, and else taken only with `take_roles`.
+
     Raises:
-        WarehouseError: A connection failed, or the administrator may not do something. Each database is changed in one
-            transaction, so it is then as before.
+        WarehouseError: A connection failed, the administrator may not do something, or a role is somebody else's. Each
+            database is changed in one transaction, so it is then as before.
     """
     try:
-        _initialise(server, say)
+        _initialise(server, say, take_roles=take_roles)
     except psycopg.Error as error:
         reason = error.diag.message_primary or str(error).splitlines()[0]
         hint = ""
@@ -44,19 +47,19 @@ def initialise(server: Server, say: Callable[[str], None]) -> None:
         ) from None
 
 
-def _initialise(server: Server, say: Callable[[str], None]) -> None:
+def _initialise(server: Server, say: Callable[[str], None], *, take_roles: bool) -> None:
     tenants = [name for name in TENANTS if name in server.logins]
     for name in _missing_databases(server, (server.database, *tenants)):
         say(f"made database {name}")
     with connect(server, ADMIN) as connection:
-        changes = _prepare_warehouse(connection, server, say)
+        changes = _prepare_warehouse(connection, server, say, take_roles=take_roles)
     say(
         f"schemas {', '.join(SCHEMAS)} and roles {', '.join(ROLES)} are right"
         + (f" ({changes} changes)" if changes else "")
     )
     for name in tenants:
         with connect(server, ADMIN, name) as connection:
-            _prepare_tenant(connection, server, name)
+            _prepare_tenant(connection, server, name, take_roles=take_roles)
         say(f"database and role {name} are right")
 
 
@@ -107,12 +110,14 @@ def _let_others_wait(connection: psycopg.Connection) -> None:
     connection.execute(sql.SQL("drop schema {}").format(name))
 
 
-def _prepare_warehouse(connection: psycopg.Connection, server: Server, say: Callable[[str], None]) -> int:
+def _prepare_warehouse(
+    connection: psycopg.Connection, server: Server, say: Callable[[str], None], *, take_roles: bool
+) -> int:
     _let_others_wait(connection)
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise WarehouseError(f"The database {server.database} has the encoding {encoding}; make one with UTF8.")
-    changes = sum(_ensure_role(connection, server, role) for role in ROLES)
+    changes = sum(_ensure_role(connection, server, role, take=take_roles) for role in ROLES)
     changes += limit_sessions(connection, server.database, say)
     borrowed = _borrow_memberships(connection)
     changes += _ensure_schemas(connection)
@@ -129,7 +134,7 @@ def _prepare_warehouse(connection: psycopg.Connection, server: Server, say: Call
     return changes
 
 
-def _ensure_role(connection: psycopg.Connection, server: Server, role: str) -> int:
+def _ensure_role(connection: psycopg.Connection, server: Server, role: str, *, take: bool) -> int:
     """Make a login role, or check a present one, and set its password; returns the number of changes."""
     login = server.login(role)
     # Hashed here, so that the password stands in no statement and thus in no server log.
@@ -140,6 +145,7 @@ def _ensure_role(connection: psycopg.Connection, server: Server, role: str) -> i
     name, password = sql.Identifier(role), sql.Literal(verifier)
     if found is None:
         connection.execute(sql.SQL("create role {} login password {}").format(name, password))
+        _note_maker(connection, server, role)
         return 1
     can_login, *powers = found
     excess = [power.removeprefix("rol").upper() for power, held in zip(_TOO_POWERFUL, powers, strict=True) if held]
@@ -148,8 +154,64 @@ def _ensure_role(connection: psycopg.Connection, server: Server, role: str) -> i
             f"The role {role} at {server.host}:{server.port} exists with {' and '.join(excess)}, which it must not "
             f"have; take that from it (alter role {role} ...) or use another server, then run init again."
         )
+    if not take and _is_anothers(connection, server, role):
+        return 0
     connection.execute(sql.SQL("alter role {} login password {}").format(name, password))
+    _note_maker(connection, server, role)
     return 0 if can_login else 1
+
+
+def _is_anothers(connection: psycopg.Connection, server: Server, role: str) -> bool:
+    """Whether a role that is there was made by somebody else, and lets our password in, so that nothing is to be set.
+
+    Raises:
+        WarehouseError: It is somebody else's, and does not.
+    """
+    if server.is_local or (maker := _maker(connection, role)) == _mark(server):
+        return False
+    if _logs_in(server, role):
+        # One that an older release has made, or a person, is this deployment's from now on.
+        return maker is not None
+    variable = f"{role.upper()}_DB_PASSWORD" if role in TENANTS else missing_for(role)[-1]
+    whose = f"by the deployment {maker!r}" if maker else "not by this deployment"
+    raise WarehouseError(
+        f"The role {role} at {server.host}:{server.port} was made {whose} and has another password than {variable}. "
+        "No role was changed: that would lock out whoever uses it. Put its password into .env to share it, use another "
+        "server, or run `warehouse init --take-roles` to set the password nevertheless."
+    )
+
+
+def _logs_in(server: Server, role: str) -> bool:
+    login = server.login(role)
+    try:
+        psycopg.connect(
+            host=server.host,
+            port=server.port,
+            dbname=server.database,
+            user=login.user,
+            password=login.password,
+            sslmode=server.sslmode,
+            connect_timeout=CONNECT_SECONDS,
+        ).close()
+    except psycopg.OperationalError as error:
+        return "permission denied for database" in str(error)  # asked after the password
+    return True
+
+
+def _mark(server: Server) -> str:
+    return f"crypto-elt {server.database}"
+
+
+def _maker(connection: psycopg.Connection, role: str) -> str | None:
+    found = connection.execute("select shobj_description(%s::regrole, 'pg_authid')", (f'"{role}"',)).fetchone()
+    return found[0] if found else None
+
+
+def _note_maker(connection: psycopg.Connection, server: Server, role: str) -> None:
+    """Note at a role which deployment sets its password."""
+    if _maker(connection, role) != _mark(server):
+        statement = sql.SQL("comment on role {} is {}").format(sql.Identifier(role), sql.Literal(_mark(server)))
+        connection.execute(statement)
 
 
 def _borrow_memberships(connection: psycopg.Connection) -> list[str]:
@@ -191,10 +253,10 @@ def _ensure_schemas(connection: psycopg.Connection) -> int:
     return changes
 
 
-def _prepare_tenant(connection: psycopg.Connection, server: Server, name: str) -> None:
+def _prepare_tenant(connection: psycopg.Connection, server: Server, name: str, *, take_roles: bool) -> None:
     """A database of its own for a role of the same name, which makes its tables in schema ``public``."""
     _let_others_wait(connection)
-    _ensure_role(connection, server, name)
+    _ensure_role(connection, server, name, take=take_roles)
     wanted = {Right("database", name, "", name, privilege) for privilege in ("CONNECT", "TEMPORARY")}
     wanted |= {Right("schema", "public", "", name, privilege) for privilege in ("USAGE", "CREATE")}
     apply_rights(connection, wanted, databases=[name], schemas=["public"], grantees=[name, PUBLIC])

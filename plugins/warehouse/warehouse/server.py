@@ -21,7 +21,7 @@ MELTANO = "meltano"
 AIRFLOW = "airflow"
 # Roles with a database of the same name, which is theirs alone.
 TENANTS = (MELTANO, AIRFLOW)
-_CONNECT_SECONDS = 10
+CONNECT_SECONDS = 10
 # What changes the meaning of a statement or a value, so that role, database and server have no say in it.
 _SESSION = {
     "array_nulls": "on",
@@ -165,7 +165,7 @@ def connect(
             sslmode=server.sslmode,
             client_encoding="UTF8",
             application_name="warehouse",
-            connect_timeout=_CONNECT_SECONDS,
+            connect_timeout=CONNECT_SECONDS,
             autocommit=True,
         )
     except psycopg.OperationalError as error:
