@@ -1,5 +1,6 @@
 """The environments for live data, against a PostgreSQL of one's own: here a second database of the embedded server."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -83,6 +84,15 @@ def test_prod_loads_and_models_where_env_says(live: Checkout, messages: Path) ->
     assert live.tables() == before, "the local warehouse was touched"
     local = live.url("transformer")
     assert of_blocks(local.replace("/crypto", f"/{LIVE_DATABASE}")) == of_blocks(local)
+
+
+def test_the_summary_is_of_the_environment_that_is_named(live: Checkout) -> None:
+    said = live.run("crypto-elt", "summary", "--environment=prod").stdout
+    assert re.search(r"^bitcoin_blocks +216 +2025-01-28 to 2025-02-05", said, re.MULTILINE)
+    assert "block header hash, bitcoin: 216 verified" in said
+    assert "make run" not in said
+    silent = live.fails("crypto-elt", "summary", "--environment=prod", WAREHOUSE_PORT="1")
+    assert "`crypto-elt doctor --environment=prod` says why" in silent
 
 
 def test_dbt_by_itself_refuses_the_database_s_settings(live: Checkout) -> None:

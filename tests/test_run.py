@@ -83,6 +83,10 @@ def test_only_what_a_run_needs_is_installed(checkout: Checkout, first: str) -> N
 def test_the_summary_answers_what_a_person_asks(first: str) -> None:
     assert re.search(r"^bitcoin_blocks +336\b", first, re.MULTILINE)
     assert re.search(r"^fct_transactions +[\d,]+ +2025-01-01 to 2025-01-14", first, re.MULTILINE)
+    assert re.search(r"^bitcoin_outputs +[\d,]+ +2025-01-01 to 2025-01-14", first, re.MULTILINE)
+    assert re.search(r"^coingecko_market_chart +[\d,]+ +2024-10-01 to 2025-01-15", first, re.MULTILINE)
+    assert re.search(r"^bitcoin_stats +1 +2025-01-15 to 2025-01-15", first, re.MULTILINE)
+    assert re.search(r"more checks, ethereum: [\d,]+ verified, \d+ not verifiable \([a-z].*, \.\.\.\)", first)
     assert "block header hash, bitcoin: 336 verified" in first
     assert "block header hash, dogecoin: 335 verified, 1 not verifiable" in first
     for headline in (r"closed at [\d,.]+ USD on 2025-01-14", r"transactions on 2025-01-14", r"DOGE on 2025-01-14"):

@@ -58,13 +58,6 @@ def run() -> None:
     print_summary(project, environ)
 
 
-@cli.command()
-def summary() -> None:
-    """Show what the local warehouse holds."""
-    project = Project.find()
-    print_summary(project, local_environ(project, os.environ)[0])
-
-
 def environment_option(about: str) -> Callable[[_Command], _Command]:
     """Add `--environment`, as Meltano has it."""
     return click.option(
@@ -75,6 +68,15 @@ def environment_option(about: str) -> Callable[[_Command], _Command]:
         envvar="MELTANO_ENVIRONMENT",
         help=about,
     )
+
+
+@cli.command()
+@environment_option("Whose warehouse to show.")
+def summary(environment: str) -> None:
+    """Show what the warehouse holds: rows, days, what was verified, and what is missing."""
+    project = Project.find()
+    environ = local_environ(project, os.environ)[0] if environment == "local" else os.environ
+    print_summary(project, environ, environment)
 
 
 @cli.command()
@@ -107,6 +109,10 @@ def env() -> None:
     sweep(project)
     added = write_env(project)
     out.print(f".env: added {', '.join(added)}" if added else ".env has every variable already")
+    out.print(
+        "next: name your PostgreSQL in .env (WAREHOUSE_*) and your keys, if you have any; then "
+        "`crypto-elt doctor --environment=prod` tries them (docker-compose.yaml needs neither: docs/deploy.md)"
+    )
 
 
 @cli.command()

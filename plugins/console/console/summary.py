@@ -63,6 +63,19 @@ order by a.symbol != 'DOGE', n.block_date desc
 limit 1
 """
 
+# A ledger of an older release names no days.
+_LEDGER_SPANS = """
+select table_name, min(first_day)::text || ' to ' || max(last_day)::text
+from raw_data.load_ledger where first_day is not null group by table_name
+"""
+# By preference: the columns of tables without slices that say of when a row is.
+_TIMES = ("stamp", "date", "observed_at")
+_TIMED = """
+select distinct on (table_name) table_name::text, column_name::text
+from information_schema.columns where table_schema = 'raw_data' and column_name = any(%s)
+order by table_name, array_position(array['stamp', 'date', 'observed_at'], column_name::text)
+"""
+_TIMED_SPAN = "select min({column})::date || ' to ' || max({column})::date from {table}"
 # Days between two loaded dump days of a table of which no row was loaded; a slice's id ends with its day.
 _MISSING = r"""
 with days as (
@@ -92,23 +105,29 @@ class Contents:
     span: str
 
 
-def print_summary(project: Project, environ: Mapping[str, str]) -> None:
-    """Print the summary of the local warehouse.
+def print_summary(project: Project, environ: Mapping[str, str], environment: str = "local") -> None:
+    """Print the summary of an environment's warehouse.
 
     Raises:
         ConsoleError: The warehouse is not running, or holds nothing yet.
     """
-    url = command(project, environ, "warehouse", "url", "--role", "transformer").strip()
+    is_local = environment == "local"
+    asked = ("url", "--role", "transformer", f"--environment={environment}")
+    url = command(project, environ, "warehouse", *asked).strip()
     try:
         with psycopg.connect(url, connect_timeout=5, client_encoding="UTF8", options=_SESSION) as connection:
-            raw = _contents(connection, "raw_data")
-            marts = _contents(connection, "analytics")
+            raw = _contents(connection, "raw_data", _raw_spans(connection))
+            marts = _contents(connection, "analytics", {})
             if not marts:
-                raise ConsoleError("the warehouse has no marts yet; run `make run` first.")
+                fill = "make run" if is_local else f"meltano --environment={environment} run warehouse-to-marts"
+                raise ConsoleError(f"the warehouse has no marts yet; run `{fill}` first.")
             checks = [*_checks(connection), *_missing(connection)]
             headlines = _headlines(connection)
     except psycopg.OperationalError as error:
-        raise ConsoleError(f"the warehouse does not answer ({error}); `warehouse start` starts it.") from error
+        mend = (
+            "`warehouse start` starts it" if is_local else f"`crypto-elt doctor --environment={environment}` says why"
+        )
+        raise ConsoleError(f"the warehouse does not answer ({error}); {mend}.") from error
     out.print()
     out.print(_table("raw_data, as received", raw))
     out.print(_table("analytics, what to query", marts))
@@ -117,20 +136,32 @@ def print_summary(project: Project, environ: Mapping[str, str]) -> None:
     out.print()
     for line in headlines:
         out.print(line)
-    _print_next_steps()
+    if is_local:
+        _print_next_steps()
 
 
-def _contents(connection: "psycopg.Connection[Any]", schema: str) -> list[Contents]:
+def _raw_spans(connection: "psycopg.Connection[Any]") -> dict[str, str]:
+    """The days of raw tables: those that the ledger names, else those of the column that says when a row was true."""
+    spans: dict[str, str] = dict(connection.execute(_LEDGER_SPANS).fetchall())
+    for table, column in connection.execute(_TIMED, (list(_TIMES),)).fetchall():
+        if table not in spans:
+            names = {"table": sql.Identifier("raw_data", table), "column": sql.Identifier(column)}
+            row = connection.execute(sql.SQL(_TIMED_SPAN).format(**names)).fetchone()
+            spans[table] = (row and row[0]) or ""
+    return spans
+
+
+def _contents(connection: "psycopg.Connection[Any]", schema: str, spans: Mapping[str, str]) -> list[Contents]:
     names = connection.execute(
         "select c.relname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace"
         " where n.nspname = %s and c.relkind in ('r', 'p') and not c.relispartition"
         " and c.relname not in ('load_locks', 'warehouse_origin') order by 1",
         (schema,),
     ).fetchall()
-    return [_content(connection, schema, name) for (name,) in names]
+    return [_content(connection, schema, name, spans.get(name, "")) for (name,) in names]
 
 
-def _content(connection: "psycopg.Connection[Any]", schema: str, name: str) -> Contents:
+def _content(connection: "psycopg.Connection[Any]", schema: str, name: str, span: str) -> Contents:
     column = _SPANS.get(name)
     days = (
         sql.SQL("min({0})::text || ' to ' || max({0})::text").format(sql.Identifier(column))
@@ -140,7 +171,7 @@ def _content(connection: "psycopg.Connection[Any]", schema: str, name: str) -> C
     query = sql.SQL("select count(*), coalesce({days}, '') from {table}")
     row = connection.execute(query.format(days=days, table=sql.Identifier(schema, name))).fetchone()
     assert row is not None  # noqa: S101 - an aggregate has one row
-    return Contents(name, row[0], row[1])
+    return Contents(name, row[0], row[1] or span)
 
 
 def _table(title: str, contents: list[Contents]) -> Table:
@@ -157,7 +188,7 @@ def _checks(connection: "psycopg.Connection[Any]") -> list[str]:
     """The header hashes, whatever failed, and all other checks of a chain in one line."""
     rows = connection.execute(
         "select check_name, chain, sum(verified_count), sum(unverifiable_count), sum(failed_count),"
-        " string_agg(distinct reasons, '; ')"
+        " string_agg(distinct nullif(reasons, ''), '; ')"
         " from analytics.fct_dq_results group by 1, 2 order by 1, 2"
     ).fetchall()
     shown = [row for row in rows if row[0] == _HEADLINE or row[4]]
@@ -166,7 +197,8 @@ def _checks(connection: "psycopg.Connection[Any]") -> list[str]:
         others = [row for row in rows if row[1] == chain and row not in shown]
         if others:
             counts = [sum(row[place] for row in others) for place in (2, 3, 4)]
-            lines.append(_outcome(f"{len(others)} more checks, {chain}", counts, None))
+            reasons = next((row[5] for row in others if row[3] and row[5]), None)
+            lines.append(_outcome(f"{len(others)} more checks, {chain}", counts, reasons and f"{reasons}, ..."))
     if rows:
         lines.append("[dim]by day, with the reasons: analytics.rpt_reconciliation[/dim]")
     return lines or ["[yellow]•[/yellow] nothing to verify: no block is loaded"]

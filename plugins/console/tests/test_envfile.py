@@ -3,8 +3,11 @@
 import base64
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
 from dotenv import dotenv_values
 
+from console.cli import cli
 from console.envfile import write_env
 from console.project import Project
 
@@ -67,3 +70,14 @@ def test_only_what_the_example_marks_is_generated(tmp_path: Path) -> None:
         *("AIRFLOW_FERNET_KEY", "AIRFLOW_JWT_SECRET", "AIRFLOW_API_SECRET_KEY"),
     }
     assert len(set(secret.values())) == len(secret)
+
+
+def test_the_command_says_what_comes_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "meltano.yml").touch()
+    (tmp_path / ".env.example").write_text("A=1\n")
+    monkeypatch.setenv("MELTANO_PROJECT_ROOT", str(tmp_path))
+    for begins in (".env: added A\n", ".env has every variable already\n"):
+        said = CliRunner().invoke(cli, ["env"]).stdout
+        assert said.startswith(begins)
+        assert "next: name your PostgreSQL in .env (WAREHOUSE_*)" in said
+        assert "`crypto-elt doctor --environment=prod` tries them" in said
