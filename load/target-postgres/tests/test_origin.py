@@ -67,6 +67,14 @@ def test_a_load_that_is_rolled_back_marks_nothing(feed: Any, trades: Any, databa
     assert "warehouse_origin" not in database.tables()
 
 
+def test_a_load_that_only_takes_rows_away_marks_nothing(feed: Any, trades: Any, database: Any) -> None:
+    rows = [trades.schema(trades.heights(3, None)), trades.record(3, "2024-02-01T00:00:00Z"), trades.schema()]
+    feed(rows)
+    feed([trades.schema(trades.heights(3, None)), trades.schema()], data_origin="live")
+    assert database.query("select count(*) from raw_data.trades") == [(0,)]
+    assert "warehouse_origin" not in database.tables()
+
+
 def test_unset_checks_and_marks_nothing(load: Callable[..., str], database: Any) -> None:
     load("blocks.singer")
     assert database.tables() == ["bitcoin_blocks", "load_ledger", "load_locks"]
