@@ -308,7 +308,7 @@ def bi_views_of_what_builds_replace(manifest: Manifest) -> set[str]:
         for n in models(manifest, "bi")
         if n["config"]["materialized"] == "view"
         and any(
-            parent["config"]["materialized"] != "incremental" and parent["name"] != "int_chains"
+            parent["config"]["materialized"] != "changed_days" and parent["name"] != "int_chains"
             for parent in parents(manifest, n, "model")
         )
     }

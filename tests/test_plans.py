@@ -73,7 +73,7 @@ def of_rows(checkout: Checkout) -> Iterator[str]:
     nodes = json.loads((target / "manifest.json").read_text())["nodes"]
     for result in json.loads((target / "run_results.json").read_text())["results"]:
         node = nodes.get(result["unique_id"])
-        if node and node["config"]["materialized"] in ("incremental", "table", "test"):
+        if node and node["config"]["materialized"] in ("changed_days", "incremental", "table", "test"):
             yield result["unique_id"]
 
 

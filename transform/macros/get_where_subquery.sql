@@ -1,34 +1,32 @@
 {#
-  dbt's own hook for the `where` of a data test, with two words more, so that a test of a table of millions of rows reads
-  what is new. `__changed_days__`: the days that the model rebuilt when it last had any to rebuild, for a table with the columns
-  chain and block_date; `__changed_days:last_seen_date__` the same by another date. `__loaded_days:ethereum_calls:block_time__`:
-  the days of a raw table on which loads of the last run changed rows, by that column; `__loaded_days:utxo_outputs:block_time__`
-  the same for each chain with a ledger of outputs. With the variable `test_all_days` both read all.
+  dbt's own hook for the rows that a data test reads. A test of a table that grows with the chain reads what is new: of a
+  model of the materialization `changed_days` the days that it rebuilt when it last had any to rebuild, of a staging model
+  whose meta `loaded_by` names a time the days on which loads of the last run changed rows. With the variable
+  `test_all_days` it reads all, and so does a test that has a `where` of its own, of which it reads what that says.
 #}
 {% macro get_where_subquery(relation) -%}
-    {%- set where = config.get('where', '') -%}
-    {%- if where and execute -%}
-        {%- if where.startswith('__changed_days') -%}
-            {%- set words = where.strip('_').split(':') -%}
-            {%- set where = last_rebuilt_days(relation.identifier, words[1] if words | length > 1 else 'block_date') -%}
-        {%- elif where.startswith('__loaded_days:') -%}
-            {%- set words = where.strip('_').split(':') -%}
-            {%- if words[1].startswith('utxo_') -%}
-                {%- set conditions = [] -%}
-                {%- for chain in utxo_chains() -%}
-                    {%- set of_days = last_loaded_days(table_prefix(chain) ~ words[1].removeprefix('utxo'), words[2]) -%}
-                    {%- do conditions.append("chain = '" ~ chain.name ~ "' and " ~ of_days) -%}
-                {%- endfor -%}
-                {%- set where = conditions | join(' or ') -%}
-            {%- else -%}
-                {%- set where = last_loaded_days(words[1], words[2]) -%}
-            {%- endif -%}
-        {%- endif -%}
+    {%- set where = config.get('where') or rows_to_test(relation) -%}
+    {%- if where -%}
         (select * from {{ relation }} where {{ where }}) dbt_subquery
     {%- else -%}
         {{ relation }}
     {%- endif -%}
 {%- endmacro %}
+
+
+{# The condition that a row of a model is new; none where all are to be tested. #}
+{% macro rows_to_test(relation) %}
+    {%- for node in (graph.nodes.values() if execute and not var('test_all_days', false) else []) -%}
+        {%- if node.resource_type == 'model' and node.alias == relation.identifier and node.schema == relation.schema -%}
+            {%- if node.config.materialized == 'changed_days' -%}
+                {{ return(last_rebuilt_days(node)) }}
+            {%- elif node.config.meta.get('loaded_by') -%}
+                {{ return(last_loaded_days(node.name.removeprefix('stg_blockchair__'), node.config.meta.loaded_by)) }}
+            {%- endif -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(none) }}
+{% endmacro %}
 
 
 {# A model's table as it is in the database; none if it is not there. Tests cannot use ref() for what they do not test. #}
@@ -40,28 +38,42 @@
 
 
 {# The condition that a row is of a day that a model took in with its last change, or with all it had been held back from. #}
-{% macro last_rebuilt_days(model_name, column='block_date') -%}
-    {%- set log = existing('int_changed_days') -%}
-    {%- set table = adapter.get_relation(watermarks().database, watermarks().schema, watermarks().identifier) -%}
-    {%- if log is none or table is none or var('test_all_days', false) -%}
-        {{ return('true') }}
+{% macro last_rebuilt_days(node) -%}
+    {%- set log = existing(node.config.meta.get('log', 'int_changed_days')) -%}
+    {%- if log is none or kind_of(watermarks()) == '' -%}
+        {{ return(none) }}
     {%- endif -%}
-    {%- set taken = run_query("select previous_change_id, change_id from " ~ table ~ " where model_name = '" ~ model_name ~ "'").rows -%}
+    {%- set taken = run_query("select previous_change_id, change_id from " ~ watermarks() ~ " where model_name = '" ~ node.alias ~ "'").rows -%}
     {%- if not taken or taken[0][0] is none -%}
-        {{ return('true') }}
+        {{ return(none) }}
     {%- endif -%}
-    {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.alias == model_name -%}
-        {%- set ranges = changed_ranges(log, taken[0][0], taken[0][1], node.config.meta) -%}
-        {{ return(days_condition(ranges, column)) }}
+    {%- set ranges = run_query(ranges_of_days(log, taken[0][0], taken[0][1], node.config.meta)).rows -%}
+    {%- set conditions = [] -%}
+    {%- for column in node.config.meta.get('day_columns', [node.config.meta.get('day_column', 'block_date')]) -%}
+        {%- do conditions.append(days_condition(ranges, column)) -%}
     {%- endfor -%}
+    {{ return(conditions | join(' or ')) }}
 {%- endmacro %}
 
 
-{# The condition that a row is of a day that was loaded since the run before; staging is tested before this run tracks its loads. #}
+{# The condition that a row of staging is of a day that was loaded since the run before, of each chain of its tables. #}
 {% macro last_loaded_days(table_name, column) -%}
+    {%- if not table_name.startswith('utxo_') -%}
+        {{ return(loaded_days(table_name, column)) }}
+    {%- endif -%}
+    {%- set conditions = [] -%}
+    {%- for chain in utxo_chains() -%}
+        {%- do conditions.append("chain = '" ~ chain.name ~ "' and " ~ loaded_days(table_prefix(chain) ~ table_name.removeprefix('utxo'), column)) -%}
+    {%- endfor -%}
+    {{ return(conditions | join(' or ')) }}
+{%- endmacro %}
+
+
+{# The same for one raw table; staging is tested before this run tracks its loads. #}
+{% macro loaded_days(table_name, column) -%}
     {%- set tracked = existing('int_loads_tracked') -%}
     {%- set ledger = existing('stg_loader__load_ledger') -%}
-    {%- if tracked is none or ledger is none or var('test_all_days', false) -%}
+    {%- if tracked is none or ledger is none -%}
         {{ return('true') }}
     {%- endif -%}
     {%- set query -%}

@@ -9,19 +9,15 @@
 {% macro postgres__rename_relation(from_relation, to_relation) -%}
     {%- set fresh = make_intermediate_relation(from_relation) -%}
     {%- if to_relation.identifier == make_backup_relation(from_relation, from_relation.type).identifier -%}
-        {%- if kind_of(from_relation) == '' -%}
-            {#- it went with a relation that it stood on -#}
-        {%- elif has_same_shape(from_relation, fresh) -%}
-            {%- do take_content(from_relation, fresh) -%}
-            {%- do model.update({'content_taken': true}) -%}
-        {%- else -%}
+        {#- it may have gone with a relation that it stood on; one of the same shape stays, and takes the rows below -#}
+        {%- if kind_of(from_relation) != '' and not has_same_shape(from_relation, fresh) -%}
             {%- do drop_for_another_shape(from_relation, fresh) -%}
         {%- endif -%}
     {%- elif from_relation.identifier == make_intermediate_relation(to_relation).identifier and kind_of(to_relation) != '' -%}
         {#- dbt may not know of the old one: its cache drops what stands on a relation that it has dropped itself -#}
         {%- set old = to_relation.incorporate(type=kind_of(to_relation)) -%}
-        {%- if model.get('content_taken', false) or has_same_shape(old, from_relation) -%}
-            {%- do take_content(old, from_relation) if not model.get('content_taken', false) -%}
+        {%- if has_same_shape(old, from_relation) -%}
+            {%- do take_content(old, from_relation) -%}
             {%- do run_query("drop " ~ from_relation.type ~ " " ~ from_relation) -%}
         {%- else -%}
             {%- do drop_for_another_shape(old, from_relation) -%}

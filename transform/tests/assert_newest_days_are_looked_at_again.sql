@@ -3,7 +3,7 @@ with
 
 looked_at as (
 
-    {{ days_to_recheck(false) if execute else "select chain, block_date from " ~ ref('int_chain_days') }}
+    {{ days_to_recheck() if execute else "select chain, block_date from " ~ ref('int_chain_days') }}
 
 ),
 

@@ -1,7 +1,6 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
+        materialized='changed_days',
         meta={'days_beside': true, 'periods': true, 'day_column': 'period_start_date'},
     )
 }}

@@ -3,8 +3,7 @@
 #}
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
+        materialized='changed_days',
         indexes=[{'columns': ['address_key']}, {'columns': ['chain', 'block_date']}],
     )
 }}

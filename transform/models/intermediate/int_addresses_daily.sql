@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='changed_days') }}
+{{ config(materialized='changed_days') }}
 -- Addresses of the day that paid or were paid, each once. An id made up for a script is no address.
 select
     chain,

@@ -1,8 +1,7 @@
 {# Indexes: by chain and day, what a load deletes; by chain and height, what a block's transactions and their parts ask for. #}
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
+        materialized='changed_days',
         indexes=[{'columns': ['chain', 'block_height'], 'unique': true}, {'columns': ['chain', 'block_date']}],
     )
 }}

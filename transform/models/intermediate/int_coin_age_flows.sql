@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='changed_days', indexes=[{'columns': ['chain', 'block_date']}]) }}
+{{ config(materialized='changed_days', indexes=[{'columns': ['chain', 'block_date']}]) }}
 -- What became of the coins of each day of creation. It is small beside the outputs, and all that depends on age comes from it.
 with
 

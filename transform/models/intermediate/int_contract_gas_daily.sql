@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='changed_days') }}
+{{ config(materialized='changed_days') }}
 -- Of a day's contracts those that used the most gas, and the others in one row, so that the rows of a day add up.
 {% set gas_measures %}
     cast({{ complete_sum('gas_used') }} as bigint) as gas_used,

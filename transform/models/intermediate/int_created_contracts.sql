@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='changed_days') }}
+{{ config(materialized='changed_days') }}
 -- What Ethereum's transactions created themselves: the top of a transaction's calls is its own.
 select
     chain,

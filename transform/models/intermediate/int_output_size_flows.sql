@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='changed_days', indexes=[{'columns': ['chain', 'block_date']}]) }}
+{{ config(materialized='changed_days', indexes=[{'columns': ['chain', 'block_date']}]) }}
 -- What each day added to the unspent outputs of a script type and size, and what it took of those of each day of creation.
 -- By the day of creation, because what was spent of a day that is not loaded yet counts as soon as it is.
 {% set counted = "true" if var('count_unspendable_supply') else "coalesce(is_spendable, true)" %}

@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='changed_days', meta={'cumulative': true}) }}
+{{ config(materialized='changed_days', meta={'cumulative': true}) }}
 -- Cumulative, because the price of a day of creation may change long after the coins were spent.
 with
 

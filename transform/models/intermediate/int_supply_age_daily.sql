@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='changed_days', meta={'cumulative': true}) }}
+{{ config(materialized='changed_days', meta={'cumulative': true}) }}
 -- For each day the coins alive at its end, by age: what a day of creation made, less what was spent of it up to that day.
 -- Coins of days whose outputs are not loaded are not known and not here, nor is what was spent of them.
 {% set counted = "true" if var('count_unspendable_supply') else "is_spendable" %}

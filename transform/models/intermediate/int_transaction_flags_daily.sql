@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='changed_days') }}
+{{ config(materialized='changed_days') }}
 
 select
     chain,

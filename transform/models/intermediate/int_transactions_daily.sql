@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='changed_days') }}
+{{ config(materialized='changed_days') }}
 -- Users' transactions only. Percentiles by rank are values that occur, exact where percentile_cont would make floats of them.
 {% set percentiles = [10, 25, 75, 90] %}
 {% set lower = 'filter (where rate_rank = (rate_count + 1) / 2)' %}

@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='changed_days') }}
+{{ config(materialized='changed_days') }}
 -- What users' transactions sent to others: outputs to an address that is among the inputs of the same transaction are left out.
 select
     chain,

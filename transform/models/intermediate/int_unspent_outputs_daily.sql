@@ -1,7 +1,6 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
+        materialized='changed_days',
         meta={'cumulative': true},
         indexes=[{'columns': ['chain', 'block_date']}],
     )

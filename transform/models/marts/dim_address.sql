@@ -4,8 +4,7 @@
 #}
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_keys',
+        materialized='changed_days',
         unique_key='address_key',
         on_schema_change='append_new_columns',
         meta={'day_columns': ['first_seen_date', 'last_seen_date', 'contract_created_date']},
@@ -17,9 +16,7 @@
     )
 }}
 -- depends_on: {{ ref('int_integrity_failures') if this is not none }}
-{% set changed = changes() %}
-{% set everything = changed.everything %}
-{{ changed.note }}
+{% set everything = changes().everything %}
 with
 
 {% if not everything %}

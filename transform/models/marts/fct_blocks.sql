@@ -1,8 +1,7 @@
 {# Indexes: a chain's days, which a load deletes, and days by their key, by which a report joins the calendar. #}
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
+        materialized='changed_days',
         on_schema_change='append_new_columns',
         indexes=[
             {'columns': ['chain', 'block_date']},

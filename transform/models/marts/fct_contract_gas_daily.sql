@@ -1,8 +1,7 @@
 {# Indexes: a chain's days, and what a load deletes; a contract, all of its days; days by their key, by which a report joins. #}
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
+        materialized='changed_days',
         on_schema_change='append_new_columns',
         meta={'days_beside': true},
         indexes=[

@@ -1,9 +1,7 @@
 {# Indexes: by chain and day, a day's coins by their age and what a load deletes; by key, what spent an output or was paid by an address. #}
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
-        full_refresh=false,
+        materialized='changed_days',
         on_schema_change='append_new_columns',
         meta={'partition_by': 'block_date'},
         indexes=[

@@ -4,9 +4,7 @@
 #}
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
-        full_refresh=false,
+        materialized='changed_days',
         on_schema_change='append_new_columns',
         meta={'partition_by': 'block_date'},
         indexes=[

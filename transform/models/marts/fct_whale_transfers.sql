@@ -4,8 +4,7 @@
 #}
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
+        materialized='changed_days',
         on_schema_change='append_new_columns',
         indexes=[
             {'columns': ['chain', 'block_date']},

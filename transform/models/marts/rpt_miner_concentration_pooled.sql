@@ -1,7 +1,6 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
+        materialized='changed_days',
         on_schema_change='append_new_columns',
         meta={'days_beside': true, 'days_after': 29},
     )

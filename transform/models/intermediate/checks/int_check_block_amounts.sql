@@ -1,8 +1,7 @@
 -- What a block's amounts have to be among themselves, by the chain's schedule, and, on Ethereum, after its parent's.
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
+        materialized='changed_days',
         meta={'recheck_failed': true},
         indexes=[{'columns': ['block_date']}],
     )

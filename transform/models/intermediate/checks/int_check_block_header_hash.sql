@@ -1,8 +1,7 @@
 -- No source column holds the parent's hash: it is the hash of the block one height below, where that block is loaded.
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
+        materialized='changed_days',
         meta={'recheck_failed': true},
         indexes=[{'columns': ['block_date']}],
     )

@@ -1,8 +1,7 @@
 -- What follows from a block's header and those of the blocks below it. No row depends on more than eleven heights down.
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
+        materialized='changed_days',
         meta={'recheck_failed': true},
         indexes=[{'columns': ['block_date']}],
     )

@@ -1,8 +1,7 @@
 -- Where a block's hash is its work. Others' is done on a scrypt hash, or in another chain's block, and neither is in the data.
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
+        materialized='changed_days',
         meta={'recheck_failed': true},
         indexes=[{'columns': ['block_date']}],
     )

@@ -1,8 +1,7 @@
 -- A block against its transactions: all checks that one reading of them allows. Rows of a block are those of its height and day.
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
+        materialized='changed_days',
         meta={'recheck_failed': true},
         indexes=[{'columns': ['block_date']}],
     )

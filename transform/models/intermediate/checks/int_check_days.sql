@@ -2,8 +2,7 @@
 -- Cumulative, since int_check_outpoints is.
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
+        materialized='changed_days',
         meta={'recheck_failed': true, 'cumulative': true},
         indexes=[{'columns': ['result']}],
     )

@@ -2,8 +2,7 @@
 -- before it, so a change rebuilds all that follow.
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
+        materialized='changed_days',
         meta={'recheck_failed': true, 'cumulative': true},
         indexes=[{'columns': ['block_date']}],
     )

@@ -2,8 +2,7 @@
 -- row without a hash may be one that a transaction of its block lacks, so that none fails there for having too few.
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
+        materialized='changed_days',
         meta={'recheck_failed': true},
         indexes=[{'columns': ['block_date']}],
     )

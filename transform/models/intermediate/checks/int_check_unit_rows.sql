@@ -1,8 +1,7 @@
 -- The rows of a dump day against the ledger of loads. Height ranges of the API replace each other and have no such count.
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
+        materialized='changed_days',
         meta={'recheck_failed': true},
         indexes=[{'columns': ['block_date']}],
     )

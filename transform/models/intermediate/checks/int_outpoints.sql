@@ -2,8 +2,7 @@
 -- which a part is missing is null, and meets none.
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='changed_days',
+        materialized='changed_days',
         meta={'recheck': true},
         indexes=[{'columns': ['outpoint_key']}, {'columns': ['block_date']}],
     )

@@ -1,14 +1,5 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key=['chain', 'block_date'],
-        pre_hook="{{ one_at_a_time() }}",
-        post_hook="{{ write_watermark('int_chain_days', noted_changes().up_to) }}",
-    )
-}}
+{{ config(materialized='changed_days', meta={'log': 'int_loads_tracked'}, pre_hook="{{ one_at_a_time() }}") }}
 -- Heights that a day ever had, not only those it has: a block that is gone still had successors.
-{% set days = loaded_block_days() %}
 with
 
 fresh as (
@@ -19,7 +10,7 @@ fresh as (
         min(block_height) as first_height,
         max(block_height) as last_height
     from {{ ref('int_blocks_unioned') }}
-    where {{ days.condition }}
+    where {{ in_changed_days('block_time', log='int_loads_tracked') }}
     group by chain, block_date
 
 ),
@@ -50,6 +41,6 @@ select
     block_date,
     min(first_height) as first_height,
     max(last_height) as last_height,
-    cast({{ days.up_to }} as bigint) as change_id
+    cast({{ changes().up_to or 'null' }} as bigint) as change_id
 from seen
 group by chain, block_date
