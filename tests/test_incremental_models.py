@@ -42,6 +42,11 @@ PARTITIONED = """
     where relnamespace = 'analytics'::regnamespace and relkind = 'p' order by 1
 """
 UNPRICED_FACTS = ("fct_eth_calls", "fct_token_transfers")
+BY_DATE = ("fct_transactions", "fct_transaction_outputs", "fct_transaction_inputs", *UNPRICED_FACTS)
+PARTITIONS = """
+    select substr(relname, length(%s) + 2) from pg_inherits inner join pg_class on inhrelid = oid
+    where inhparent = %s::regclass order by 1
+"""
 UTXO_FACTS = ("fct_blocks", "fct_transactions", "fct_transaction_outputs", "fct_transaction_inputs")
 FACTS_OF = {
     "bitcoin": UTXO_FACTS,
@@ -56,6 +61,10 @@ Named = dict[tuple[str, str], set[object]]
 def build(checkout: Checkout) -> None:
     """Without the data tests, which are run once, over what comes of the whole story."""
     checkout.run("meltano", "run", "dbt-postgres:run")
+
+
+def partitions(checkout: Checkout, fact: str) -> list[object]:
+    return [name for (name,) in checkout.sql(PARTITIONS, fact, f"analytics.{fact}")]
 
 
 def load(checkout: Checkout, **extra: str) -> None:
@@ -205,9 +214,7 @@ class TestWhatHappensToAWarehouse:
     def test_a_full_refresh_fills_the_partitioned_tables_and_replaces_none(self, first: Checkout) -> None:
         """Which is a rebuild too: the replaced days above equal it, and what stands there wrongly goes."""
         before, partitioned = first.tables(), first.sql(PARTITIONED)
-        assert {"fct_transactions", "fct_transaction_outputs", "fct_transaction_inputs", *UNPRICED_FACTS} <= {
-            str(name) for name, _ in partitioned
-        }
+        assert set(BY_DATE) <= {str(name) for name, _ in partitioned}
         first.sql_do("update analytics.fct_transactions set fee_usd = 1")
         first.sql_do("delete from analytics.fct_eth_calls where block_date = '2025-02-01'")
         assert first.tables() != before
@@ -228,6 +235,25 @@ class TestWhatHappensToAWarehouse:
         load(first, TAP_BLOCKCHAIR_START_DATE="2025-01-28")
         build(first)
         assert first.sql("select count(*) from analytics.fct_blocks") == [(3 * 9 * 24,)]
+
+    def test_new_days_are_partitions_and_a_month_that_was_over_is_one(self, first: Checkout) -> None:
+        days = [f"p2025_02_0{day}" for day in range(1, 6)]
+        assert {fact: partitions(first, fact) for fact in BY_DATE} == dict.fromkeys(BY_DATE, ["p2025_01", *days])
+
+    def test_the_days_of_a_month_that_is_over_are_merged(self, first: Checkout) -> None:
+        """Of the one table that has a later one."""
+        before, newer = first.tables(), "analytics.fct_transactions_p2025_03_01"
+        first.sql_do(
+            f"create table {newer} partition of analytics.fct_transactions"
+            " for values from ('2025-03-01') to ('2025-03-02')"
+        )
+        first.run("meltano", "invoke", "dbt-postgres:merge-days")
+        assert partitions(first, "fct_transactions") == ["p2025_01", "p2025_02", "p2025_03_01"]
+        assert partitions(first, "fct_eth_calls")[-1] == "p2025_02_05"
+        assert first.tables() == before
+        first.sql_do(f"drop table {newer}")
+        indexes = "select count(*) from pg_indexes where schemaname = 'analytics' and tablename = %s"
+        assert first.sql(indexes, "fct_transactions_p2025_02") == first.sql(indexes, "fct_transactions")
 
     def test_reorganisations(self, first: Checkout) -> None:
         """At the tip only, into the last published day, and through it into the one before; then all is built anew."""

@@ -17,10 +17,10 @@ LOGS = ("int_loads_tracked", "int_price_changes", "int_chain_days", "int_changed
 PRICE = "update raw_data.coingecko_market_chart set price = price * 2 where coin_id = 'ethereum' and stamp = '{}'"
 # Which transaction wrote a mart's rows of a day, and how many they are.
 WRITTEN = f"select min(xmin::text), count(*) from analytics.{MODEL} where chain = '{{}}' and block_date = '{{}}'"  # noqa: S608
-# Hooks run when the model's SQL has been compiled, that is, after it has read which days changed.
+# Post-hooks run in the model's transaction, after it has read which days changed.
 MEANWHILE = f"""
       {MODEL}:
-        +pre-hook: >-
+        +post-hook: >-
           insert into intermediate.int_changed_days (change_id, chain, block_date, causes)
           values (nextval('intermediate.change_id'), 'bitcoin', '2025-02-02', 'load')
 """  # noqa: S608

@@ -1,6 +1,7 @@
 {{
     config(
         materialized='changed_days',
+        meta={'partition_by': 'block_date'},
         indexes=[{'columns': ['chain', 'block_date']}],
     )
 }}
