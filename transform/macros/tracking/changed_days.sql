@@ -53,7 +53,10 @@
     {%- call statement('main') -%} {{ get_create_table_as_sql(False, fresh, select) }} {%- endcall -%}
     {%- do create_indexes(fresh) -%}
     {%- if existing_relation is not none -%}
+        {%- set backup = make_backup_relation(target_relation, 'table') -%}
+        {%- do adapter.rename_relation(target_relation, backup) -%}
         {%- do adapter.rename_relation(fresh, target_relation) -%}
+        {%- do adapter.drop_relation(backup) -%}
     {%- endif -%}
     {%- do run_query("analyze " ~ target_relation) -%}
 {% endmacro %}

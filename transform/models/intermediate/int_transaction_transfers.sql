@@ -1,7 +1,6 @@
 {{
     config(
         materialized='changed_days',
-        meta={'partition_by': 'block_date'},
         indexes=[{'columns': ['chain', 'block_date']}],
     )
 }}
