@@ -12,10 +12,8 @@
   5. renews the statistics of what it has written, and writes the newest change it has read as the table's watermark.
 
   Rows have the columns chain and block_date, or the date that meta `day_column` names. A table with one row per thing,
-  such as an address, has `unique_key` and meta `day_columns`, dates in which days are attributes: its SQL gives the rows
-  of all things that a changed day names, and of those whose attributes name one; the rows of both are deleted before.
-
-  Meta says which days are taken beside the changed ones; docs/incremental-models.md lists it.
+  such as an address, has `unique_key` and meta `day_columns`, its dates: its SQL gives the rows of all things that a changed
+  day names, and of those that name one; the rows of both are deleted before. docs/incremental-models.md lists meta.
 #}
 {% materialization changed_days, adapter='postgres' %}
     {%- set target_relation = this.incorporate(type='table') -%}
@@ -200,10 +198,3 @@
     {%- endfor -%}
     ({{ conditions | join(" or ") or "true" }})
 {%- endmacro %}
-
-
-{# dbt's own macro, which knows only the materialization `incremental`: whether a model adds to rows that it has. #}
-{% macro is_incremental() %}
-    {%- set is_growing = execute and model.config.materialized in ('incremental', 'changed_days') -%}
-    {{ return(is_growing and load_cached_relation(this) is not none and not should_full_refresh()) }}
-{% endmacro %}
