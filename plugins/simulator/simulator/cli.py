@@ -17,7 +17,7 @@ from simulator import __version__
 from simulator.clock import parse_instant
 from simulator.daemon import HOST, StateFolder, ask, start, stop
 from simulator.files import find_root, write_env_block
-from simulator.settings import Settings, SimulatorError
+from simulator.settings import Settings, SimulatorError, read_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +59,13 @@ def _option(name: str, kind: object, text: str, default: object = None) -> Calla
 
 
 _STATE_DIR: Final = _option("state-dir", _FOLDER, "Folder for clock, port, record and log; else that of the project.")
-_KINDS: Final[dict[str, object]] = {"date": _DAY, "datetime": _INSTANT, "Path": _FOLDER, "int": int}
+_KINDS: Final[dict[str, object]] = {
+    "date": _DAY,
+    "datetime": _INSTANT,
+    "Path": _FOLDER,
+    "int": int,
+    "int | str": _Parsed("by chain", read_sizes),
+}
 """The options' types by the types of the settings; all else is text."""
 
 

@@ -49,6 +49,7 @@ _KEYS: Final = {
     ),
 }
 _SOME: Final = (1, 10**9)
+_BY_CHAIN: Final = ("blocks_per_day", "transactions_per_block")
 
 
 class SimulatorError(Exception):
@@ -70,9 +71,20 @@ class Settings:
     seed: int = field(default=1, metadata={"help": "Seed of everything that looks random.", "bounds": (0, 2**63 - 1)})
     start: date = field(default=date(2025, 1, 1), metadata={"help": "First day (UTC) of the chains."})
     days: int = field(default=14, metadata={"help": "Whole days that lie in the past at first.", "bounds": (1, 3660)})
-    blocks_per_day: int = field(default=24, metadata={"help": "Blocks per chain and day.", "bounds": (1, 8640)})
-    transactions_per_block: int = field(
-        default=8, metadata={"help": "Transactions per block, the coinbase included.", "bounds": (1, 10_000)}
+    blocks_per_day: int | str = field(
+        default=24,
+        metadata={"help": "Blocks per day, of all chains or by chain: 24, or 24,bitcoin=144.", "within": (1, 8640)},
+    )
+    transactions_per_block: int | str = field(
+        default=8,
+        metadata={
+            "help": "Transactions per block, the coinbase included, in the same form: 8, or bitcoin=2800,dogecoin=30.",
+            "within": (1, 10_000),
+        },
+    )
+    calls_per_transaction: int | None = field(
+        default=None,
+        metadata={"help": "Calls per transaction of Ethereum on average; else some three.", "bounds": (1, 100)},
     )
     dumps_dir: Path | None = field(default=None, metadata={"help": "Folder of real dump files to serve unchanged."})
     prices_dir: Path | None = field(default=None, metadata={"help": "Folder of real price exports to serve."})
@@ -124,6 +136,7 @@ class Settings:
                 raise SettingsError(f"{setting.name} is {value!r}, but must be one of {', '.join(choices)}.")
             if low is not None and value is not None and not low <= value <= high:
                 raise SettingsError(f"{setting.name} is {value}, but must lie between {low} and {high}.")
+        self._check_sizes()
         last = LAST_DAY - timedelta(days=self.days)
         if not FIRST_DAY <= self.start <= last:
             raise SettingsError(f"start is {self.start}, but must lie between {FIRST_DAY} and {last}.")
@@ -138,6 +151,20 @@ class Settings:
             if not self.start <= self.now.date() <= LAST_DAY:
                 raise SettingsError(f"now is {self.now.isoformat()}, but must lie between {self.start} and {LAST_DAY}.")
 
+    def _check_sizes(self) -> None:
+        fields = {setting.name: setting for setting in dataclasses.fields(self)}
+        for name in _BY_CHAIN:
+            value, (low, high) = getattr(self, name), fields[name].metadata["within"]
+            try:
+                sizes = sizes_of(value)
+            except ValueError as error:
+                raise SettingsError(f"{name} is {value!r}: {error}") from None
+            unknown = [chain for chain in sizes if chain and chain not in CHAINS]
+            if unknown:
+                raise SettingsError(f"{name} names {unknown[0]!r}, but the chains are {', '.join(CHAINS)}.")
+            if not all(low <= size <= high for size in sizes.values()):
+                raise SettingsError(f"{name} is {value}, but must lie between {low} and {high}.")
+
     def _check_lists(self) -> None:
         for name, (form, described) in _KEYS.items():
             if not all(form.fullmatch(key) for key in getattr(self, name)):
@@ -149,6 +176,14 @@ class Settings:
             raise SettingsError(
                 f"chains is {','.join(self.chains)!r}, but must name one or more of {', '.join(CHAINS)}, each once."
             )
+
+    def blocks_per_day_of(self, chain: str) -> int:
+        """Blocks of a chain's day."""
+        return _size(chain, self.blocks_per_day, Settings.blocks_per_day)
+
+    def transactions_per_block_of(self, chain: str) -> int:
+        """Transactions of a chain's blocks on average, the coinbase included."""
+        return _size(chain, self.transactions_per_block, Settings.transactions_per_block)
 
     @property
     def clock_start(self) -> datetime:
@@ -168,3 +203,29 @@ class Settings:
                 value = list(value)
             values[setting.name] = value
         return values
+
+
+def sizes_of(given: int | str) -> dict[str, int]:
+    """What a size by chain says: the chains' names with their numbers; without a name, that of all the others.
+
+    Raises:
+        ValueError: It says nothing, or something twice; the text says how it is written.
+    """
+    parts = [part.strip().rpartition("=") for part in str(given).split(",")]
+    sizes = {chain.strip(): int(size) for chain, _, size in parts if re.fullmatch(r"\s*-?\d{1,9}", size, re.ASCII)}
+    if len(sizes) != len(parts) or any(equals and not chain.strip() for chain, equals, _ in parts):
+        raise ValueError("write a number, or chains with theirs, such as 8 or bitcoin=2800,dogecoin=30, each once.")
+    return sizes
+
+
+def read_sizes(text: str) -> int | str:
+    """A size by chain as it was typed; a plain number as one."""
+    sizes = sizes_of(text)
+    return (
+        sizes[""] if list(sizes) == [""] else ",".join(f"{chain}={size}".lstrip("=") for chain, size in sizes.items())
+    )
+
+
+def _size(chain: str, given: int | str, default: int | str) -> int:
+    sizes = sizes_of(given)
+    return sizes.get(chain, sizes.get("", int(default)))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.blockchair.balances import Holder
 from simulator.blockchair.chains import CHAINS, ETHEREUM
 from simulator.blockchair.envelope import ERRORS, Answer, failure, respond
 from simulator.blockchair.query import DEFAULT_LIMIT, BadRequestError, Query, QueryReader
@@ -15,15 +16,16 @@ from simulator.blockchair.quotas import OverLimitError, Quotas
 from simulator.blockchair.stats import ranges_of, stats_of
 from simulator.blockchair.table import Json, Money, api_value
 from simulator.blockchair.tables import api_tables
-from simulator.blockchair.world import ChainView
+from simulator.blockchair.world import ChainView, OutputState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from fastapi import Response
 
     from simulator.blockchair.table import Table
-    from simulator.blockchair.world import OutputState, World
+    from simulator.blockchair.transactions import Input
+    from simulator.blockchair.world import World
     from simulator.vendors import PriceSource
 
 Endpoint = Callable[[str, "Mapping[str, str]", datetime], Answer]
@@ -34,6 +36,8 @@ _LAG: Final = 6
 _VALIDITY_DAYS: Final = 30
 _UNLIMITED: Final = 1_000_000_000
 _STATS_DURATION: Final = 71
+_MOST_READ: Final = 100_000
+"""Transactions that one request may bring back into memory."""
 
 
 class Api:
@@ -126,9 +130,17 @@ class Api:
         def answer(chain: str, parameters: Mapping[str, str], now: datetime) -> Answer:
             query = reader.read(parameters, now)
             found = query.matching(list(self._rows(self._view(chain, now), query, table)))
-            return self._page(query, found, table, money)
+            return self._page(query, found, len(found), table, money)
 
-        return answer
+        def holders(chain: str, parameters: Mapping[str, str], now: datetime) -> Answer:
+            query = reader.read(parameters, now)
+            accepts = (lambda balance: query.passes(Holder("", balance))) if query.groups else None
+            upwards = not query.sorts[0][1]
+            # Only what the page can show is put in order: a long world has millions of addresses.
+            found, total = self._world.holders(chain, now, query.offset + query.limit, accepts, upwards=upwards)
+            return self._page(query, found, total, table, money)
+
+        return holders if table.name == "addresses" else answer
 
     def _rows(self, view: ChainView, query: Query, table: Table) -> Iterable[object]:
         if not table.per_block:
@@ -137,7 +149,10 @@ class Api:
             return self._outputs(view, query, table)
         lags = "lagging-tables" in self._quirks and view.chain == ETHEREUM
         blocks = view.blocks[:-_LAG] if lags else view.blocks
-        return [row for block in _within(blocks, query, table) for row in table.rows(block)]
+        within = _within(blocks, query, table)
+        if table.name not in ("blocks", "uncles"):
+            _refuse_many(within)
+        return [row for block in within for row in table.rows(block)]
 
     def _outputs(self, view: ChainView, query: Query, table: Table) -> list[OutputState]:
         """Outputs with the spending that has come; asked for by the spending block, only those spent there."""
@@ -146,14 +161,19 @@ class Api:
             first = view.blocks[0].id if view.blocks else 0
             start = 0 if low is None else max(int(low) - first, 0)
             spent = view.blocks[start : len(view.blocks) if high is None else max(int(high) - first + 1, 0)]
-            inputs = [one for block in spent for tx in block.transactions for one in tx.inputs]
-            return [*(view.output(one.spent) for one in inputs), *view.claimed()]
-        inside: list[Any] = [output for block in _within(view.blocks, query, table) for output in table.rows(block)]
-        return [view.output(output) for output in (*self._world.opening_outputs(table.chain), *inside)]
+            _refuse_many(spent)
+            return [*(OutputState(one.spent, one) for one in _inputs(spent)), *view.claimed()]
+        within = _within(view.blocks, query, table)
+        opening = self._world.opening_outputs(table.chain) if not within or within[0] is view.blocks[0] else ()
+        # What has spent them stands in the blocks from there on.
+        later = view.blocks[within[0].id - view.blocks[0].id :] if within else view.blocks
+        _refuse_many(later)
+        spendings = {(one.spent.transaction_id, one.spent.index): one for one in _inputs(later)}
+        inside: list[Any] = [output for block in within for output in table.rows(block)]
+        return [view.output(output, spendings) for output in (*opening, *inside)]
 
-    def _page(self, query: Query, found: list[Any], table: Table, money: Money) -> Answer:
+    def _page(self, query: Query, found: list[Any], total: int, table: Table, money: Money) -> Answer:
         """A page of what was found; a page of outputs says how many rows it had before duplicates were removed."""
-        total = len(found)
         whole, outputs = bool(query.equalities & table.whole_by), table.name.endswith("outputs")
         if outputs and "duplicate-outputs" in self._quirks:
             found = [row for row in found for _ in range(1 + _is_doubled(row))]
@@ -176,6 +196,24 @@ class Api:
             first, *rest = values.items()
             values = dict([first, ("simulated_note", "an extra column"), *rest, ("simulated_count", 7)])
         return values
+
+
+def _inputs(blocks: Iterable[Any]) -> Iterator[Input]:
+    return (one for block in blocks for tx in block.transactions for one in tx.inputs)
+
+
+def _refuse_many(blocks: Iterable[Any]) -> None:
+    """Refuse to go through more transactions than fit in memory.
+
+    Raises:
+        BadRequestError: They are of blocks whose transactions have left the memory.
+    """
+    count = sum(block.transaction_count for block in blocks if block.is_away)
+    if count > _MOST_READ:
+        raise BadRequestError(
+            f"This request goes through {count:,} transactions of a simulated chain, of {_MOST_READ:,} at most; "
+            "ask for fewer blocks, or take the dump files"
+        )
 
 
 def _within(blocks: Sequence[Any], query: Query, table: Table) -> Sequence[Any]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from simulator.blockchair.world import World
+    from simulator.spool import Stored
     from simulator.vendors import PriceSource
 
 _PUBLISHED_AFTER: Final = timedelta(minutes=30)
@@ -37,17 +38,21 @@ class MadeFile:
     """A file made from the world; `modified` is in seconds since 1970."""
 
     name: str
-    content: bytes
+    stored: Stored
     modified: int
 
     @property
     def size(self) -> int:
         """Its bytes."""
-        return len(self.content)
+        return self.stored.size
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         """Its bytes from `start` to before `stop`."""
-        yield self.content[start:stop]
+        return self.stored.read(start, stop)
+
+    def text(self) -> bytes:
+        """What is packed in it."""
+        return gzip.decompress(self.stored.content)
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ DumpFile = MadeFile | RealFile
 
 
 class WorldDumps:
-    """The world's days as dump files, each made when first asked for and kept."""
+    """The world's days as dump files, each made when first asked for and kept in the world's spool."""
 
     def __init__(self, world: World, prices: PriceSource, quirks: Collection[str] = ()) -> None:
         self._world = world
@@ -160,7 +165,7 @@ class WorldDumps:
         with self._lock:
             self._changes.setdefault(key, []).append(change)
             after = self._make(key)
-            if after is None or gzip.decompress(after.content) == gzip.decompress(before.content):
+            if after is None or after.text() == before.text():
                 self._changes[key].pop()
                 raise ValueError(f"Nothing in {before.name} can be {change}.")
             self._touch(key, now)
@@ -220,7 +225,7 @@ class WorldDumps:
         modified = self._modified.get(key, int(published.timestamp()))
         stem = f"{table.file_stem}_{suffix}.tsv"
         packed = content.packed(stem, modified, final="final-newline" in self._quirks)
-        return MadeFile(f"{stem}.gz", packed, modified)
+        return MadeFile(f"{stem}.gz", self._world.spool.add(packed), modified)
 
 
 class FolderDumps:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from functools import reduce
+from operator import xor
 from typing import TYPE_CHECKING, Final
 
 from simulator.blockchair.ripemd160 import ripemd160
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 _BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BECH32: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _BECH32_GENERATOR: Final = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+_BECH32_STEPS: Final = tuple(
+    reduce(xor, (generator for i, generator in enumerate(_BECH32_GENERATOR) if top >> i & 1), 0) for top in range(32)
+)
+"""By the five bits that leave a checksum, what they change in it."""
 _MANTISSA_SIGN: Final = 0x00800000
 _LARGEST_BARE_COUNT: Final = 0xFC
 _LARGEST_BARE_PUSH: Final = 75
@@ -137,9 +143,5 @@ def segwit_address(prefix: str, program: bytes) -> str:
 def _polymod(values: Iterable[int]) -> int:
     check = 1
     for value in values:
-        top = check >> 25
-        check = (check & 0x1FFFFFF) << 5 ^ value
-        for i, generator in enumerate(_BECH32_GENERATOR):
-            if top >> i & 1:
-                check ^= generator
+        check = (check & 0x1FFFFFF) << 5 ^ value ^ _BECH32_STEPS[check >> 25]
     return check

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
+from simulator.blockchair.balances import AccountBalances
 from simulator.blockchair.chains import ETHER, ETHEREUM, GWEI
 from simulator.blockchair.ethereum_model import (
     CALL,
@@ -15,6 +16,8 @@ from simulator.blockchair.ethereum_model import (
     EthereumTransaction,
     Uncle,
     next_base_fee,
+    pack,
+    unpack,
 )
 from simulator.blockchair.ledger import Ledger
 from simulator.blockchair.rng import Rng, fingerprint
@@ -23,9 +26,10 @@ from simulator.blockchair.tokens import FIRST_TRANSFER, TokenRegistry, transfer_
 from simulator.settings import LONDON, MERGED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from simulator.settings import Settings
+    from simulator.spool import Spool
 
 FIRST_HEIGHTS: Final = {MERGED: 21_500_000, LONDON: 13_000_000}
 """Height of a world's first block, by era."""
@@ -63,31 +67,34 @@ _HEADER_BYTES: Final = 540
 _TRANSACTION_BYTES: Final = 115
 
 
-class EthereumLedger(Ledger[EthereumBlock]):
+class EthereumLedger(Ledger[EthereumBlock, EthereumTransaction]):
     """The Ethereum of a world."""
 
-    def __init__(self, settings: Settings, forks: Sequence[int] = ()) -> None:
-        super().__init__(ETHEREUM, FIRST_HEIGHTS[settings.ethereum_era], settings, forks)
+    pack, unpack = staticmethod(pack), staticmethod(unpack)
+
+    def __init__(self, settings: Settings, spool: Spool, forks: Sequence[int] = ()) -> None:
+        super().__init__(ETHEREUM, FIRST_HEIGHTS[settings.ethereum_era], settings, spool, forks)
         self._people = [self._address("person", number) for number in range(_PEOPLE)]
-        self.contracts = [self._address("contract", number) for number in range(_CONTRACTS)]
+        self._contracts = [self._address("contract", number) for number in range(_CONTRACTS)]
         self._miners = [self._address("builder", number) for number in range(len(_BUILDERS))]
-        opening = self._opening()
-        self.opening_balances = list(opening.items())
-        self._balances: defaultdict[str, int] = defaultdict(int, opening)
+        self._opening = self._first_balances()
+        self.opening_supply = sum(self._opening.values())
+        self._balances: defaultdict[str, int] = defaultdict(int, self._opening)
         self._nonces: defaultdict[str, int] = defaultdict(int)
-        self._gas_limit = max(_LEAST_GAS_LIMIT, _GAS_PER_TRANSACTION * settings.transactions_per_block)
+        self._gas_limit = max(_LEAST_GAS_LIMIT, _GAS_PER_TRANSACTION * self.transactions_per_block)
         self._least_gas_limit = self._gas_limit
         self._base_fee = _FIRST_BASE_FEE
         self._parent = self._mark("parent")
         self._total_difficulty = TOTAL_DIFFICULTY if settings.ethereum_era == MERGED else _EARLIER_TOTAL_DIFFICULTY
         self._tokens = TokenRegistry(
-            self.contracts[2:],
+            self._contracts[2:],
             (self.first_height, midnight(settings.start)),
             first_id=_FIRST_TOKEN,
             control="control-characters" in settings.quirks,
         )
         self.tokens = self._tokens.tokens
         self._transfers = FIRST_TRANSFER
+        self._calls_owed = 0
         self._branch: tuple[object, ...] = ()
 
     def _mark(self, *parts: object) -> str:
@@ -96,16 +103,20 @@ class EthereumLedger(Ledger[EthereumBlock]):
     def _address(self, *parts: object) -> str:
         return self._mark(*parts)[-40:]
 
-    def _opening(self) -> dict[str, int]:
+    def opening(self) -> AccountBalances:
+        """The balances before the first block."""
+        return AccountBalances(self._opening.items(), self._contracts)
+
+    def _first_balances(self) -> dict[str, int]:
         rng = Rng(self._settings.seed, "ethereum", "opening")
         balances = {person: rng.magnitude(20, 23) for person in self._people}
         balances[self._people[0]] = _TREASURY_VALUE + rng.below(ETHER)
-        balances[self.contracts[0]] = _DEPOSITS_VALUE
-        balances[self.contracts[1]] = _REST_VALUE
+        balances[self._contracts[0]] = _DEPOSITS_VALUE
+        balances[self._contracts[1]] = _REST_VALUE
         return balances
 
-    def _day(self, start: int) -> None:
-        blocks = self._settings.blocks_per_day
+    def _day(self, start: int) -> Iterator[EthereumBlock]:
+        blocks = self.blocks_per_day
         # Blocks sit in 12-second slots, the first of a day at 00:00:11; a denser world has slots of a second.
         slots, width, first = (_SLOTS, _SLOT, _SLOT - 1) if blocks <= _SLOTS else (DAY, 1, 0)
         for place in range(blocks):
@@ -115,9 +126,9 @@ class EthereumLedger(Ledger[EthereumBlock]):
             self._branch = self._branch_at(height)
             if self._branch:  # its time is that of the block it replaces, all else is its own
                 rng = self._rng(height, *self._branch)
-            self._append(rng, height, start + first + width * slot)
+            yield self._block(rng, height, start + first + width * slot)
 
-    def _append(self, rng: Rng, height: int, time: int) -> None:
+    def _block(self, rng: Rng, height: int, time: int) -> EthereumBlock:
         if self.blocks:
             last = self.blocks[-1]
             self._base_fee = next_base_fee(last.base_fee_per_gas, last.gas_used, last.gas_limit)
@@ -147,7 +158,7 @@ class EthereumLedger(Ledger[EthereumBlock]):
             receipts_root=self._mark("receipts", height, *self._branch) if transactions else _EMPTY_TRIE,
             state_root=self._mark("state", height, *self._branch),
             transactions_root=self._mark("transactions", height, *self._branch) if transactions else _EMPTY_TRIE,
-            transactions=[
+            made=[
                 *transactions,
                 *(
                     _payout((height, time, len(transactions) + place), miner, amount)
@@ -172,7 +183,7 @@ class EthereumLedger(Ledger[EthereumBlock]):
             self._transfers += transfer_count(transaction)
             self._tokens.note(transaction)
         self._parent = block.hash
-        self.blocks.append(block)
+        return block
 
     def _uncle_count(self, rng: Rng, height: int) -> int:
         """Uncles of a block: none after the Merge, nor in a world's first few blocks."""
@@ -211,7 +222,7 @@ class EthereumLedger(Ledger[EthereumBlock]):
 
     def _gas_plan(self, rng: Rng, target: int) -> list[int]:
         """Gas for each transaction of a block; the sum leans against the base fee, so that it stays in a band."""
-        mean = self._settings.transactions_per_block
+        mean = self.transactions_per_block
         number = rng.between(max(mean - mean // 2, 1), mean + mean // 2)
         kind = rng.below(100)
         if kind < 2:  # noqa: PLR2004 - two of a hundred blocks are empty
@@ -247,7 +258,7 @@ class EthereumLedger(Ledger[EthereumBlock]):
             type=kind,
             sender=sender,
             recipient=self._recipient(rng, kind, sender, nonce),
-            call_count=rng.between(2, 12) if kind == CALL_TREE and not failed else 1,
+            call_count=self._call_count(rng) if kind == CALL_TREE and not failed else 1,
             value=value,
             gas_used=gas,
             gas_limit=gas if kind == CALL or failed else gas * rng.between(100, 150) // 100,
@@ -266,14 +277,21 @@ class EthereumLedger(Ledger[EthereumBlock]):
             forwarded = value * rng.between(1, 100) // 100
             transaction.internal = ((transaction.recipient, rng.pick(self._people), forwarded),)
         self._nonces[sender] += 1
+        self._calls_owed += (self._settings.calls_per_transaction or 0) - transaction.call_count
         self._apply(transaction)
         return transaction
+
+    def _call_count(self, rng: Rng) -> int:
+        """How many calls a contract makes of one: where an average is asked for, what brings all of them near it."""
+        if self._settings.calls_per_transaction is None:
+            return rng.between(2, 12)
+        return rng.between(2, max(2, 2 * (self._calls_owed + self._settings.calls_per_transaction) - 2))
 
     def _recipient(self, rng: Rng, kind: str, sender: str, nonce: int) -> str:
         if kind == CREATE:
             return self._address("created", sender, nonce)
         if kind == CALL_TREE:
-            return rng.pick(self.contracts)
+            return rng.pick(self._contracts)
         if rng.chance(20):
             return self._address("newcomer", sender, nonce)
         return rng.pick(self._people)

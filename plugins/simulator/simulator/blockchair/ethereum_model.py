@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+from simulator.blockchair.archive import Keeping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +32,7 @@ class Token:
     creating_transaction_hash: str
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class EthereumTransaction:
     """A transaction, or the pseudo-transaction that pays the block's reward, which has no hash, sender or gas.
 
@@ -105,6 +108,15 @@ class EthereumTransaction:
         return moved
 
 
+pack: Final = attrgetter(*(part.name for part in fields(EthereumTransaction)))
+"""A transaction as a tuple of plain values."""
+
+
+def unpack(packed: Any) -> EthereumTransaction:  # noqa: ANN401 - what `pack` made
+    """The transaction that was packed."""
+    return EthereumTransaction(*packed)
+
+
 @dataclass(kw_only=True)
 class Header:
     """What blocks and uncles have."""
@@ -138,19 +150,38 @@ class Uncle(Header):
 
 
 @dataclass(kw_only=True)
-class EthereumBlock(Header):
+class EthereumBlock(Header, Keeping[EthereumTransaction]):
     """A block; its transactions are the real ones in order, then the pseudo-rows: the miner's, and one per uncle.
 
     `transfers_before` are the ERC-20 transfers older than the block; `known` and `known_count` hold the tokens that a
     transfer in it may move.
     """
 
-    transactions: list[EthereumTransaction] = field(repr=False)
+    kept = (
+        *("gas_used", "fee_total", "value_total", "internal_value_total", "call_count"),
+        *("transaction_count", "synthetic_count", "largest", "real_value_total"),
+    )
+
+    made: InitVar[list[EthereumTransaction]]
     uncles: list[Uncle] = field(repr=False)
     total_difficulty: int
     transfers_before: int
     known: Sequence[Token] = field(repr=False)
     known_count: int
+
+    def __post_init__(self, made: list[EthereumTransaction]) -> None:
+        """Hold the transactions."""
+        Keeping.__init__(self, made)
+
+    @cached_property
+    def transaction_count(self) -> int:
+        """The chain's own transactions, counted."""
+        return len(self.real)
+
+    @cached_property
+    def synthetic_count(self) -> int:
+        """The pseudo-rows, counted."""
+        return len(self.synthetic)
 
     @property
     def tokens(self) -> Sequence[Token]:
@@ -166,6 +197,16 @@ class EthereumBlock(Header):
     def synthetic(self) -> list[EthereumTransaction]:
         """The pseudo-rows."""
         return [tx for tx in self.transactions if tx.is_synthetic]
+
+    @cached_property
+    def largest(self) -> EthereumTransaction | None:
+        """The first of the chain's own transactions with the largest value."""
+        return max(self.real, key=lambda tx: tx.value, default=None)
+
+    @cached_property
+    def real_value_total(self) -> int:
+        """Wei moved by the calls of the chain's own transactions."""
+        return sum(tx.internal_value for tx in self.real)
 
     @property
     def uncle_generation(self) -> int:

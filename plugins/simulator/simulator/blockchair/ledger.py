@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import threading
+from copy import copy
 from datetime import timedelta
-from typing import TYPE_CHECKING, Generic, TypeVar
+from itertools import count
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from simulator.blockchair.archive import Archive, Keeping
 from simulator.blockchair.rng import Rng
 from simulator.blockchair.times import midnight
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from simulator.blockchair.balances import Balances
     from simulator.blockchair.ethereum_model import Token
     from simulator.blockchair.transactions import Output
     from simulator.settings import Settings
+    from simulator.spool import Spool
 
-B = TypeVar("B")
+B = TypeVar("B", bound=Keeping[Any])
+T = TypeVar("T")
+R = TypeVar("R")
 
 
-class Ledger(Generic[B]):
-    """One chain of a world, made day by day and kept.
+class Ledger(Generic[B, T]):
+    """One chain of a world, made block by block and kept; transactions of older blocks lie in the spool.
 
     A day follows from the settings and the days before it, never from when or how often it is asked for. `forks` are
     the heights from which the chain was replaced by another one, once for each.
@@ -30,36 +37,74 @@ class Ledger(Generic[B]):
         first_height: Height of the first block.
         blocks: All blocks made so far.
         opening_outputs: Outputs older than the world, none on a chain that starts at height 0.
-        opening_balances: Addresses and base units before the first block.
-        contracts: Addresses that hold code before the first block.
+        opening_supply: Base units before the first block.
         tokens: The ERC-20 tokens made so far.
+        blocks_per_day: Blocks of a day.
+        transactions_per_block: Transactions of a block on average.
     """
 
+    pack: Callable[[T], object]
+    unpack: Callable[[Any], T]
     opening_outputs: Sequence[Output] = ()
-    opening_balances: Sequence[tuple[str, int]] = ()
-    contracts: Sequence[str] = ()
+    opening_supply: int
     tokens: Sequence[Token] = ()
 
-    def __init__(self, name: str, first_height: int, settings: Settings, forks: Sequence[int]) -> None:
+    def __init__(self, name: str, first_height: int, settings: Settings, spool: Spool, forks: Sequence[int]) -> None:
         self.name = name
         self.first_height = first_height
         self.blocks: list[B] = []
         self._settings = settings
         self._forks = tuple(forks)
-        self._days = 0
+        self.blocks_per_day = settings.blocks_per_day_of(name)
+        self.transactions_per_block = settings.transactions_per_block_of(name)
         self._lock = threading.Lock()
+        self._making = self._days()
+        self._archive = Archive(spool, self.pack, self.unpack, self._leaving)
+        self._settled: Balances[Any] | None = None
+        self._latest: Balances[Any] | None = None
+        self._balances_lock = threading.Lock()
 
-    def grow(self, days: int) -> None:
-        """Make the chain at least so many days long, counted from the world's start."""
-        if self._days >= days:
+    def opening(self) -> Balances[Any]:
+        """The balances before the first block."""
+        raise NotImplementedError
+
+    def grow(self, length: int) -> None:
+        """Make the chain at least so many blocks long."""
+        if len(self.blocks) >= length:
             return
         with self._lock:
-            while self._days < days:
-                self._day(midnight(self._settings.start + timedelta(days=self._days)))
-                self._days += 1
+            while len(self.blocks) < length:
+                block = next(self._making)
+                self.blocks.append(block)
+                self._archive.enter(block)
 
-    def _day(self, start: int) -> None:
-        """Make the blocks of the day that begins at a second since 1970."""
+    def ask_balances(self, length: int, question: Callable[[Balances[Any]], R]) -> R:
+        """What a question finds in the balances after so many blocks."""
+        with self._balances_lock:
+            known = [one for one in (self._latest, self._settled) if one is not None and one.length <= length]
+            nearest = max(known, key=lambda one: one.length, default=None)
+            if nearest is None:
+                nearest = self.opening()
+            elif nearest is self._settled:
+                nearest = copy(nearest)  # the original stays where the blocks in memory begin
+            for block in self.blocks[nearest.length : length]:
+                nearest.apply(block.transactions)
+            self._latest = nearest
+            return question(nearest)
+
+    def _leaving(self, block: B) -> None:
+        """Enter a block whose transactions leave the memory into the balances: later it would have to be read."""
+        with self._balances_lock:
+            if self._settled is None:
+                self._settled = self.opening()
+            self._settled.apply(block.transactions)
+
+    def _days(self) -> Iterator[B]:
+        for number in count():
+            yield from self._day(midnight(self._settings.start + timedelta(days=number)))
+
+    def _day(self, start: int) -> Iterator[B]:
+        """Make the blocks of the day that begins at a second since 1970, each when it is asked for."""
         raise NotImplementedError
 
     def _branch_at(self, height: int) -> tuple[object, ...]:

@@ -59,9 +59,13 @@ class Query:
     equalities: frozenset[str]
     bounds: Mapping[str, Bounds]
 
+    def passes(self, row: object) -> bool:
+        """Whether a row is asked for."""
+        return all(any(test(row) for test in group) for group in self.groups)
+
     def matching(self, rows: list[Any]) -> list[Any]:
         """The rows that pass, sorted."""
-        found = [row for row in rows if all(any(test(row) for test in group) for group in self.groups)]
+        found = [row for row in rows if self.passes(row)]
         for column, downwards in reversed(self.sorts):
             found.sort(key=column.rank, reverse=downwards)
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class Rng:
 
     def raw(self, length: int) -> bytes:
         """So many bytes."""
-        words = (next(self._words) for _ in range(-(-length // 8)))
-        return b"".join(word.to_bytes(8, "little") for word in words)[:length]
+        count = -(-length // 8)
+        return struct.pack(f"<{count}Q", *islice(self._words, count))[:length]
 
     def magnitude(self, low_exponent: int, high_exponent: int) -> int:
         """A number whose decimal exponent is uniform: small amounts are as common as large ones."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from simulator.blockchair.chains import UtxoChain
-    from simulator.blockchair.ethereum_model import EthereumBlock, EthereumTransaction
+    from simulator.blockchair.ethereum_model import EthereumBlock
     from simulator.blockchair.table import Json
     from simulator.blockchair.transactions import Block
     from simulator.blockchair.world import ChainView, World
@@ -71,22 +71,20 @@ def _utxo_stats(view: ChainView, prices: PriceSource, market: Market) -> dict[st
     chain = utxo_chain(view.chain)
     tip, older = blocks[-1], view.world.first_height(view.chain)
     recent = _of_last_day(view)
-    paid = [tx for block in recent for tx in block.transactions[1:]]
-    moved = [tx for block in recent for tx in block.transactions]
-    fees = sorted(tx.fee for tx in paid) or [0]
+    fees = sorted(tx.fee for block in recent for tx in block.transactions[1:]) or [0]
     supply = view.world.opening_supply(view.chain) + sum(block.generation for block in blocks)
     inflation = sum(block.generation for block in recent)
-    largest = max(moved, key=lambda tx: tx.output_total, default=tip.coinbase)
+    largest = max((block.largest for block in recent), key=lambda tx: tx.output_total, default=tip.coinbase)
     average = sum(fees) // len(fees)
     return {
         "blocks": tip.id + 1,
-        "transactions": older + sum(len(block.transactions) for block in blocks),
-        "outputs": older + sum(len(tx.outputs) for block in blocks for tx in block.transactions),
+        "transactions": older + sum(block.transaction_count for block in blocks),
+        "outputs": older + sum(block.output_count for block in blocks),
         "circulation": supply,
         "blocks_24h": len(recent),
-        "transactions_24h": len(moved),
+        "transactions_24h": sum(block.transaction_count for block in recent),
         "difficulty": difficulty_of(tip.bits),
-        "volume_24h": sum(tx.output_total for tx in moved),
+        "volume_24h": sum(block.output_total for block in recent),
         "mempool_transactions": 0,
         "mempool_size": 0,
         "mempool_tps": 0,
@@ -109,8 +107,8 @@ def _utxo_stats(view: ChainView, prices: PriceSource, market: Market) -> dict[st
         **market.keys(Fraction(supply, COIN)),
         "market_dominance_percentage": _dominance(view, prices),
         **(_next_retarget(view, chain) if chain.shows_retarget else {}),
-        "suggested_transaction_fee_per_byte_sat": max(1, sum(fees) // (sum(tx.size for tx in paid) or 1)),
-        "hodling_addresses": len(view.world.holders(view.chain, view.now)),
+        "suggested_transaction_fee_per_byte_sat": max(1, sum(fees) // (sum(block.paid_size for block in recent) or 1)),
+        "hodling_addresses": view.world.holder_count(view.chain, view.now),
     }
 
 
@@ -119,21 +117,22 @@ def _ethereum_stats(view: ChainView, prices: PriceSource, market: Market) -> dic
     blocks: Sequence[EthereumBlock] = view.blocks
     tip = blocks[-1]
     recent = _of_last_day(view)
-    real = [tx for block in recent for tx in block.real]
     burned, burned_recent = (sum(block.burned_total for block in some) for some in (blocks, recent))
     supply = view.world.opening_supply(ETHEREUM) + _made(blocks) - burned
-    largest = max(real, key=lambda tx: tx.value, default=None)
+    candidates = (block.largest for block in recent if block.largest is not None)
+    largest = max(candidates, key=lambda tx: tx.value, default=None)
     next_fee = next_base_fee(tip.base_fee_per_gas, tip.gas_used, tip.gas_limit)
-    fees, fees_usd = _fees("", real, market)
-    simple, simple_usd = _fees("simple_", [tx for tx in real if tx.type == CALL], market)
+    paid = [(tx.fee or 0, tx.type) for block in recent for tx in block.real]
+    fees, fees_usd = _fees("", [fee for fee, _ in paid], market)
+    simple, simple_usd = _fees("simple_", [fee for fee, kind in paid if kind == CALL], market)
     return {
         "blocks": tip.id + 1,
-        "transactions": sum(len(block.real) for block in blocks),
+        "transactions": sum(block.transaction_count for block in blocks),
         "blocks_24h": len(recent),
         "circulation_approximate": str(supply),
-        "transactions_24h": len(real),
+        "transactions_24h": len(paid),
         "difficulty": tip.difficulty,
-        "volume_24h_approximate": str(sum(tx.internal_value for tx in real)),
+        "volume_24h_approximate": str(sum(block.real_value_total for block in recent)),
         "mempool_transactions": 0,
         "mempool_median_gas_price": next_fee,
         "mempool_tps": 0,
@@ -166,7 +165,7 @@ def _ethereum_stats(view: ChainView, prices: PriceSource, market: Market) -> dic
         },
         "burned": str(burned),
         "burned_24h": str(burned_recent),
-        "addresses": len(view.world.holders(ETHEREUM, view.now)),
+        "addresses": view.world.holder_count(ETHEREUM, view.now),
     }
 
 
@@ -241,11 +240,9 @@ def _erc_20(view: ChainView) -> dict[str, Json]:
     }
 
 
-def _fees(
-    kind: str, transactions: list[EthereumTransaction], market: Market
-) -> tuple[dict[str, Json], dict[str, Json]]:
+def _fees(kind: str, fees: list[int], market: Market) -> tuple[dict[str, Json], dict[str, Json]]:
     """Average and median of fees, in wei and in USD."""
-    fees = sorted(tx.fee or 0 for tx in transactions) or [0]
+    fees = sorted(fees) or [0]
     average, median = Fraction(sum(fees), len(fees)), median_low(fees)
     return {
         f"average_{kind}transaction_fee_24h": str(sum(fees) // len(fees)),
@@ -272,7 +269,7 @@ def _ratio(price: Decimal, base: Decimal) -> Decimal:
 
 def _next_retarget(view: ChainView, chain: UtxoChain) -> dict[str, Json]:
     left = chain.retarget_interval - view.tip % chain.retarget_interval
-    at = view.now + timedelta(seconds=left * DAY // view.world.settings.blocks_per_day)
+    at = view.now + timedelta(seconds=left * DAY // view.world.settings.blocks_per_day_of(chain.name))
     return {
         "next_retarget_time_estimate": f"{at:%Y-%m-%d %H:%M:%S}",
         "next_difficulty_estimate": difficulty_of(view.blocks[-1].bits),

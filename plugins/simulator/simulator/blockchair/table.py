@@ -178,11 +178,15 @@ def dump_writer(column: Column, money: Money) -> Callable[[object], str]:
         value = get(row)
         return null if value is None else form(value)
 
+    def plain_field(row: object) -> str:
+        value = get(row)
+        return null if value is None else f"{value}"
+
     def worth(row: object) -> str:
         value = get(row)
         return null if value is None else form(dollars(value, when(row)))
 
-    return worth if column.kind is Kind.USD else field
+    return worth if column.kind is Kind.USD else plain_field if form is str else field
 
 
 def api_value(column: Column, row: object, money: Money) -> Json:

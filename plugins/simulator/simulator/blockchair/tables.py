@@ -56,7 +56,7 @@ def snapshots(chain: str) -> list[Table]:
     addresses = Table(
         chain=chain,
         name="addresses",
-        rows=lambda view: view.world.holders(chain, view.now),
+        rows=lambda view: view.world.holders(chain, view.now)[0],
         columns=_ETHEREUM_ADDRESSES if chain == ETHEREUM else _ADDRESSES,
         per_block=False,
         source="A",
@@ -93,7 +93,7 @@ def _mempool(chain: str) -> list[Table]:
     if chain != ETHEREUM:
 
         def outputs(view: ChainView) -> list[object]:
-            return [view.output(output) for tx in view.waiting for output in tx.outputs]
+            return [view.output(output, {}) for tx in view.waiting for output in tx.outputs]
 
         tables.append(replace(api_outputs(chain), rows=outputs))
     # No column names a block to begin at: all of the mempool is one place.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, fields
 from functools import cached_property
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
+from simulator.blockchair.archive import Keeping
 from simulator.blockchair.encoding import count, sha256d, shown
 
 HEADER_SIZE: Final = 80
@@ -14,12 +16,12 @@ _NOWHERE: Final = (bytes(32), 0xFFFFFFFF)
 """What a coinbase's only input points at."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Output:
     """Coins under a script; from the moment its transaction is in a block, with its place in the chain.
 
     `value` is in base units (satoshi, koinu). `spendable` is 1, 0 or None for "not known". `maker` is the number
-    of its transaction, `spending` what spends it, be that in a block of the future.
+    of its transaction.
     """
 
     value: int
@@ -34,7 +36,6 @@ class Output:
     transaction_id: bytes = b""
     index: int = 0
     maker: int = -1
-    spending: Input | None = field(default=None, repr=False, compare=False)
 
     @property
     def transaction_hash(self) -> str:
@@ -42,7 +43,7 @@ class Output:
         return shown(self.transaction_id)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Input:
     """The spending of an output."""
 
@@ -72,12 +73,14 @@ class Input:
         return self.spent.value * self.lifespan
 
 
-@dataclass(kw_only=True)
+@dataclass(slots=True)
 class Transaction:
     """A transaction; everything it says of itself follows from its parts.
 
     `coinbase_data` is the script of a coinbase's only input and None elsewhere. `number` counts the transactions of the
-    chain from its beginning; it is Blockchair's internal id (contract 3.9).
+    chain from its beginning; it is Blockchair's internal id (contract 3.9). From `id` on there is what `settle` works
+    out: the txid and the wtxid (BIP 141) in wire order, bytes without witnesses and of all, and base units spent (0 for
+    a coinbase) and paid out.
     """
 
     version: int
@@ -89,93 +92,66 @@ class Transaction:
     block_id: int = -1
     time: int = 0
     number: int = -1
+    id: bytes = b""
+    witness_id: bytes = b""
+    stripped_size: int = 0
+    size: int = 0
+    input_total: int = 0
+    output_total: int = 0
 
     @property
     def is_coinbase(self) -> bool:
         """Whether it claims the block's reward."""
         return self.coinbase_data is not None
 
-    @cached_property
+    @property
     def has_witness(self) -> bool:
         """Whether its serialisation has a witness part."""
-        return bool(self.coinbase_witness) or any(spending.witness for spending in self.inputs)
-
-    @cached_property
-    def stripped(self) -> bytes:
-        """The serialisation that the txid is made of: without witnesses."""
-        return self._head() + self._body() + struct.pack("<I", self.lock_time)
-
-    def serialised(self) -> bytes:
-        """The full serialisation, with marker, flag and witnesses where it has any."""
-        if not self.has_witness:
-            return self.stripped
-        return self._head() + b"\x00\x01" + self._body() + self._witnesses() + struct.pack("<I", self.lock_time)
-
-    @cached_property
-    def id(self) -> bytes:
-        """The txid in wire order."""
-        return sha256d(self.stripped)
+        return self.size > self.stripped_size
 
     @property
     def hash(self) -> str:
         """The txid as displayed."""
         return shown(self.id)
 
-    @cached_property
-    def size(self) -> int:
-        """Bytes of the full serialisation."""
-        return len(self.stripped) + (2 + len(self._witnesses()) if self.has_witness else 0)
-
     @property
     def weight(self) -> int:
         """Weight units: three times the stripped size plus the full size."""
-        return 3 * len(self.stripped) + self.size
+        return 3 * self.stripped_size + self.size
 
     @property
     def input_count(self) -> int:
         """Inputs, a coinbase's synthetic one included."""
         return 1 if self.is_coinbase else len(self.inputs)
 
-    @cached_property
-    def input_total(self) -> int:
-        """Base units spent; 0 for a coinbase."""
-        return sum(spending.spent.value for spending in self.inputs)
-
-    @cached_property
-    def output_total(self) -> int:
-        """Base units paid out."""
-        return sum(output.value for output in self.outputs)
-
     @property
     def fee(self) -> int:
         """Base units left to the miner; 0 for a coinbase."""
         return 0 if self.is_coinbase else self.input_total - self.output_total
 
-    @cached_property
+    @property
     def coin_seconds(self) -> int:
         """Base units times seconds over all inputs."""
         return sum(spending.coin_seconds for spending in self.inputs)
 
-    def settle(self, block_id: int, time: int) -> None:
+    def settle(self, block_id: int, time: int, number: int) -> None:
         """Give the transaction and its parts their place in the chain; its serialisation is final from here."""
-        self.block_id, self.time = block_id, time
+        version, body, lock = struct.pack("<I", self.version), self._body(), struct.pack("<I", self.lock_time)
+        stripped = version + body + lock
+        self.id = self.witness_id = sha256d(stripped)
+        self.stripped_size = self.size = len(stripped)
+        if self.coinbase_witness or any(spending.witness for spending in self.inputs):
+            whole = version + b"\x00\x01" + body + self._witnesses() + lock
+            self.witness_id, self.size = sha256d(whole), len(whole)
+        self.block_id, self.time, self.number = block_id, time, number
         for index, spending in enumerate(self.inputs):
             spending.block_id, spending.time, spending.transaction_id, spending.index = block_id, time, self.id, index
+            spending.number = number
+            self.input_total += spending.spent.value
         for index, output in enumerate(self.outputs):
             output.block_id, output.time, output.transaction_id, output.index = block_id, time, self.id, index
-            output.is_from_coinbase = self.is_coinbase
-
-    def enter(self, number: int) -> None:
-        """Give the transaction its number, and its parts what follows from it."""
-        self.number = number
-        for spending in self.inputs:
-            spending.number = number
-            spending.spent.spending = spending
-        for output in self.outputs:
-            output.maker = number
-
-    def _head(self) -> bytes:
-        return struct.pack("<I", self.version)
+            output.is_from_coinbase, output.maker = self.is_coinbase, number
+            self.output_total += output.value
 
     def _body(self) -> bytes:
         if self.coinbase_data is not None:
@@ -194,9 +170,41 @@ class Transaction:
         return b"".join(count(len(stack)) + b"".join(count(len(i)) + i for i in stack) for stack in stacks)
 
 
+_output_parts: Final = attrgetter(*(field.name for field in fields(Output)))
+_input_parts: Final = attrgetter(*(field.name for field in fields(Input) if field.name != "spent"))
+_transaction_parts: Final = attrgetter(*(f.name for f in fields(Transaction) if f.name not in {"inputs", "outputs"}))
+
+
+def pack(tx: Transaction) -> object:
+    """A transaction as tuples of plain values."""
+    inputs = [(_output_parts(one.spent), *_input_parts(one)) for one in tx.inputs]
+    return inputs, [_output_parts(output) for output in tx.outputs], _transaction_parts(tx)
+
+
+def unpack(packed: Any) -> Transaction:  # noqa: ANN401 - what `pack` made
+    """The transaction that was packed."""
+    inputs, outputs, (version, lock_time, *rest) = packed
+    spendings = [Input(Output(*spent), *more) for spent, *more in inputs]
+    return Transaction(version, lock_time, spendings, [Output(*parts) for parts in outputs], *rest)
+
+
 @dataclass(kw_only=True)
-class Block:
+class Block(Keeping[Transaction]):
     """A block of a Bitcoin-like chain; times are seconds since 1970, UTC."""
+
+    kept = (
+        *(
+            "coinbase",
+            "largest",
+            "transaction_count",
+            "witness_count",
+            "input_count",
+            "output_count",
+            "size",
+            "stripped_size",
+        ),
+        *("input_total", "output_total", "fee_total", "coin_seconds", "paid_size", "paid_weight"),
+    )
 
     id: int
     id_bytes: bytes
@@ -209,17 +217,46 @@ class Block:
     chainwork: int
     guessed_miner: str
     is_aux: bool
-    transactions: list[Transaction] = field(repr=False)
+    made: InitVar[list[Transaction]]
+
+    def __post_init__(self, made: list[Transaction]) -> None:
+        """Hold the transactions."""
+        super().__init__(made)
 
     @property
     def hash(self) -> str:
         """The block's hash as displayed."""
         return shown(self.id_bytes)
 
-    @property
+    @cached_property
     def coinbase(self) -> Transaction:
         """The transaction that claims the reward."""
         return self.transactions[0]
+
+    @cached_property
+    def largest(self) -> Transaction:
+        """The first of the transactions that pay out the most."""
+        return max(self.transactions, key=lambda tx: tx.output_total)
+
+    @cached_property
+    def transaction_count(self) -> int:
+        """Transactions, the coinbase included."""
+        return len(self.transactions)
+
+    @cached_property
+    def witness_count(self) -> int:
+        """Transactions with a witness part."""
+        return sum(tx.has_witness for tx in self.transactions)
+
+    @cached_property
+    def input_count(self) -> int:
+        """Inputs, the coinbase's synthetic one included."""
+        return sum(tx.input_count for tx in self.transactions)
+
+    @cached_property
+    def output_count(self) -> int:
+        """Outputs of all transactions."""
+        return sum(len(tx.outputs) for tx in self.transactions)
 
     @cached_property
     def size(self) -> int:
@@ -229,7 +266,7 @@ class Block:
     @cached_property
     def stripped_size(self) -> int:
         """Bytes without witnesses."""
-        return self._frame + sum(len(tx.stripped) for tx in self.transactions)
+        return self._frame + sum(tx.stripped_size for tx in self.transactions)
 
     @property
     def weight(self) -> int:
@@ -238,7 +275,7 @@ class Block:
 
     @property
     def _frame(self) -> int:
-        return HEADER_SIZE + len(count(len(self.transactions)))
+        return HEADER_SIZE + len(count(self.transaction_count))
 
     @cached_property
     def input_total(self) -> int:

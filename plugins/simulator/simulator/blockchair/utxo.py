@@ -6,6 +6,7 @@ import hashlib
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from simulator.blockchair.balances import KeyBalances
 from simulator.blockchair.chains import COIN
 from simulator.blockchair.encoding import (
     bits_of,
@@ -21,14 +22,15 @@ from simulator.blockchair.ledger import Ledger
 from simulator.blockchair.payments import UnspentOutputs
 from simulator.blockchair.rng import Rng, fingerprint
 from simulator.blockchair.times import DAY, MEDIAN_SPAN, date_of, median_time, midnight, stray
-from simulator.blockchair.transactions import Block, Output, Transaction
+from simulator.blockchair.transactions import Block, Output, Transaction, pack, unpack
 from simulator.blockchair.wallets import Wallets, data_output
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from simulator.blockchair.chains import UtxoChain
     from simulator.settings import Settings
+    from simulator.spool import Spool
 
 _MIDSTATE: Final = 64
 _NONCE_AT: Final = 76
@@ -41,16 +43,18 @@ _OPENING_AGE: Final = 30
 """Opening outputs are up to so many days old when the world starts."""
 
 
-class UtxoLedger(Ledger[Block]):
+class UtxoLedger(Ledger[Block, Transaction]):
     """One Bitcoin-like chain of a world."""
 
-    def __init__(self, chain: UtxoChain, settings: Settings, forks: Sequence[int] = ()) -> None:
-        super().__init__(chain.name, chain.first_height, settings, forks)
+    pack, unpack = staticmethod(pack), staticmethod(unpack)
+
+    def __init__(self, chain: UtxoChain, settings: Settings, spool: Spool, forks: Sequence[int] = ()) -> None:
+        super().__init__(chain.name, chain.first_height, settings, spool, forks)
         self._chain = chain
         self._numbered = chain.first_height  # a coinbase each for the blocks of the past
         self._wallets = Wallets(chain, settings.seed)
         self.opening_outputs = _opening_outputs(chain, settings, self._wallets)
-        self.opening_balances = [(output.recipient, output.value) for output in self.opening_outputs]
+        self.opening_supply = sum(output.value for output in self.opening_outputs)
         self._unspent = UnspentOutputs(chain, self._wallets)
         for output in self.opening_outputs:
             self._unspent.add(output)
@@ -59,11 +63,15 @@ class UtxoLedger(Ledger[Block]):
         self._times: deque[int] = deque(maxlen=MEDIAN_SPAN)
         if chain.first_height:  # a past exists, though the world does not show it
             self._parent = fingerprint(settings.seed, chain.name, "parent")
-            space = DAY // settings.blocks_per_day
+            space = DAY // self.blocks_per_day
             self._times.extend(midnight(settings.start) - space * back for back in range(MEDIAN_SPAN, 0, -1))
 
-    def _day(self, start: int) -> None:
-        blocks = self._settings.blocks_per_day
+    def opening(self) -> KeyBalances:
+        """The balances before the first block."""
+        return KeyBalances(self._wallets, self.opening_outputs)
+
+    def _day(self, start: int) -> Iterator[Block]:
+        blocks = self.blocks_per_day
         day = date_of(start)
         whale_place = Rng(self._settings.seed, self.name, "whales", day).below(blocks)
         for place in range(blocks):
@@ -79,19 +87,19 @@ class UtxoLedger(Ledger[Block]):
             if branch:  # its time is that of the block it replaces, all else is its own
                 rng = self._rng(height, *branch)
             payments = self._payments(rng, height, time, whales=place == whale_place)
-            self._append(rng, height, time, payments)
+            yield self._block(rng, height, time, payments)
 
     def _payments(self, rng: Rng, height: int, time: int, *, whales: bool) -> list[Transaction]:
         """The block's transactions but the coinbase; one may spend what an earlier one made."""
         made: list[Transaction] = []
 
         def settle(payment: Transaction) -> None:
-            payment.settle(height, time)
             made.append(payment)
+            payment.settle(height, time, self._numbered + len(made))  # after the coinbase
             for output in payment.outputs:
                 self._unspent.add(output)
 
-        mean = self._settings.transactions_per_block - 1
+        mean = self.transactions_per_block - 1
         for _ in range(rng.between(mean - mean // 2, mean + mean // 2)):
             payment = self._unspent.payment(rng, height, time)
             if payment is not None:
@@ -101,17 +109,15 @@ class UtxoLedger(Ledger[Block]):
                 settle(self._unspent.whale_payment(rng, height))
         return made
 
-    def _append(self, rng: Rng, height: int, time: int, payments: list[Transaction]) -> None:
+    def _block(self, rng: Rng, height: int, time: int, payments: list[Transaction]) -> Block:
         chain = self._chain
         pool = rng.below(len(_POOLS))
         coinbase = self._coinbase(rng, height, pool, payments)
-        coinbase.settle(height, time)
+        coinbase.settle(height, time, self._numbered)
         if height:  # the very first coinbase of a chain can never be spent
             self._unripe.append((height, coinbase.outputs))
         transactions = [coinbase, *payments]
-        for transaction in transactions:
-            transaction.enter(self._numbered)
-            self._numbered += 1
+        self._numbered += len(transactions)
         root = merkle_root([tx.id for tx in transactions])
         is_aux = chain.merge_mined and rng.chance(80)
         version = rng.pick(chain.versions) if len(chain.versions) > 1 else chain.versions[0]
@@ -121,7 +127,8 @@ class UtxoLedger(Ledger[Block]):
         nonce, id_bytes = mine(head, target_of(bits)) if chain.hash_is_work else sealed(head, rng)
         before = self.blocks[-1].chainwork if self.blocks else chain.opening_work
         self._times.append(time)
-        block = Block(
+        self._parent = id_bytes
+        return Block(
             id=height,
             id_bytes=id_bytes,
             time=time,
@@ -133,10 +140,8 @@ class UtxoLedger(Ledger[Block]):
             chainwork=before + work_of(bits),
             guessed_miner=_POOLS[pool],
             is_aux=is_aux,
-            transactions=transactions,
+            made=transactions,
         )
-        self.blocks.append(block)
-        self._parent = id_bytes
 
     def _coinbase(self, rng: Rng, height: int, pool: int, payments: list[Transaction]) -> Transaction:
         """The transaction that takes subsidy and fees; with witnesses about, it commits to them (BIP 141)."""
@@ -147,7 +152,7 @@ class UtxoLedger(Ledger[Block]):
         witness: tuple[bytes, ...] = ()
         if self._chain.segwit:
             witness = (_RESERVED,)
-            leaves = [bytes(32), *(sha256d(payment.serialised()) for payment in payments)]
+            leaves = [bytes(32), *(payment.witness_id for payment in payments)]
             outputs.append(data_output(_WITNESS_COMMITMENT + sha256d(merkle_root(leaves) + _RESERVED)))
         return Transaction(
             version=1,
@@ -169,7 +174,7 @@ class UtxoLedger(Ledger[Block]):
         last = self.blocks[-1]
         if height % interval or len(self.blocks) < interval:  # what a chain with a past did then is not shown
             return last.bits
-        planned = interval * (DAY // self._settings.blocks_per_day)
+        planned = interval * (DAY // self.blocks_per_day)
         taken = last.time - self.blocks[-interval].time
         taken = min(max(taken, planned // 4), planned * 4)
         return bits_of(min(easiest, target_of(last.bits) * taken // planned))
@@ -216,7 +221,7 @@ def _opening_outputs(chain: UtxoChain, settings: Settings, wallets: Wallets) -> 
         age = rng.between(1, _OPENING_AGE * DAY)
         output.time = midnight(settings.start) - age
         # Its height is the one that the spacing of blocks gives for that age.
-        output.block_id = chain.first_height - 1 - age * settings.blocks_per_day // DAY
+        output.block_id = chain.first_height - 1 - age * settings.blocks_per_day_of(chain.name) // DAY
         output.transaction_id = rng.raw(32)
         output.index = rng.below(3)
         outputs.append(output)

@@ -40,13 +40,6 @@ def _utxo_blocks(chain: UtxoChain) -> tuple[Column, ...]:
     def witness(*columns: Column) -> tuple[Column, ...]:
         return columns if chain.segwit else ()
 
-    def total(name: str) -> Callable[[Block], int]:
-        of = attrgetter(name)
-        return lambda block: sum(of(tx) for tx in block.transactions)
-
-    def output_count(block: Block) -> int:
-        return sum(len(tx.outputs) for tx in block.transactions)
-
     return (
         integer("id"),
         hash_column("hash"),
@@ -63,10 +56,10 @@ def _utxo_blocks(chain: UtxoChain) -> tuple[Column, ...]:
         column("difficulty", Kind.REAL, lambda block: difficulty_of(block.bits), filter=Filter.RANGE, sortable=True),
         text("chainwork", lambda block: f"{block.chainwork:064x}"),
         text("coinbase_data_hex", lambda block: block.coinbase.coinbase_data.hex(), filter=Filter.PREFIX),
-        integer("transaction_count", lambda block: len(block.transactions)),
-        *witness(integer("witness_count", total("has_witness"))),
-        integer("input_count", total("input_count")),
-        integer("output_count", output_count),
+        integer("transaction_count"),
+        *witness(integer("witness_count")),
+        integer("input_count"),
+        integer("output_count"),
         *with_usd("input_total"),
         *with_usd("output_total"),
         *with_usd("fee_total"),

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from simulator.blockchair.chains import COIN, ETHEREUM, utxo_chain
 from simulator.blockchair.ethereum import EthereumLedger
-from simulator.blockchair.ethereum_model import CREATE, EthereumBlock, Token
+from simulator.blockchair.ethereum_model import EthereumBlock, Token
 from simulator.blockchair.times import DAY
 from simulator.blockchair.transactions import Block
 from simulator.blockchair.utxo import UtxoLedger
-from simulator.blockchair.wallets import NULLDATA
+from simulator.spool import Spool
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from simulator.blockchair.balances import Holder
     from simulator.blockchair.ledger import Ledger
     from simulator.blockchair.transactions import Input, Output, Transaction
     from simulator.settings import Settings
@@ -26,56 +27,14 @@ if TYPE_CHECKING:
 AnyBlock = Block | EthereumBlock
 
 
-@dataclass
-class Holder:
-    """An address with its balance in base units; the rest is Ethereum's."""
-
-    address: str
-    balance: int
-    nonce: int = 0
-    is_contract: bool = False
-
-
-@dataclass
-class _Balances:
-    """Addresses with their balances after so many blocks."""
-
-    blocks: int = 0
-    holders: dict[str, Holder] = field(default_factory=dict)
-
-    def move(self, address: str, amount: int) -> Holder:
-        holder = self.holders.get(address)
-        if holder is None:
-            holder = self.holders[address] = Holder(address, 0)
-        holder.balance += amount
-        return holder
-
-    def apply(self, block: AnyBlock) -> None:
-        if isinstance(block, EthereumBlock):
-            for tx in block.transactions:
-                for address, amount in tx.moves():
-                    self.move(address, amount)
-                if tx.sender is not None:
-                    self.holders[tx.sender].nonce += 1
-                if tx.type == CREATE and not tx.failed:
-                    self.holders[tx.recipient].is_contract = True
-            return
-        for transaction in block.transactions:
-            for spending in transaction.inputs:
-                self.move(spending.spent.recipient, -spending.spent.value)
-            for output in transaction.outputs:
-                if output.type != NULLDATA:
-                    self.move(output.recipient, output.value)
-
-
 class World:
-    """The simulated chains. Nothing is made before it is asked for."""
+    """The simulated chains. Nothing is made before it is asked for, and what fills the memory goes to the spool."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.spool = Spool(settings.state_dir)
         self._forks: dict[str, tuple[int, ...]] = dict.fromkeys(settings.chains, ())
         self._ledgers = {name: self._ledger(name) for name in settings.chains}
-        self._balances: dict[str, _Balances] = {}
         self._missing: dict[str, tuple[datetime, int]] = {}
         self._lock = threading.Lock()
 
@@ -84,10 +43,10 @@ class World:
         """The chains' names."""
         return self.settings.chains
 
-    def _ledger(self, chain: str) -> Ledger[Any]:
+    def _ledger(self, chain: str) -> Ledger[Any, Any]:
         if chain == ETHEREUM:
-            return EthereumLedger(self.settings, self._forks[chain])
-        return UtxoLedger(utxo_chain(chain), self.settings, self._forks[chain])
+            return EthereumLedger(self.settings, self.spool, self._forks[chain])
+        return UtxoLedger(utxo_chain(chain), self.settings, self.spool, self._forks[chain])
 
     def first_height(self, chain: str) -> int:
         """Height of the chain's first block in this world."""
@@ -115,12 +74,12 @@ class World:
             self._missing[chain] = (now, shorter)
             self._forks[chain] = (*self._forks[chain], blocks[-depth].id)
             self._ledgers[chain] = self._ledger(chain)
-            self._balances.pop(chain, None)
             return blocks[-depth:]
 
     def day_of(self, chain: str, height: int) -> date:
         """The day in whose files a block stands."""
-        return self.settings.start + timedelta(days=(height - self.first_height(chain)) // self.settings.blocks_per_day)
+        ledger = self._ledgers[chain]
+        return self.settings.start + timedelta(days=(height - ledger.first_height) // ledger.blocks_per_day)
 
     def opening_outputs(self, chain: str) -> Sequence[Output]:
         """Outputs older than the world, in chain order; none on Ethereum."""
@@ -128,7 +87,7 @@ class World:
 
     def opening_supply(self, chain: str) -> int:
         """Base units that existed before the world's first block."""
-        return sum(amount for _, amount in self._ledgers[chain].opening_balances)
+        return self._ledgers[chain].opening_supply
 
     def tokens_until(self, now: datetime) -> Sequence[Token]:
         """Ethereum's tokens at an instant, in the order of their making."""
@@ -142,8 +101,8 @@ class World:
         if number < 0:
             return ()
         ledger = self._ledgers[chain]
-        ledger.grow(number + 1)
-        per_day = self.settings.blocks_per_day
+        per_day = ledger.blocks_per_day
+        ledger.grow((number + 1) * per_day)
         return ledger.blocks[number * per_day : (number + 1) * per_day]
 
     def blocks_until(self, chain: str, now: datetime) -> Sequence[AnyBlock]:
@@ -153,41 +112,42 @@ class World:
         if number < 0:
             return ()
         second = int(now.timestamp())
-        arrived = number * self.settings.blocks_per_day
-        for block in self.blocks_of(chain, now.date()):
-            if block.time > second:
+        ledger = self._ledgers[chain]
+        arrived = number * ledger.blocks_per_day
+        end = arrived + ledger.blocks_per_day
+        while arrived < end:
+            ledger.grow(arrived + 1)
+            if ledger.blocks[arrived].time > second:
                 break
             arrived += 1
         since, missing = self._missing.get(chain, (now, 0))
-        return self._ledgers[chain].blocks[: arrived - (missing if now <= since else 0)]
+        return ledger.blocks[: arrived - (missing if now <= since else 0)]
 
     def block_to_come(self, chain: str, now: datetime) -> AnyBlock:
         """The block that arrives next: what it confirms has not been confirmed yet."""
         arrived = len(self.blocks_until(chain, now))
         ledger = self._ledgers[chain]
-        ledger.grow(arrived // self.settings.blocks_per_day + 1)
+        ledger.grow(arrived + 1)
         return ledger.blocks[arrived]  # type: ignore[no-any-return]
 
-    def holders(self, chain: str, now: datetime) -> list[Holder]:
-        """Addresses with a balance at an instant, the richest first."""
-        blocks = self.blocks_until(chain, now)
-        with self._lock:
-            balances = self._balances_after(chain, blocks)
-            rich = [Holder(**vars(holder)) for holder in balances.holders.values() if holder.balance > 0]
-        return sorted(rich, key=lambda holder: (-holder.balance, holder.address))
+    def holders(
+        self,
+        chain: str,
+        now: datetime,
+        wanted: int | None = None,
+        accepts: Callable[[int], bool] | None = None,
+        *,
+        upwards: bool = False,
+    ) -> tuple[list[Holder], int]:
+        """Addresses with a balance at an instant, the richest first, as `Balances.richest` finds them."""
+        length = len(self.blocks_until(chain, now))
+        return self._ledgers[chain].ask_balances(
+            length, lambda balances: balances.richest(wanted, accepts, upwards=upwards)
+        )
 
-    def _balances_after(self, chain: str, blocks: Sequence[AnyBlock]) -> _Balances:
-        """The balances after so many blocks; whoever asks holds the lock."""
-        balances = self._balances.get(chain)
-        if balances is None or balances.blocks > len(blocks):
-            ledger = self._ledgers[chain]
-            balances = self._balances[chain] = _Balances()
-            for address, amount in ledger.opening_balances:
-                balances.move(address, amount).is_contract = address in ledger.contracts
-        for block in blocks[balances.blocks :]:
-            balances.apply(block)
-        balances.blocks = len(blocks)
-        return balances
+    def holder_count(self, chain: str, now: datetime) -> int:
+        """How many addresses have a balance at an instant."""
+        return self.holders(chain, now, 0)[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,12 +203,10 @@ class ChainView:
         """What waiting transactions spend, by the place of the output."""
         return {(one.spent.transaction_id, one.spent.index): one for tx in self.waiting for one in tx.inputs}
 
-    def output(self, output: Output) -> OutputState:
-        """An output with its spending, if that has come or waits."""
-        spending = output.spending
-        if spending is not None and -1 < spending.block_id <= self.tip:
-            return OutputState(output, spending)
-        return OutputState(output, self._claims.get((output.transaction_id, output.index)))
+    def output(self, output: Output, spendings: Mapping[tuple[bytes, int], Input]) -> OutputState:
+        """An output with its spending, if that is among those that have come, or waits."""
+        place = output.transaction_id, output.index
+        return OutputState(output, spendings.get(place) or self._claims.get(place))
 
     def claimed(self) -> list[OutputState]:
         """Confirmed outputs that waiting transactions spend."""
@@ -264,7 +222,7 @@ def _unconfirmed(block: Block, seen: int) -> list[Transaction]:
             replace(one, spent=made.get((one.spent.transaction_id, one.spent.index), one.spent), block_id=-1, time=seen)
             for one in tx.inputs
         ]
-        outputs = [replace(output, block_id=-1, time=seen, spending=None) for output in tx.outputs]
+        outputs = [replace(output, block_id=-1, time=seen) for output in tx.outputs]
         made |= {(output.transaction_id, output.index): output for output in outputs}
         waiting.append(replace(tx, inputs=inputs, outputs=outputs, block_id=-1, time=seen))
     return waiting
