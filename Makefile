@@ -7,7 +7,7 @@ DEV := .venv-dev/bin
 COMPOSE = .venv-compose/lib/python3*/site-packages/compose/docker-compose
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all kills mutations lint lint-sql lint-python lint-files bench bench-run bench-tap bench-marts bench-backfill doctor env stop clean pins
+.PHONY: help run test test-all kills mutations lint lint-sql lint-python lint-files bench bench-run bench-tap bench-marts bench-day bench-backfill doctor env stop clean pins
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 10
@@ -63,6 +63,10 @@ bench-tap:
 # What the marts cost on 5 million rows: about half an hour. BENCH=--keep leaves the warehouse for benchmarks/questions.py.
 bench-marts:
 	@$(PYTHON) benchmarks/marts.py $(BENCH)
+
+# What a day of real size costs, model by model: half an hour and 40 GB for BENCH="--shape small --days 3".
+bench-day:
+	@$(PYTHON) benchmarks/day.py $(BENCH)
 
 # A backfill on two Celery workers against one slot: about a quarter of an hour, needs redis-server.
 bench-backfill:

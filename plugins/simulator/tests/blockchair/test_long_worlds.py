@@ -130,6 +130,17 @@ def test_calls_per_transaction_are_as_many_as_asked_for(serve: Callable[..., Ser
     assert calls + len(blocks) == len(world.rows("ethereum", "calls"))
 
 
+@pytest.mark.usefixtures("forgetful")
+def test_top_addresses_of_now_read_nothing_back(serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) -> None:
+    world = serve(**SIZES)
+    read: list[int] = []
+    monkeypatch.setattr(Spool, "read", lambda *span: read.append(span[-1]))
+    for chain in world.settings.chains:
+        assert world.api(f"{chain}/addresses?limit=100")["data"]
+        assert any(away(world, chain))
+    assert not read
+
+
 def test_equal_balances_are_in_order_of_their_addresses() -> None:
     balances = AccountBalances({"d": 5, "b": 5, "a": 1, "c": 5, "e": 9, "f": 0}.items())
     for wanted, upwards, names in ((3, False, "ebc"), (None, False, "ebcda"), (2, True, "ab"), (0, False, "")):
