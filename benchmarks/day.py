@@ -54,7 +54,7 @@ SIZES = """
     where relkind in ('r', 'm') and relnamespace = any (%s::regnamespace[])
     group by 1
 """
-INDEXES = "select indexdef from pg_indexes where schemaname = '{schema}' and tablename = '{table}' order by indexname"
+INDEXES = "select schemaname || '.' || tablename, indexdef from pg_indexes order by indexname"
 
 
 @dataclass(frozen=True)
@@ -64,17 +64,18 @@ class Node:
     name: str
     kind: str
     seconds: float
-    table: tuple[str, str] | None = None
+    table: str | None = None
     select: str = ""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A model's seconds in the build and those of its yardstick."""
+    """A model's seconds in the build, those of its yardstick, and the rows that this made."""
 
     model: str
     build: float
     yardstick: float
+    rows: int
 
     @property
     def ratio(self) -> float | None:
@@ -119,7 +120,7 @@ def nodes_of(results: dict[str, Any], manifest: dict[str, Any]) -> list[Node]:
         about = manifest["nodes"].get(result["unique_id"], {})
         kind = result["unique_id"].partition(".")[0]
         has_table = kind == "model" and about.get("config", {}).get("materialized") in {"table", "incremental"}
-        table = (about["schema"], about["alias"]) if has_table and result.get("compiled_code") else None
+        table = f"{about['schema']}.{about['alias']}" if has_table and result.get("compiled_code") else None
         name = about.get("name", result["unique_id"])
         nodes.append(Node(name, kind, result["execution_time"], table, result["compiled_code"] if table else ""))
     return sorted(nodes, key=lambda node: -node.seconds)
@@ -151,6 +152,11 @@ def _parts(definition: str) -> tuple[bool, str]:
 def timed_seconds(said: str) -> float:
     """The seconds of all statements that psql timed, from what it printed."""
     return sum(float(found) for found in re.findall(r"^Time: ([\d.]+) ms", said, re.MULTILINE)) / 1000
+
+
+def made_rows(said: str) -> int:
+    """The rows of the table that psql made, from what it printed."""
+    return sum(int(found) for found in re.findall(r"^SELECT (\d+)$", said, re.MULTILINE))
 
 
 def disk_of(sizes: dict[str, int], raw_rows: int) -> list[Disk]:
@@ -193,26 +199,29 @@ class Real(Project):
         """Time the yardstick of each model that has a table."""
         models = [node for node in nodes if node.table is not None]
         compared = []
+        indexes: dict[str | None, list[str]] = {}
+        for line in self.psql(INDEXES).splitlines():
+            table, _, definition = line.partition("|")
+            indexes.setdefault(table, []).append(definition)
         self.psql(f"drop schema if exists {SCRATCH} cascade")
         self.psql(f"create schema {SCRATCH} authorization transformer")
         for number, node in enumerate(models, 1):
-            schema, table = node.table or ("", "")
-            indexes = [row for row in self.psql(INDEXES.format(schema=schema, table=table)).splitlines() if row]
-            took = self.time_script(node.name, yardstick_script(node.select, indexes))
-            compared.append(Compared(node.name, node.seconds, took))
+            said = self.run_script(node.name, yardstick_script(node.select, indexes.get(node.table, ())))
+            compared.append(Compared(node.name, node.seconds, timed_seconds(said), made_rows(said)))
+            took = compared[-1].yardstick
             print(f"  {took:8.1f} s  yardstick {number} of {len(models)}: {node.name}", flush=True)
         self.psql(f"drop schema {SCRATCH}")
         return compared
 
-    def time_script(self, name: str, script: str) -> float:
-        """Seconds of the timed statements of a script, which the role that builds runs."""
-        command = ("warehouse", "psql", "--role", "transformer", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-")
+    def run_script(self, name: str, script: str) -> str:
+        """What psql says while the role that builds runs a script."""
+        command = ("warehouse", "psql", "--role", "transformer", "-X", "-v", "ON_ERROR_STOP=1", "-f", "-")
         done = subprocess.run(
             command, cwd=self.root, env=self.environ, input=script, capture_output=True, text=True, check=False
         )
         if done.returncode:
             sys.exit(f"The yardstick of {name} failed, and nothing more was measured:\n{done.stderr[-2000:]}")
-        return timed_seconds(done.stdout)
+        return done.stdout
 
     def disk(self, raw_rows: int) -> list[Disk]:
         """What each schema takes."""
@@ -248,13 +257,12 @@ def report(day: Day, days: int, shape: str) -> str:
         f"{day.load:10.1f} s  load",
         f"{day.build:10.1f} s  build",
         f"{day.nothing:10.1f} s  a build with nothing new",
-        f"\n{'model':48} {'build':>9} {'yardstick':>11} {'ratio':>8}",
+        f"\n{'model':48} {'build':>9} {'yardstick':>11} {'ratio':>8} {'rows':>12}",
     ]
     for one in day.models:
         ratio = "-" if one.ratio is None else f"{one.ratio:.2f}"
-        lines.append(f"{one.model:48} {one.build:7.2f} s {one.yardstick:9.2f} s {ratio:>8}")
-    whole = Compared("all of them", built, plain)
-    lines.append(f"{whole.model:48} {built:7.2f} s {plain:9.2f} s {whole.ratio or 0:8.2f}")
+        lines.append(f"{one.model:48} {one.build:7.2f} s {one.yardstick:9.2f} s {ratio:>8} {one.rows:12,}")
+    lines.append(f"{'all of them':48} {built:7.2f} s {plain:9.2f} s {built / (plain or 1):8.2f}")
     lines.append(f"\nthe {len(day.slowest)} slowest nodes of the build")
     lines += [f"{node.seconds:9.2f} s  {node.kind:6} {node.name}" for node in day.slowest]
     lines.append(f"\n{'schema':16} {'on disk':>12} {'per raw row':>14}")

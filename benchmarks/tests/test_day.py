@@ -50,8 +50,8 @@ def test_nodes_are_those_that_ran_the_slowest_first() -> None:
         ("operation.crypto.hook", "operation", 0.25),
     ]
     assert {one.name: (one.table, one.select) for one in nodes if one.table} == {
-        "dim": (("analytics", "the_dim"), "select 2"),
-        "fct": (("analytics", "the_fct"), "select 1 as a -- the last one"),
+        "dim": ("analytics.the_dim", "select 2"),
+        "fct": ("analytics.the_fct", "select 1 as a -- the last one"),
     }
 
 
@@ -79,7 +79,8 @@ def test_a_yardstick_times_the_select_and_the_indexes_and_nothing_else() -> None
 def test_the_seconds_of_a_yardstick_are_those_of_all_its_statements() -> None:
     said = "SELECT 12\nTime: 1234.500 ms (00:01.235)\nCREATE INDEX\nTime: 65.500 ms\nno Time: 9.000 ms\n"
     assert day.timed_seconds(said) == pytest.approx(1.3)
-    assert day.timed_seconds("") == 0
+    assert day.made_rows(said) == 12
+    assert day.timed_seconds("") == day.made_rows("") == 0
 
 
 def test_the_report_has_ratios_and_what_a_raw_row_takes() -> None:
@@ -91,13 +92,13 @@ def test_the_report_has_ratios_and_what_a_raw_row_takes() -> None:
         ("analytics", 2**20, 1024),
     ]
     assert day.disk_of({"raw_data": 5}, 0)[0] == Disk("raw_data", 5, 5)
-    models = [Compared("fct", 3.0, 1.5), Compared("dim", 1.0, 0.5), Compared("none", 1.0, 0.0)]
+    models = [Compared("fct", 3.0, 1.5, 1200), Compared("dim", 1.0, 0.5, 1), Compared("none", 1.0, 0.0, 0)]
     assert [one.ratio for one in models] == [2.0, 2.0, None]
     measured = Day(1024, 100, 10.0, 20.0, 5.0, models, [Node("unique_of_fct", "test", 9.0)], disk)
     lines = [line.split() for line in day.report(measured, 3, "small").splitlines()]
     assert ["30.0", "s", "from", "dump", "files", "to", "marts"] in lines
-    assert ["fct", "3.00", "s", "1.50", "s", "2.00"] in lines
-    assert ["none", "1.00", "s", "0.00", "s", "-"] in lines
+    assert ["fct", "3.00", "s", "1.50", "s", "2.00", "1,200"] in lines
+    assert ["none", "1.00", "s", "0.00", "s", "-", "0"] in lines
     assert ["all", "of", "them", "5.00", "s", "2.00", "s", "2.50"] in lines
     assert ["9.00", "s", "test", "unique_of_fct"] in lines
     assert ["raw_data", "3", "MB", "3072", "bytes"] in lines
