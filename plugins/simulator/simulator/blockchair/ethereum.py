@@ -63,6 +63,8 @@ _DEPOSITS_VALUE: Final = 34_000_000 * ETHER
 _REST_VALUE: Final = 83_000_000 * ETHER
 """What all those hold who take no part here, in one contract, so that the supply is the real one's size."""
 _HAVE_AT_LEAST: Final = 20 * ETHER
+_LOW: Final = 1_000 * ETHER
+"""Of the first person, who pays for all that have spent theirs; below it the contract of the rest pays out."""
 _HEADER_BYTES: Final = 540
 _TRANSACTION_BYTES: Final = 115
 
@@ -276,6 +278,10 @@ class EthereumLedger(Ledger[EthereumBlock, EthereumTransaction]):
         if kind == CALL_TREE and value and rng.chance(60):
             forwarded = value * rng.between(1, 100) // 100
             transaction.internal = ((transaction.recipient, rng.pick(self._people), forwarded),)
+        if kind == CALL_TREE and not failed and self._balances[self._people[0]] < _LOW:
+            rest = self._contracts[1]
+            transaction.recipient = rest
+            transaction.internal = ((rest, self._people[0], min(_LOW, self._balances[rest] // 1000)),)
         self._nonces[sender] += 1
         self._calls_owed += (self._settings.calls_per_transaction or 0) - transaction.call_count
         self._apply(transaction)

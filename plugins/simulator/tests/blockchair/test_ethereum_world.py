@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from simulator.blockchair import ethereum
 from simulator.blockchair.ethereum_model import next_base_fee
 
 Rows = list[dict[str, str]]
@@ -45,6 +46,17 @@ def listed(served: Any) -> list[dict[str, Any]]:
     """The same blocks from the API, by ascending height."""
     last = 21_500_000 + served.settings.days * served.settings.blocks_per_day - 1
     return served.everything(f"ethereum/blocks?q=id(..{last})&s=id(asc)")  # type: ignore[no-any-return]
+
+
+def test_nobody_spends_what_is_not_there_however_many_transactions_there_are(
+    serve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ethereum, "_TREASURY_VALUE", 30 * 10**18)
+    world = serve(days=1, chains=("ethereum",), transactions_per_block=2000)
+    assert min(int(block["value_total"]) for block in world.day("ethereum", "blocks", 0)) >= 0
+    ledger = world.blockchair._api._world._ledgers["ethereum"]
+    assert min(ledger._balances.values()) >= 0
+    assert sum(ledger._balances.values()) < ledger.opening_supply
 
 
 def test_headers(blocks: Rows, by_block: dict[str, Rows]) -> None:
