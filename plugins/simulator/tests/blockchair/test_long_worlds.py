@@ -141,6 +141,29 @@ def test_top_addresses_of_now_read_nothing_back(serve: Callable[..., Served], mo
     assert not read
 
 
+@pytest.mark.usefixtures("forgetful")
+@pytest.mark.parametrize("chain", ["bitcoin", "ethereum"])
+def test_balances_are_those_of_the_blocks_whatever_was_asked_before(serve: Callable[..., Served], chain: str) -> None:
+    ledger = serve(**SIZES).blockchair._api._world._ledgers[chain]
+    for length in (30, 31, 20, 70, 70, 40, 71, 140, 100, 150):
+        ledger.grow(length)
+        expected = ledger.opening()
+        for block in ledger.blocks[:length]:
+            expected.apply(block.transactions)
+        assert ledger.ask_balances(length, lambda balances: balances.richest(None)) == expected.richest(None)
+
+
+@pytest.mark.usefixtures("forgetful")
+@pytest.mark.parametrize("chain", ["bitcoin", "dogecoin"])
+def test_outputs_of_some_blocks_show_what_spent_them_later(serve: Callable[..., Served], chain: str) -> None:
+    world = serve(**SIZES | {"quirks": ()})
+    first = world.blockchair._api._world.first_height(chain)
+    everything = world.everything(f"{chain}/outputs?s=block_id(asc)")
+    some = [row for row in everything if first + 10 <= row["block_id"] <= first + 30]
+    assert world.everything(f"{chain}/outputs?q=block_id({first + 10}..{first + 30})&s=block_id(asc)") == some
+    assert any((row["spending_block_id"] or 0) > first + 30 for row in some)
+
+
 def test_equal_balances_are_in_order_of_their_addresses() -> None:
     balances = AccountBalances({"d": 5, "b": 5, "a": 1, "c": 5, "e": 9, "f": 0}.items())
     for wanted, upwards, names in ((3, False, "ebc"), (None, False, "ebcda"), (2, True, "ab"), (0, False, "")):
