@@ -7,7 +7,7 @@ DEV := .venv-dev/bin
 COMPOSE = .venv-compose/lib/python3*/site-packages/compose/docker-compose
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all kills mutations lint lint-sql lint-python lint-files bench bench-run bench-tap bench-marts bench-day bench-backfill doctor env stop clean pins
+.PHONY: help run dashboard test test-all kills mutations lint lint-sql lint-python lint-files bench bench-run bench-tap bench-marts bench-day bench-backfill doctor env stop clean pins
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 10
@@ -15,6 +15,10 @@ help:  ## Show this list.
 run:  ## Bare machine to filled warehouse: embedded PostgreSQL, simulated sources.
 	@$(PYTHON) plugins/console/bootstrap.py
 	@$(BIN)/crypto-elt run
+
+dashboard:  ## Look at the marts in a browser: serves the pages and prints their address.
+	@$(PYTHON) plugins/console/bootstrap.py
+	@$(BIN)/meltano invoke dashboard:serve
 
 test:  ## Lint, tests of every package and of the pipeline; of the long tests one part, PART or the commit's choice.
 	@$(PYTHON) tests/run_tests.py $(if $(PART),--part=$(PART))

@@ -24,6 +24,7 @@ ENVIRONMENTS = {
     ".venv-dev": (
         "requirements/dev.txt",
         [
+            "analyze/dashboard",
             "analyze/powerbi-project",
             "extract/tap-blockchair",
             "extract/tap-coingecko",

@@ -1,0 +1,1 @@
+"""The dashboard: pages that select the models for BI tools and draw them."""
