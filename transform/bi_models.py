@@ -92,10 +92,12 @@ def written(name: str, model: dict[str, Any], mart: dict[str, Column]) -> str:
     lines = [f"  - name: {name}", *prose("description", model["description"], 4)]
     if "data_tests" in model:
         lines.append(f"    data_tests: {json.dumps(model['data_tests'])}")
-    lines += [f"    config: {json.dumps({'meta': {'power_bi': model['power_bi']}})}", "    columns:"]
+    if "power_bi" in model:
+        lines.append(f"    config: {json.dumps({'meta': {'power_bi': model['power_bi']}})}")
+    lines.append("    columns:")
     for place, column_name in enumerate(model["columns"].split()):
         column = derived(column_name, mart) | model.get("properties", {}).get(column_name, {})
-        if place == 0 and model["power_bi"]["mode"] == "import":
+        if place == 0 and model.get("power_bi", {"mode": "import"})["mode"] == "import":
             column["constraints"] = [{"type": "primary_key"}]
         lines += written_column({"name": column_name} | column)
     return HEADER + "\n".join(lines) + "\n"

@@ -6,7 +6,7 @@ dotted (complete, but not all of it could be checked).
 """
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +107,7 @@ def line(rows: Sequence[Row], series: Series, name: str, colour: str, **more: An
         "customdata": hovers(rows, series),
         "hovertemplate": "%{customdata}",
         "connectgaps": False,
+        "cliponaxis": False,
         "line": {"color": colour, "width": 2, **more.pop("line", {})},
         "marker": {
             "color": colour,
@@ -129,7 +130,11 @@ def bars(rows: Sequence[Row], series: Series, name: str, colour: str, **more: An
         "hovertemplate": "%{customdata}",
         "marker": {
             "color": colour,
-            "pattern": {"shape": [MARKS[state][1] if state in MARKS else "" for state in states], "size": 6},
+            "pattern": {
+                "shape": [MARKS[state][1] if state in MARKS else "" for state in states],
+                "size": 6,
+                "fillmode": "overlay",
+            },
         },
         **more,
     }
@@ -162,9 +167,18 @@ BANDS: Layout = {
 }
 
 
-def colour_of(view: View, name: str) -> str:
-    """A coin's colour, the same on each page."""
-    return dict(zip(view.names.values(), COLOURS, strict=False)).get(name, COLOURS[-1])
+def parts(rows: Iterable[Row], view: View) -> list[tuple[str, str, list[Row]]]:
+    """Each coin's name, its colour, which is the same on each page, and its rows."""
+    colours = dict(zip(view.choice, COLOURS, strict=False))
+    return [
+        (str(found[0]["asset_name"]), colours.get(coin, COLOURS[-1]), found)
+        for coin, found in grouped(rows, "coin").items()
+    ]
+
+
+def of_each_coin(rows: Iterable[Row], view: View, series: Series, draw: Callable[..., Trace]) -> list[Trace]:
+    """A line, or bars, for each coin."""
+    return [draw(found, series, name, colour) for name, colour, found in parts(rows, view)]
 
 
 def told(title: str, rows: Sequence[Row], series: Series, by: str = "asset_name") -> str:

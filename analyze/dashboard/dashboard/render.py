@@ -96,7 +96,7 @@ _ENVIRONMENT = Environment(
 
 def _card(columns: Iterable[Column], row: Row) -> Mapping[str, object]:
     return {
-        "symbol": row["symbol"],
+        "coin": row["coin"],
         "name": row["asset_name"],
         "figures": [
             {

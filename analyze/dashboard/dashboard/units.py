@@ -3,6 +3,8 @@
 import datetime as dt
 from decimal import Decimal
 
+# What null is called, by kind: of rows that are counted there is none, of a last day no such day.
+_NOTHING = {"rows": "none", "until": "no day"}
 UNKNOWN = "unknown"
 # The letter of a power of ten, and how many digits stand before the point.
 _SCALES = {
@@ -19,11 +21,11 @@ def exact(kind: str, value: object) -> str:
     """All digits of a value, in groups of three, with its unit.
 
     Args:
-        kind: `usd`, `count`, `ratio`, `coins`, `number`, `hashes`, `days`, `day`, `base` or `text`.
+        kind: `usd`, `count`, `ratio`, `coins`, `number`, `hashes`, `days`, `day`, `until`, `rows`, `base` or `text`.
         value: As psycopg gave it; None is unknown.
     """
     if value is None:
-        return UNKNOWN
+        return _NOTHING.get(kind, UNKNOWN)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dt.datetime):
@@ -47,8 +49,10 @@ def short(kind: str, value: object) -> str:
         figures = mantissa.lstrip("-").replace(".", "")
         text = f"{figures[:digits]}.{figures[digits:]}".rstrip("0").rstrip(".")
         return f"{sign}{prefix}{text} {letter}{suffix.strip()}"
-    if isinstance(value, int):
-        return f"{prefix}{_digits(value)}{suffix}"
+    if value == int(value) and kind in ("count", "rows"):
+        return _digits(int(value))
+    if not value:
+        return f"{prefix}0{suffix}"
     return f"{prefix}{value:,.4g}{suffix}" if int(power) < 0 else f"{prefix}{value:,.2f}{suffix}"
 
 

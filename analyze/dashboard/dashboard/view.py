@@ -24,8 +24,8 @@ class View:
     """Coins and days.
 
     Attributes:
-        coins: Symbols, in the order of the choice.
-        names: What each coin is called, by symbol.
+        coins: CoinGecko's names of them, in the order of the choice.
+        names: What each coin is called, by that name.
         first: The first day.
         last: The last day.
         span: A key of SPANS; empty where first and last were given.
@@ -73,19 +73,20 @@ def read_view(options: Sequence[Row], asked: Sequence[tuple[str, str]], *, only_
     Raises:
         DashboardError: A coin or a day that is none; status 400.
     """
-    offered = {row["symbol"]: row for row in options if row["has_chain"] or not only_chains}
+    first_day, last_day = ("first_block_day", "last_block_day") if only_chains else ("first_day", "last_day")
+    offered = {row["coin"]: row for row in options if row[first_day] is not None}
     if not offered:
         raise DashboardError(_NO_BLOCKS if options else _EMPTY, 200)
     wanted = [value for name, value in asked if name == "coin"]
-    everywhere = {row["symbol"] for row in options}
+    everywhere = {row["coin"] for row in options}
     foreign = [coin for coin in wanted if coin not in everywhere]
     if foreign:
         raise DashboardError(
             f"no coin is called {foreign[0][:20]!r} here; there are {', '.join(offered)}.", _BAD_REQUEST
         )
-    coins = tuple(symbol for symbol in offered if symbol in wanted) or tuple(offered)
-    newest = max(row["last_day"] for row in offered.values())
-    oldest = min(row["first_day"] for row in offered.values())
+    coins = tuple(coin for coin in offered if coin in wanted) or tuple(offered)
+    newest = max(row[last_day] for row in offered.values())
+    oldest = min(row[first_day] for row in offered.values())
     given = {name: value for name, value in asked if name in ("from", "to", "days")}
     span = "" if "from" in given or "to" in given else given.get("days", DEFAULT_SPAN)
     last = _day(given.get("to"), newest)
@@ -97,7 +98,7 @@ def read_view(options: Sequence[Row], asked: Sequence[tuple[str, str]], *, only_
             first = max(oldest, newest - dt.timedelta(days=int(span) - 1))
     if first > last:
         raise DashboardError(f"the first day, {first}, is after the last one, {last}: exchange them.", _BAD_REQUEST)
-    names = {symbol: str(row["asset_name"]) for symbol, row in offered.items()}
+    names = {coin: str(row["asset_name"]) for coin, row in offered.items()}
     return View(coins, names, first, last, span, tuple(offered))
 
 

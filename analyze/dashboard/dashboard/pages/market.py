@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dashboard.charts import Figure, Series, bars, colour_of, grouped, line, told
+from dashboard.charts import Figure, Series, bars, line, of_each_coin, parts, told
 from dashboard.page import Column, Datasets, Page, Table
 from dashboard.view import View
 
@@ -15,15 +15,16 @@ VOLUME = Series("volume_24h_usd", "usd")
 def draw(found: Datasets, view: View) -> Iterator[Figure]:
     """Prices with the drawdown under them, volatility, and volume."""
     rows = found["days"]
-    coins = {(name, colour_of(view, name)): part for name, part in grouped(rows, "asset_name").items()}
     under = {"yaxis": "y2", "showlegend": False, "fill": "tozeroy", "line": {"width": 1}}
     title = "Close in USD (log), and below it the drawdown from the highest close of 30 days"
     yield Figure(
         "price",
         title,
         told(title, rows, CLOSE),
-        [line(part, CLOSE, *coin) for coin, part in coins.items()]
-        + [line(part, DRAWDOWN, f"{name}, drawdown", colour, **under) for (name, colour), part in coins.items()],
+        [
+            *of_each_coin(rows, view, CLOSE, line),
+            *(line(part, DRAWDOWN, f"{name}, drawdown", colour, **under) for name, colour, part in parts(rows, view)),
+        ],
         {
             "xaxis": {"anchor": "y2"},
             "yaxis": {"type": "log", "domain": [0.34, 1], "tickprefix": "$", "exponentformat": "B"},
@@ -32,12 +33,12 @@ def draw(found: Datasets, view: View) -> Iterator[Figure]:
         "days",
         is_tall=True,
     )
-    title = "Volatility of 30 days, a year's, as a share"
+    title = "Volatility of 30 days, annualised"
     yield Figure(
         "volatility",
         title,
         told(title, rows, VOLATILITY),
-        [line(part, VOLATILITY, *coin) for coin, part in coins.items()],
+        of_each_coin(rows, view, VOLATILITY, line),
         {"yaxis": {"tickformat": ".0%", "rangemode": "tozero"}},
         "days",
     )
@@ -46,7 +47,7 @@ def draw(found: Datasets, view: View) -> Iterator[Figure]:
         "volume",
         title,
         told(title, rows, VOLUME),
-        [bars(part, VOLUME, *coin) for coin, part in coins.items()],
+        of_each_coin(rows, view, VOLUME, bars),
         {"yaxis": {"tickprefix": "$", "exponentformat": "B"}, "barmode": "stack"},
         "days",
     )
@@ -62,7 +63,7 @@ PAGE = Page(
         Column("Return", "Return over the days", "ratio"),
         Column("Market Cap USD", "Market capitalisation", "usd"),
         Column("Trading Volume USD", "Volume over the days", "usd"),
-        Column("close_date", "Last close", "day"),
+        Column("Last Close Day", "Last close", "day"),
     ),
     draw=draw,
     tables=(
@@ -70,13 +71,13 @@ PAGE = Page(
             "days",
             "Days",
             (
-                Column("day", "Day"),
+                Column("day", "Day", "day"),
                 Column("asset_name", "Coin"),
                 Column("close_price_usd", "Close, USD", "usd"),
                 Column("return_ratio", "Return", "ratio"),
                 Column("coingecko_market_cap_usd", "Market capitalisation, USD", "usd"),
                 Column("volume_24h_usd", "Volume of 24 hours, USD", "usd"),
-                Column("volatility_annualised", "Volatility of 30 days, a year's", "ratio"),
+                Column("volatility_annualised", "Volatility of 30 days, annualised", "ratio"),
                 Column("drawdown_ratio", "Drawdown of 30 days", "ratio"),
                 Column("day_status", "Close"),
             ),

@@ -5,10 +5,10 @@ coins as (
 
     select
         asset_key,
-        symbol,
+        coingecko_id as coin,
         asset_name
     from dim_asset
-    where symbol = any(%(coins)s)
+    where coingecko_id = any(%(coins)s)
 
 ),
 
@@ -51,7 +51,7 @@ market as (
 
 select
     days.date_day as day,
-    coins.symbol,
+    coins.coin,
     coins.asset_name,
     market.close_price_usd,
     market.return_ratio,
@@ -64,4 +64,4 @@ from days
 cross join coins
 left join market on days.date_key = market.date_key and coins.asset_key = market.asset_key
 left join risks on days.date_key = risks.date_key and coins.asset_key = risks.asset_key
-order by days.date_day, array_position(%(coins)s, coins.symbol)
+order by days.date_day, array_position(%(coins)s, coins.coin)

@@ -1,22 +1,22 @@
--- Measures: Close Price USD, Return, Market Cap USD, Trading Volume USD
+-- Measures: Close Price USD, Return, Market Cap USD, Trading Volume USD, Last Close Day
 with
 
 coins as (
 
     select
         asset_key,
-        symbol,
+        coingecko_id as coin,
         asset_name
     from dim_asset
-    where symbol = any(%(coins)s)
+    where coingecko_id = any(%(coins)s)
 
 ),
 
-market as (
+chosen as (
 
     select
         asset_key,
-        close_date,
+        close_date as day,
         open_price_usd,
         close_price_usd,
         coingecko_market_cap_usd,
@@ -26,29 +26,28 @@ market as (
 
 ),
 
-ends as (
+sums as (
 
     select
         asset_key,
-        (array_agg(close_price_usd order by close_date desc) filter (where close_price_usd is not null))[1] as close_price_usd,
-        max(close_date) filter (where close_price_usd is not null) as close_date,
-        (array_agg(open_price_usd order by close_date) filter (where open_price_usd is not null))[1] as open_price_usd,
-        (array_agg(coingecko_market_cap_usd order by close_date desc) filter (where coingecko_market_cap_usd is not null))[1]
-            as market_cap_usd,
-        sum(volume_24h_usd) as volume_usd
-    from market
+        (array_agg(close_price_usd order by day desc) filter (where close_price_usd is not null))[1] as close_price_usd,
+        (array_agg(open_price_usd order by day) filter (where open_price_usd is not null))[1] as open_price_usd,
+        (array_agg(coingecko_market_cap_usd order by day desc) filter (where coingecko_market_cap_usd is not null))[1] as market_cap_usd,
+        sum(volume_24h_usd) as volume_usd,
+        max(day) filter (where close_price_usd is not null) as close_date
+    from chosen
     group by asset_key
 
 )
 
 select
-    coins.symbol,
+    coins.coin,
     coins.asset_name,
-    ends.close_price_usd as "Close Price USD",
-    (ends.close_price_usd - ends.open_price_usd) / nullif(ends.open_price_usd, 0) as "Return",
-    ends.market_cap_usd as "Market Cap USD",
-    ends.volume_usd as "Trading Volume USD",
-    ends.close_date
+    sums.close_price_usd as "Close Price USD",
+    (sums.close_price_usd - sums.open_price_usd) / nullif(sums.open_price_usd, 0) as "Return",
+    sums.market_cap_usd as "Market Cap USD",
+    sums.volume_usd as "Trading Volume USD",
+    sums.close_date as "Last Close Day"
 from coins
-left join ends on coins.asset_key = ends.asset_key
-order by array_position(%(coins)s, coins.symbol)
+left join sums on coins.asset_key = sums.asset_key
+order by array_position(%(coins)s, coins.coin)

@@ -5,9 +5,9 @@ assets as (
 
     select
         asset_key,
+        coingecko_id,
         symbol,
-        asset_name,
-        has_chain
+        asset_name
     from dim_asset
     where asset_key <> -1
 
@@ -36,13 +36,14 @@ chain_spans as (
 )
 
 select
-    assets.symbol,
+    assets.coingecko_id as coin,
     assets.asset_name,
-    assets.has_chain,
     least(market_spans.first_day, chain_spans.first_day) as first_day,
-    greatest(market_spans.last_day, chain_spans.last_day) as last_day
+    greatest(market_spans.last_day, chain_spans.last_day) as last_day,
+    chain_spans.first_day as first_block_day,
+    chain_spans.last_day as last_block_day
 from assets
 left join market_spans on assets.asset_key = market_spans.asset_key
 left join chain_spans on assets.asset_key = chain_spans.asset_key
 where market_spans.asset_key is not null or chain_spans.asset_key is not null
-order by assets.has_chain desc, assets.symbol
+order by chain_spans.asset_key is null, assets.symbol, assets.coingecko_id

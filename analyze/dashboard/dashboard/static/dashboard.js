@@ -9,7 +9,7 @@
       return value.startsWith("var(--") ? styles.getPropertyValue(value.slice(4, -1)).trim() : value;
     }
     if (Array.isArray(value)) {
-      return value.length && typeof value[0] === "number" ? value : value.map((one) => themed(one, styles));
+      return value.map((one) => themed(one, styles));
     }
     if (value && typeof value === "object") {
       return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, themed(one, styles)]));
@@ -17,7 +17,7 @@
     return value;
   }
 
-  function withDefaults(layout, styles, narrow) {
+  function withDefaults(layout, styles, narrow, height) {
     const grid = styles.getPropertyValue("--grid").trim();
     const shared = {
       autosize: true,
@@ -25,7 +25,8 @@
       font: { family: "system-ui, sans-serif", size: 13, color: styles.getPropertyValue("--text").trim() },
       hoverlabel: { namelength: 24 },
       hovermode: "x unified",
-      legend: { orientation: "h", y: -0.12, yanchor: "top" },
+      // below the days, which take two lines
+      legend: { orientation: "h", y: -46 / (height - 80), yanchor: "top", traceorder: "normal" },
       margin: { l: narrow ? 44 : 60, r: narrow ? 8 : 20, t: 8, b: 40 },
       paper_bgcolor: styles.getPropertyValue("--card").trim(),
       plot_bgcolor: styles.getPropertyValue("--card").trim(),
@@ -45,7 +46,7 @@
     const plots = [...document.querySelectorAll(".plot")];
     for (const plot of plots) {
       const figure = JSON.parse(plot.parentElement.querySelector("script").textContent);
-      const layout = withDefaults(themed(figure.layout, styles), styles, narrow);
+      const layout = withDefaults(themed(figure.layout, styles), styles, narrow, plot.clientHeight);
       await Plotly.react(plot, themed(figure.data, styles), layout, { displayModeBar: false, responsive: true });
     }
     root.dataset.drawn = String(plots.length);
