@@ -10,9 +10,9 @@ COPY . .
 # The same commands as on a bare machine: everything comes as wheels, pinned by hashes in requirements/. Then what was
 # made while installing goes, and what Python would compile at run time, where the folder is read-only, is compiled.
 RUN python plugins/console/bootstrap.py \
-    && .venv/bin/meltano install tap-coingecko tap-blockchair target-postgres dbt-postgres data-docs airflow \
+    && .venv/bin/meltano install tap-coingecko tap-blockchair target-postgres dbt-postgres data-docs airflow dashboard \
     && rm -rf .meltano/meltano.db .meltano/analytics.json .meltano/run .meltano/logs .state \
-    && .venv/bin/python -m compileall -q extract load orchestrate plugins
+    && .venv/bin/python -m compileall -q analyze extract load orchestrate plugins
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="crypto-elt" \
@@ -40,7 +40,7 @@ ENV PATH=/opt/crypto-elt/.venv/bin:$PATH \
 USER 10001:10001
 WORKDIR /opt/crypto-elt
 VOLUME /project
-EXPOSE 57480
+EXPOSE 57480 57482
 STOPSIGNAL SIGTERM
 # For a container that runs all of Airflow, as the command below does; docker-compose.yaml asks each service for its own.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=180s --retries=3 \

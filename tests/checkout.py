@@ -201,7 +201,7 @@ def clean_environ(root: Path) -> dict[str, str]:
     """The caller's environment without anything that configures the pipeline, with the checkout's programs first."""
     private = (
         *("LOCAL_", "WAREHOUSE_", "MELTANO_", "TAP_", "TARGET_", "DBT_", "BLOCKCHAIR_", "COINGECKO_", "SIMULATOR_"),
-        "PG",
+        *("DASHBOARD_", "PG"),
     )
     environ = {name: value for name, value in os.environ.items() if not name.startswith(private)}
     for name in ("VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE"):  # compiling meltano and dbt at each call costs seconds

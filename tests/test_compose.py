@@ -23,6 +23,7 @@ ALWAYS = {
     "airflow-api-server",
     "airflow-scheduler",
     "airflow-dag-processor",
+    "dashboard",
 }
 BY_PROFILE = {"scale": {"redis", "airflow-worker"}, "simulate": {"simulator"}}
 # Variables of .env that docker-compose.yaml has no use for: set by it, or for a checkout without containers.
@@ -71,7 +72,7 @@ def test_the_file_and_the_example_name_the_same_variables() -> None:
 
 def test_nothing_is_published_beyond_this_machine_unless_asked(services: dict[str, dict[str, Any]]) -> None:
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
-    assert published.keys() == {"postgres_app_db", "airflow-api-server"}
+    assert published.keys() == {"postgres_app_db", "airflow-api-server", "dashboard"}
     for ports in published.values():
         assert [port["host_ip"] for port in ports] == ["127.0.0.1"]
 
@@ -83,6 +84,8 @@ def test_the_published_addresses_can_be_chosen(tmp_path: Path) -> None:
         "WAREHOUSE_PORT": "6543",
         "AIRFLOW_BIND": "10.0.0.6",
         "AIRFLOW_PORT": "8080",
+        "DASHBOARD_BIND": "10.0.0.7",
+        "DASHBOARD_PORT": "8081",
     }.items():
         set_variable(folder, name, value)
     services = configuration(folder)["services"]
@@ -95,6 +98,9 @@ def test_the_published_addresses_can_be_chosen(tmp_path: Path) -> None:
     assert (port["host_ip"], port["published"], port["target"]) == ("10.0.0.6", "8080", 57480)
     assert airflow["environment"]["AIRFLOW_PORT"] == "57480", "inside, the port is always the same"
     assert airflow["environment"]["AIRFLOW_BASE_URL"] == "http://127.0.0.1:8080"
+    port = services["dashboard"]["ports"][0]
+    assert (port["host_ip"], port["published"], port["target"]) == ("10.0.0.7", "8081", 57482)
+    assert services["dashboard"]["environment"]["DASHBOARD_PORT"] == "57482", "inside, the port is always the same"
 
 
 def test_a_warehouse_of_ones_own_needs_no_other(tmp_path: Path) -> None:
@@ -173,6 +179,7 @@ def test_the_order_of_starting_waits_for_health(services: dict[str, dict[str, An
         "redis": {},
         "simulator": {},
         "warehouse-init": {"postgres_app_db": healthy},
+        "dashboard": {"warehouse-init": done},
         "airflow-init": {"postgres_airflow_meta": healthy, "warehouse-init": done},
         "airflow-api-server": {"airflow-init": done},
         "airflow-scheduler": {"airflow-api-server": healthy},
@@ -193,6 +200,7 @@ def test_secrets_reach_only_who_needs_them(services: dict[str, dict[str, Any]], 
         holders["WAREHOUSE_LOADER_PASSWORD"] == holders["WAREHOUSE_TRANSFORMER_PASSWORD"] == tasks | {"warehouse-init"}
     )
     assert holders["AIRFLOW_DB_PASSWORD"] == airflow | {"postgres_airflow_meta"}
+    assert {name for name, known in holders.items() if "dashboard" in known} == {"WAREHOUSE_BI_READER_PASSWORD"}
     assert holders["REDIS_PASSWORD"] == airflow | {"redis"}
     assert holders["AIRFLOW_FERNET_KEY"] == holders["AIRFLOW_JWT_SECRET"] == airflow
     for service in services.values():

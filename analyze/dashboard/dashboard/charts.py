@@ -183,16 +183,15 @@ def of_each_coin(rows: Iterable[Row], view: View, series: Series, draw: Callable
 
 def told(title: str, rows: Sequence[Row], series: Series, by: str = "asset_name") -> str:
     """A sentence on a chart by day: what it shows, for whom, from when to when, the last known value, the marks."""
-    parts = []
+    told_of = []
     for name, found in grouped(rows, by).items():
         known = [row for row in found if row[series.column] is not None]
         if not known:
-            parts.append(f"{name}: nothing known")
+            told_of.append(f"{name}: nothing known")
             continue
         last = known[-1]
         marked = len([row for row in found if str(row.get("day_status")) in MARKS])
-        parts.append(
-            f"{name}: {len(known)} days to {last['day']}, last {short(series.kind, last[series.column])}"
-            + (f", {marked} days marked as not whole or not fully checked" if marked else "")
-        )
-    return f"{title}. {'; '.join(parts)}."
+        note = f", {marked} days marked as not whole or not fully checked" if marked else ""
+        value = short(series.kind, last[series.column])
+        told_of.append(f"{name}: {len(known)} days to {last['day']}, last {value}{note}")
+    return f"{title}. {'; '.join(told_of)}."

@@ -3,15 +3,18 @@
 import os
 import socket
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import click
 import uvicorn
 
 from dashboard.errors import DashboardError
+from dashboard.export import export as write_files
 from dashboard.pages import PAGES
 from dashboard.server import make_app
 from dashboard.settings import LOOPBACK, Settings, read_settings
+from dashboard.view import DEFAULT_SPAN, SPANS
 
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - named, not listened on
 
@@ -36,6 +39,24 @@ def serve() -> None:
     print(f"dashboard: http://{host}:{listener.getsockname()[1]}/  (end it with Ctrl-C)", flush=True)  # noqa: T201
     config = uvicorn.Config(make_app(settings, PAGES), log_level="warning", access_log=False, server_header=False)
     uvicorn.Server(config).run(sockets=[listener])
+
+
+@main.command()
+@click.option(
+    "--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="The folder to write to."
+)
+@click.option("--coin", "coins", multiple=True, help="A coin by CoinGecko's name of it; all if none is named.")
+@click.option("--days", default=DEFAULT_SPAN, show_default=True, type=click.Choice(list(SPANS)), help="The span.")
+def export(output: Path, coins: tuple[str, ...], days: str) -> None:
+    """Write all pages to plain files, which a browser opens without a server."""
+    asked = [*(("coin", coin) for coin in coins), ("days", days)]
+    try:
+        written = write_files(_settings(), PAGES, asked, output)
+    except DashboardError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"the pages cannot be written to {output} ({error.strerror}): choose another folder by --output.")
+    print(f"wrote {len(written)} pages; open {output / 'index.html'}")  # noqa: T201
 
 
 def _settings() -> Settings:

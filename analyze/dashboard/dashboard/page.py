@@ -1,15 +1,15 @@
 """What a page is made of."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from dashboard.charts import Figure
 from dashboard.view import View
-from dashboard.warehouse import Row
+from dashboard.warehouse import Rows
 
-Datasets = Mapping[str, Sequence[Row]]
+Datasets = Mapping[str, Rows]
 _SQL = Path(__file__).parent / "sql"
 
 

@@ -14,7 +14,7 @@ from dashboard.charts import Figure
 from dashboard.page import Column, Datasets, Page, Table
 from dashboard.units import exact, short
 from dashboard.view import SPANS, View
-from dashboard.warehouse import Row
+from dashboard.warehouse import Row, Rows
 
 # Of a table in a page; its CSV has all rows.
 _SHOWN_ROWS = 200
@@ -66,20 +66,19 @@ class Renderer:
     def message(self, title: str, sentence: str, *, retry: bool = False, back: str = "") -> str:
         """A page that says a sentence and nothing else."""
         return _ENVIRONMENT.get_template("message.html").render(
-            **self._frame(title, None, "", retry=retry), sentence=sentence[:1].upper() + sentence[1:], back=back
+            **self._frame(title, None, "", retry=retry), sentence=f"{sentence[:1].upper()}{sentence[1:]}", back=back
         )
 
     def _frame(self, title: str, page: Page | None, keep: str, *, retry: bool = False) -> dict[str, Any]:
         return {"title": title, "page": page, "pages": self.pages, "links": self.links, "keep": keep, "retry": retry}
 
 
-def write_csv(rows: Sequence[Row]) -> str:
+def write_csv(rows: Rows) -> str:
     """All columns of rows, each digit as the warehouse gave it; what is unknown is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    if rows:
-        writer.writerow(rows[0])
-        writer.writerows([_plain(value) for value in row.values()] for row in rows)
+    writer.writerow(rows.columns)
+    writer.writerows([_plain(value) for value in row.values()] for row in rows)
     return text.getvalue()
 
 

@@ -77,9 +77,8 @@ def make_app(settings: Settings, pages: Sequence[Page]) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        await warehouse.open()
-        yield
-        await warehouse.close()
+        async with warehouse:
+            yield
 
     return Starlette(
         routes=[

@@ -13,6 +13,7 @@ _SCALES = {
                            ((18, 19, 20), "E"), ((21, 22, 23), "Z"))
     for digits, power in enumerate(powers, start=1)
 }  # fmt: skip
+_MILLION = 1_000_000
 _PREFIX = {"usd": "$"}
 _SUFFIX = {"hashes": " H/s", "days": " days"}
 
@@ -42,7 +43,7 @@ def short(kind: str, value: object) -> str:
     if not isinstance(value, (int, float, Decimal)) or isinstance(value, bool) or kind == "ratio":
         return exact(kind, value)
     mantissa, power = f"{value:.3e}".split("e")
-    letter, digits = _SCALES.get(int(power), ("", 0))
+    letter, digits = ("", 0) if -_MILLION < value < _MILLION else _SCALES.get(int(power), ("", 0))
     prefix, suffix = _PREFIX.get(kind, ""), _SUFFIX.get(kind, "")
     if letter:
         sign = "-" if mantissa.startswith("-") else ""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from psycopg import errors
@@ -15,6 +15,16 @@ from dashboard.errors import DashboardError
 from dashboard.settings import Settings
 
 Row = dict[str, Any]
+
+
+class Rows(list[Row]):
+    """Rows of a query, and what its columns are called, also where there are none."""
+
+    def __init__(self, rows: Sequence[Row], columns: Sequence[str]) -> None:
+        super().__init__(rows)
+        self.columns = tuple(columns)
+
+
 _CONNECTIONS = 4
 _CONNECT_SECONDS = 3
 _WAIT_SECONDS = 4.0
@@ -77,11 +87,12 @@ class Warehouse:
             open=False,
         )
 
-    async def open(self) -> None:
+    async def __aenter__(self) -> Self:
         """Begin to connect; a warehouse that is down is no error yet."""
         await self._pool.open(wait=False)
+        return self
 
-    async def close(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """End all connections."""
         await self._pool.close()
 
@@ -130,10 +141,8 @@ class Reading:
 
     def __init__(self, connection: psycopg.AsyncConnection[Row]) -> None:
         self._connection = connection
-        self.query_count = 0
 
-    async def ask(self, query: str, parameters: Mapping[str, object] | None = None) -> Sequence[Row]:
+    async def ask(self, query: str, parameters: Mapping[str, object] | None = None) -> Rows:
         """The rows of a query, which is a text of this package."""
-        self.query_count = self.query_count + 1
         cursor = await self._connection.execute(query.encode(), parameters)
-        return await cursor.fetchall()
+        return Rows(await cursor.fetchall(), [column.name for column in cursor.description or ()])

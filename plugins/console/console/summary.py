@@ -233,6 +233,7 @@ def _headlines(connection: "psycopg.Connection[Any]") -> list[str]:
 def _print_next_steps() -> None:
     out.print()
     out.print("[dim]put the programs on your path:[/dim]  . .venv/bin/activate")
+    out.print("[dim]look at it in a browser:[/dim]        make dashboard")
     out.print("[dim]open a SQL prompt:[/dim]              warehouse psql")
     out.print("[dim]let a simulated day pass:[/dim]       simulator advance 1 && make run")
     out.print("[dim]load live data:[/dim]                 make env, then README.md, Going live")
