@@ -83,6 +83,7 @@ def _lose_closes(checkout: Checkout, _world: "World") -> None:
         "fct_market_prices_daily",
         *(f"fct_{name}_daily" for name in kinds[1:]),
         *(f"bi_{name}_daily" for name in kinds),
+        *(f"{layer}_{name}" for name in ("asset_status", "latest_changes") for layer in ("rpt", "bi")),
     )
     checkout.run("meltano", "invoke", "dbt-postgres", "run", "--select", *marts)
 

@@ -24,25 +24,31 @@ _SCALE = [
 _LAYOUT: Layout = {
     "hovermode": "closest",
     "yaxis": {"categoryorder": "array", "categoryarray": _WEEKDAYS, "type": "category", "showgrid": False},
-    "xaxis": {"showgrid": False},
+    "xaxis": {"type": "category", "showgrid": False, "nticks": 4, "tickangle": 0},
 }
 
 
 def calendars(rows: Iterable[Row], view: View, table: str) -> Iterator[Figure]:
     """A calendar of each coin's days."""
     for name, _, part in parts(rows, view):
-        title = f"{name}: state of each day (✓ verified, · not all could be checked, / partial, ! failed)"
+        title = f"{name}: state of each day, by week (✓ verified, · not all could be checked, / partial, ! failed)"
         counted = ", ".join(f"{len(found)} {STATES[state][2]}" for state, found in grouped(part, "day_status").items())
-        cells = {
+        weeks = sorted({row["week_start_date"].isoformat() for row in part})
+        cells = {(row["day_name"], row["week_start_date"].isoformat()): row for row in part}
+        grid = [[cells.get((weekday, week)) for week in weeks] for weekday in _WEEKDAYS]
+        heatmap = {
             "type": "heatmap",
-            "x": [row["week_start_date"].isoformat() for row in part],
-            "y": [row["day_name"] for row in part],
-            "z": [STATES[row["day_status"]][0] for row in part],
-            "text": [STATES[row["day_status"]][1] for row in part],
+            "x": weeks,
+            "y": _WEEKDAYS,
+            "z": [[STATES[row["day_status"]][0] if row else None for row in line] for line in grid],
+            "text": [[STATES[row["day_status"]][1] if row else "" for row in line] for line in grid],
             "texttemplate": "%{text}",
             "textfont": {"color": "var(--state-text)"},
-            "customdata": [f"{row['day']}: {STATES[row['day_status']][2]}" for row in part],
+            "customdata": [
+                [f"{row['day']}: {STATES[row['day_status']][2]}" if row else "" for row in line] for line in grid
+            ],
             "hovertemplate": "%{customdata}<extra></extra>",
+            "hoverongaps": False,
             "zmin": 0,
             "zmax": 4,
             "colorscale": _SCALE,
@@ -51,5 +57,5 @@ def calendars(rows: Iterable[Row], view: View, table: str) -> Iterator[Figure]:
             "ygap": 2,
         }
         yield Figure(
-            f"calendar-{part[0]['coin']}", title, f"{name}, days by state: {counted}.", [cells], _LAYOUT, table
+            f"calendar-{part[0]['coin']}", title, f"{name}, days by state: {counted}.", [heatmap], _LAYOUT, table
         )

@@ -60,6 +60,31 @@ class Figure:
     is_tall: bool = False
 
 
+@dataclass(frozen=True)
+class Key:
+    """An entry of a legend: the name, already safe, its colour, and how it looks: `line`, `dash`, `dot`, `area`, ..."""
+
+    name: str
+    colour: str
+    look: str
+
+
+def keys(figure: Figure) -> list[Key]:
+    """The legend of a chart; none where a single thing is drawn under the title's name."""
+    found = []
+    for trace in figure.data:
+        if trace["type"] not in ("scatter", "bar") or "name" not in trace or trace.get("showlegend") is False:
+            continue
+        marker, stroke = trace.get("marker", {}), trace.get("line", {})
+        if trace.get("yaxis") == "y9":
+            found.append(Key(trace["name"], "var(--mark)", "dots" if marker["pattern"]["shape"] == "." else "hatch"))
+        elif trace["type"] == "bar" or "fillcolor" in trace:
+            found.append(Key(trace["name"], trace.get("fillcolor") or marker["color"], "area"))
+        else:
+            found.append(Key(trace["name"], stroke["color"], stroke.get("dash", "line")))
+    return found
+
+
 def safe(text: object) -> str:
     """A text of a source for plotly.js, which takes some HTML for formatting."""
     return html.escape(str(text), quote=False)

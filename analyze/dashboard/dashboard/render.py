@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from dashboard.charts import Figure
+from dashboard.charts import Figure, keys
 from dashboard.page import Column, Datasets, Page, Table
 from dashboard.units import exact, short
 from dashboard.view import SPANS, View
@@ -118,6 +118,7 @@ def _chart(figure: Figure) -> Mapping[str, object]:
         "title": figure.title,
         "summary": figure.summary,
         "json": Markup(text.replace("<", "\\u003c")),  # noqa: S704 - data, in which no tag can begin
+        "keys": [(Markup(key.name), key.colour, key.look) for key in keys(figure)],  # noqa: S704 - made safe for plotly.js
         "table": figure.table,
         "is_tall": figure.is_tall,
     }

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from dashboard.calendar import calendars
-from dashboard.charts import Figure, Series, bars, day_bands, line, of_each_coin, told
+from dashboard.charts import Figure, Series, bars, day_bands, keys, line, of_each_coin, told
 from dashboard.page import Datasets
 from dashboard.pages import PAGES, fees, miners, overview, supply
 
@@ -86,7 +86,7 @@ def sample() -> Datasets:
             *("fee_p90_usd", "burned_usd", "burned_base_text", "tip_usd", "mvrv", "mvrv_known", "market_cap_usd"),
             *("realised_cap_usd", "realised_cap_known_usd", "sopr_known", "spent_base_text", "hhi", "supply_share"),
             *("counted_supply_base_text", "nakamoto_coefficient", "unknown_share_ratio", "hash_price_usd"),
-            *("Whale Value USD", "Whale Transfers Count", "verified_count", "unverifiable_count", "failed_count"),
+            *("value_usd", "value_base_text", "transfer_count", "verified_count", "unverifiable_count", "failed_count"),
         ],
         2.5,
     )
@@ -152,14 +152,43 @@ def test_what_experts_expect_is_drawn() -> None:
 
 
 def test_a_calendar_has_a_sign_for_each_state() -> None:
-    states = ("verified", "unverifiable", "partial", "failed", "missing")
+    states = dict(
+        zip(
+            ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday"),
+            ("verified", "unverifiable", "partial", "failed", "missing"),
+            strict=True,
+        )
+    )
     found = rows(
         *(
-            day(number, state=state, week_start_date=dt.date(2025, 1, 27), day_name="Monday")
-            for number, state in enumerate(states)
+            day(number, state=state, week_start_date=dt.date(2025, 1, 27), day_name=name)
+            for number, (name, state) in enumerate(states.items())
         )
     )
     (figure,) = calendars(found, view(), "calendar")
-    assert figure.data[0]["z"] == [0, 1, 2, 3, 4]
-    assert len(set(figure.data[0]["text"])) == 5
+    drawn = dict(zip(figure.data[0]["y"], figure.data[0]["z"], strict=True))
+    assert drawn == {
+        "Monday": [0],
+        "Tuesday": [1],
+        "Wednesday": [2],
+        "Thursday": [3],
+        "Friday": [4],
+        "Saturday": [None],
+        "Sunday": [None],
+    }
+    assert len({text for (text,) in figure.data[0]["text"]}) == 5
     assert "1 verified, 1 complete; some checks could not be done, 1 partial" in figure.summary
+
+
+def test_a_legend_has_each_thing_that_is_drawn() -> None:
+    found = dict(figures())
+    names = [key.name for key in keys(found["fees-percentiles-bitcoin"])]
+    assert names == ["10th to 90th percentile", "25th to 75th percentile", "median"]
+    assert {key.name: key.look for key in keys(found["network-security"])} == {
+        "Bitcoin": "line",
+        "Dogecoin": "line",
+        "Bitcoin, difficulty": "dash",
+        "Dogecoin, difficulty": "dash",
+    }
+    bands = Figure("x", "x", "x", [*day_bands(DAYS), *of_each_coin(DAYS, view(), FEES, bars)], {}, "days")
+    assert [key.look for key in keys(bands)] == ["dots", "hatch", "hatch", "hatch", "area"]

@@ -1,4 +1,5 @@
 -- depends_on: {{ ref('int_integrity_failures') if this is not none }}
+-- amounts in USD to four decimals, as the models for BI tools hold them
 with
 
 network_days as (
@@ -15,8 +16,8 @@ network_days as (
             values
             ('transaction_count', 'count', cast(networks.transaction_count as numeric)),
             ('active_address_count', 'count', cast(networks.active_address_count as numeric)),
-            ('transfer_value_usd', 'usd', cast(networks.transfer_value_usd as numeric)),
-            ('fee_total_usd', 'usd', cast(networks.fee_total_usd as numeric)),
+            ('transfer_value_usd', 'usd', round(networks.transfer_value_usd, 4)),
+            ('fee_total_usd', 'usd', round(networks.fee_total_usd, 4)),
             ('fee_median_usd', 'usd', cast(networks.fee_median_usd as numeric)),
             ('hash_rate', 'hashes', cast(networks.hash_rate as numeric))
         ) as figures (figure_name, figure_unit, figure_value)
@@ -36,7 +37,7 @@ market_days as (
     cross join lateral (
         values
         ('close_price_usd', 'usd', cast(prices.close_price_usd as numeric)),
-        ('volume_24h_usd', 'usd', cast(prices.volume_24h_usd as numeric))
+        ('volume_24h_usd', 'usd', round(prices.volume_24h_usd, 4))
     ) as figures (figure_name, figure_unit, figure_value)
 
 ),
@@ -54,7 +55,7 @@ valuation_days as (
         lateral (
             values
             ('mvrv', 'number', cast(valuations.mvrv as numeric)),
-            ('spent_value_usd', 'usd', cast(valuations.spent_value_usd as numeric))
+            ('spent_value_usd', 'usd', round(valuations.spent_value_usd, 4))
         ) as figures (figure_name, figure_unit, figure_value)
     where valuations.has_all_blocks
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dashboard.charts import Figure, Series, bars, line, of_each_coin, parts, told
+from dashboard.charts import Figure, Series, line, of_each_coin, parts, told
 from dashboard.page import Column, Datasets, Page, Table
 from dashboard.view import View
 
@@ -21,8 +21,8 @@ def draw(found: Datasets, view: View) -> Iterator[Figure]:
         "transactions",
         title,
         told(title, rows, TRANSACTIONS),
-        of_each_coin(rows, view, TRANSACTIONS, bars),
-        {"barmode": "group"},
+        of_each_coin(rows, view, TRANSACTIONS, line),
+        {"yaxis": {"rangemode": "tozero"}},
         "days",
     )
     title = "Active addresses a day"

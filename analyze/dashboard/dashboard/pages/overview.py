@@ -41,7 +41,7 @@ def draw(found: Datasets, view: View) -> Iterator[Figure]:
             ],
             {
                 "hovermode": "closest",
-                "xaxis": {"type": "linear", "tickformat": ".0%", "zeroline": True},
+                "xaxis": {"type": "linear", "showticklabels": False, "zeroline": True},
                 "yaxis": {"autorange": "reversed", "type": "category"},
             },
             "changes",
@@ -78,9 +78,11 @@ PAGE = Page(
         Column("Close Price USD", "Close", "usd"),
         Column("close_change_ratio", "Change of the day", "ratio"),
         Column("close_date", "Day of the close", "day"),
+        Column("block_date", "Day of the blocks", "day"),
         Column("Transactions", "Transactions of the day", "count"),
         Column("Fees USD", "Fees of the day", "usd"),
-        Column("block_date", "Last complete day of blocks", "day"),
+        Column("complete_through_date", "Complete up to", "until"),
+        Column("checked_through_date", "No check failed up to", "until"),
     ),
     draw=draw,
     tables=(

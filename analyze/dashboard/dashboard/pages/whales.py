@@ -6,8 +6,8 @@ from dashboard.charts import Figure, Series, bars, of_each_coin, told
 from dashboard.page import Column, Datasets, Page, Table
 from dashboard.view import View
 
-VALUE = Series("Whale Value USD", "usd")
-COUNT = Series("Whale Transfers Count", "count")
+VALUE = Series("value_usd", "usd", "value_base_text")
+COUNT = Series("transfer_count", "count")
 
 
 def draw(found: Datasets, view: View) -> Iterator[Figure]:

@@ -25,6 +25,16 @@ newest as (
     from bi_latest_changes
     group by asset_key
 
+),
+
+states as (
+
+    select
+        asset_key,
+        complete_through_date,
+        checked_through_date
+    from bi_asset_status
+
 )
 
 select
@@ -35,7 +45,10 @@ select
     cast(newest.transaction_count as bigint) as "Transactions",
     newest.fee_total_usd as "Fees USD",
     newest.close_date,
-    newest.block_date
+    newest.block_date,
+    states.complete_through_date,
+    states.checked_through_date
 from coins
 left join newest on coins.asset_key = newest.asset_key
+left join states on coins.asset_key = states.asset_key
 order by array_position(%(coins)s, coins.coin)

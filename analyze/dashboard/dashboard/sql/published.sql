@@ -10,9 +10,11 @@ select
         (select xmin from bi_supply_age_daily limit 1),
         (select xmin from bi_miner_daily limit 1),
         (select xmin from bi_miner_concentration_daily limit 1),
-        (select xmin from bi_wealth_daily limit 1),
+        (select xmin from bi_whale_daily limit 1),
+        (select xmin from bi_day_status limit 1),
+        (select xmin from bi_asset_status limit 1),
+        (select xmin from bi_latest_changes limit 1),
         (select xmin from bi_balances limit 1),
         (select xmin from bi_data_quality_daily limit 1),
-        (select xmin from bi_reconciliation_daily limit 1),
         'published'
     ) as state

@@ -1,4 +1,4 @@
--- Measures by day: Whale Transfers Count, Whale Value USD, Largest Transfer USD
+-- A row for each day and coin of the span; null where there is no large transfer.
 with
 
 coins as (
@@ -33,17 +33,17 @@ states as (
 
 ),
 
-sums as (
+transfers as (
 
     select
         asset_key,
         date_key,
-        count(*) as transfer_count,
-        sum(value_usd) as value_usd,
-        max(value_usd) as largest_usd
-    from bi_whale_transfers
+        transfer_count,
+        value_base_text,
+        value_usd,
+        largest_usd
+    from bi_whale_daily
     where block_date between %(first)s and %(last)s
-    group by asset_key, date_key
 
 )
 
@@ -51,12 +51,13 @@ select
     days.date_day as day,
     coins.coin,
     coins.asset_name,
-    sums.transfer_count as "Whale Transfers Count",
-    sums.value_usd as "Whale Value USD",
-    sums.largest_usd as "Largest Transfer USD",
+    transfers.transfer_count,
+    transfers.value_usd,
+    transfers.value_base_text,
+    transfers.largest_usd,
     coalesce(states.day_status, 'missing') as day_status
 from days
 cross join coins
-left join sums on days.date_key = sums.date_key and coins.asset_key = sums.asset_key
+left join transfers on days.date_key = transfers.date_key and coins.asset_key = transfers.asset_key
 left join states on days.date_key = states.date_key and coins.asset_key = states.asset_key
 order by days.date_day, array_position(%(coins)s, coins.coin)

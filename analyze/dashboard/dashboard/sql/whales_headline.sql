@@ -17,8 +17,10 @@ chosen as (
     select
         asset_key,
         block_date as day,
-        value_usd
-    from bi_whale_transfers
+        transfer_count,
+        value_usd,
+        largest_usd
+    from bi_whale_daily
     where block_date between %(first)s and %(last)s
 
 ),
@@ -27,9 +29,9 @@ sums as (
 
     select
         asset_key,
-        count(*) as transfer_count,
+        cast(sum(transfer_count) as bigint) as transfer_count,
         sum(value_usd) as value_usd,
-        max(value_usd) as largest_usd
+        max(largest_usd) as largest_usd
     from chosen
     group by asset_key
 

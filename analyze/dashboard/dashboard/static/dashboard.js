@@ -17,7 +17,8 @@
     return value;
   }
 
-  function withDefaults(layout, styles, narrow, height) {
+  const DAY = 86400000;
+  function withDefaults(layout, styles, narrow, days) {
     const grid = styles.getPropertyValue("--grid").trim();
     const shared = {
       autosize: true,
@@ -25,29 +26,47 @@
       font: { family: "system-ui, sans-serif", size: 13, color: styles.getPropertyValue("--text").trim() },
       hoverlabel: { namelength: 24 },
       hovermode: "x unified",
-      // below the days, which take two lines
-      legend: { orientation: "h", y: -46 / (height - 80), yanchor: "top", traceorder: "normal" },
-      margin: { l: narrow ? 44 : 60, r: narrow ? 8 : 20, t: 8, b: 40 },
+      showlegend: false,  // the page has it, where it wraps
+      margin: { l: narrow ? 44 : 60, r: 32, t: 8, b: 48 },
       paper_bgcolor: styles.getPropertyValue("--card").trim(),
       plot_bgcolor: styles.getPropertyValue("--card").trim(),
     };
     const merged = { ...shared, ...layout };
     for (const name of new Set(["xaxis", "yaxis", ...Object.keys(layout).filter((key) => /^[xy]axis/.test(key))])) {
-      merged[name] = { gridcolor: grid, zerolinecolor: grid, automargin: true, fixedrange: true, ...layout[name] };
+      const axis = { gridcolor: grid, zerolinecolor: grid, automargin: true, fixedrange: true, ...layout[name] };
+      // few enough that digits of a decade never lie on one another
+      if (axis.type === "log") axis.nticks = 3;
+      axis.ticklabelstandoff = name.startsWith("x") ? 8 : 4;
+      if (name === "xaxis") axis.automargin = false;
+      if (narrow && axis.nticks) axis.nticks = 2;
+      merged[name] = axis;
     }
     if (!("type" in merged.xaxis)) merged.xaxis.type = "date";
-    if (merged.xaxis.type === "date") merged.xaxis.hoverformat = "%Y-%m-%d";
+    if (merged.xaxis.type === "date") {
+      merged.xaxis.hoverformat = "%Y-%m-%d";
+      if (narrow) merged.xaxis.nticks = 3;
+      // of few days no hours are named
+      if (days <= 8) merged.xaxis.dtick = (narrow ? 3 : 1) * DAY;
+    }
     return merged;
   }
 
+  let round = 0;
   async function drawAll() {
+    const mine = ++round;
     const styles = getComputedStyle(root);
     const narrow = innerWidth < 600;
     const plots = [...document.querySelectorAll(".plot")];
     for (const plot of plots) {
       const figure = JSON.parse(plot.parentElement.querySelector("script").textContent);
-      const layout = withDefaults(themed(figure.layout, styles), styles, narrow, plot.clientHeight);
-      await Plotly.react(plot, themed(figure.data, styles), layout, { displayModeBar: false, responsive: true });
+      const layout = withDefaults(themed(figure.layout, styles), styles, narrow, Math.max(...figure.data.map((trace) => new Set(trace.x).size)));
+      try {
+        await Plotly.react(plot, themed(figure.data, styles), layout, { displayModeBar: false, responsive: true });
+      } catch (error) {
+        plot.textContent = "This chart cannot be drawn; its CSV has the rows.";
+        console.error(plot.dataset.name, error);
+      }
+      if (mine !== round) return;  // another page, theme or view is drawn instead
     }
     root.dataset.drawn = String(plots.length);
   }
@@ -56,7 +75,10 @@
     const format = event.target.dataset && event.target.dataset.format;
     if (!format) return;
     const plot = event.target.closest("figure").querySelector(".plot");
-    Plotly.downloadImage(plot, { format, filename: plot.dataset.name, width: 1280, height: 640, scale: 2 });
+    // a picture has the legend that the page has beside the chart
+    const legend = { orientation: "h", y: -0.14, yanchor: "top", traceorder: "normal" };
+    const layout = { ...plot.layout, showlegend: true, legend, width: 1280, height: 640 };
+    Plotly.downloadImage({ data: plot.data, layout }, { format, filename: plot.dataset.name, width: 1280, height: 640, scale: 2 });
   }
 
   // The form as an address: what is not chosen is not in it.

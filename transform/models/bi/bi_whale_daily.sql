@@ -1,0 +1,1 @@
+{{ as_bi(ref('rpt_whale_daily')) }}
