@@ -18,6 +18,7 @@ from dashboard.charts import (
 )
 from dashboard.page import Column, Datasets, Page, Table
 from dashboard.view import View
+from dashboard.warehouse import Row
 
 SHARE = Series("supply_share", "ratio", "counted_supply_base_text")
 MVRV, MVRV_KNOWN = Series("mvrv", "number"), Series("mvrv_known", "number")
@@ -47,32 +48,36 @@ def mvrv_layout() -> dict[str, object]:
     return {"shapes": [*shapes, cost], "yaxis": {"rangemode": "tozero", "range": [0, None]}}
 
 
+def waves(rows: list[Row]) -> list[dict[str, object]]:
+    """A coin's supply by age, the youngest band first."""
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "stackgroup": "age",
+            "name": band,
+            "x": days(wave),
+            "y": numbers(wave, "supply_share"),
+            "customdata": hovers(wave, SHARE),
+            "hovertemplate": "%{customdata}",
+            "line": {"width": 0.5, "color": f"var(--age{number})"},
+            "fillcolor": f"var(--age{number})",
+        }
+        for number, (band, wave) in enumerate(grouped(rows, "age_band").items(), start=1)
+    ]
+
+
 def draw(found: Datasets, view: View) -> Iterator[Figure]:
     """HODL waves, MVRV with its bands, capitalisations, and what is spent at a profit."""
     rows = found["days"]
     states = {name: part for name, _, part in parts(rows, view)}
     for name, _, part in parts(found["bands"], view):
         title = f"{name}: supply by age of the coins (HODL waves), youngest below"
-        waves = [
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "stackgroup": "age",
-                "name": band,
-                "x": days(wave),
-                "y": numbers(wave, "supply_share"),
-                "customdata": hovers(wave, SHARE),
-                "hovertemplate": "%{customdata}",
-                "line": {"width": 0.5, "color": f"var(--age{number})"},
-                "fillcolor": f"var(--age{number})",
-            }
-            for number, (band, wave) in enumerate(grouped(part, "age_band").items(), start=1)
-        ]
         yield Figure(
             f"age-{part[0]['coin']}",
             title,
             told(title, part, SHARE, "age_band"),
-            [*waves, *day_bands(states.get(name, []))],
+            [*waves(part), *day_bands(states.get(name, []))],
             {**BANDS, "yaxis": {"tickformat": ".0%", "range": [0, 1]}},
             "bands",
             is_tall=True,

@@ -1,6 +1,6 @@
 r"""How fast the dashboard is: queries, the browser's first paint, a filter's change, and many readers at once.
 
-    .venv-dev/bin/python benchmarks/dashboard.py [--readers 20] [--seconds 60] ADDRESS \
+    .venv-dev/bin/python benchmarks/dashboard_speed.py [--readers 20] [--seconds 60] ADDRESS \
         "$(warehouse url --role bi_reader)"
 
 ADDRESS is that of a running dashboard (`meltano invoke dashboard:serve`). Each query of each page is timed three times
