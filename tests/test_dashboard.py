@@ -370,6 +370,7 @@ def test_a_build_ends_the_cache(ready: Checkout, address: str) -> None:
                 )
 
 
+@pytest.mark.long(part="other-projects")
 def test_a_login_that_is_locked_out_and_a_warehouse_that_is_down(ready: Checkout) -> None:
     with serving(ready) as address:
         assert json.loads(fetch(f"{address}/health")[1]) == {"status": "ok", "warehouse": "ok"}
@@ -392,6 +393,7 @@ def test_a_login_that_is_locked_out_and_a_warehouse_that_is_down(ready: Checkout
         assert "does not accept the password of bi_reader" in sentence(f"{address}/overview")
 
 
+@pytest.mark.long(part="other-projects")
 def test_the_marts_while_they_are_built_or_not_there(ready: Checkout) -> None:
     with serving(ready) as address, psycopg.connect(ready.url("transformer")) as builder:
         builder.execute("lock table analytics.bi_network_daily in access exclusive mode")
@@ -413,6 +415,7 @@ def test_the_marts_while_they_are_built_or_not_there(ready: Checkout) -> None:
             builder.commit()
 
 
+@pytest.mark.long(part="other-projects")
 def test_prices_alone_and_nothing_at_all(ready: Checkout) -> None:
     names = [
         name
