@@ -27,13 +27,13 @@ OF_CHAIN = {
     *("fct_blocks", "fct_transactions", "fct_network_daily", "fct_valuation_daily", "fct_miner_daily"),
     *("fct_address_balances_snapshot", "fct_wealth_distribution_daily", "rpt_miner_concentration_daily"),
     *("rpt_miner_concentration_pooled", "fct_mining_daily", "fct_active_addresses_periodic"),
-    *("fct_dq_results", "rpt_reconciliation"),
+    *("fct_dq_results", "rpt_day_status", "rpt_reconciliation"),
 }
 OF_OUTPUTS = {
     *("fct_transaction_outputs", "fct_transaction_inputs", "fct_supply_age_daily", "fct_spent_age_daily"),
     *("fct_holders_daily", "fct_realised_price_distribution", "fct_unspent_outputs_daily"),
 }
-OF_PRICED_CHAIN = {"fct_whale_transfers"}
+OF_PRICED_CHAIN = {"fct_whale_transfers", "rpt_whale_daily"}
 OF_ETHEREUM = {"fct_contract_gas_daily", "fct_token_transfers", "fct_token_daily"}
 # Checks that not every chain with a ledger of outputs has.
 OF_SEGWIT, OF_HASHES = {"block_weight", "block_sizes"}, "block_proof_of_work"
