@@ -13,6 +13,7 @@ pin() {
 }
 pin bootstrap requirements/bootstrap.in "$@"
 pin project --constraint requirements/bootstrap.in plugins/console/pyproject.toml plugins/simulator/pyproject.toml plugins/warehouse/pyproject.toml "$@"
+pin mirror-node extract/mirror-node/pyproject.toml "$@"
 pin tap-blockchair extract/tap-blockchair/pyproject.toml "$@"
 pin tap-coingecko extract/tap-coingecko/pyproject.toml "$@"
 pin target-postgres load/target-postgres/pyproject.toml "$@"

@@ -26,6 +26,7 @@ ENVIRONMENTS = {
         [
             "analyze/dashboard",
             "analyze/powerbi-project",
+            "extract/mirror-node",
             "extract/tap-blockchair",
             "extract/tap-coingecko",
             "load/target-postgres",
