@@ -38,6 +38,7 @@ class Chain:
         halving: Blocks between halvings of the subsidy.
         has_witnesses: Whether the tables have SegWit's columns.
         has_auxpow: Whether a header may be followed by the proof of another chain's work.
+        has_false_return: Whether notes begin with OP_FALSE OP_RETURN (Bitcoin SV).
         has_extension: Whether an extension block (MWEB) may follow the transactions.
         is_evm: Accounts and calls in place of inputs and outputs.
     """
@@ -49,6 +50,7 @@ class Chain:
     has_witnesses: bool = False
     has_auxpow: bool = False
     has_extension: bool = False
+    has_false_return: bool = False
     is_evm: bool = False
 
     def subsidy(self, height: int, network: str) -> int:
@@ -105,7 +107,7 @@ CHAINS = {
             has_extension=True,
         ),
         Chain(name="dogecoin", finality=60, prefixes=_DOGECOIN, has_auxpow=True),
-        Chain(name="bitcoin-sv", finality=60, prefixes=_LEGACY),
+        Chain(name="bitcoin-sv", finality=60, prefixes=_LEGACY, has_false_return=True),
         Chain(name="ethereum", finality=64, is_evm=True),
     )
 }

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from mirror_node.workers import Workers
 
 _DAY = timedelta(days=1)
-_UNDO = 10
-"""Times the chain's finality: so far back what blocks spent is kept."""
+_UNDO = 1000
+"""So many blocks back what blocks spent is kept."""
 _MOVES = 10
 """How often the chain may be reorganised during one look at it."""
 
@@ -110,7 +110,7 @@ class Mirror:
             if self._is_reached():
                 return True
             heights = range(first, min(first + self._plan.commit_blocks, end + 1))
-            self._coins.undo_from = max(int(self._store.about("undo_from") or 0), end - _UNDO * self._plan.finality)
+            self._coins.undo_from = max(int(self._store.about("undo_from") or 0), end - _UNDO)
             self._take(heights, end)
             self._publish()
         return self._is_reached()

@@ -120,7 +120,7 @@ class Node:
             RpcError: The node refuses, or answers in another form.
             MirrorError: It cannot be reached.
         """
-        body = msgspec.json.encode({"jsonrpc": "1.0", "id": 0, "method": method, "params": parameters})
+        body = msgspec.json.encode({"jsonrpc": "2.0", "id": 0, "method": method, "params": parameters})
         answer: _Answer[_Result] = self._decoded(method, self._post(method, body), _Answer[form])  # type: ignore[valid-type]
         return self._result(method, answer)
 

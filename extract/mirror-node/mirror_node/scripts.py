@@ -25,24 +25,27 @@ _CHECK_LETTERS = 6
 
 _DUP_HASH = b"\x76\xa9\x14"
 _EQUALVERIFY_CHECKSIG = b"\x88\xac"
-_RETURN, _CHECKSIG, _EQUAL, _CHECKMULTISIG, _PUSH_4, _LAST_PUSH, _ONE, _SIXTEEN = (
-    0x6A, 0xAC, 0x87, 0xAE, 0x4E, 0x60, 0x51, 0x60,
+_CHECKSIG, _EQUAL, _CHECKMULTISIG, _PUSH_4, _LAST_PUSH, _ONE, _SIXTEEN = (
+    0xAC, 0x87, 0xAE, 0x4E, 0x60, 0x51, 0x60,
 )  # fmt: skip
 _KEY_SIZES = {2: 33, 3: 33, 4: 65, 6: 65, 7: 65}
 _LITECOIN_VERSIONS = {8: "witness_mweb_hogaddr", 9: "witness_mweb_pegin"}
 _WITHOUT_ADDRESS = {"nonstandard", *_LITECOIN_VERSIONS.values()}
 _TAPROOT_SIZE = 32
+_RETURN = b"\x6a"
+_FALSE_RETURN = b"\x00\x6a"
 _ANCHOR = b"\x51\x02\x4e\x73"
 
 
 class Scripts:
     """Reads scripts of one network; remembers the most recent ones, since addresses are used again."""
 
-    def __init__(self, prefixes: Prefixes, *, has_extension: bool = False) -> None:
+    def __init__(self, prefixes: Prefixes, *, has_extension: bool = False, has_false_return: bool = False) -> None:
         self._pubkey_hash = bytes([prefixes.pubkey_hash])
         self._script_hash = bytes([prefixes.script_hash])
         self._hrp = prefixes.bech32
         self._has_extension = has_extension
+        self._has_false_return = has_false_return
         self._checks = _Checks(prefixes.bech32) if prefixes.bech32 else None
         self.read = lru_cache(maxsize=1 << 16)(self._read)
 
@@ -59,7 +62,8 @@ class Scripts:
                 kind = self._witness_type(version, script)
                 bare = kind in _WITHOUT_ADDRESS
                 return kind, "" if bare else self._checks.address(version, script[2:])
-        if size and script[0] == _RETURN and _only_pushes(script, 1):
+        is_note = script[:1] == _RETURN and _only_pushes(script, 1)
+        if is_note or (self._has_false_return and script[:2] == _FALSE_RETURN):
             return "nulldata", ""
         if size in {35, 67} and script[0] == size - 2 and script[-1] == _CHECKSIG:
             if _KEY_SIZES.get(script[1]) != script[0]:

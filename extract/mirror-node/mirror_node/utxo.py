@@ -72,7 +72,9 @@ class Writer:
 
     def __init__(self, chain: Chain, network: str, origin: str) -> None:
         self._chain, self._network, self._origin = chain, network, origin
-        self._scripts = Scripts(chain.addresses(network), has_extension=chain.has_extension)
+        self._scripts = Scripts(
+            chain.addresses(network), has_extension=chain.has_extension, has_false_return=chain.has_false_return
+        )
 
     def rows(self, facts: Facts, block: RawBlock, spent: Sequence[Spent]) -> BlockRows:
         """Verify a block and write its rows; `spent` has the output of each input but the coinbase's, in order.

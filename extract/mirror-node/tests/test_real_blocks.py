@@ -123,11 +123,14 @@ def test_block_100000_with_its_real_previous_outputs(samples: Path) -> None:
     spends = [each for each in whole["inputs"] if each["type"] == "tx"]
     spent = [
         Spent(
-            each["prevoutHeight"], head["timestamp"] - 3600, amount(str(each["prevoutValue"])), each["prevoutGenerated"],
+            each["prevoutHeight"],
+            head["timestamp"] - 3600,
+            amount(str(each["prevoutValue"])),
+            each["prevoutGenerated"],
             bytes.fromhex(each["prevoutScriptPubKeyHex"]),
         )
         for each in spends
-    ]  # fmt: skip
+    ]
     written = Writer(CHAINS["bitcoin"], "main", "sample").rows(facts(block), read_block(raw(block)), spent)
     (own,) = rows("bitcoin", written.tables, "blocks")
     assert own["hash"] == "000000000003ba27aa200b1cecaad478d2b00432346c3f1f3986da1afd33e506"
