@@ -97,7 +97,7 @@ def verify(block: Block, parent: Parent | None, receipts: Sequence[Receipt], tra
     if parent is not None:
         require("the parent's hash", parent.hash, block.parent_hash)
         # A private network may begin with a base fee, and anvil keeps that of its first block for the next.
-        if block.base_fee_per_gas is not None and height > 1:
+        if block.base_fee_per_gas is not None and not parent.is_first:
             require("the base fee", number(block.base_fee_per_gas), base_fee_after(parent))
 
 

@@ -140,9 +140,15 @@ class Parent(_Camel):
     """What a block's base fee follows from."""
 
     hash: str
+    parent_hash: str
     gas_limit: str
     gas_used: str
     base_fee_per_gas: str | None = None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the first block of its network."""
+        return not number(self.parent_hash)
 
 
 def number(text: str | None) -> int:

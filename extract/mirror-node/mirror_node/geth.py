@@ -10,6 +10,7 @@ from mirror_node import evm
 from mirror_node.adapters import Tip, Unspent
 from mirror_node.errors import MovedError, RefusedBlockError
 from mirror_node.evm_forms import Block, Parent, Receipt, Trace
+from mirror_node.rpc import UnknownError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,7 @@ _MOST_TEXT = 60
 
 class _Brief(msgspec.Struct):
     hash: str
+    number: str
     timestamp: str
 
 
@@ -41,7 +43,9 @@ class Geth:
 
     def tip(self) -> Tip:
         """Ask for the node's last block."""
-        return Tip(int(self._node.call("eth_blockNumber", [], str), 16), self._network, self._origin)
+        last = int(self._node.call("eth_blockNumber", [], str), 16)
+        first = self._node.call("eth_getBlockByNumber", ["earliest", False], _Brief)
+        return Tip(last, self._network, self._origin, int(first.number, 16))
 
     def hash_at(self, height: int) -> str:
         """Ask for a block's hash."""
@@ -58,10 +62,17 @@ class Geth:
             raise RefusedBlockError(height, "the height that the node gives", int(block.number, 16), height)
         receipts = self._node.call("eth_getBlockReceipts", [hex(height)], list[Receipt])
         traces = self._node.call("debug_traceBlockByNumber", [hex(height), {"tracer": "callTracer"}], list[Trace])
-        parent = self._node.call("eth_getBlockByNumber", [hex(height - 1), False], Parent) if height else None
+        parent = self._parent(height) if height else None
         if receipts and receipts[0].block_hash != block.hash:
             raise MovedError(f"block {height} was replaced while it was read")
         return evm.rows(block, parent, receipts, traces, self._origin)
+
+    def _parent(self, height: int) -> Parent | None:
+        """Ask for the block below; None below a network's first one."""
+        try:
+            return self._node.call("eth_getBlockByNumber", [hex(height - 1), False], Parent)
+        except UnknownError:
+            return None
 
     def unspent(self, height: int) -> Unspent:
         """Accounts have no unspent outputs."""
@@ -72,7 +83,7 @@ class Geth:
         raise NotImplementedError(found.facts.height, len(spent))
 
     def _brief(self, height: int) -> _Brief:
-        found = self._node.call("eth_getBlockByNumber", [hex(height), False], _Brief | None)  # type: ignore[arg-type]
-        if found is None:
-            raise MovedError(f"the node has no block {height} any more")
-        return found
+        try:
+            return self._node.call("eth_getBlockByNumber", [hex(height), False], _Brief)
+        except UnknownError:
+            raise MovedError(f"the node has no block {height} any more") from None

@@ -177,8 +177,10 @@ class Mirror:
         Blocks may be dated up to two hours ahead, and their median lags behind by some blocks: a day is enough for
         both. The own store has to know every output from the first block on.
         """
-        if self._plan.first is None or self._adapter.needs_store:
+        if self._adapter.needs_store:
             return 0
+        if self._plan.first is None:
+            return tip.lowest if self._chain.is_evm else 0  # a network of one's own may begin higher
         before = int(datetime.combine(self._plan.first - _DAY, time(), UTC).timestamp())
         low, high = tip.lowest, tip.height + 1
         while low < high:

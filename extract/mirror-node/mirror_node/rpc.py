@@ -50,6 +50,10 @@ class RpcError(MirrorError):
         return str(self.args[0])
 
 
+class UnknownError(RpcError):
+    """The node has no such thing: its answer is null."""
+
+
 @dataclass(frozen=True)
 class Login:
     """Where a node listens, and how one logs in.
@@ -156,7 +160,7 @@ class Node:
                 f"the node at {self.name} refused {method}: {fault.message} ({fault.code}). {_KEPT}", fault.code
             )
         if answer.result is None:
-            raise RpcError(f"the node at {self.name} knows no answer to {method}. {_KEPT} Run again later.")
+            raise UnknownError(f"the node at {self.name} knows no answer to {method}. {_KEPT} Run again later.")
         return answer.result
 
     def _post(self, method: str, body: bytes) -> bytes:

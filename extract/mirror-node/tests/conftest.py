@@ -309,6 +309,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     def start(node: FakeNode, chain: str = "bitcoin", name: str = "one") -> Served:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
                 node.authorizations.append(self.headers.get("Authorization", ""))

@@ -106,7 +106,13 @@ def test_what_does_not_fit_is_refused_by_name(rule: str, recorded: dict[str, Any
 def test_the_base_fee_follows_from_the_parent(recorded: dict[str, Any]) -> None:
     block = recorded["eth_getBlockByNumber"]
     # 1.0 gwei of an empty block falls by an eighth
-    parent = Parent(hash=block["parentHash"], gas_limit="0x1c9c380", gas_used="0x0", base_fee_per_gas="0x3b9aca00")
+    parent = Parent(
+        hash=block["parentHash"],
+        parent_hash="0x01",
+        gas_limit="0x1c9c380",
+        gas_used="0x0",
+        base_fee_per_gas="0x3b9aca00",
+    )
     assert evm.base_fee_after(parent) == 875_000_000
     full = msgspec.structs.replace(parent, gas_used="0x1c9c380")
     assert evm.base_fee_after(full) == 1_125_000_000
@@ -119,7 +125,7 @@ def test_the_base_fee_follows_from_the_parent(recorded: dict[str, Any]) -> None:
 
 
 def test_the_parent_asked_for_is_the_parent_named(recorded: dict[str, Any]) -> None:
-    parent = Parent(hash="0x00", gas_limit="0x2", gas_used="0x1", base_fee_per_gas="0x1")
+    parent = Parent(hash="0x00", parent_hash="0x01", gas_limit="0x2", gas_used="0x1", base_fee_per_gas="0x1")
     with pytest.raises(RefusedBlockError, match="the parent's hash"):
         rows_of(recorded, parent)
 

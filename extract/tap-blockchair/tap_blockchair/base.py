@@ -16,7 +16,7 @@ from singer_sdk.streams.core import Stream
 from typing_extensions import override
 
 from tap_blockchair.columns import json_schema
-from tap_blockchair.schemas import provenance_columns
+from tap_blockchair.schemas import ORIGIN, provenance_columns
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -201,8 +201,9 @@ class ChainStream(Stream):
         This ends the slice that is open, if any. So a stream looks at all rows of a slice before it opens the slice.
         The log names the columns, and where they are: a file or an address.
         """
-        names = ", ".join(column.name for column in columns)
-        self.logger.warning("%s has columns that are new here and are carried along: %s.", where, names)
+        names = ", ".join(column.name for column in columns if column.name != ORIGIN)
+        if names:
+            self.logger.warning("%s has columns that are new here and are carried along: %s.", where, names)
         self._extra += tuple(columns)
         self._announced.update(column.name for column in columns)
         added = json_schema(columns, ())["properties"]

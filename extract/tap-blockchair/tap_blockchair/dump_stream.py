@@ -19,6 +19,7 @@ from tap_blockchair.batches import manifests
 from tap_blockchair.dumpfile import DamagedDumpError, DayColumn, DumpError, DumpLayout, RowReader, verify
 from tap_blockchair.dumps import KEPT, DumpFile, DumpSource, Listing, Version
 from tap_blockchair.output import LineWriter, Progress, record_lines
+from tap_blockchair.schemas import ORIGIN
 from tap_blockchair.state import DayState, Loaded, spans_of
 
 if TYPE_CHECKING:
@@ -285,7 +286,9 @@ class DumpStream(ChainStream):
         """
         if file.day is None:
             raise DumpError(f"{self.name}: {file.name} is no daily file. {KEPT} Check dumps_url.")
-        constants: dict[str, Any] = {"_channel": "dumps", "_unit": file.slice_id, "_dump_day": file.day.isoformat()}
+        is_mirrored = any(column.name == ORIGIN for column in layout.columns)
+        channel = "mirror" if is_mirrored else "dumps"
+        constants: dict[str, Any] = {"_channel": channel, "_unit": file.slice_id, "_dump_day": file.day.isoformat()}
         if self.table_name == "blocks":
             constants["is_settled"] = True
         published: dict[str, Any] = {"file": file.name, "etag": version.etag, "sha256": layout.sha256}

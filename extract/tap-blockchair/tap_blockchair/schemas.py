@@ -144,6 +144,10 @@ _EVM_ADDRESSES = columns("nonce:i+ is_contract:b", required=False)
 _SNAPSHOT = columns("observed_at:t")
 _RANK = columns("rank:i+")
 
+# Client and version of the node that a mirror's file is of; Blockchair's own files have no such column.
+ORIGIN = "origin"
+_ORIGIN = columns(f"{ORIGIN}:s", required=False)
+
 # Where a row came from: on every stream, after Blockchair's own columns.
 _PROVENANCE = columns("_channel:s _unit:s _line:i _dump_day:d")
 _SETTLED = columns("is_settled:b")
@@ -196,13 +200,13 @@ def chain_table(chain: str, name: str) -> Table:
     more, api_only = of.more.get(name, ()), _bounded(of, name, of.api_only.get(name, ()))
     if of.is_evm:
         keys = ("_unit", "_line") if name in _KEYED_BY_PLACE else _KEYS[name]
-        return Table(_bounded(of, name, _EVM[name] + more), keys, known=api_only, bare_hex=True)
+        return Table(_bounded(of, name, _EVM[name] + more), keys, known=api_only + _ORIGIN, bare_hex=True)
     columns = _UTXO[name]
     absent: tuple[Column, ...] = ()
     if not of.has_witnesses:
         absent = tuple(column for column in columns if column.name in _SEGWIT_COLUMNS)
         columns = tuple(column for column in columns if column.name not in _SEGWIT_COLUMNS)
-    return Table(_bounded(of, name, columns + more), _KEYS[name], known=absent + api_only)
+    return Table(_bounded(of, name, columns + more), _KEYS[name], known=absent + api_only + _ORIGIN)
 
 
 def latest_tables(chain: str, *, addresses: bool) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ select
     max(blocks.block_height) as last_block_height,
     count(*) filter (where not measures.has_parent) as parentless_block_count,
     coalesce(min(blocks.block_height) = min(blocks.block_height) filter (where not measures.has_parent), false) as is_first_parentless,
-    coalesce(bool_and(blocks.channel = 'dumps'), false) as is_from_dump,
+    coalesce(bool_and(blocks.channel in ('dumps', 'mirror')), false) as is_from_dump,
     -- a figure is null where one block of the day lacks it
     {%- for count in ['transaction', 'input', 'output'] %}
         cast({{ complete_sum('blocks.' ~ count ~ '_count') }} as bigint) as {{ count }}_count,

@@ -57,7 +57,7 @@ block_transactions as materialized (
         block_height,
         block_date,
         count(*) as row_count,
-        bool_or(channel = 'dumps') as has_dump_rows,
+        bool_or(channel in ('dumps', 'mirror')) as has_dump_rows,
         count(*) filter (where is_coinbase) as coinbase_count,
         count(*) filter (where is_coinbase is null) as unknown_coinbase_count,
         case when count(*) = count(has_witness) then count(*) filter (where has_witness) end as witness_count,

@@ -128,7 +128,7 @@ loaded_days as (
     select
         chain,
         block_date,
-        bool_or(channel = 'dumps') as has_dump_rows
+        bool_or(channel in ('dumps', 'mirror')) as has_dump_rows
     from {{ ref('int_calls_unioned') }}
     where {{ in_changed_days('block_time') }}
     group by chain, block_date

@@ -58,7 +58,7 @@ parts as (
                     || ', found ' || lifespan_seconds
             -- rows of the API count whole coins only
             when
-                _channel = 'dumps'
+                _channel in ('dumps', 'mirror')
                 and abs(coin_days_destroyed - value_base * lifespan_seconds / 8640000000000)
                 > 0.000001 + 0.0000000000001 * abs(coin_days_destroyed)
                 then 'cdd: expected ' || round(value_base * lifespan_seconds / 8640000000000, 9) || ', found ' || coin_days_destroyed
@@ -103,9 +103,9 @@ transactions as (
         count(*) filter (where kind = 'transaction') as transaction_rows,
         count(*) filter (where kind = 'output') as output_rows,
         count(*) filter (where kind = 'input') as input_rows,
-        bool_or(channel = 'dumps') filter (where kind = 'transaction') as has_dump_rows,
-        bool_or(channel = 'dumps') filter (where kind = 'output') as has_dump_outputs,
-        bool_or(channel = 'dumps') filter (where kind = 'input') as has_dump_inputs,
+        bool_or(channel in ('dumps', 'mirror')) filter (where kind = 'transaction') as has_dump_rows,
+        bool_or(channel in ('dumps', 'mirror')) filter (where kind = 'output') as has_dump_outputs,
+        bool_or(channel in ('dumps', 'mirror')) filter (where kind = 'input') as has_dump_inputs,
         bool_or(is_coinbase) filter (where kind = 'transaction') as is_coinbase,
         bool_or(is_coinbase is null) filter (where kind <> 'input') as lacks_coinbase_flag,
         bool_or(is_coinbase) filter (where kind = 'output') as has_coinbase_output,
@@ -127,7 +127,7 @@ transactions as (
         {{ complete_sum("case kind when 'input' then part_index end", needed="kind = 'input'") | indent(8) }} as input_index_sum,
         max(coin_days_destroyed) filter (where kind = 'transaction') as transaction_coin_days,
         {{ complete_sum("case kind when 'input' then coin_days_destroyed end", needed="kind = 'input'") | indent(8) }} as input_coin_days,
-        bool_and(channel = 'dumps') as is_all_from_dumps,
+        bool_and(channel in ('dumps', 'mirror')) as is_all_from_dumps,
         min(wrong_age) as wrong_age,
         bool_or(lacks_age) as lacks_age
     from parts

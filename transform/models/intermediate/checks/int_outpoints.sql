@@ -20,7 +20,7 @@ select
     transaction_hash,
     value_base,
     {{ known_key(['recipient', 'script_hex']) }} as recipient_key,
-    coalesce(_channel = 'dumps', false) as is_from_dump
+    coalesce(_channel in ('dumps', 'mirror'), false) as is_from_dump
 from {{ ref('stg_blockchair__utxo_outputs') }}
 where {{ in_changed_days('block_time') }}
 
@@ -38,6 +38,6 @@ select
     spending_transaction_hash as transaction_hash,
     value_base,
     {{ known_key(['recipient', 'script_hex']) }} as recipient_key,
-    coalesce(_channel = 'dumps', false) as is_from_dump
+    coalesce(_channel in ('dumps', 'mirror'), false) as is_from_dump
 from {{ ref('stg_blockchair__utxo_inputs') }}
 where {{ in_changed_days('spending_time') }}
