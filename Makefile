@@ -51,6 +51,7 @@ lint-files:
 	$(DEV)/yamllint --strict .
 	.venv-compose/bin/hadolint Dockerfile
 	@env $$(sed -nE 's/^([A-Z_]+)=$$/\1=anything/p' .env.example) $(COMPOSE) --profile '*' config --quiet
+	@MIRROR_NODE_RPC_PASSWORD=anything $(COMPOSE) -f extract/mirror-node/nodes.compose.yaml --profile '*' config --quiet
 
 bench:  ## Measure the loader against others and plain psql; BENCH=--quick for a short run.
 	@$(PYTHON) plugins/console/bootstrap.py

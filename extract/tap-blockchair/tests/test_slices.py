@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import date
 from typing import Any
 
@@ -114,3 +115,29 @@ def test_a_stream_map_that_takes_the_column_away_takes_the_cut_away() -> None:
     tap.streams["bitcoin_transactions"]._write_schema_message()
 
     assert "x-partition" not in sent[0].schema
+
+
+def with_origin(day: bytes, origin: str) -> bytes:
+    """A day of a node's, from one of Blockchair's."""
+    head, *lines = gzip.decompress(day).decode().split("\n")
+    return gzip.compress("\n".join([f"{head}\torigin", *(f"{line}\t{origin}" for line in lines)]).encode())
+
+
+def test_a_file_that_names_its_node_is_of_the_channel_mirror(
+    run: Any, host: Any, blocks: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    host.put("bitcoin", "blocks", "20240101", blocks(1))
+    host.put("bitcoin", "blocks", "20240102", with_origin(blocks(2), "bitcoind/28.2.0"))
+    host.put("bitcoin", "blocks", "20240103", blocks(3))
+    result = run({"chains": ["bitcoin"], "channel": "dumps", "dumps_url": host.url}, select=("bitcoin_blocks",))
+    assert result.error is None
+    rows = {row["record"]["id"]: row["record"] for row in result.of("RECORD")}
+    assert [rows[height]["_channel"] for height in (1, 2, 3)] == ["dumps", "mirror", "dumps"]
+    assert [rows[height].get("origin") for height in (1, 2, 3)] == [None, "bitcoind/28.2.0", None]
+    channels = {
+        schema["schema"]["x-unit"]["id"][-2:]: schema["schema"]["x-unit"]["constants"]["_channel"]
+        for schema in result.of("SCHEMA")
+        if "x-unit" in schema["schema"]
+    }
+    assert channels == {"01": "dumps", "02": "mirror", "03": "dumps"}
+    assert "new here" not in caplog.text
