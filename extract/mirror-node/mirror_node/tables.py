@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -113,6 +114,4 @@ def ratio(numerator: int, denominator: int) -> str:
     if not numerator or not denominator:
         return "0"
     text = repr(numerator / denominator)
-    if "e" in text:
-        return f"{float(text):.30f}".rstrip("0").rstrip(".") if "e-" in text else str(int(float(text)))
-    return text.removesuffix(".0")
+    return f"{Decimal(text):f}" if "e" in text else text.removesuffix(".0")

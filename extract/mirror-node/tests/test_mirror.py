@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,6 +120,13 @@ def test_only_the_days_asked_for_are_written(served: Any) -> None:
     assert "is before it" in served.run("run", SMALL, "--from=2024-03-01", status=1)
 
 
+def unspent(folder: Path) -> list[Any]:
+    """What the store holds of unspent outputs."""
+    (path,) = (folder / "state").glob("*/mirror.sqlite")
+    with closing(sqlite3.connect(path)) as sql:
+        return sql.execute("select * from coins order by outpoint").fetchall()
+
+
 def reference(serve: Any, served: Any, *words: str) -> dict[str, bytes]:
     other = serve(served.node, served.chain, "undisturbed")
     other.run("run", *words)
@@ -164,6 +174,7 @@ def test_a_reorganisation_of_seven_blocks_over_midnight_rewrites_the_days(served
     assert "2024-03-03, 2024-03-04 will be written again" in said
     after = served.files()
     assert after == reference(serve, served, "--finality=2")
+    assert unspent(served.folder) == unspent(served.folder.parent / "undisturbed")
     changed = {name for name in after if before.get(name) != after[name]}
     assert {name[-15:-7] for name in changed} >= {"20240303"}
     assert not {name for name in changed if "20240302" in name}
@@ -258,7 +269,7 @@ def test_an_output_that_is_spent_twice_is_refused_by_name(made: Any, dogecoin: A
     chain.mine(chain.blocks[-1].time + HOUR, 1)
     chain.coins.insert(0, coin)
     grow(chain, 30, payments=1)
-    said = serve(dogecoin(chain), "dogecoin").run("run", SMALL, status=1)
+    said = serve(dogecoin(chain), "dogecoin").run("run", SMALL, "--commit-blocks=1", status=1)
     assert "block 6 is refused: an input's output is unknown" in said
 
 
