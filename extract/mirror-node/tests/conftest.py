@@ -115,7 +115,9 @@ class MadeChain:
         height = len(self.blocks)
         fees, made = 0, []
         for _ in range(min(payments, len(self.coins))):
-            coin = self.coins.pop(0 if len(made) % 2 else -1)  # an old one, and one just made
+            # an old one, and one just made
+            rich = [at for at, coin in enumerate(self.coins) if coin.value > 10 * fee]
+            coin = self.coins.pop(rich[0 if len(made) % 2 else -1])
             half = (coin.value - fee) // 2
             outputs = [(half, pays(height * 1000 + len(made))), (coin.value - fee - half, pays(7))]
             made.append(transaction([coin], [*outputs, (0, b"\x6a\x04note")]))

@@ -265,10 +265,10 @@ def test_a_coinbase_that_takes_too_much_is_refused_by_name(made: Any, core: Any,
 def test_an_output_that_is_spent_twice_is_refused_by_name(made: Any, dogecoin: Any, serve: Any) -> None:
     chain = made()
     grow(chain, 5)
-    coin = chain.coins[0]
-    chain.mine(chain.blocks[-1].time + HOUR, 1)
-    chain.coins.insert(0, coin)
-    grow(chain, 30, payments=1)
+    spending = chain.mine(chain.blocks[-1].time + HOUR, 1).transactions[1]
+    chain.coins.append(spending.spends[0])
+    chain.mine(chain.blocks[-1].time + HOUR, 1)  # it takes the last one
+    grow(chain, 30)
     said = serve(dogecoin(chain), "dogecoin").run("run", SMALL, "--commit-blocks=1", status=1)
     assert "block 6 is refused: an input's output is unknown" in said
 
