@@ -238,7 +238,7 @@ class TestWhatHappensToAWarehouse:
 
     def test_new_days_are_partitions_and_a_month_that_was_over_is_one(self, first: Checkout) -> None:
         days = [f"p2025_02_0{day}" for day in range(1, 6)]
-        assert {fact: partitions(first, fact) for fact in BY_DATE} == dict.fromkeys(BY_DATE, ["p2025_01", *days])
+        assert {fact: partitions(first, fact) for fact in BY_DATE} == {fact: ["p2025_01", *days] for fact in BY_DATE}
 
     def test_the_days_of_a_month_that_is_over_are_merged(self, first: Checkout) -> None:
         """Of the one table that has a later one."""
