@@ -278,3 +278,16 @@ def test_the_password_is_sent_and_never_said(served: Any) -> None:
     assert set(served.node.authorizations) == {"Basic dXNlcjphLXNlY3JldC13b3Jk"}
     served.node.change = lambda _method, _result: {"odd": "a-secret-word"[:3]}
     assert "in a form that is not known" in served.run("run", SMALL, status=1)
+
+
+def test_follow_takes_what_comes_and_ends_by_a_signal(served: Any) -> None:
+    process = served.start("follow", SMALL, "--poll-seconds=0.05")
+    assert process.stderr is not None
+    for day in ("2024-03-01", "2024-03-02", "2024-03-03"):
+        assert f"{day} is published" in process.stderr.readline()
+    grow(served.node.chain, 24)
+    assert "2024-03-04 is published" in process.stderr.readline()
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert len(days(served)) == 4
