@@ -1,4 +1,4 @@
--- Not behind the gate, as the days that it counts.
+-- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 with
 
 assets as ({{ columns_of(ref('dim_asset'), 'asset_key, coingecko_id, chain', 'asset_key <> -1') }}),

@@ -41,11 +41,12 @@ outcomes as (
 
 ),
 
-assets as ({{ columns_of(ref('dim_asset'), 'asset_key, chain', 'chain is not null') }})
+-- not from dim_asset, which waits for the gate
+assets as ({{ columns_of(ref('int_chains'), 'coingecko_id, chain') }})
 
 select
     {{ surrogate_key(['calendar.chain', 'calendar.block_date']) }} as day_status_key,
-    coalesce(assets.asset_key, -1) as asset_key,
+    {{ surrogate_key(['assets.coingecko_id']) }} as asset_key,
     {{ date_key('calendar.block_date') }} as date_key,
     calendar.chain,
     calendar.block_date,
@@ -66,4 +67,4 @@ left join block_days
     on calendar.chain = block_days.chain and calendar.block_date = block_days.block_date
 left join outcomes
     on calendar.chain = outcomes.chain and calendar.block_date = outcomes.block_date
-left join assets on calendar.chain = assets.chain
+inner join assets on calendar.chain = assets.chain
