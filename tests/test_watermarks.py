@@ -191,9 +191,9 @@ def test_changes_are_tracked_by_numbers_and_not_by_times(built: Checkout) -> Non
     ],
 )
 def test_a_models_meta_says_which_days_a_changed_one_brings_along(built: Checkout, meta: str, ranges: str) -> None:
-    log = "(values (1, 'bitcoin', date '2025-01-31')) as log (change_id, chain, block_date)"
+    log = "(select 1 as change_id, 'bitcoin' as chain, date '2025-01-31' as block_date)"
     asked = (
-        f'{{% if execute %}}{{% for span in changed_ranges("{log}", 0, 1, {meta}) %}}'
+        f'{{% if execute %}}{{% for span in run_query(ranges_of_days("{log}", 0, 1, {meta})).rows %}}'
         "[{{ span.first_day }}..{{ span.stop_day }}]{% endfor %}{% endif %}"
     )
     said = built.run("meltano", "invoke", "dbt-postgres", "--quiet", "compile", "--inline", asked).stdout
