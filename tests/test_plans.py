@@ -92,7 +92,7 @@ def test_no_plan_grows_with_the_square_of_the_rows(built: tuple[Checkout, list[P
 def test_what_was_written_is_analyzed_and_nothing_else(
     built: tuple[Checkout, list[Plan]], analyzed_before: dict[object, object]
 ) -> None:
-    """The statistics know the new day, in its month and in the whole; the other month keeps those that it has."""
+    """The statistics know the new day, in its partition and in the whole; the others keep those that they have."""
     checkout, _ = built
     known = """
         select tablename, inherited from pg_stats
@@ -100,9 +100,9 @@ def test_what_was_written_is_analyzed_and_nothing_else(
     """
     facts = [str(fact) for (fact,) in checkout.sql(FACTS)]
     assert {(fact, True) for fact in facts} <= set(checkout.sql(known, NEW_DAY))
-    assert {(f"{fact}_p2025_02", False) for fact in facts} <= set(checkout.sql(known, NEW_DAY))
+    assert {(f"{fact}_p2025_02_02", False) for fact in facts} <= set(checkout.sql(known, NEW_DAY))
     again = {name for name, times in checkout.sql(ANALYZED) if times != analyzed_before.get(name)}
-    assert not {f"analytics.{fact}_p2025_01" for fact in facts} & again
+    assert not {f"analytics.{fact}_p2025_{day}" for fact in facts for day in ("01_31", "02_01")} & again
     assert {"analytics.dim_address", "analytics.fct_blocks", "intermediate.int_outpoints"} <= again
 
 

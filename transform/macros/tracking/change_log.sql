@@ -62,6 +62,7 @@
     {% if heights %}left join {{ heights }} as heights on islands.chain = heights.chain and islands.block_date = heights.block_date{% endif %}
     -- hundreds of scattered days become one range per chain: more to rebuild, but a plan of sane size
     group by islands.chain, case when {{ "false" if meta.get('cumulative', false) else "(select count(*) from days) <= 366" }} then islands.island end
+    order by islands.chain, first_day
 {% endmacro %}
 
 
