@@ -99,7 +99,8 @@ def test_every_fault(run: Any, simulator: Any, action: dict[str, Any], well: boo
     else:
         assert (result.records(stream), result.bookmark(stream)) == ([], None)
         pauses = action.get("status") in {402, 429, 436, 437}
-        assert (result.error is None) == pauses
+        assert result.error is not None
+        assert ("bitcoin_transactions loaded nothing, because " in str(result.error)) == pauses
         if action.get("status") == 402:
             assert result.state["api_quota"]["until"]
         healed = run(config, state={"bookmarks": result.state["bookmarks"]}, select=(stream,))
