@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 
 from checkout import Checkout
@@ -241,12 +242,17 @@ class TestWhatHappensToAWarehouse:
         assert {fact: partitions(first, fact) for fact in BY_DATE} == {fact: ["p2025_01", *days] for fact in BY_DATE}
 
     def test_the_days_of_a_month_that_is_over_are_merged(self, first: Checkout) -> None:
-        """Of the one table that has a later one."""
+        """Of the one table that has a later one, and as soon as nobody reads it."""
         before, newer = first.tables(), "analytics.fct_transactions_p2025_03_01"
         first.sql_do(
             f"create table {newer} partition of analytics.fct_transactions"
             " for values from ('2025-03-01') to ('2025-03-02')"
         )
+        at_once = ("run-operation", "merge_days", "--args", "{lock_timeout: 100ms}")
+        with psycopg.connect(first.url("bi_reader")) as reader:
+            reader.execute("select count(*) from analytics.fct_transactions")
+            first.run("meltano", "invoke", "dbt-postgres", *at_once)
+            assert partitions(first, "fct_transactions")[-2:] == ["p2025_02_05", "p2025_03_01"]
         first.run("meltano", "invoke", "dbt-postgres:merge-days")
         assert partitions(first, "fct_transactions") == ["p2025_01", "p2025_02", "p2025_03_01"]
         assert partitions(first, "fct_eth_calls")[-1] == "p2025_02_05"

@@ -42,7 +42,7 @@ class Page:
         name: In its address.
         title: In its heading.
         question: What it answers.
-        datasets: Names of queries, `sql/{page}_{dataset}.sql`.
+        datasets: Names of queries, `sql/{page}_{dataset}.sql`, or `sql/{dataset}.sql` where pages share one.
         headline: Figures of the dataset `headline`, a row for each coin.
         draw: Makes the charts of the datasets.
         tables: What is shown as rows.
@@ -61,8 +61,9 @@ class Page:
     credit: str = "Blocks by Blockchair. Price data by CoinGecko."
 
     def sql(self, dataset: str) -> str:
-        """The query of a dataset."""
-        return read_sql(f"{self.name}_{dataset}")
+        """The query of a dataset: the page's own, or one that pages share."""
+        own = f"{self.name}_{dataset}"
+        return read_sql(own if (_SQL / f"{own}.sql").is_file() else dataset)
 
 
 @cache

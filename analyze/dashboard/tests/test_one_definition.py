@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.page import read_sql
 from dashboard.pages import PAGES
 
 PACKAGE = Path(__file__).resolve().parents[1] / "dashboard"
@@ -75,8 +76,8 @@ def test_a_query_reads_models_for_bi_tools_and_dimensions(path: Path) -> None:
 
 
 def test_each_query_is_a_pages_and_each_page_asks_at_most_four() -> None:
-    asked = {f"{page.name}_{dataset}" for page in PAGES for dataset in page.datasets}
-    assert {path.stem for path in QUERIES} == asked | {"options", "published"}
+    asked = {page.sql(dataset) for page in PAGES for dataset in page.datasets}
+    assert {path.read_text() for path in QUERIES} == asked | {read_sql("options"), read_sql("published")}
     # and one for what was published
     assert max(len(page.datasets) for page in PAGES) <= 4
 

@@ -9,6 +9,9 @@
         {%- for month in run_query(months_in_days(relation)).rows -%}
             {%- do log(relation.schema ~ '.' ~ relation.identifier ~ ': merging ' ~ month.day_names.split() | length ~ ' days into ' ~ month.month_name, info=true) -%}
             {%- do run_query(merged_month(node, relation, month, lock_timeout)) -%}
+            {%- if kind_of(relation.incorporate(path={'identifier': month.month_name})) == '' -%}
+                {%- do log('  somebody reads the table: its days stay until the next time', info=true) -%}
+            {%- endif -%}
         {%- endfor -%}
     {%- endfor -%}
 {% endmacro %}
@@ -53,7 +56,8 @@
 {% macro merged_month(node, relation, month, lock_timeout) %}
     {%- set column = node.config.meta.partition_by -%}
     {%- set merged = relation.incorporate(path={'identifier': month.month_name}) %}
-    begin;
+    do $merge$
+    begin
     set local lock_timeout = '{{ lock_timeout }}';
     lock table {{ relation }} in share row exclusive mode;
     create table {{ merged }} as
@@ -67,5 +71,9 @@
     {% endfor -%}
     {{ attach_partition(node, relation, merged, month) }}
     analyze {{ merged }};
+    exception when lock_not_available then
+        null; -- all of it is undone, and merge_days() says so
+    end
+    $merge$;
     commit;
 {% endmacro %}
