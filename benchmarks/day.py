@@ -1,6 +1,6 @@
 """What a day of real size costs: its load, its build, each model against a plain statement, and the disk it takes.
 
-    python3 benchmarks/day.py [--folder DIR] [--shape small] [--days 3] [--json FILE] [--keep] [--resume]
+    python3 benchmarks/day.py [--folder DIR] [--shape small] [--days 3] [--early N] [--json FILE] [--keep] [--resume]
 
 A clone of the project, with a warehouse and a simulated world of its own, loads and builds one day after the other by
 `meltano run`, as users do. Of the last day it prints each model's seconds in the build (run_results.json, compiling
@@ -15,8 +15,10 @@ then the model's indexes. Views have none. The yardstick differs from the build 
 - Autovacuum is on, as for users, and may run beside either.
 
 Shapes: `small` is 144 blocks of 2,400 transactions on each of three chains; `large` is Bitcoin 144 x 2,800, Dogecoin
-1,440 x 30, Ethereum 7,150 x 180 with four calls each; `tiny` is the simulator's default and shows that all still runs.
-The day's dump files are made before its clock starts.
+1,440 x 30, Ethereum 7,150 x 180 with four calls each; `month` is 144 blocks of 272 transactions, 500,000 raw rows a
+day; `tiny` is the simulator's default and shows that all still runs. The day's dump files are made before its clock
+starts.
+`--early 3` with `--days 30` loads the days between at once, and says what day 30 costs against day 3.
 `--resume` goes on in a folder that `--keep` left. Linux only, standard library only.
 """
 
@@ -31,6 +33,7 @@ import time
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,7 @@ from marts import BUILD, LOAD, Project
 SHAPES = {
     "tiny": {},
     "small": {"SIMULATOR_BLOCKS_PER_DAY": "144", "SIMULATOR_TRANSACTIONS_PER_BLOCK": "2400"},
+    "month": {"SIMULATOR_BLOCKS_PER_DAY": "144", "SIMULATOR_TRANSACTIONS_PER_BLOCK": "272"},
     "large": {
         "SIMULATOR_BLOCKS_PER_DAY": "bitcoin=144,dogecoin=1440,ethereum=7150",
         "SIMULATOR_TRANSACTIONS_PER_BLOCK": "bitcoin=2800,dogecoin=30,ethereum=180",
@@ -93,9 +97,19 @@ class Disk:
 
 
 @dataclass(frozen=True)
+class Step:
+    """One or more days that were loaded and built at once: the last of them, and seconds by the clock."""
+
+    day: int
+    load: float
+    build: float
+
+
+@dataclass(frozen=True)
 class Day:
     """What was measured of the last day; seconds by the clock."""
 
+    steps: list[Step]
     raw_rows: int
     day_rows: int
     load: float
@@ -119,7 +133,7 @@ def nodes_of(results: dict[str, Any], manifest: dict[str, Any]) -> list[Node]:
             continue
         about = manifest["nodes"].get(result["unique_id"], {})
         kind = result["unique_id"].partition(".")[0]
-        has_table = kind == "model" and about.get("config", {}).get("materialized") in {"table", "incremental"}
+        has_table = kind == "model" and about.get("config", {}).get("materialized") not in {"view", "ephemeral"}
         table = f"{about['schema']}.{about['alias']}" if has_table and result.get("compiled_code") else None
         name = about.get("name", result["unique_id"])
         nodes.append(Node(name, kind, result["execution_time"], table, result["compiled_code"] if table else ""))
@@ -229,22 +243,41 @@ class Real(Project):
         return disk_of({schema: int(size) for schema, size in rows}, raw_rows)
 
 
-def measure(project: Real, days: int) -> Day:
+def steps(have: int, days: int, early: int | None) -> list[int]:
+    """How many days are loaded at once, step by step: one each, but those between `early` and the last in one step."""
+    if early is None or not have <= early < days - 1:
+        return [1] * (days - have)
+    return [1] * (early - have) + [days - 1 - early, 1]
+
+
+def measure(project: Real, days: int, early: int | None) -> Day:
     """Load and build day after day up to so many; measure the last one."""
-    load = build = 0.0
+    taken = []
     before = 0
-    for number in range(project.days() + 1, days + 1):
-        print(f"day {number} of {days}", flush=True)
+    day = project.days()
+    for together in steps(day, days, early):
+        day += together
+        print(f"day {day} of {days}", flush=True)
         before = project.rows()
-        project.run("simulator", "advance", "1")
+        project.run("simulator", "advance", str(together))
         project.prepare()
-        load, build = project.load_and_build()
+        taken.append(Step(day, *project.load_and_build()))
     nodes = project.nodes()
     compared = project.compare(nodes)
     nothing = project.run(*BUILD)
     project.psql("vacuum (analyze, skip_locked)")
     rows = project.rows()
-    return Day(rows, rows - before, load, build, nothing, compared, nodes[:SLOWEST], project.disk(rows))
+    last = taken[-1]
+    return Day(
+        taken, rows, rows - before, last.load, last.build, nothing, compared, nodes[:SLOWEST], project.disk(rows)
+    )
+
+
+def later(steps: list[Step]) -> str:
+    """What the last day took, load and build, against the one before days that came at once, or the first."""
+    first = next((one for one, after in pairwise(steps) if after.day > one.day + 1), steps[0])
+    last = steps[-1]
+    return f"{(last.load + last.build) / (first.load + first.build):10.2f}    day {last.day} against day {first.day}"
 
 
 def report(day: Day, days: int, shape: str) -> str:
@@ -257,6 +290,8 @@ def report(day: Day, days: int, shape: str) -> str:
         f"{day.load:10.1f} s  load",
         f"{day.build:10.1f} s  build",
         f"{day.nothing:10.1f} s  a build with nothing new",
+        later(day.steps),
+        *(f"{one.build:10.1f} s  build up to day {one.day}, load {one.load:.1f} s" for one in day.steps),
         f"\n{'model':48} {'build':>9} {'yardstick':>11} {'ratio':>8} {'rows':>12}",
     ]
     for one in day.models:
@@ -284,6 +319,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to work; default: the system's temporary folder")
     parser.add_argument("--shape", choices=SHAPES, default="small")
     parser.add_argument("--days", type=int, default=3, help="how many days in all, 2 or more; the last one is measured")
+    parser.add_argument("--early", type=int, help="a day to compare the last one with; those between come at once")
     parser.add_argument("--json", type=Path, help="file that gets the figures")
     parser.add_argument("--resume", action="store_true", help="go on with the warehouse in --folder, of fewer days yet")
     parser.add_argument("--keep", action="store_true", help="leave the folder and its servers for other questions")
@@ -305,7 +341,7 @@ def main() -> None:
             project.run("make", f"PYTHON={sys.executable}", "run")
         if project.days() >= asked.days:
             parser.error(f"The warehouse has {project.days()} days already; ask for more by --days.")
-        day = measure(project, asked.days)
+        day = measure(project, asked.days, asked.early)
     finally:
         if asked.keep:
             print(f"kept: {folder}; `make stop` in {project.root} ends its servers")

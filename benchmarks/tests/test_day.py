@@ -6,7 +6,7 @@ from typing import Any
 
 import day
 import pytest
-from day import Compared, Day, Disk, Node
+from day import Compared, Day, Disk, Node, Step
 
 
 def result(unique_id: str, seconds: float, status: str = "success", select: str | None = "select 1") -> dict[str, Any]:
@@ -31,7 +31,7 @@ RESULTS = {
 }
 MANIFEST = {
     "nodes": {
-        "model.crypto.fct": node("fct", "incremental"),
+        "model.crypto.fct": node("fct", "changed_days"),
         "test.crypto.unique.0123": node("unique_of_fct", "test"),
         "model.crypto.dim": node("dim", "table"),
         "model.crypto.bi": node("bi", "view"),
@@ -94,9 +94,13 @@ def test_the_report_has_ratios_and_what_a_raw_row_takes() -> None:
     assert day.disk_of({"raw_data": 5}, 0)[0] == Disk("raw_data", 5, 5)
     models = [Compared("fct", 3.0, 1.5, 1200), Compared("dim", 1.0, 0.5, 1), Compared("none", 1.0, 0.0, 0)]
     assert [one.ratio for one in models] == [2.0, 2.0, None]
-    measured = Day(1024, 100, 10.0, 20.0, 5.0, models, [Node("unique_of_fct", "test", 9.0)], disk)
+    taken = [Step(2, 1.0, 1.0), Step(3, 9.0, 16.0), Step(9, 40.0, 60.0), Step(10, 10.0, 20.0)]
+    slowest = [Node("unique_of_fct", "test", 9.0)]
+    measured = Day(taken, 1024, 100, 10.0, 20.0, 5.0, models, slowest, disk)
     lines = [line.split() for line in day.report(measured, 3, "small").splitlines()]
     assert ["30.0", "s", "from", "dump", "files", "to", "marts"] in lines
+    assert ["1.20", "day", "10", "against", "day", "3"] in lines
+    assert ["60.0", "s", "build", "up", "to", "day", "9,", "load", "40.0", "s"] in lines
     assert ["fct", "3.00", "s", "1.50", "s", "2.00", "1,200"] in lines
     assert ["none", "1.00", "s", "0.00", "s", "-", "0"] in lines
     assert ["all", "of", "them", "5.00", "s", "2.00", "s", "2.50"] in lines
@@ -106,6 +110,14 @@ def test_the_report_has_ratios_and_what_a_raw_row_takes() -> None:
     assert [one["ratio"] for one in content["models"]] == [2.0, 2.0, None]
     assert content["slowest"] == [{"name": "unique_of_fct", "kind": "test", "seconds": 9.0}]
     assert (content["raw_rows"], content["day_rows"], content["days"], content["shape"]) == (1024, 100, 3, "small")
+
+
+def test_days_between_an_early_one_and_the_last_come_in_one_step() -> None:
+    assert day.steps(1, 4, None) == [1, 1, 1]
+    assert day.steps(1, 30, 3) == [1, 1, 26, 1]
+    assert day.steps(3, 30, 3) == [26, 1]
+    assert day.steps(5, 7, 3) == [1, 1]
+    assert day.steps(1, 4, 3) == [1, 1, 1]
 
 
 def test_every_shape_names_settings_of_the_simulator() -> None:
