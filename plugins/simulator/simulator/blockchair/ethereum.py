@@ -97,6 +97,7 @@ class EthereumLedger(Ledger[EthereumBlock, EthereumTransaction]):
         self.tokens = self._tokens.tokens
         self._transfers = FIRST_TRANSFER
         self._calls_owed = 0
+        self._is_scarce = False
         self._branch: tuple[object, ...] = ()
 
     def _mark(self, *parts: object) -> str:
@@ -243,6 +244,8 @@ class EthereumLedger(Ledger[EthereumBlock, EthereumTransaction]):
         sender = rng.pick(self._people)
         if self._balances[sender] < _HAVE_AT_LEAST:
             sender = self._people[0]
+        if self._balances[sender] < _HAVE_AT_LEAST:
+            sender = max(self._people, key=lambda person: self._balances[person])
         kind = CALL if gas == _TRANSFER_GAS else CREATE if rng.chance(6) else CALL_TREE
         failed = kind != CALL and rng.chance(6)
         nonce = self._nonces[sender]
@@ -279,13 +282,24 @@ class EthereumLedger(Ledger[EthereumBlock, EthereumTransaction]):
             forwarded = value * rng.between(1, 100) // 100
             transaction.internal = ((transaction.recipient, rng.pick(self._people), forwarded),)
         if kind == CALL_TREE and not failed and self._balances[self._people[0]] < _LOW:
-            rest = self._contracts[1]
-            transaction.recipient = rest
-            transaction.internal = ((rest, self._people[0], min(_LOW, self._balances[rest] // 1000)),)
+            self._refill(transaction)
+        elif self._is_scarce and kind != CALL_TREE and transaction.recipient not in self._people:
+            transaction.value = min(value, ETHER)
         self._nonces[sender] += 1
         self._calls_owed += (self._settings.calls_per_transaction or 0) - transaction.call_count
         self._apply(transaction)
         return transaction
+
+    def _refill(self, transaction: EthereumTransaction) -> None:
+        """Let the richest contract pay the person who pays for those that have nothing.
+
+        What contracts and newcomers are paid, no person can spend. Once half of the reserve is gone, newcomers are paid
+        little, so that it lasts for months of real size.
+        """
+        richest = max(self._contracts, key=lambda contract: self._balances[contract])
+        transaction.recipient = richest
+        transaction.internal = ((richest, self._people[0], min(_LOW, self._balances[richest] // 1000)),)
+        self._is_scarce = self._balances[richest] < _REST_VALUE // 2
 
     def _call_count(self, rng: Rng) -> int:
         """How many calls a contract makes of one: where an average is asked for, what brings all of them near it."""

@@ -59,6 +59,17 @@ def test_nobody_spends_what_is_not_there_however_many_transactions_there_are(
     assert sum(ledger._balances.values()) < ledger.opening_supply
 
 
+def test_a_reserve_that_runs_out_still_pays_for_all(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"_TREASURY_VALUE": 10, "_DEPOSITS_VALUE": 10_000, "_REST_VALUE": 10_000, "_HAVE_AT_LEAST": 20_000}
+    for name, ether in values.items():
+        monkeypatch.setattr(ethereum, name, ether * 10**18)
+    world = serve(days=1, chains=("ethereum",), transactions_per_block=2000)
+    assert min(int(call["value"]) for call in world.day("ethereum", "calls", 0)) == 0
+    ledger = world.blockchair._api._world._ledgers["ethereum"]
+    assert min(ledger._balances.values()) == 0
+    assert max(ledger._balances[contract] for contract in ledger._contracts) > 10**20
+
+
 def test_headers(blocks: Rows, by_block: dict[str, Rows]) -> None:
     assert list(blocks[0]) == BLOCKS.split("|")
     assert list(by_block["21500000"][0]) == TRANSACTIONS.split("|")
