@@ -63,7 +63,7 @@
     create table {{ merged }} as
     select * from {{ relation }}
     where {{ column }} >= '{{ month.first_day }}' and {{ column }} < '{{ month.stop_day }}'
-    order by {{ node.config.meta.get('order_by', 'chain, block_date, block_height') }};
+    {{ row_order(node) }};
     {% for name in month.day_names.split() -%}
     {%- set day = relation.incorporate(path={'identifier': name}) -%}
     alter table {{ relation }} detach partition {{ day }};

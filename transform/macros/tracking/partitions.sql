@@ -18,7 +18,8 @@
         create table {{ fresh }} as
         {{ typed_select(select) }}
     {%- endcall -%}
-    {%- if existing_relation is none -%}
+    {%- if existing_relation is none or not is_cut_as_asked(existing_relation) -%}
+        {%- do drop_for_another_shape(existing_relation, fresh) if existing_relation is not none -%}
         {%- do run_query(partitioned_table_ddl(model, target_relation, fresh)) -%}
     {%- else -%}
         {%- do process_schema_changes(config.get('on_schema_change'), fresh, target_relation) -%}
@@ -40,6 +41,13 @@
 {% endmacro %}
 
 
+{# Whether a model's table is cut by a date if the model says so; an older release may have made it in one piece. #}
+{% macro is_cut_as_asked(relation) %}
+    {%- set query = "select relkind = 'p' from pg_class where oid = to_regclass('" ~ relation ~ "')" -%}
+    {{ return(not config.get('meta', {}).get('partition_by') or run_query(query).rows[0][0] == true) }}
+{% endmacro %}
+
+
 {# A model's rows in the types of its contract, where it has one, in the order in which they are to lie. #}
 {% macro typed_select(select) %}
     {%- set contract = config.get('contract') -%}
@@ -53,8 +61,15 @@
     {%- else -%}
     select * from ({{ select }}) as selected
     {%- endif %}
-    order by {{ config.get('meta', {}).get('order_by', 'chain, block_date, block_height') }}
+    {{ row_order(model) }}
 {% endmacro %}
+
+
+{# How the rows of a partition lie; nothing where meta `order_by` is empty. #}
+{% macro row_order(node) -%}
+    {%- set columns = node.config.meta.get('order_by', 'chain, block_date, block_height') -%}
+    {{- "order by " ~ columns if columns }}
+{%- endmacro %}
 
 
 {#

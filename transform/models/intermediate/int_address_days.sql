@@ -1,9 +1,10 @@
 {#
-  The key finds an address's days, chain and day find what a load deletes.
+  The key finds an address's days, chain and day find what a load deletes. The rows of a day lie in no order.
 #}
 {{
     config(
         materialized='changed_days',
+        meta={'partition_by': 'block_date', 'order_by': ''},
         indexes=[{'columns': ['address_key']}, {'columns': ['chain', 'block_date']}],
     )
 }}

@@ -1,6 +1,7 @@
 {#
   Each attribute is of a day that a column names, so that a row can change only with these days or with a day that names
-  the address. Indexed by those days, to find the rows that a change concerns.
+  the address. What a row says of other days still holds; the days of its address are read again only where a row names a
+  changed day that does not name the address any more. Indexed by those days, to find the rows that a change concerns.
 #}
 {{
     config(
@@ -19,18 +20,80 @@
 {% set everything = changes().everything %}
 with
 
+changed_days as (
+
+    select
+        address_key,
+        chain,
+        block_date,
+        address,
+        is_synthetic,
+        script_type,
+        was_created
+    from {{ ref('int_address_days') }}
+    where {{ in_changed_days('block_date') }}
+
+),
+
 {% if not everything %}
 changed_addresses as (
 
     select address_key
-    from {{ ref('int_address_days') }}
-    where {{ in_changed_days('block_date') }}
+    from changed_days
 
     union
 
     select address_key
     from {{ this }}
     where {{ names_changed_days() }}
+
+),
+
+held_days as (
+
+    select
+        held.address_key,
+        held.chain,
+        named.block_date,
+        held.address,
+        held.is_synthetic,
+        held.script_type,
+        named.is_creation as was_created
+    from {{ this }} as held
+    cross join
+        lateral (
+            values
+            (held.first_seen_date, false),
+            (held.last_seen_date, false),
+            (held.contract_created_date, true)
+        ) as named (block_date, is_creation)
+    where
+        held.address_key in (select changed_addresses.address_key from changed_addresses)
+        and named.block_date is not null
+
+),
+
+held_changed_days as (
+
+    select
+        address_key,
+        block_date,
+        was_created
+    from held_days
+    where {{ in_changed_days('block_date') }}
+
+),
+
+lost_addresses as (
+
+    select held_changed_days.address_key
+    from held_changed_days
+    left join changed_days
+        on
+            held_changed_days.address_key = changed_days.address_key
+            and held_changed_days.block_date = changed_days.block_date
+            and (changed_days.was_created or not held_changed_days.was_created)
+    where changed_days.address_key is null
 
 ),
 
@@ -45,9 +108,33 @@ address_days as (
         is_synthetic,
         script_type,
         was_created
-    from {{ ref('int_address_days') }}
+    from changed_days
     {% if not everything %}
-        where address_key in (select changed_addresses.address_key from changed_addresses)
+        union all
+
+        select
+            address_key,
+            chain,
+            block_date,
+            address,
+            is_synthetic,
+            script_type,
+            was_created
+        from held_days
+        where not {{ in_changed_days('block_date') }}
+
+        union all
+
+        select
+            address_key,
+            chain,
+            block_date,
+            address,
+            is_synthetic,
+            script_type,
+            was_created
+        from {{ ref('int_address_days') }}
+        where address_key in (select lost_addresses.address_key from lost_addresses)
     {% endif %}
 
 ),

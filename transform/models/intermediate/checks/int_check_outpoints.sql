@@ -31,6 +31,7 @@ outputs as (
 
     select
         outpoint_key,
+        created_block_height,
         created_date,
         value_base,
         recipient_key
@@ -51,6 +52,7 @@ respent as (
     inner join {{ ref('int_outpoints') }} as earlier
         on
             spends.outpoint_key = earlier.outpoint_key
+            and spends.created_block_height = earlier.created_block_height
             and earlier.is_spend
             and (
                 spends.block_date > earlier.block_date
@@ -87,7 +89,10 @@ matched as materialized (
         outputs.recipient_key <> spends.recipient_key as has_other_recipient,
         respent.first_height
     from spends
-    left join outputs on spends.outpoint_key = outputs.outpoint_key
+    left join outputs
+        on
+            spends.outpoint_key = outputs.outpoint_key
+            and spends.created_block_height = outputs.created_block_height
     left join respent
         on
             spends.outpoint_key = respent.outpoint_key
