@@ -1,5 +1,6 @@
 """What a model has taken in: all that it read, nothing that came after, and its tests read just that."""
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -18,6 +19,15 @@ PRICE = "update raw_data.coingecko_market_chart set price = price * 2 where coin
 # Which transaction wrote a mart's rows of a day, and how many they are.
 WRITTEN = f"select min(xmin::text), count(*) from analytics.{MODEL} where chain = '{{}}' and block_date = '{{}}'"  # noqa: S608
 # Post-hooks run in the model's transaction, after it has read which days changed.
+TRANSFERS = "int_transaction_transfers"
+TWICE = f"""
+      {TRANSFERS}:
+        +post-hook: >-
+          insert into intermediate.{TRANSFERS}
+          select * from intermediate.{TRANSFERS} where chain = 'bitcoin' and block_date = '2025-02-02' limit 1
+"""  # noqa: S608
+NEXT_CHANGE = "nextval('intermediate.change_id')"
+LOG_CHANGE = "insert into intermediate.int_changed_days (change_id, chain, block_date, causes) values"
 MEANWHILE = f"""
       {MODEL}:
         +post-hook: >-
@@ -101,6 +111,37 @@ def test_a_model_that_was_held_back_is_tested_on_all_that_it_took_in(built: Chec
     dbt(built, "run", "--select", MODEL)
     assert dbt(built, "test", "--select", MODEL, check=False) != 0
     built.sql_do(damage % (20250202, "2025-02-02"))
+
+
+def test_days_that_failed_are_tested_until_they_pass_and_then_no_more(built: Checkout, project_file: Path) -> None:
+    """Whatever came meanwhile; a test of one table alone reads none of them again, one that compares tables does."""
+
+    def rebuild(day: str | None, *, passes: bool) -> None:
+        if day:
+            built.sql_do(f"{LOG_CHANGE} ({NEXT_CHANGE}, 'bitcoin', '{day}', 'load')")
+        assert (dbt(built, "build", "--select", TRANSFERS, check=False) == 0) is passes, day
+
+    def read() -> str:
+        results = json.loads((built.root / "transform/target/run_results.json").read_text())["results"]
+        return "".join(one["compiled_code"] for one in results if "unique_combination" in one["unique_id"])
+
+    as_it_was = project_file.read_text()
+    rebuild("2025-02-03", passes=True)
+    project_file.write_text(as_it_was.replace("    intermediate:\n", f"    intermediate:{TWICE}"))
+    rebuild("2025-02-02", passes=False)
+    project_file.write_text(as_it_was)
+    rebuild("2025-02-04", passes=False)
+    assert "'2025-02-02" in read()
+    assert "'2025-02-04" in read()
+    rebuild(None, passes=False)
+    rebuild("2025-02-02", passes=True)
+    rebuild(None, passes=True)
+    assert "(false)" in read()
+    assert "'2025-02" not in read()
+    rebuild("2025-02-05", passes=True)
+    assert "'2025-02-05" in read()
+    assert "'2025-02-02" not in read()
+    dbt(built, "run", "--select", MODEL)
 
 
 def test_a_change_that_is_logged_while_a_model_is_built_is_the_next_builds(built: Checkout, project_file: Path) -> None:

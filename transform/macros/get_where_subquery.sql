@@ -43,11 +43,13 @@
     {%- if log is none or kind_of(watermarks()) == '' -%}
         {{ return(none) }}
     {%- endif -%}
-    {%- set taken = run_query("select previous_change_id, change_id from " ~ watermarks() ~ " where model_name = '" ~ node.alias ~ "'").rows -%}
-    {%- if not taken or taken[0][0] is none -%}
+    {%- set query = "select previous_change_id, change_id, tested_change_id from " ~ watermarks() ~ " where model_name = '" ~ node.alias ~ "'" -%}
+    {%- set taken = run_query(query).rows -%}
+    {%- set since = tested_up_to(*taken[0].values()) if taken else none -%}
+    {%- if since is none -%}
         {{ return(none) }}
     {%- endif -%}
-    {%- set ranges = run_query(ranges_of_days(log, taken[0][0], taken[0][1], node.config.meta)).rows -%}
+    {%- set ranges = run_query(ranges_of_days(log, since, taken[0][1], node.config.meta)).rows -%}
     {%- set conditions = [] -%}
     {%- for column in node.config.meta.get('day_columns', [node.config.meta.get('day_column', 'block_date')]) -%}
         {%- do conditions.append(days_condition(ranges, column)) -%}
@@ -69,7 +71,10 @@
 {%- endmacro %}
 
 
-{# The same for one raw table; staging is tested before this run tracks its loads. #}
+{#
+  The same for one raw table; staging is tested before this run tracks its loads. Those of the last change are read again
+  until all tests of the model have passed.
+#}
 {% macro loaded_days(table_name, column) -%}
     {%- set tracked = existing('int_loads_tracked') -%}
     {%- set ledger = existing('stg_loader__load_ledger') -%}
@@ -81,7 +86,9 @@
         from {{ ledger }} as ledger
         where table_name = '{{ table_name }}' and not exists (
             select 1 from {{ tracked }} as tracked
-            where tracked.load_id = ledger.load_id and tracked.change_id < (select max(change_id) from {{ tracked }})
+            where
+                tracked.load_id = ledger.load_id
+                and tracked.change_id <= coalesce({{ staging_tested_up_to() }}, (select max(change_id) from {{ tracked }}) - 1)
         )
     {%- endset -%}
     {%- set row = run_query(query).rows[0] -%}
@@ -91,6 +98,16 @@
         {{ return('false') }}
     {%- endif -%}
     {{ return("(" ~ column ~ " >= '" ~ row[0] ~ " 00:00:00+00' and " ~ column ~ " < '" ~ row[1] ~ " 00:00:00+00')") }}
+{%- endmacro %}
+
+
+{# The change up to which the staging model whose test is compiled was tested; null where that is not known. #}
+{% macro staging_tested_up_to() -%}
+    {%- if kind_of(watermarks()) == '' -%}
+        null
+    {%- else -%}
+        (select tested_change_id from {{ watermarks() }} where model_name = '{{ graph.nodes[model.attached_node].alias }}')
+    {%- endif -%}
 {%- endmacro %}
 
 

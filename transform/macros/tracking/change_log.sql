@@ -116,13 +116,16 @@
     {%- if execute and adapter.check_schema_exists(watermarks().database, watermarks().schema) -%}
         {%- do run_query(
             "create table if not exists " ~ watermarks() ~ " (
-                model_name text primary key, change_id bigint not null, applied_at timestamptz not null, previous_change_id bigint
+                model_name text primary key, change_id bigint not null, applied_at timestamptz not null, previous_change_id bigint,
+                applied_by text, tested_change_id bigint
             )"
         ) -%}
         {#- asked first: altering the table waits for every run that is using it -#}
-        {%- if 'previous_change_id' not in adapter.get_columns_in_relation(watermarks()) | map(attribute='name') -%}
-            {%- do run_query("alter table " ~ watermarks() ~ " add column if not exists previous_change_id bigint") -%}
-        {%- endif -%}
+        {%- set held = adapter.get_columns_in_relation(watermarks()) | map(attribute='name') | list -%}
+        {%- for column in ['previous_change_id bigint', 'applied_by text', 'tested_change_id bigint'] if column.split()[0] not in held -%}
+            {%- do run_query("alter table " ~ watermarks() ~ " add column if not exists " ~ column) -%}
+        {%- endfor -%}
+        {%- do note_loads() -%}
     {%- endif -%}
 {% endmacro %}
 
@@ -132,15 +135,17 @@
   last, however many changes that was, and all of it where the model was built whole.
 #}
 {% macro write_watermark(model_name, change_id, whole=false) -%}
-    insert into {{ watermarks() }} as held (model_name, change_id, applied_at)
-    values ('{{ model_name }}', {{ change_id }}, now())
+    insert into {{ watermarks() }} as held (model_name, change_id, applied_at, applied_by)
+    values ('{{ model_name }}', {{ change_id }}, now(), '{{ invocation_id }}')
     on conflict (model_name) do update set
         change_id = excluded.change_id,
         applied_at = excluded.applied_at,
+        applied_by = excluded.applied_by,
         previous_change_id = {% if whole %}null{% else %}case
             when excluded.change_id <> held.change_id then held.change_id
             else held.previous_change_id
-        end{% endif %}
+        end{% endif %}{% if whole %},
+        tested_change_id = null{% endif %}
 {%- endmacro %}
 
 
