@@ -120,12 +120,13 @@ class Day:
     disk: list[Disk]
 
 
-def nodes_of(results: dict[str, Any], manifest: dict[str, Any]) -> list[Node]:
+def nodes_of(results: dict[str, Any], manifest: dict[str, Any], run: Path) -> list[Node]:
     """The nodes that a build ran, the slowest first; skipped ones are left out.
 
     Args:
-        results: run_results.json, which holds the SQL that each node ran.
+        results: run_results.json, which holds the SQL that dbt compiled of each node.
         manifest: manifest.json, which says what a node is and where its table stands.
+        run: The folder in which models of the materialization `changed_days` leave the select that they ran.
     """
     nodes = []
     for result in results["results"]:
@@ -133,10 +134,14 @@ def nodes_of(results: dict[str, Any], manifest: dict[str, Any]) -> list[Node]:
             continue
         about = manifest["nodes"].get(result["unique_id"], {})
         kind = result["unique_id"].partition(".")[0]
-        has_table = kind == "model" and about.get("config", {}).get("materialized") not in {"view", "ephemeral"}
+        how = about.get("config", {}).get("materialized")
+        has_table = kind == "model" and how not in {"view", "ephemeral"}
         table = f"{about['schema']}.{about['alias']}" if has_table and result.get("compiled_code") else None
         name = about.get("name", result["unique_id"])
-        nodes.append(Node(name, kind, result["execution_time"], table, result["compiled_code"] if table else ""))
+        select = result["compiled_code"] if table else ""
+        if how == "changed_days":  # what it ran is of the changed days; what dbt compiled before, of all
+            select = (run / about["original_file_path"]).read_text()
+        nodes.append(Node(name, kind, result["execution_time"], table, select))
     return sorted(nodes, key=lambda node: -node.seconds)
 
 
@@ -207,7 +212,8 @@ class Real(Project):
     def nodes(self) -> list[Node]:
         """The nodes of the last build."""
         target = self.root / "transform/target"
-        return nodes_of(*(json.loads((target / f"{name}.json").read_text()) for name in ("run_results", "manifest")))
+        results, manifest = (json.loads((target / f"{name}.json").read_text()) for name in ("run_results", "manifest"))
+        return nodes_of(results, manifest, target / "run/crypto")
 
     def compare(self, nodes: list[Node]) -> list[Compared]:
         """Time the yardstick of each model that has a table."""

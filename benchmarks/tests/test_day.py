@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import day
@@ -16,7 +17,9 @@ def result(unique_id: str, seconds: float, status: str = "success", select: str 
 
 def node(name: str, materialized: str = "") -> dict[str, Any]:
     """A node of manifest.json."""
-    return {"name": name, "schema": "analytics", "alias": f"the_{name}", "config": {"materialized": materialized}}
+    config = {"materialized": materialized}
+    path = f"models/{name}.sql"
+    return {"name": name, "schema": "analytics", "alias": f"the_{name}", "config": config, "original_file_path": path}
 
 
 RESULTS = {
@@ -40,8 +43,10 @@ MANIFEST = {
 }
 
 
-def test_nodes_are_those_that_ran_the_slowest_first() -> None:
-    nodes = day.nodes_of(RESULTS, MANIFEST)
+def test_nodes_are_those_that_ran_the_slowest_first(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/fct.sql").write_text("select 1 as a -- of the changed days")
+    nodes = day.nodes_of(RESULTS, MANIFEST, tmp_path)
     assert [(one.name, one.kind, one.seconds) for one in nodes] == [
         ("unique_of_fct", "test", 9.0),
         ("dim", "model", 4.0),
@@ -51,7 +56,7 @@ def test_nodes_are_those_that_ran_the_slowest_first() -> None:
     ]
     assert {one.name: (one.table, one.select) for one in nodes if one.table} == {
         "dim": ("analytics.the_dim", "select 2"),
-        "fct": ("analytics.the_fct", "select 1 as a -- the last one"),
+        "fct": ("analytics.the_fct", "select 1 as a -- of the changed days"),
     }
 
 

@@ -37,6 +37,7 @@
     {%- do run_query(write_watermark(this.identifier, changes().up_to, changes().everything)) if changes().up_to is not none -%}
     {%- do apply_grants(target_relation, config.get('grants'), should_revoke=should_revoke(existing_relation, is_new)) -%}
     {%- do persist_docs(target_relation, model) -%}
+    {%- do write(select) -%} {#- target/run has the days that were rebuilt; target/compiled has all -#}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do adapter.commit() -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
@@ -63,21 +64,18 @@
 {# Delete the rows of the changed days, or of the things that they name, and insert the new ones. #}
 {% macro replace_days(target_relation, select) %}
     {%- set fresh = make_temp_relation(target_relation) -%}
-    {%- do run_query(get_create_table_as_sql(True, fresh, select)) -%}
+    {%- call statement('main') -%} {{ get_create_table_as_sql(True, fresh, select) }} {%- endcall -%}
     {%- do process_schema_changes(config.get('on_schema_change'), fresh, target_relation) -%}
-    {%- set key = config.get('unique_key') -%} {%- if key -%}
-        {%- do run_query("analyze " ~ fresh) -%}
-        {#- two deletes, since no index serves `or` between a day and a key; keys are hashed only where it is known how many they are -#}
-        {%- do run_query("delete from " ~ target_relation ~ " where " ~ names_changed_days()) -%}
-        {%- do run_query("delete from " ~ target_relation ~ " where " ~ key ~ " in (select " ~ key ~ " from " ~ fresh ~ ")") -%}
-    {%- else -%}
-        {%- do run_query("delete from " ~ target_relation ~ " where " ~ in_changed_days(config.get('meta', {}).get('day_column', 'block_date'))) -%}
+    {%- set key, days = config.get('unique_key'), config.get('meta', {}).get('day_column', 'block_date') -%}
+    {%- if changes().everything or changes().ranges -%} {#- else there is nothing to delete, nor to insert -#}
+        {%- do run_query("analyze " ~ fresh) if key -%}
+        {%- do run_query("delete from " ~ target_relation ~ " where " ~ (names_changed_days() if key else in_changed_days(days))) -%}
+        {#- not by `or` above, which no index serves -#}
+        {%- do run_query("delete from " ~ target_relation ~ " where " ~ key ~ " in (select " ~ key ~ " from " ~ fresh ~ ")") if key -%}
+        {%- set columns = get_quoted_csv(adapter.get_columns_in_relation(target_relation) | map(attribute='name')) -%}
+        {%- do run_query("insert into " ~ target_relation ~ " (" ~ columns ~ ") select " ~ columns ~ " from " ~ fresh) -%}
+        {%- do run_query("analyze " ~ target_relation) -%}
     {%- endif -%}
-    {%- set columns = get_quoted_csv(adapter.get_columns_in_relation(target_relation) | map(attribute='name')) -%}
-    {%- call statement('main') -%}
-        insert into {{ target_relation }} ({{ columns }}) select {{ columns }} from {{ fresh }}
-    {%- endcall -%}
-    {%- do run_query("analyze " ~ target_relation) if load_result('main').response.rows_affected -%}
     {%- do run_query("drop table " ~ fresh) -%}
 {% endmacro %}
 

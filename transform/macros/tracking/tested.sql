@@ -8,17 +8,35 @@
 
 {#
   The change after which a test reads a model: the one before the model's last, or an earlier one up to which its tests
-  have passed. A test of one model needs no day twice; another reads the last ones again, since the tables that they are
-  compared with may have changed.
+  have passed. A test of one model needs no day twice; one that compares it with tables that may have changed reads the
+  last days again.
 #}
 {% macro tested_up_to(previous, up_to, tested) -%}
     {%- if tested is none -%}
         {{ return(previous) }}
     {%- elif tested >= up_to -%}
-        {{ return(up_to if graph.nodes[model.unique_id].depends_on.nodes | length == 1 else previous) }}
+        {{ return(up_to if compares_nothing_new(graph.nodes[model.unique_id]) else previous) }}
     {%- endif -%}
     {{ return(tested) }}
 {%- endmacro %}
+
+
+{# Whether a test reads, beside its model, only models that track changes and are tested up to their last one. #}
+{% macro compares_nothing_new(test) %}
+    {%- set others = [] -%}
+    {%- for name in test.depends_on.nodes if name != test.attached_node -%}
+        {%- set other = graph.nodes.get(name) -%}
+        {%- if other is none or other.config.materialized != 'changed_days' -%}
+            {{ return(false) }}
+        {%- endif -%}
+        {%- do others.append("'" ~ other.alias ~ "'") -%}
+    {%- endfor -%}
+    {%- if not others -%}
+        {{ return(true) }}
+    {%- endif -%}
+    {%- set query = "select count(*) from " ~ watermarks() ~ " where tested_change_id >= change_id and model_name in (" ~ others | join(', ') ~ ")" -%}
+    {{ return(run_query(query).rows[0][0] == others | length) }}
+{% endmacro %}
 
 
 {# The tests of each model, by its unique id: their own unique ids. #}
