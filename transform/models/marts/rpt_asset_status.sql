@@ -22,7 +22,7 @@ chain_days as (
     select
         asset_key,
         min(block_date) as first_block_date,
-        max(block_date) as last_block_date,
+        max(block_date) filter (where day_status <> 'missing') as last_block_date,
         count(*) as day_count,
         count(*) filter (where day_status = 'verified') as verified_day_count,
         count(*) filter (where day_status = 'unverifiable') as unverifiable_day_count,

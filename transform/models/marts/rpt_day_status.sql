@@ -16,15 +16,26 @@ block_days as (
 
 ),
 
+chain_spans as (
+
+    select
+        chain,
+        min(block_date) as first_date,
+        -- a chain that is behind the others lacks days
+        max(max(block_date)) over () as newest_date
+    from block_days
+    group by chain
+
+),
+
 calendar as (
 
     select
         chain,
         cast(
-            generate_series(cast(min(block_date) as timestamp), cast(max(block_date) as timestamp), interval '1 day') as date
+            generate_series(cast(first_date as timestamp), cast(newest_date as timestamp), interval '1 day') as date
         ) as block_date
-    from block_days
-    group by chain
+    from chain_spans
 
 ),
 
@@ -42,12 +53,14 @@ outcomes as (
 ),
 
 -- not from dim_asset, which waits for the gate
-assets as ({{ columns_of(ref('int_chains'), 'coingecko_id, chain') }})
+assets as ({{ columns_of(ref('int_chains'), 'coingecko_id, asset_name, chain') }})
 
 select
     {{ surrogate_key(['calendar.chain', 'calendar.block_date']) }} as day_status_key,
     {{ surrogate_key(['assets.coingecko_id']) }} as asset_key,
     {{ date_key('calendar.block_date') }} as date_key,
+    assets.coingecko_id,
+    assets.asset_name,
     calendar.chain,
     calendar.block_date,
     case

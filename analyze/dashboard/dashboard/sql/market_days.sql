@@ -1,4 +1,4 @@
--- A row for each day and coin of the span; a day without a close has nulls and says so.
+-- A row for each day and coin that has prices; a day without a close has nulls and says so.
 with
 
 coins as (
@@ -9,16 +9,6 @@ coins as (
         asset_name
     from dim_asset
     where coingecko_id = any(%(coins)s)
-
-),
-
-days as (
-
-    select
-        date_key,
-        date_day
-    from dim_date
-    where date_day between %(first)s and %(last)s
 
 ),
 
@@ -39,6 +29,7 @@ market as (
     select
         asset_key,
         date_key,
+        close_date,
         close_price_usd,
         coingecko_market_cap_usd,
         volume_24h_usd,
@@ -50,7 +41,7 @@ market as (
 )
 
 select
-    days.date_day as day,
+    market.close_date as day,
     coins.coin,
     coins.asset_name,
     market.close_price_usd,
@@ -59,9 +50,8 @@ select
     market.volume_24h_usd,
     risks.volatility_annualised,
     risks.drawdown_ratio,
-    coalesce(market.price_status, 'missing') as day_status
-from days
-cross join coins
-left join market on days.date_key = market.date_key and coins.asset_key = market.asset_key
-left join risks on days.date_key = risks.date_key and coins.asset_key = risks.asset_key
-order by days.date_day, array_position(%(coins)s, coins.coin)
+    market.price_status as day_status
+from market
+inner join coins on market.asset_key = coins.asset_key
+left join risks on market.date_key = risks.date_key and market.asset_key = risks.asset_key
+order by market.close_date, array_position(%(coins)s, coins.coin)

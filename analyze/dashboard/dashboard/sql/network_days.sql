@@ -1,35 +1,17 @@
 -- A row for each day and coin of the span; of a day that is not loaded all is null, and day_status says so.
 with
 
-coins as (
-
-    select
-        asset_key,
-        coingecko_id as coin,
-        asset_name
-    from dim_asset
-    where coingecko_id = any(%(coins)s)
-
-),
-
 days as (
 
     select
-        date_key,
-        date_day
-    from dim_date
-    where date_day between %(first)s and %(last)s
-
-),
-
-states as (
-
-    select
         asset_key,
         date_key,
+        block_date,
+        coingecko_id,
+        asset_name,
         day_status
     from bi_day_status
-    where block_date between %(first)s and %(last)s
+    where coingecko_id = any(%(coins)s) and block_date between %(first)s and %(last)s
 
 ),
 
@@ -56,9 +38,9 @@ networks as (
 )
 
 select
-    days.date_day as day,
-    coins.coin,
-    coins.asset_name,
+    days.block_date as day,
+    days.coingecko_id as coin,
+    days.asset_name,
     networks.block_count,
     networks.transaction_count,
     networks.active_address_count,
@@ -71,9 +53,7 @@ select
     networks.mean_difficulty,
     networks.utilisation,
     networks.nvt,
-    coalesce(states.day_status, 'missing') as day_status
+    days.day_status
 from days
-cross join coins
-left join networks on days.date_key = networks.date_key and coins.asset_key = networks.asset_key
-left join states on days.date_key = states.date_key and coins.asset_key = states.asset_key
-order by days.date_day, array_position(%(coins)s, coins.coin)
+left join networks on days.date_key = networks.date_key and days.asset_key = networks.asset_key
+order by days.block_date, array_position(%(coins)s, days.coingecko_id)

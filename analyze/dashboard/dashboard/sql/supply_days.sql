@@ -2,35 +2,17 @@
 -- A row for each day and coin of the span; of a day that is not loaded all is null, and day_status says so.
 with
 
-coins as (
-
-    select
-        asset_key,
-        coingecko_id as coin,
-        asset_name
-    from dim_asset
-    where coingecko_id = any(%(coins)s)
-
-),
-
 days as (
 
     select
-        date_key,
-        date_day
-    from dim_date
-    where date_day between %(first)s and %(last)s
-
-),
-
-states as (
-
-    select
         asset_key,
         date_key,
+        block_date,
+        coingecko_id,
+        asset_name,
         day_status
     from bi_day_status
-    where block_date between %(first)s and %(last)s
+    where coingecko_id = any(%(coins)s) and block_date between %(first)s and %(last)s
 
 ),
 
@@ -62,9 +44,9 @@ valuations as (
 )
 
 select
-    days.date_day as day,
-    coins.coin,
-    coins.asset_name,
+    days.block_date as day,
+    days.coingecko_id as coin,
+    days.asset_name,
     valuations.supply_native,
     valuations.supply_base_text,
     valuations.market_cap_usd,
@@ -82,9 +64,7 @@ select
     valuations.spent_base_text,
     valuations.coverage_ratio,
     valuations.is_partial,
-    case when valuations.is_partial then 'partial' else coalesce(states.day_status, 'missing') end as day_status
+    case when valuations.is_partial then 'partial' else days.day_status end as day_status
 from days
-cross join coins
-left join valuations on days.date_key = valuations.date_key and coins.asset_key = valuations.asset_key
-left join states on days.date_key = states.date_key and coins.asset_key = states.asset_key
-order by days.date_day, array_position(%(coins)s, coins.coin)
+left join valuations on days.date_key = valuations.date_key and days.asset_key = valuations.asset_key
+order by days.block_date, array_position(%(coins)s, days.coingecko_id)
