@@ -249,26 +249,44 @@ def busy_day(share: int) -> None:
 
 
 def coins(millions: int) -> None:
-    """Fill the store of unspent outputs, then spend and make a hundred thousand at random; print rates and memory."""
+    """Fill the store of unspent outputs in the order of its keys, then measure it at that size, at random places."""
     chances = random.Random(1)  # noqa: S311
-    batch = 100_000
+    count, batch, commits = millions * 1_000_000, 100_000, 10
+    step = (1 << 64) // count
+
+    def outpoint(number: int) -> bytes:
+        return struct.pack(">Q", number * step) + b"\x5a" * 24 + bytes(4)
+
+    def coin(height: int) -> Coin:
+        return Coin(height, False, 5000, b"\x76\xa9\x14" + chances.randbytes(20) + b"\x88\xac")
+
     with tempfile.TemporaryDirectory(dir=".") as folder, Store(Path(folder) / "mirror.sqlite") as store:
-        begun, kept = time.monotonic(), []
-        for part in range(millions * 10):
+        begun = time.monotonic()
+        for first in range(0, count, batch):
             changes = CoinChanges()
-            for _ in range(batch):
-                outpoint = chances.randbytes(36)
-                changes.made[outpoint] = Coin(part, False, 5000, b"\x76\xa9\x14" + outpoint[:20] + b"\x88\xac")
-            kept += list(changes.made)[:1000]
+            changes.made = {outpoint(number): coin(1) for number in range(first, first + batch)}
             store.commit([], changes, 0)
         filled = time.monotonic()
-        found = store.coins(chances.sample(kept, min(len(kept), batch)))
-        looked = time.monotonic()
-        size = (Path(folder) / "mirror.sqlite").stat().st_size
-    rate, looks = millions * 1e6 / (filled - begun), len(found) / (looked - filled)
+        spent = chances.sample(range(count), commits * batch)
+        looking = committing = 0.0
+        for part in range(commits):
+            wanted = [outpoint(number) for number in spent[part * batch : (part + 1) * batch]]
+            started = time.monotonic()
+            found = store.coins(wanted)
+            looking += time.monotonic() - started
+            assert len(found) == batch
+            changes = CoinChanges()
+            changes.spent = set(wanted)
+            changes.made = {chances.randbytes(36): coin(2) for _ in range(batch)}
+            started = time.monotonic()
+            store.commit([], changes, 0)
+            committing += time.monotonic() - started
+        size = sum(path.stat().st_size for path in Path(folder).iterdir())
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(f"{millions} million unspent outputs: {rate:,.0f} made/s, {looks:,.0f} looked up/s")
-    print(f"memory at most {memory / 1e6:.0f} MB, file {size / 1e9:.2f} GB")
+    print(f"{millions} million unspent outputs, filled in {filled - begun:.0f} s in the order of their keys")
+    total = commits * batch
+    print(f"at random places: {total / looking:,.0f} looked up/s; {total / committing:,.0f}/s both made and spent")
+    print(f"memory at most {memory / 1e6:.0f} MB, files {size / 1e9:.2f} GB")
 
 
 def main() -> None:

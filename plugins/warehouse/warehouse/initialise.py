@@ -8,7 +8,7 @@ import psycopg
 from psycopg import errors, sql
 
 from warehouse.errors import WarehouseError
-from warehouse.rights import BUILT, PUBLIC, RAW, SCHEMAS, Right, apply_rights, warehouse_rights
+from warehouse.rights import BUILT, LOADED, PUBLIC, SCHEMAS, Right, apply_rights, warehouse_rights
 from warehouse.server import ADMIN, CONNECT_SECONDS, ROLES, TENANTS, Server, connect, missing_for
 from warehouse.sessions import limit_sessions
 
@@ -241,7 +241,10 @@ def _ensure_schemas(connection: psycopg.Connection) -> int:
     owners: dict[str, str] = dict(connection.execute(query, (list(SCHEMAS),)).fetchall())
     administrator = connection.info.user
     changes = 0
-    for schema, owner in ((RAW, administrator), *((schema, "transformer") for schema in BUILT)):
+    for schema, owner in (
+        *((schema, administrator) for schema in LOADED),
+        *((schema, "transformer") for schema in BUILT),
+    ):
         if schema not in owners:
             statement = sql.SQL("create schema {} authorization {}")
         elif owners[schema] != owner:

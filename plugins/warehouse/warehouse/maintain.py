@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from psycopg import Error, errors, sql
 
 from warehouse.errors import WarehouseError
-from warehouse.rights import BUILT, RAW
+from warehouse.rights import BUILT, LOADED
 from warehouse.server import connect
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from warehouse.server import Server
 
-_OWNERS = {"loader": (RAW,), "transformer": BUILT}
+_OWNERS = {"loader": LOADED, "transformer": BUILT}
 # Longer than a statement of a load holds a table, shorter than a build does.
 _LOCK_TIMEOUT = "10s"
 _MONTH = re.compile(r"_p\d{4}_\d{2}$")
@@ -57,7 +57,7 @@ class Table:
     @property
     def is_detached(self) -> bool:
         """Whether it is a raw table's month that its backfill has not attached, so that no reader sees it."""
-        return self.schema == RAW and not self.is_partition and _MONTH.search(self.name) is not None
+        return self.schema in LOADED and not self.is_partition and _MONTH.search(self.name) is not None
 
 
 @dataclass

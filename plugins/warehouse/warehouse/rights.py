@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     import psycopg
 
 RAW = "raw_data"
+COMPARED = "raw_compared"
+"""What another source says of days that RAW has; with the same rights."""
 MARTS = "analytics"
 BUILT = ("staging", "intermediate", MARTS, "dq")
-SCHEMAS = (RAW, *BUILT)
+LOADED = (RAW, COMPARED)
+SCHEMAS = (*LOADED, *BUILT)
 PUBLIC = "PUBLIC"
 
 
@@ -78,14 +81,16 @@ def warehouse_rights(connection: psycopg.Connection, database: str) -> set[Right
         for privilege in privileges
     }
     wanted |= {
-        Right("schema", RAW, "", "loader", "USAGE"),
-        Right("schema", RAW, "", "loader", "CREATE"),
-        Right("schema", RAW, "", "transformer", "USAGE"),
         Right("schema", MARTS, "", "bi_reader", "USAGE"),
-        Right("default", "loader", RAW, "transformer", "SELECT"),
         Right("default", "transformer", MARTS, "bi_reader", "SELECT"),
     }
-    readers = {RAW: "transformer", MARTS: "bi_reader"}
+    for schema in LOADED:
+        wanted |= {Right("schema", schema, "", "loader", privilege) for privilege in ("USAGE", "CREATE")}
+        wanted |= {
+            Right("schema", schema, "", "transformer", "USAGE"),
+            Right("default", "loader", schema, "transformer", "SELECT"),
+        }
+    readers = {**dict.fromkeys(LOADED, "transformer"), MARTS: "bi_reader"}
     for schema, table, owner in connection.execute(_TABLES, (list(readers),)):
         if readers[schema] != owner:
             wanted.add(Right("table", schema, table, readers[schema], "SELECT"))

@@ -58,6 +58,49 @@ counted as (
 
 ),
 
+block_loads as (
+
+    select
+        chains.chain,
+        loads.load_id,
+        loads.channel,
+        -- such a load has the whole of its day
+        loads.channel in ('dumps', 'mirror') as is_whole_day,
+        cast(days.block_date as date) as block_date
+    from {{ ref('stg_loader__load_ledger') }} as loads
+    inner join {{ ref('int_chains') }} as chains on loads.table_name = chains.table_prefix || '_blocks'
+    cross join lateral generate_series(
+        cast(loads.first_day as timestamp), cast(loads.last_day as timestamp), interval '1 day'
+    ) as days (block_date)
+    where loads.channel is not null and (loads.channel = 'api' or loads.unit like '%/' || cast(cast(days.block_date as date) as text))
+
+),
+
+last_whole_days as (
+
+    select
+        chain,
+        block_date,
+        max(load_id) filter (where is_whole_day) as load_id
+    from block_loads
+    group by chain, block_date
+
+),
+
+sources as (
+
+    select
+        block_loads.chain,
+        block_loads.block_date,
+        string_agg(distinct block_loads.channel, ', ' order by block_loads.channel) as channels
+    from block_loads
+    inner join last_whole_days
+        on block_loads.chain = last_whole_days.chain and block_loads.block_date = last_whole_days.block_date
+    where last_whole_days.load_id is null or block_loads.load_id >= last_whole_days.load_id
+    group by block_loads.chain, block_loads.block_date
+
+),
+
 failures as (
 
     select
@@ -76,6 +119,7 @@ select
     counted.date_key,
     counted.chain,
     counted.block_date,
+    sources.channels,
     counted.block_count,
     {{ quotient('counted.headers_verified', 'counted.headers_checked', 6) }} as header_verified_ratio,
     {% for group in groups %}
@@ -90,3 +134,4 @@ left join failures
     on
         counted.chain = failures.chain
         and counted.block_date = failures.block_date
+left join sources on counted.chain = sources.chain and counted.block_date = sources.block_date
