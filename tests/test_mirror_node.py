@@ -111,7 +111,7 @@ def test_a_day_of_two_sources_is_compared_column_by_column(mirrored: Checkout, f
     ]
     compared = ask(
         mirrored,
-        "select table_name, source, compared_source, count(*), count(distinct block_date)"
+        "select table_name, source_name, compared_source_name, count(*), count(distinct block_date)"
         " from analytics.rpt_source_differences group by 1, 2, 3 order by 1",
     )
     assert [row[0] for row in compared] == ["blocks", "inputs", "outputs", "transactions"]

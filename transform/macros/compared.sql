@@ -39,8 +39,8 @@
         '{{ chain_name }}' as chain,
         '{{ table_name }}' as table_name,
         days.block_date,
-        days.source,
-        days.compared_source,
+        days.source_name,
+        days.compared_source_name,
         days.row_count,
         days.compared_row_count,
         differences.column_name,
@@ -52,8 +52,8 @@
     from (
         select
             coalesce(held.block_date, compared.block_date) as block_date,
-            min(held.row_source) as source,
-            min(compared.row_source) as compared_source,
+            min(held.row_source) as source_name,
+            min(compared.row_source) as compared_source_name,
             count(held.block_date) as row_count,
             count(compared.block_date) as compared_row_count,
             {{ difference(
@@ -114,4 +114,24 @@
             {{ 'coalesce(raw_rows.origin, raw_rows._channel)' if 'origin' in types else 'raw_rows._channel' }} as row_source
         from {{ relation }} as raw_rows
         where raw_rows.{{ time_column }} >= '{{ bounds[0] }}' and raw_rows.{{ time_column }} < '{{ bounds[1] }}'
+{%- endmacro %}
+
+
+{# The typed, empty relation of a warehouse in which no day is of both. #}
+{% macro nothing_compared() -%}
+    select
+        cast(null as text) as chain,
+        cast(null as text) as table_name,
+        cast(null as date) as block_date,
+        cast(null as text) as source_name,
+        cast(null as text) as compared_source_name,
+        cast(null as bigint) as row_count,
+        cast(null as bigint) as compared_row_count,
+        cast(null as text) as column_name,
+        cast(null as bigint) as difference_count,
+        cast(null as bigint) as first_block_height,
+        cast(null as text) as first_row,
+        cast(null as text) as first_value,
+        cast(null as text) as first_compared_value
+    where false
 {%- endmacro %}

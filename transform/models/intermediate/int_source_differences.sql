@@ -12,22 +12,4 @@
         {%- endif -%}
     {%- endfor -%}
 {%- endfor %}
-{% if queries -%}
-{{ queries | join("\nunion all\n") }}
-{%- else -%}
-select
-    cast(null as text) as chain,
-    cast(null as text) as table_name,
-    cast(null as date) as block_date,
-    cast(null as text) as source,
-    cast(null as text) as compared_source,
-    cast(null as bigint) as row_count,
-    cast(null as bigint) as compared_row_count,
-    cast(null as text) as column_name,
-    cast(null as bigint) as difference_count,
-    cast(null as bigint) as first_block_height,
-    cast(null as text) as first_row,
-    cast(null as text) as first_value,
-    cast(null as text) as first_compared_value
-where false
-{%- endif %}
+{{ (queries or [nothing_compared()]) | join("\nunion all\n") }}

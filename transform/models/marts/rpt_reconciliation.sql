@@ -58,21 +58,32 @@ counted as (
 
 ),
 
+load_days as (
+
+    select
+        load_id,
+        table_name,
+        unit,
+        channel,
+        -- such a load has the whole of its day
+        channel in ('dumps', 'mirror') as is_whole_day,
+        cast(generate_series(cast(first_day as timestamp), cast(last_day as timestamp), interval '1 day') as date) as block_date
+    from {{ ref('stg_loader__load_ledger') }}
+    where channel is not null
+
+),
+
 block_loads as (
 
     select
         chains.chain,
-        loads.load_id,
-        loads.channel,
-        -- such a load has the whole of its day
-        loads.channel in ('dumps', 'mirror') as is_whole_day,
-        cast(days.block_date as date) as block_date
-    from {{ ref('stg_loader__load_ledger') }} as loads
-    inner join {{ ref('int_chains') }} as chains on loads.table_name = chains.table_prefix || '_blocks'
-    cross join lateral generate_series(
-        cast(loads.first_day as timestamp), cast(loads.last_day as timestamp), interval '1 day'
-    ) as days (block_date)
-    where loads.channel is not null and (loads.channel = 'api' or loads.unit like '%/' || cast(cast(days.block_date as date) as text))
+        load_days.load_id,
+        load_days.channel,
+        load_days.is_whole_day,
+        load_days.block_date
+    from load_days
+    inner join {{ ref('int_chains') }} as chains on load_days.table_name = chains.table_prefix || '_blocks'
+    where not load_days.is_whole_day or load_days.unit like '%/' || cast(load_days.block_date as text)
 
 ),
 
