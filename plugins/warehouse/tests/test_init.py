@@ -69,17 +69,20 @@ def test_rights_of_the_roles(initialised: Live, run: Run) -> None:
     execute(urls["loader"], "create table if not exists raw_data.t as select 1 as n")
     execute(urls["transformer"], "drop view if exists analytics.v; create view analytics.v as select * from raw_data.t")
     assert execute(urls["bi_reader"], "select n from v") == [(1,)]
+    execute(urls["loader"], "create table if not exists raw_compared.t as select 2 as n")
+    assert execute(urls["transformer"], "select n from raw_compared.t") == [(2,)]
     for role, statement in (
         ("loader", "create table analytics.x ()"),
         ("loader", "create schema x"),
         ("transformer", "create schema x"),
         ("transformer", "insert into raw_data.t values (2)"),
         ("bi_reader", "select * from raw_data.t"),
+        ("bi_reader", "select * from raw_compared.t"),
     ):
         with pytest.raises(errors.InsufficientPrivilege):
             execute(urls[role], statement)
     owners = dict(execute(urls["loader"], "select nspname, nspowner::regrole::text from pg_namespace"))
-    assert owners["raw_data"] == "boss"
+    assert owners["raw_data"] == owners["raw_compared"] == "boss"
     assert {owners[name] for name in ("staging", "intermediate", "analytics", "dq")} == {"transformer"}
     zones = {execute(url, "show timezone")[0][0] for url in urls.values()}
     assert zones == {"UTC"}
