@@ -121,14 +121,20 @@ def hovers(rows: Iterable[Row], series: Series) -> list[str]:
 
 
 def line(rows: Sequence[Row], series: Series, name: str, colour: str, **more: Any) -> Trace:  # noqa: ANN401 - plotly.js's own
-    """A line, interrupted where nothing is known, with a mark on each day that is not whole."""
+    """A line, interrupted where nothing is known, with a mark on each day that is not whole.
+
+    A day between two of which nothing is known has no line to it, so it has a dot.
+    """
     states = [str(row.get("day_status", "")) for row in rows]
+    values = numbers(rows, series.column)
+    neighbours = zip([None, *values], [*values[1:], None], strict=False)
+    alone = [before is None and after is None for before, after in neighbours]
     return {
         "type": "scatter",
         "mode": "lines+markers",
         "name": safe(name),
         "x": days(rows),
-        "y": numbers(rows, series.column),
+        "y": values,
         "customdata": hovers(rows, series),
         "hovertemplate": "%{customdata}",
         "connectgaps": False,
@@ -136,7 +142,9 @@ def line(rows: Sequence[Row], series: Series, name: str, colour: str, **more: An
         "line": {"color": colour, "width": 2, **more.pop("line", {})},
         "marker": {
             "color": colour,
-            "size": [7 if state in MARKS else 0 for state in states],
+            "size": [
+                7 if state in MARKS else 5 if is_alone else 0 for state, is_alone in zip(states, alone, strict=True)
+            ],
             "symbol": [MARKS[state][0] if state in MARKS else "circle" for state in states],
         },
         **more,

@@ -36,6 +36,15 @@ def test_a_line_is_interrupted_and_marks_what_is_not_whole() -> None:
     assert found["customdata"][4] == "unknown (nothing is loaded)"
 
 
+def test_a_known_day_between_unknown_ones_is_seen() -> None:
+    found = line(
+        rows(*(day(number, fee=fee, fee_base="1") for number, fee in enumerate((1, None, 3, None)))), FEES, "x", "red"
+    )
+    assert found["marker"]["size"][::2] == [5, 5]
+    joined = line(rows(*(day(number, fee=number, fee_base="1") for number in range(3))), FEES, "x", "red")
+    assert joined["marker"]["size"] == [0, 0, 0]
+
+
 def test_bars_have_a_pattern_where_a_day_is_not_whole() -> None:
     found = bars(DAYS, FEES, "Bitcoin", "red")
     assert found["marker"]["pattern"]["shape"] == ["", ".", "/", "x", "/"]

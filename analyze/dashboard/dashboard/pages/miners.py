@@ -41,6 +41,7 @@ def draw(found: Datasets, view: View) -> Iterator[Figure]:
             "textfont": {"color": "#ffffff"},
             "marker": {"colors": [f"var(--tile{number})" for number in (1, 2, 3, 4, 5, 6)], "cornerradius": 3},
             "tiling": {"pad": 2},
+            "pathbar": {"visible": False},
         }
         yield Figure(
             f"miners-{largest['coin']}", title, summary, [tiles], {"margin": {"l": 0, "r": 0, "t": 0, "b": 0}}, "shares"

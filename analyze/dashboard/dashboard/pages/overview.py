@@ -27,9 +27,11 @@ def draw(found: Datasets, view: View) -> Iterator[Figure]:
                     "type": "bar",
                     "orientation": "h",
                     "x": [row["change_ratio"] for row in changes],
-                    "y": [safe(f"{row['asset_name']}, {_called(row)}") for row in changes],
-                    "text": [exact("ratio", row["change_ratio"]) for row in changes],
-                    "textposition": "auto",
+                    # the value stands with the name, since a bar may be too short for it
+                    "y": [
+                        f"{safe(row['asset_name'])}, {safe(_called(row))}<br>{exact('ratio', row['change_ratio'])}"
+                        for row in changes
+                    ],
                     "customdata": [
                         f"{row['day']}: {short(row['figure_unit'], row['figure_value'])},"
                         f" the day before {short(row['figure_unit'], row['day_before_value'])}"
@@ -41,6 +43,7 @@ def draw(found: Datasets, view: View) -> Iterator[Figure]:
             ],
             {
                 "hovermode": "closest",
+                "margin": {"l": 0, "r": 8, "t": 8, "b": 8},
                 "xaxis": {"type": "linear", "showticklabels": False, "zeroline": True},
                 "yaxis": {"autorange": "reversed", "type": "category"},
             },
