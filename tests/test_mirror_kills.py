@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -45,10 +46,21 @@ def mirror(client: Client, name: str, *, kill_after: float | None = None) -> int
 
 
 def mirror_with_kills(client: Client, kills: int, lasts: float) -> None:
-    """Kill the mirror so often while it is at work, then let it end."""
+    """Kill the mirror so often while it is at work, then let it end; one that ended before begins anew."""
     chances = random.Random(7)  # noqa: S311
-    for _ in range(kills):
-        assert mirror(client, "mirror", kill_after=chances.uniform(0.2, 0.8) * lasts) == -9
+    names = ("mirror", "mirror-state")
+    saved = client.folder / f"saved-{time.monotonic()}"
+    for name in names:
+        (client.folder / name).mkdir(exist_ok=True)
+        shutil.copytree(client.folder / name, saved / name)
+    killed = 0
+    while killed < kills:
+        if mirror(client, "mirror", kill_after=chances.uniform(0.1, 0.7) * lasts) == -9:
+            killed += 1
+            continue
+        for name in names:
+            shutil.rmtree(client.folder / name)
+            shutil.copytree(saved / name, client.folder / name)
     assert mirror(client, "mirror") == 0
 
 
