@@ -21,6 +21,26 @@
 
 
 {#
+  One row per chain, table, UTC day and column of the days that both schemas have. It names raw tables itself, not by
+  source(): staging has no models of raw_compared, and two tables are comparable as the loader made them.
+#}
+{% macro compared_days() -%}
+    {%- set queries = [] -%}
+    {%- for chain in chains() if execute -%}
+        {%- for name, (keys, time_column) in comparable_tables(chain).items() -%}
+            {%- set place = {'database': target.database, 'identifier': table_prefix(chain) ~ '_' ~ name} -%}
+            {%- set held = api.Relation.create(schema='raw_data', **place) -%}
+            {%- set compared = api.Relation.create(schema='raw_compared', **place) -%}
+            {%- if adapter.get_columns_in_relation(compared) and adapter.get_columns_in_relation(held) -%}
+                {%- do queries.append(compared_columns(chain.name, name, held, compared, keys, time_column)) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ (queries or [nothing_compared()]) | join("\nunion all\n") }}
+{%- endmacro %}
+
+
+{#
   One row per UTC day that both tables have, and column that both have: in how many rows it differs, and the first of them.
   `whole row` is of rows that one of the two lacks. Left out are dollars, which a node does not know, and what the loader adds.
 #}
