@@ -197,14 +197,59 @@ DRILLS = (
     ),
     Question(
         "outputs of one address",
-        "select transaction_hash, value_base from analytics.fct_transaction_outputs where address_key = {address_key}",
+        "select transaction_hash, o.value_base from analytics.fct_transaction_outputs as o"
+        " join analytics.fct_transactions using (transaction_key, block_date) where address_key = {address_key}",
         "select transaction_hash, value from raw_data.bitcoin_outputs where recipient = '{address}'",
     ),
     Question(
         "what spent one output",
-        "select transaction_hash from analytics.fct_transaction_inputs where spent_output_key = {output_key}",
+        "select transaction_hash from analytics.fct_transaction_inputs"
+        " join analytics.fct_transactions using (transaction_key, block_date)"
+        " where created_transaction_key = {made_key} and created_output_index = {made_index}",
         "select spending_transaction_hash from raw_data.bitcoin_inputs"
         " where block_id = {made_height} and transaction_hash = '{made_hash}' and index = {made_index}",
+    ),
+    Question(
+        "outputs of a transaction",
+        "select output_index, address, o.value_base from analytics.fct_transactions"
+        " join analytics.fct_transaction_outputs as o using (transaction_key, block_date)"
+        " join analytics.dim_address using (address_key) where transaction_hash = '{hash}'",
+        "select index, coalesce(recipient, 'unknown'), value from raw_data.bitcoin_outputs"
+        " where transaction_hash = '{hash}'",
+    ),
+    Question(
+        "inputs of a transaction, and what created them",
+        "select input_index, made.transaction_hash, created_output_index, i.value_base"
+        " from analytics.fct_transactions as spent"
+        " join analytics.fct_transaction_inputs as i using (transaction_key, block_date)"
+        " join analytics.fct_transactions as made"
+        " on i.created_transaction_key = made.transaction_key and i.created_date = made.block_date"
+        " where spent.transaction_hash = '{hash}'",
+        "select spending_index, transaction_hash, index, value from raw_data.bitcoin_inputs"
+        " where spending_transaction_hash = '{hash}'",
+    ),
+    Question(
+        "calls of an Ethereum transaction, and who sent them",
+        "select call_index, address, c.value_base from analytics.fct_transactions"
+        " join analytics.fct_eth_calls as c using (transaction_key, block_date)"
+        " join analytics.dim_address on c.sender_address_key = address_key"
+        " where transaction_hash = '{call_hash}'",
+        "select index, sender, value from raw_data.ethereum_calls where transaction_hash = '{call_hash}'",
+    ),
+    Question(
+        "transfers of tokens of an Ethereum transaction",
+        "select token_address, f.value_base from analytics.fct_transactions"
+        " join analytics.fct_token_transfers as f using (transaction_key, block_date)"
+        " where transaction_hash = '{token_hash}'",
+        "select token_address, value from raw_data.ethereum_erc20_transactions where transaction_hash = '{token_hash}'",
+    ),
+    Question(
+        "transfers of one token in a month",
+        "select transaction_hash, f.value_base from analytics.fct_token_transfers as f"
+        " join analytics.fct_transactions using (transaction_key, block_date)"
+        " where token_address = '{token}' and block_date >= '{month}' and block_date < '{next_month}'",
+        "select transaction_hash, value from raw_data.ethereum_erc20_transactions"
+        " where token_address = '{token}' and {in_month}",
     ),
 )
 # Rows of one block, hour or day: raw finds these by its own indexes as well, so the marts only have to be no worse.
@@ -224,8 +269,9 @@ LISTS = (
     ),
     Question(
         "inputs of a day that spent coins older than a day",
-        "select transaction_hash, value_base from analytics.fct_transaction_inputs"
-        " where chain = 'bitcoin' and block_date = '{day}' and lifespan_seconds > 86400",
+        "select transaction_hash, i.value_base from analytics.fct_transaction_inputs as i"
+        " join analytics.fct_transactions using (transaction_key, block_date)"
+        " where i.chain = 'bitcoin' and block_date = '{day}' and lifespan_seconds > 86400",
         "select spending_transaction_hash, value from raw_data.bitcoin_inputs where spending_time >= '{day}Z'"
         " and spending_time < timestamptz '{day}Z' + interval '1 day' and lifespan > 86400",
     ),
@@ -239,16 +285,35 @@ LISTS = (
 )
 # Of a day in the middle: what the questions name.
 CHOICE = """
-    with days as (select distinct block_date from analytics.fct_transaction_inputs where chain = 'bitcoin')
-    select i.block_date::text as day, date_trunc('month', i.block_date)::date::text as month,
-        (date_trunc('month', i.block_date) + interval '1 month')::date::text as next_month,
-        i.transaction_hash as hash, i.block_height as height, i.recipient as address, i.address_key,
-        i.spent_output_key as output_key, i.created_block_height as made_height,
-        i.created_transaction_hash as made_hash, i.created_output_index as made_index
-    from analytics.fct_transaction_inputs as i
-    where i.chain = 'bitcoin'
-        and i.block_date = (select percentile_disc(0.5) within group (order by block_date) from days)
-    order by i.input_key limit 1
+    with days as (
+        select distinct block_date from analytics.fct_transaction_inputs where chain = 'bitcoin'
+    ), chosen as (
+        select percentile_disc(0.5) within group (order by block_date) as day from days
+    )
+    select day::text, date_trunc('month', day)::date::text as month,
+        (date_trunc('month', day) + interval '1 month')::date::text as next_month,
+        spent.transaction_hash as hash, i.block_height as height, address, i.address_key,
+        i.created_transaction_key as made_key, i.created_block_height as made_height,
+        made.transaction_hash as made_hash, i.created_output_index as made_index,
+        called.transaction_hash as call_hash, moved.transaction_hash as token_hash, f.token_address as token
+    from chosen
+    join analytics.fct_transaction_inputs as i on i.chain = 'bitcoin' and i.block_date = day
+    join analytics.fct_transactions as spent on i.transaction_key = spent.transaction_key and spent.block_date = day
+    join analytics.fct_transactions as made
+        on i.created_transaction_key = made.transaction_key and i.created_date = made.block_date
+    join analytics.dim_address using (address_key)
+    left join lateral (
+        select transaction_hash from analytics.fct_eth_calls
+        join analytics.fct_transactions using (transaction_key, block_date)
+        where block_date = day order by transaction_key limit 1
+    ) as called on true
+    left join lateral (
+        select token_address, transaction_key from analytics.fct_token_transfers
+        where block_date = day order by transaction_key limit 1
+    ) as f on true
+    left join analytics.fct_transactions as moved
+        on f.transaction_key = moved.transaction_key and moved.block_date = day
+    order by i.transaction_key, i.input_index limit 1
 """
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import documentation_rules
+import storage_rules
 from checkout import PROJECT, Checkout
 from gated import NOT_GATED
 
@@ -385,6 +386,7 @@ RULES = [
     folders_misplaced,
     unit_tests_of_what_has_to_be_there,
     *documentation_rules.RULES,
+    *storage_rules.RULES,
 ]
 
 
@@ -446,6 +448,7 @@ DAMAGES: list[tuple[Rule, str, str, object]] = [
         [{"input": "this", "rows": []}],
     ),
     *documentation_rules.DAMAGES,
+    *storage_rules.DAMAGES,
 ]
 
 

@@ -29,14 +29,19 @@ begin
     end loop;
 end $$
 """
+# The key of a raw row's transaction, as the warehouse describes it.
+KEY = "('x' || left(md5('{{chain}}|' || {height} || '|' || {transaction}), 16))::bit(64)::bigint"
+OF_OUTPUT = KEY.format(height="block_id", transaction="transaction_hash")
+OF_INPUT = KEY.format(height="spending_block_id", transaction="spending_transaction_hash")
+OF_CALL = KEY.format(height="block_id", transaction="coalesce(transaction_hash, _unit || '#' || _line)")
 # Facts that track a chain's raw table, and the column by which either names what a row is of.
 FACTS = {
     "fct_blocks": ("blocks", "hash", "block_hash"),
     "fct_transactions": ("transactions", "hash", "transaction_hash"),
-    "fct_transaction_outputs": ("outputs", "transaction_hash", "transaction_hash"),
-    "fct_transaction_inputs": ("inputs", "spending_transaction_hash", "transaction_hash"),
-    "fct_eth_calls": ("calls", "transaction_hash", "transaction_hash"),
-    "fct_token_transfers": ("erc20_transactions", "transaction_hash", "transaction_hash"),
+    "fct_transaction_outputs": ("outputs", OF_OUTPUT, "transaction_key"),
+    "fct_transaction_inputs": ("inputs", OF_INPUT, "transaction_key"),
+    "fct_eth_calls": ("calls", OF_CALL, "transaction_key"),
+    "fct_token_transfers": ("erc20_transactions", OF_OUTPUT, "transaction_key"),
 }
 PARTITIONED = """
     select relname, oid::bigint from pg_class
@@ -48,6 +53,9 @@ PARTITIONS = """
     select substr(relname, length(%s) + 2) from pg_inherits inner join pg_class on inhrelid = oid
     where inhparent = %s::regclass order by 1
 """
+# Facts that say by their amounts alone whether the day has a close.
+UNMARKED_FACTS = ("fct_transaction_outputs", "fct_transaction_inputs")
+BY_AMOUNT = "case when value_usd is null then 'missing' else 'priced' end"
 UTXO_FACTS = ("fct_blocks", "fct_transactions", "fct_transaction_outputs", "fct_transaction_inputs")
 FACTS_OF = {
     "bitcoin": UTXO_FACTS,
@@ -107,7 +115,8 @@ def hashes(checkout: Checkout, query: str) -> Named:
     for chain, facts in FACTS_OF.items():
         for fact in facts:
             table, raw_name, name = FACTS[fact]
-            asked = query.format(chain=chain, table=table, raw_name=raw_name, fact=fact, name=name)
+            raw_key = raw_name.format(chain=chain)
+            asked = query.format(chain=chain, table=table, raw_name=raw_key, fact=fact, name=name)
             found[fact, chain] = {value for (value,) in checkout.sql(asked)}
     return found
 
@@ -130,8 +139,9 @@ def orphans_leave(checkout: Checkout, *places: tuple[str, str]) -> Iterator[None
 def closes(checkout: Checkout, chain: str, day: str) -> set[object]:
     """How a chain's rows of a day are priced, in each fact with amounts in USD and in the day's own row."""
     facts = (*(fact for fact in FACTS_OF[chain] if fact not in UNPRICED_FACTS), "fct_network_daily")
+    status = {fact: BY_AMOUNT if fact in UNMARKED_FACTS else "price_status" for fact in facts}
     query = " union ".join(
-        f"select price_status from analytics.{fact} where chain = '{chain}' and block_date = '{day}'"  # noqa: S608
+        f"select {status[fact]} from analytics.{fact} where chain = '{chain}' and block_date = '{day}'"  # noqa: S608
         for fact in facts
     )
     return {status for (status,) in checkout.sql(query)}

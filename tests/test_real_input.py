@@ -132,6 +132,10 @@ def test_every_close_of_the_export_is_on_its_day(loaded: Checkout, samples: Path
 
 
 # Code to a database, a shell, a template, a page, a sheet; what a terminal obeys; what hides or turns text.
+PAID = (
+    "select address from analytics.fct_transaction_outputs join analytics.dim_address using (address_key)"
+    " order by block_height limit 8"
+)
 HOSTILE = (
     "'; drop table raw_data.bitcoin_blocks; --",
     '"); $(touch /tmp/x) `id` %s %(x)s {0}',
@@ -187,7 +191,7 @@ def test_hostile_names_are_kept_as_they_are_and_harmless_where_a_person_looks(
         "select type from raw_data.bitcoin_outputs order by block_id limit 8",
         "select script_hex from raw_data.bitcoin_outputs order by block_id limit 8",
         "select guessed_miner from raw_data.bitcoin_blocks order by id limit 8",
-        "select recipient from analytics.fct_transaction_outputs order by block_height limit 8",
+        PAID,
         "select script_type from analytics.fct_transaction_outputs order by block_height limit 8",
         "select miner from analytics.fct_blocks order by block_height limit 8",
     ):

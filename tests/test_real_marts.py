@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 
@@ -34,15 +34,17 @@ FIRST_DAY = "no day below is loaded"
 __all__ = ["loaded"]
 
 
-def rows(loaded: Checkout, mart: str, order: str, where: str = "chain = 'bitcoin'") -> list[dict[str, object]]:
-    """Every row of a mart that concerns bitcoin, which each says, without its keys and its chain."""
+def rows(
+    loaded: Checkout, mart: str, order: str, where: str = "chain = 'bitcoin'", keys: Sequence[str] = ()
+) -> list[dict[str, object]]:
+    """Every row of a mart that concerns bitcoin, which each says, without its other keys and its chain."""
     names = [
         str(name)
         for (name,) in loaded.sql(
             "select column_name from information_schema.columns where table_schema = 'analytics' and table_name = %s",
             mart,
         )
-        if not str(name).endswith("_key")
+        if not str(name).endswith("_key") or name in keys
     ]
     listed = loaded.sql(f"select {', '.join(names)} from analytics.{mart} where {where} order by {order}")  # noqa: S608
     found = [dict(zip(names, row, strict=True)) for row in listed]
@@ -100,12 +102,11 @@ def test_transactions(loaded: Checkout) -> None:
         PRICELESS
         | {
             "block_height": height,
-            "transaction_reference": coinbase,
+            "transaction_key": key("bitcoin", height, coinbase),
             "transaction_hash": coinbase,
             "transaction_index": 0,
             "block_time": at(clock),
             "block_date": DAY,
-            "transaction_type": "coinbase",
             "is_coinbase": True,
             "is_synthetic": False,
             "is_user_transaction": False,
@@ -122,19 +123,17 @@ def test_transactions(loaded: Checkout) -> None:
         }
         for height, (_, clock, _, coinbase, _) in BLOCKS.items()
     ]
-    expect(rows(loaded, "fct_transactions", "block_height", "true"), expected)
+    expect(rows(loaded, "fct_transactions", "block_height", "true", ["transaction_key"]), expected)
 
 
 def test_outputs(loaded: Checkout) -> None:
     expected = [
-        PRICELESS
-        | {
+        {
+            "transaction_key": key("bitcoin", height, coinbase),
+            "address_key": key("bitcoin", recipient),
             "block_height": height,
-            "transaction_hash": coinbase,
             "output_index": 0,
-            "block_time": at(clock),
             "block_date": DAY,
-            "recipient": recipient,
             "is_address": True,
             "script_type": "pubkey",
             "is_from_coinbase": True,
@@ -142,26 +141,24 @@ def test_outputs(loaded: Checkout) -> None:
             "value_base": COINS_50,
             "is_final": True,
         }
-        for height, (_, clock, _, coinbase, recipient) in BLOCKS.items()
+        for height, (_, _, _, coinbase, recipient) in BLOCKS.items()
     ]
-    expect(rows(loaded, "fct_transaction_outputs", "block_height", "true"), expected)
+    keys = ["transaction_key", "address_key"]
+    expect(rows(loaded, "fct_transaction_outputs", "block_height", "true", keys), expected)
 
 
 def test_inputs(loaded: Checkout) -> None:
     expected = [
-        PRICELESS
-        | {
+        {
+            "transaction_key": key("bitcoin", spending.height, spending.transaction),
+            "created_transaction_key": key("bitcoin", spending.made_height, spending.made_by),
+            "address_key": key("bitcoin", spending.recipient),
             "block_height": spending.height,
-            "transaction_hash": spending.transaction,
             "input_index": 0,
-            "block_time": at(spending.time, SPENT_DAY),
             "block_date": SPENT_DAY,
             "created_block_height": spending.made_height,
-            "created_transaction_hash": spending.made_by,
             "created_output_index": spending.index,
-            "created_time": datetime.fromisoformat(spending.made_at).replace(tzinfo=UTC),
             "created_date": date.fromisoformat(spending.made_at[:10]),
-            "recipient": spending.recipient,
             "is_address": True,
             "script_type": "pubkey",
             "is_from_coinbase": spending.is_from_coinbase,
@@ -174,7 +171,8 @@ def test_inputs(loaded: Checkout) -> None:
         }
         for spending in INPUTS
     ]
-    expect(rows(loaded, "fct_transaction_inputs", "block_height, created_block_height", "true"), expected)
+    keys = ["transaction_key", "created_transaction_key", "address_key"]
+    expect(rows(loaded, "fct_transaction_inputs", "block_height, created_block_height", "true", keys), expected)
 
 
 def test_the_network_day(loaded: Checkout) -> None:
@@ -408,7 +406,7 @@ def test_without_a_price_there_are_no_whales_and_without_snapshots_no_balances(l
 )
 def test_each_row_has_its_coin_and_its_day(loaded: Checkout, fact: str, count: int) -> None:
     found = loaded.sql(
-        f"select count(*) from analytics.{fact} as fact join analytics.dim_asset using (asset_key)"  # noqa: S608
+        f"select count(*) from analytics.{fact} as fact join analytics.dim_asset using (chain)"  # noqa: S608
         " join analytics.dim_date using (date_key)"
         " where dim_asset.coingecko_id = 'bitcoin' and dim_date.date_day = fact.block_date"
     )
@@ -417,18 +415,20 @@ def test_each_row_has_its_coin_and_its_day(loaded: Checkout, fact: str, count: i
 
 def test_rows_find_each_other_by_their_keys(loaded: Checkout) -> None:
     found = loaded.sql(
-        "select o.block_height, b.block_hash, t.transaction_hash, f.transaction_type, o.output_key, i.block_height"
+        "select o.block_height, b.block_hash, t.transaction_hash, f.transaction_type, a.address, i.block_height"
         " from analytics.fct_transaction_outputs as o"
-        " join analytics.fct_blocks as b using (block_key)"
         " join analytics.fct_transactions as t using (transaction_key)"
+        " join analytics.fct_blocks as b using (block_key)"
         " join analytics.dim_transaction_flags as f using (transaction_flags_key)"
+        " join analytics.dim_address as a using (address_key)"
         " left join analytics.fct_transaction_inputs as i"
-        " on i.spent_output_key = o.output_key and i.address_key = o.address_key"
+        " on i.created_transaction_key = o.transaction_key and i.created_output_index = o.output_index"
+        " and i.address_key = o.address_key"
         " order by 1"
     )
     assert found == [
-        (height, name, coinbase, "coinbase", key("bitcoin", height, coinbase, 0), 170 if height == 9 else None)
-        for height, (name, _, _, coinbase, _) in BLOCKS.items()
+        (height, name, coinbase, "coinbase", recipient, 170 if height == 9 else None)
+        for height, (name, _, _, coinbase, recipient) in BLOCKS.items()
     ]
     assert loaded.sql(
         "select miner from analytics.fct_miner_daily join analytics.dim_miner using (miner_key, chain, miner)"

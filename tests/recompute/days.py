@@ -1,5 +1,6 @@
 """Days: which are whole, which have a close, and the flags that say so."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -36,6 +37,12 @@ def minute_of(moment: datetime) -> int:
     """The key of a moment's UTC minute: its hour and minute, read as a number."""
     there = moment.astimezone(UTC)
     return 100 * there.hour + there.minute
+
+
+def key_of(*parts: object) -> int:
+    """A key of the marts: the first 64 bits of the MD5 of its parts, signed."""
+    text = "|".join(str(part) for part in parts)
+    return int.from_bytes(hashlib.md5(text.encode()).digest()[:8], "big", signed=True)  # noqa: S324 - a key, no secret
 
 
 def closes_of(raw: Raw, coin: str) -> dict[date, Close]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from recompute.compare import Rows
-from recompute.days import Chain, minute_of
+from recompute.days import Chain, key_of, minute_of
 from recompute.raw import Raw, Transaction
 
 NAMED_CONTRACTS = 1000
@@ -19,18 +19,27 @@ def method_of(transaction: Transaction) -> str | None:
     return f"0x{transaction.input[:METHOD_DIGITS]}"
 
 
+def address_key(chain: Chain, address: str | None) -> int | None:
+    """The address in dim_address, -1 where there is none; a ledger of outputs has no such part."""
+    if chain.is_utxo:
+        return None
+    return -1 if address is None else key_of(chain.name, address)
+
+
 def transactions(raw: Raw, chain: Chain) -> Rows:
     """The rows of a chain in fct_transactions."""
     rows: Rows = {}
     for transaction in raw.transactions[chain.name]:
         name = transaction.hash
         created = raw.created.get((transaction.height, name)) if name and not chain.is_utxo else None
-        rows[chain.name, transaction.height, name or transaction.place] = {
+        has_created = created is not None and not transaction.is_failed
+        rows[(key_of(chain.name, transaction.height, name or transaction.place),)] = {
+            "transaction_hash": name,
             "time_key": minute_of(transaction.time),
-            "sender_address": transaction.sender,
-            "recipient_address": transaction.recipient,
+            "sender_address_key": address_key(chain, transaction.sender),
+            "recipient_address_key": address_key(chain, transaction.recipient),
             "method_id": method_of(transaction),
-            "created_contract_address": None if transaction.is_failed else created,
+            "created_contract_address_key": key_of(chain.name, created) if has_created else None,
         }
     return rows
 

@@ -6,7 +6,7 @@ from datetime import date
 from fractions import Fraction
 
 from recompute.compare import Rows
-from recompute.days import Chain, minute_of
+from recompute.days import Chain, key_of
 from recompute.exact import rounded
 from recompute.raw import Raw, TokenTransfer
 
@@ -43,11 +43,9 @@ def token_transfers(raw: Raw, chain: Chain) -> Rows:
         block = chain.heights.get(height)
         for place, transfer in enumerate(sorted(of_block, key=lambda transfer: transfer.line)):
             rows[chain.name, height, place] = {
-                "transaction_hash": transfer.transaction,
+                "transaction_key": key_of(chain.name, height, transfer.transaction),
                 "block_date": transfer.day,
-                "time_key": minute_of(transfer.time),
                 "token_address": transfer.token,
-                "token_name": transfer.name,
                 "token_symbol": symbol_of(transfer),
                 "token_decimals": decimals_of(transfer),
                 "is_stablecoin": transfer.token in STABLECOINS,

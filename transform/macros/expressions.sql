@@ -56,6 +56,12 @@
 {%- endmacro %}
 
 
+{# The key of an address in dim_address; -1 where there is none. #}
+{% macro address_key(chain, address) -%}
+    case when {{ address }} is null then -1 else {{ surrogate_key([chain, address]) }} end
+{%- endmacro %}
+
+
 {# The same, but null where a part of it is: no two unknown things are the same one. #}
 {% macro known_key(expressions) -%}
     case when num_nulls({{ expressions | join(", ") }}) = 0 then {{ surrogate_key(expressions) }} end

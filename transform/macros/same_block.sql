@@ -8,9 +8,9 @@
 {%- endmacro %}
 
 
-{# The condition that two rows are of one transaction, by its hash alone for the same reason: else each row is compared with all of its block. #}
+{# The condition that two rows are of one transaction, by its key alone for the same reason: else each row is compared with all of its block. #}
 {% macro is_same_transaction(one, other) -%}
-    {{ one }}.transaction_hash = {{ other }}.transaction_hash
+    {{ one }}.transaction_key = {{ other }}.transaction_key
     and {{ one }}.block_height is not distinct from {{ other }}.block_height
     and {{ one }}.chain is not distinct from {{ other }}.chain
 {%- endmacro %}

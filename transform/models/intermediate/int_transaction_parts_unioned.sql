@@ -3,7 +3,7 @@ select
     chain,
     block_date,
     block_height,
-    transaction_hash,
+    transaction_key,
     output_count,
     input_count,
     self_churn_base,
@@ -16,9 +16,9 @@ select
     chain,
     block_date,
     block_height,
-    transaction_hash,
-    cast(null as bigint) as output_count,
-    cast(null as bigint) as input_count,
+    {{ surrogate_key(['chain', 'block_height', 'transaction_hash']) }} as transaction_key,
+    cast(null as integer) as output_count,
+    cast(null as integer) as input_count,
     cast(null as numeric) as self_churn_base,
     created_contract_address
 from {{ ref('int_created_contracts') }}

@@ -5,6 +5,7 @@
     )
 }}
 -- What the outputs and inputs that are loaded say of a transaction: whom it paid, and what of it came back to those who paid.
+-- Its hash is that of fct_transactions, by the key.
 with
 
 outputs as (
@@ -90,15 +91,20 @@ paid as (
 )
 
 select
-    coalesce(paid.chain, spent.chain) as chain,
-    coalesce(paid.block_height, spent.block_height) as block_height,
-    coalesce(paid.transaction_hash, spent.transaction_hash) as transaction_hash,
+    {{
+        surrogate_key([
+            'coalesce(paid.chain, spent.chain)', 'coalesce(paid.block_height, spent.block_height)',
+            'coalesce(paid.transaction_hash, spent.transaction_hash)',
+        ])
+    }} as transaction_key,
     coalesce(paid.block_date, spent.block_date) as block_date,
+    cast(coalesce(paid.block_height, spent.block_height) as integer) as block_height,
+    cast(coalesce(paid.output_count, 0) as integer) as output_count,
+    cast(coalesce(spent.input_count, 0) as integer) as input_count,
+    cast(coalesce(spent.sender_count, 0) as integer) as sender_count,
+    cast(coalesce(paid.recipient_count, 0) as integer) as recipient_count,
     coalesce(paid.is_from_coinbase, false) as is_from_coinbase,
-    coalesce(paid.output_count, 0) as output_count,
-    coalesce(spent.input_count, 0) as input_count,
-    coalesce(spent.sender_count, 0) as sender_count,
-    coalesce(paid.recipient_count, 0) as recipient_count,
+    coalesce(paid.chain, spent.chain) as chain,
     paid.value_base,
     paid.data_base,
     paid.self_churn_base

@@ -1,5 +1,7 @@
 {#
-  Indexes: by chain and day, what a load deletes; by transaction, what else it did; a token's transfers by day.
+  A transfer is a block's, and a place in it. What its transaction or token has stands there.
+  What each index is for (docs/questions.md): by transaction, what else it did; a token's transfers by day; by day, what a
+  load deletes of a month, whose rows lie by day. The columns stand by their width, so that none is padded.
 #}
 {{
     config(
@@ -7,10 +9,9 @@
         on_schema_change='append_new_columns',
         meta={'partition_by': 'block_date'},
         indexes=[
-            {'columns': ['token_transfer_key', 'block_date'], 'unique': true},
-            {'columns': ['chain', 'block_date']},
             {'columns': ['transaction_key']},
             {'columns': ['token_address', 'block_date']},
+            {'columns': ['block_date'], 'type': 'brin'},
         ],
     )
 }}
@@ -25,10 +26,8 @@ transfers as (
         -- a block's transfers are listed in their order, and nothing else distinguishes two equal ones
         row_number() over (partition by chain, block_height order by line_number) - 1 as transfer_index,
         transaction_hash,
-        block_time,
         block_date,
         token_address,
-        token_name,
         token_symbol,
         token_decimals,
         is_stablecoin,
@@ -52,25 +51,19 @@ blocks as (
 )
 
 select
-    {{ surrogate_key(['transfers.chain', 'transfers.block_height', 'transfers.transfer_index']) }} as token_transfer_key,
     {{ surrogate_key(['transfers.chain', 'transfers.block_height', 'transfers.transaction_hash']) }} as transaction_key,
-    {{ surrogate_key(['transfers.chain', 'transfers.block_height']) }} as block_key,
-    {{ date_key('transfers.block_date') }} as date_key,
-    {{ time_key('transfers.block_time') }} as time_key,
-    transfers.chain,
-    transfers.block_height,
-    transfers.transfer_index,
-    transfers.transaction_hash,
-    transfers.block_time,
     transfers.block_date,
-    transfers.token_address,
-    transfers.token_name,
-    transfers.token_symbol,
-    transfers.token_decimals,
+    {{ date_key('transfers.block_date') }} as date_key,
+    cast(transfers.block_height as integer) as block_height,
+    cast(transfers.transfer_index as integer) as transfer_index,
+    cast(transfers.token_decimals as smallint) as token_decimals,
     transfers.is_stablecoin,
+    coalesce(blocks.is_final, false) as is_final,
+    transfers.chain,
+    transfers.token_address,
+    transfers.token_symbol,
     transfers.sender_address,
     transfers.recipient_address,
-    transfers.value_base,
-    coalesce(blocks.is_final, false) as is_final
+    transfers.value_base
 from transfers
 left join blocks on {{ is_same_block('transfers', 'blocks') }}

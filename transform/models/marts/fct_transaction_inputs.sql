@@ -1,15 +1,19 @@
-{# Indexes: by chain and day, a day's coins by their age and what a load deletes; by key, what spent an output or was paid by an address. #}
+{#
+  An input is a transaction's, by its key, and a place in it; so is the output that it spends. What the transaction, address,
+  coin or day has stands there.
+  What each index is for (docs/questions.md): by transaction, its inputs; by the transaction that created it, what spent an
+  output; by day, the inputs of a day and what a load deletes of a month, whose rows lie by day.
+  The columns stand by their width, so that none is padded.
+#}
 {{
     config(
         materialized='changed_days',
         on_schema_change='append_new_columns',
         meta={'partition_by': 'block_date'},
         indexes=[
-            {'columns': ['input_key', 'block_date'], 'unique': true},
             {'columns': ['transaction_key']},
-            {'columns': ['spent_output_key']},
-            {'columns': ['address_key']},
-            {'columns': ['chain', 'block_date', 'block_time']},
+            {'columns': ['created_transaction_key']},
+            {'columns': ['block_date'], 'type': 'brin'},
         ],
     )
 }}
@@ -25,12 +29,10 @@ inputs as (
         block_height,
         transaction_hash,
         input_index,
-        block_time,
         block_date,
         created_block_height,
         created_transaction_hash,
         created_output_index,
-        created_time,
         created_date,
         value_base,
         lifespan_seconds,
@@ -69,34 +71,25 @@ assets as (
 prices as ({{ columns_of(ref('fct_market_prices_daily'), 'asset_key, close_date, close_price_usd', where='close_price_usd is not null') }})
 
 select
-    {{ surrogate_key(['inputs.chain', 'inputs.block_height', 'inputs.transaction_hash', 'inputs.input_index']) }} as input_key,
     {{ surrogate_key(['inputs.chain', 'inputs.block_height', 'inputs.transaction_hash']) }} as transaction_key,
-    {{ surrogate_key(['inputs.chain', 'inputs.block_height']) }} as block_key,
-    {{ surrogate_key(['inputs.chain', 'inputs.created_block_height', 'inputs.created_transaction_hash', 'inputs.created_output_index']) }}
-        as spent_output_key,
-    coalesce(assets.asset_key, -1) as asset_key,
+    {{ surrogate_key(['inputs.chain', 'inputs.created_block_height', 'inputs.created_transaction_hash']) }} as created_transaction_key,
+    {{ address_key('inputs.chain', 'inputs.recipient') }} as address_key,
+    inputs.block_date,
+    inputs.created_date,
     {{ date_key('inputs.block_date') }} as date_key,
     {{ date_key('inputs.created_date') }} as created_date_key,
-    case when inputs.recipient is null then -1 else {{ surrogate_key(['inputs.chain', 'inputs.recipient']) }} end as address_key,
-    inputs.chain,
-    inputs.block_height,
-    inputs.transaction_hash,
-    inputs.input_index,
-    inputs.block_time,
-    inputs.block_date,
-    inputs.created_block_height,
-    inputs.created_transaction_hash,
-    inputs.created_output_index,
-    inputs.created_time,
-    inputs.created_date,
-    inputs.recipient,
+    cast(inputs.block_height as integer) as block_height,
+    cast(inputs.input_index as integer) as input_index,
+    cast(inputs.created_block_height as integer) as created_block_height,
+    cast(inputs.created_output_index as integer) as created_output_index,
+    cast(inputs.lifespan_seconds as integer) as lifespan_seconds,
     inputs.is_address,
-    inputs.script_type,
     inputs.is_from_coinbase,
+    coalesce(blocks.is_final, false) as is_final,
+    inputs.chain,
+    inputs.script_type,
     inputs.value_base,
     {{ to_usd('inputs.value_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as value_usd,
-    case when prices.asset_key is null then 'missing' else 'priced' end as price_status,
-    inputs.lifespan_seconds,
     round(
         inputs.value_base * (case when inputs.lifespan_seconds < 0 then 0 else inputs.lifespan_seconds end / 86400)
         * assets.coins_per_base_unit,
@@ -104,8 +97,7 @@ select
     ) as full_coin_days_destroyed,
     -- the divisor's scale is the quotient's, which PostgreSQL would else cut to 16 digits
     {{ quotient('inputs.value_base * inputs.lifespan_seconds * assets.coins_per_base_unit', '86400', 18) }}
-        as coin_days_destroyed,
-    coalesce(blocks.is_final, false) as is_final
+        as coin_days_destroyed
 from inputs
 left join blocks on {{ is_same_block('inputs', 'blocks') }}
 left join assets on inputs.chain = assets.chain

@@ -1,12 +1,18 @@
+{#
+  An output is a transaction's, by its key, and a place in it. What its transaction, address, coin or day has stands there.
+  What each index is for (docs/questions.md): by transaction, its outputs, and the one that an input has spent; by
+  address, what it was paid; by day, what a load deletes of a month, whose rows lie by day.
+  The columns stand by their width, so that none is padded.
+#}
 {{
     config(
         materialized='changed_days',
         on_schema_change='append_new_columns',
         meta={'partition_by': 'block_date'},
         indexes=[
-            {'columns': ['output_key', 'block_date'], 'unique': true},
             {'columns': ['transaction_key']},
             {'columns': ['address_key']},
+            {'columns': ['block_date'], 'type': 'brin'},
         ],
     )
 }}
@@ -20,7 +26,6 @@ outputs as (
         block_height,
         transaction_hash,
         output_index,
-        block_time,
         block_date,
         value_base,
         recipient,
@@ -49,27 +54,20 @@ assets as ({{ columns_of(ref('dim_asset'), 'asset_key, chain, base_unit_decimals
 prices as ({{ columns_of(ref('fct_market_prices_daily'), 'asset_key, close_date, close_price_usd', where='close_price_usd is not null') }})
 
 select
-    {{ surrogate_key(['outputs.chain', 'outputs.block_height', 'outputs.transaction_hash', 'outputs.output_index']) }} as output_key,
     {{ surrogate_key(['outputs.chain', 'outputs.block_height', 'outputs.transaction_hash']) }} as transaction_key,
-    {{ surrogate_key(['outputs.chain', 'outputs.block_height']) }} as block_key,
-    coalesce(assets.asset_key, -1) as asset_key,
-    {{ date_key('outputs.block_date') }} as date_key,
-    case when outputs.recipient is null then -1 else {{ surrogate_key(['outputs.chain', 'outputs.recipient']) }} end as address_key,
-    outputs.chain,
-    outputs.block_height,
-    outputs.transaction_hash,
-    outputs.output_index,
-    outputs.block_time,
+    {{ address_key('outputs.chain', 'outputs.recipient') }} as address_key,
     outputs.block_date,
-    outputs.recipient,
+    {{ date_key('outputs.block_date') }} as date_key,
+    cast(outputs.block_height as integer) as block_height,
+    cast(outputs.output_index as integer) as output_index,
     outputs.is_address,
-    outputs.script_type,
     outputs.is_from_coinbase,
     outputs.is_spendable,
+    coalesce(blocks.is_final, false) as is_final,
+    outputs.chain,
+    outputs.script_type,
     outputs.value_base,
-    {{ to_usd('outputs.value_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as value_usd,
-    case when prices.asset_key is null then 'missing' else 'priced' end as price_status,
-    coalesce(blocks.is_final, false) as is_final
+    {{ to_usd('outputs.value_base', 'assets.base_unit_decimals', 'prices.close_price_usd') }} as value_usd
 from outputs
 left join blocks on {{ is_same_block('outputs', 'blocks') }}
 left join assets on outputs.chain = assets.chain

@@ -1,6 +1,9 @@
 {#
-  Indexes: by chain and day, a day's or an hour's rows and what a load deletes; by hash, since who looks for a transaction
-  has neither its block nor its day, and asks for equality only; by fee, the largest of a month without reading the month.
+  What each index is for (docs/questions.md): by key, the transaction of an output, input, call or transfer of tokens; by
+  hash, since who looks for a transaction has neither its block nor its day, and asks for equality only; by height, a
+  block's rows; by chain and time, a day's or an hour's rows and what a load deletes; by fee, the largest of a month
+  without reading the month; by the day's key, for reports that join the calendar.
+  The columns stand by their width, so that none is padded.
 #}
 {{
     config(
@@ -8,7 +11,7 @@
         on_schema_change='append_new_columns',
         meta={'partition_by': 'block_date'},
         indexes=[
-            {'columns': ['transaction_key', 'block_date'], 'unique': true},
+            {'columns': ['transaction_key']},
             {'columns': ['chain', 'block_height']},
             {'columns': ['chain', 'block_date', 'block_time']},
             {'columns': ['transaction_hash'], 'type': 'hash'},
@@ -25,7 +28,7 @@ transactions as (
     select
         chain,
         block_height,
-        transaction_reference,
+        {{ surrogate_key(['chain', 'block_height', 'transaction_reference']) }} as transaction_key,
         transaction_hash,
         -- a dump lists a block's transactions in their order; Ethereum's say theirs
         case
@@ -77,7 +80,7 @@ transaction_parts as (
     select
         chain,
         block_height,
-        transaction_hash,
+        transaction_key,
         output_count,
         input_count,
         self_churn_base,
@@ -116,7 +119,7 @@ priced as (
     select
         transactions.chain,
         transactions.block_height,
-        transactions.transaction_reference,
+        transactions.transaction_key,
         transactions.transaction_hash,
         transactions.transaction_index,
         transactions.block_time,
@@ -169,54 +172,55 @@ priced as (
 )
 
 select
-    {{ surrogate_key(['priced.chain', 'priced.block_height', 'priced.transaction_reference']) }} as transaction_key,
+    priced.transaction_key,
     {{ surrogate_key(['priced.chain', 'priced.block_height']) }} as block_key,
     coalesce(priced.asset_key, -1) as asset_key,
-    {{ date_key('priced.block_date') }} as date_key,
-    priced.chain,
-    priced.block_height,
-    priced.transaction_reference,
-    priced.transaction_hash,
-    priced.transaction_index,
-    priced.block_time,
-    priced.block_date,
-    priced.transaction_type,
-    priced.is_coinbase,
-    priced.is_synthetic,
-    priced.is_user_transaction,
-    priced.is_failed,
-    priced.size_bytes,
-    priced.weight_wu,
-    priced.input_count,
-    priced.output_count,
-    priced.gas_used,
-    priced.gas_price_base,
-    priced.input_total_base,
-    priced.value_base,
-    priced.internal_value_base,
-    priced.fee_base,
-    priced.value_usd,
-    {{ to_usd('priced.fee_base', 'priced.base_unit_decimals', 'priced.close_price_usd') }} as fee_usd,
-    case when priced.close_price_usd is null then 'missing' else 'priced' end as price_status,
-    priced.coin_days_destroyed,
     {{
         surrogate_key([
             'priced.transaction_type', 'priced.is_coinbase', 'priced.is_synthetic', 'priced.is_failed', 'priced.has_witness',
         ])
     }} as transaction_flags_key,
-    case when priced.is_user_transaction then {{ fee_rate('priced.fee_base', 'priced.charged_size', 'priced.chain') }} end as fee_rate,
+    coalesce(value_bands.value_band_key, -1) as value_band_key,
+    -- a ledger of outputs has neither
+    case when priced.chain = 'ethereum' then {{ address_key('priced.chain', 'priced.sender_address') }} end as sender_address_key,
+    case when priced.chain = 'ethereum' then {{ address_key('priced.chain', 'priced.recipient_address') }} end as recipient_address_key,
+    case
+        when priced.created_contract_address is not null then {{ address_key('priced.chain', 'priced.created_contract_address') }}
+    end as created_contract_address_key,
+    priced.block_time,
+    priced.block_date,
+    {{ date_key('priced.block_date') }} as date_key,
+    cast(priced.block_height as integer) as block_height,
+    cast(priced.transaction_index as integer) as transaction_index,
+    cast(priced.size_bytes as integer) as size_bytes,
+    cast(priced.weight_wu as integer) as weight_wu,
+    cast(priced.input_count as integer) as input_count,
+    cast(priced.output_count as integer) as output_count,
+    cast(priced.gas_used as integer) as gas_used,
+    cast({{ time_key('priced.block_time') }} as smallint) as time_key,
+    priced.is_coinbase,
+    priced.is_synthetic,
+    priced.is_user_transaction,
+    priced.is_failed,
+    priced.is_final,
+    priced.chain,
+    priced.transaction_hash,
+    priced.method_id,
+    priced.value_base,
+    priced.fee_base,
+    priced.input_total_base,
+    priced.internal_value_base,
+    priced.self_churn_base,
+    priced.gas_price_base,
     priced.burned_base,
     priced.fee_base - priced.burned_base as tip_base,
+    case when priced.is_user_transaction then {{ fee_rate('priced.fee_base', 'priced.charged_size', 'priced.chain') }} end as fee_rate,
+    priced.coin_days_destroyed,
+    priced.value_usd,
+    {{ to_usd('priced.fee_base', 'priced.base_unit_decimals', 'priced.close_price_usd') }} as fee_usd,
     {{ to_usd('priced.burned_base', 'priced.base_unit_decimals', 'priced.close_price_usd') }} as burned_usd,
     {{ to_usd('(priced.fee_base - priced.burned_base)', 'priced.base_unit_decimals', 'priced.close_price_usd') }} as tip_usd,
-    coalesce(value_bands.value_band_key, -1) as value_band_key,
-    priced.self_churn_base,
-    priced.is_final,
-    {{ time_key('priced.block_time') }} as time_key,
-    priced.sender_address,
-    priced.recipient_address,
-    priced.method_id,
-    priced.created_contract_address
+    case when priced.close_price_usd is null then 'missing' else 'priced' end as price_status
 from priced
 left join value_bands
     on

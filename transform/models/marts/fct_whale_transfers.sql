@@ -65,6 +65,7 @@ candidates as (
         transactions.block_height,
         transactions.transaction_reference,
         transactions.transaction_hash,
+        {{ surrogate_key(['transactions.chain', 'transactions.block_height', 'transactions.transaction_reference']) }} as transaction_key,
         transactions.block_time,
         transactions.block_date,
         transactions.input_count,
@@ -91,7 +92,7 @@ transfers as (
     select
         chain,
         block_height,
-        transaction_hash,
+        transaction_key,
         output_count,
         input_count,
         sender_count,
@@ -110,6 +111,7 @@ measured as (
         candidates.block_height,
         candidates.transaction_reference,
         candidates.transaction_hash,
+        candidates.transaction_key,
         candidates.block_time,
         candidates.block_date,
         candidates.asset_key,
@@ -141,6 +143,7 @@ valued as (
         block_height,
         transaction_reference,
         transaction_hash,
+        transaction_key,
         block_time,
         block_date,
         asset_key,
@@ -163,6 +166,7 @@ priced as (
         block_height,
         transaction_reference,
         transaction_hash,
+        transaction_key,
         block_time,
         block_date,
         asset_key,
@@ -189,7 +193,7 @@ value_bands as (
 )
 
 select
-    {{ surrogate_key(['priced.chain', 'priced.block_height', 'priced.transaction_reference']) }} as transaction_key,
+    priced.transaction_key,
     {{ surrogate_key(['priced.chain', 'priced.block_height']) }} as block_key,
     priced.asset_key,
     {{ date_key('priced.block_date') }} as date_key,
