@@ -1,4 +1,7 @@
-"""A filled warehouse is dumped and restored as docs/deploy.md says, and the pipeline goes on with the restored one."""
+"""A filled warehouse is copied and restored, and the pipeline goes on with the restored one.
+
+As docs/deploy.md says for containers, by PostgreSQL's own programs; and by `warehouse backup` and `warehouse restore`.
+"""
 
 import json
 import re
@@ -135,3 +138,41 @@ def test_a_warehouse_of_the_day_before_gets_the_day_that_the_bookmark_counts_by_
     assert "run the same command again" in said, "by which `make run` knows that it may begin again"
     assert loaded["rows"] > 0
     assert restored.sql(held) == checkout.sql(held)
+
+
+def test_a_restore_to_the_day_before_brings_bookmarks_too_and_the_next_run_loads_the_day_again(
+    checkout: Checkout,
+) -> None:
+    pipeline = ("meltano", "run", "--no-install", *LOADS, "dbt-postgres:build")
+    checkout.run(*pipeline)
+    before, bookmarks = checkout.tables(), checkout.bookmarks()
+    made = checkout.run("warehouse", "backup").stdout.strip()
+    assert {path.name for path in Path(made).iterdir()} == {
+        "backup.json",
+        "bookmarks.json",
+        "raw_data",
+        "built",
+        "airflow",
+    }
+    checkout.run("simulator", "advance", "1")
+    checkout.run(*pipeline)
+    after = checkout.tables()
+    assert after != before
+    assert "say --yes where nobody can be asked" in checkout.fails("warehouse", "restore", made)
+    said = checkout.run("warehouse", "restore", made, "--yes").stderr
+    assert re.search(r"the replaced database is crypto_before_\d{8}t\d{6}: drop it when nobody needs it", said)
+    assert checkout.tables() == before
+    assert checkout.bookmarks() == bookmarks
+    checkout.run(*pipeline)
+    assert checkout.tables() == after
+
+
+def test_bookmarks_move_to_another_store_by_one_command(checkout: Checkout, tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/new.db"
+    said = checkout.run("warehouse", "bookmarks", "--to", store).stderr
+    assert "copied local:tap-blockchair-to-target-postgres" in said
+    there = Checkout(checkout.root, {**checkout.environ, "MELTANO_DATABASE_URI": store})
+    assert there.bookmarks() == checkout.bookmarks()
+    loaded = checkout.sql("select count(*) from raw_data.load_ledger where channel = 'dumps'")
+    there.run("meltano", "run", "--no-install", "tap-blockchair", "target-postgres")
+    assert checkout.sql("select count(*) from raw_data.load_ledger where channel = 'dumps'") == loaded

@@ -13,21 +13,19 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from warehouse import local
+from warehouse.backup_commands import backup, bookmarks, restore
 from warehouse.cluster import find_binaries
-from warehouse.envfile import read_env
+from warehouse.context import environment_option, live, project, say, server_of
 from warehouse.errors import WarehouseError
 from warehouse.initialise import initialise
 from warehouse.maintain import maintain as vacuum
 from warehouse.migrate import Dbt
 from warehouse.migrate import migrate as bring_up
-from warehouse.project import Project, find_project
 from warehouse.server import (
     ADMIN,
     ROLES,
     TENANTS,
-    Server,
     forget_libpq_variables,
-    live_server,
     missing_for,
     variables_of,
 )
@@ -40,43 +38,12 @@ _Command = TypeVar("_Command", bound="Callable[..., None]")
 _NOT_RUNNING = 3  # as `systemctl status` and `pg_ctl status` say it
 
 
-def say(line: str) -> None:
-    """Print a line of progress, on standard error."""
-    click.echo(f"warehouse: {line}", err=True)
-
-
-def _project() -> Project:
-    return find_project(os.environ, Path.cwd())
-
-
-def _live(environment: str, needed: tuple[str, ...]) -> Server:
-    # As in Meltano, a variable of the process wins over the same one in .env.
-    return live_server(environment, {**read_env(_project().env_file), **os.environ}, needed)
-
-
-def _server(environment: str, needed: tuple[str, ...]) -> Server:
-    return local.running_server(_project()) if environment == "local" else _live(environment, needed)
-
-
 def _only_local(environment: str, verb: str) -> None:
     if environment != "local":
         raise WarehouseError(
             f"`warehouse {verb}` is for the embedded server of the environment local; the PostgreSQL of {environment} "
             "is not this program's to touch. Add --environment=local if the local one is meant."
         )
-
-
-def environment_option(command: _Command) -> _Command:
-    """Add ``--environment`` to a command."""
-    return click.option(
-        "--environment",
-        type=click.Choice(["local", "dev", "prod"]),
-        envvar="MELTANO_ENVIRONMENT",
-        default="local",
-        show_default=True,
-        show_envvar=True,
-        help="local: the embedded server. dev, prod: the PostgreSQL that WAREHOUSE_* in .env names.",
-    )(command)
 
 
 def role_option(command: _Command) -> _Command:
@@ -125,7 +92,7 @@ def start(environment: str, *, with_init: bool) -> None:
     Mends what a crash left behind.
     """
     _only_local(environment, "start")
-    local.start(_project(), say, (lambda server: initialise(server, say)) if with_init else None)
+    local.start(project(), say, (lambda server: initialise(server, say)) if with_init else None)
 
 
 @main.command()
@@ -133,7 +100,7 @@ def start(environment: str, *, with_init: bool) -> None:
 def stop(environment: str) -> None:
     """Stop the embedded server, ending its sessions; fine when it does not run."""
     _only_local(environment, "stop")
-    local.stop(_project(), say)
+    local.stop(project(), say)
 
 
 @main.command()
@@ -145,14 +112,14 @@ def status(environment: str, *, as_json: bool) -> None:
     Exit code 0: running. 3: not running.
     """
     if environment == "local":
-        project = _project()
-        found = Status(environment, database=local.DATABASE, data=str(project.data))
+        here = project()
+        found = Status(environment, database=local.DATABASE, data=str(here.data))
         try:
-            found = read_status(local.running_server(project), project.data)
+            found = read_status(local.running_server(here), here.data)
         except WarehouseError as error:
             found.problem = str(error)
     else:
-        found = read_status(_live(environment, ()))
+        found = read_status(live(environment, ()))
     click.echo(json.dumps(asdict(found), indent=2) if as_json else found.as_text())
     sys.exit(0 if found.running else _NOT_RUNNING)
 
@@ -169,7 +136,7 @@ def psql(environment: str, role: str, arguments: tuple[str, ...]) -> None:
 
     For example: warehouse psql -c 'select * from fct_blocks limit 5'
     """
-    server = _server(environment, (role,))
+    server = server_of(environment, (role,))
     login = server.login(role)
     if server.is_local:
         # The server's own psql: an older one misreads a newer server's system catalog.
@@ -198,7 +165,7 @@ def psql(environment: str, role: str, arguments: tuple[str, ...]) -> None:
 @environment_option
 def url(environment: str, role: str, *, with_password: bool) -> None:
     """Print a postgresql:// URL for scripts, password included."""
-    server = _server(environment, (role,) if with_password or role == ADMIN else ())
+    server = server_of(environment, (role,) if with_password or role == ADMIN else ())
     click.echo(server.url(role, with_password=with_password))
 
 
@@ -214,7 +181,7 @@ def init(environment: str, *, take_roles: bool) -> None:
     superuser. With MELTANO_DB_PASSWORD set, Meltano's own database and role are made too. Roles belong to the whole
     server: one that another deployment has made is shared where .env has its password, and else nothing is changed.
     """
-    server = _server(environment, (ADMIN, *ROLES))
+    server = server_of(environment, (ADMIN, *ROLES))
     initialise(server, say, take_roles=take_roles)
     if environment != "local":
         who = server.login(ADMIN).user
@@ -233,7 +200,7 @@ def maintain(environment: str, *, dry_run: bool) -> None:
     Loads, builds and readers go on meanwhile. A table that is in use for too long is left for the next time; a second
     run does no harm. The weekly job `maintenance` runs it.
     """
-    done = vacuum(_server(environment, ("loader", "transformer")), say, dry_run=dry_run)
+    done = vacuum(server_of(environment, ("loader", "transformer")), say, dry_run=dry_run)
     if dry_run:
         return
     say(
@@ -259,8 +226,8 @@ def migrate(environment: str, env_file: Path | None, *, dry_run: bool, forget_mo
     No raw row is lost, and a view of somebody else on a mart stays; where it cannot, nothing is changed and the view is
     named. Loads may go on meanwhile. After a failure, run it again.
     """
-    dbt = Dbt(_project().root, environment, env_file)
-    server = _server(environment, ("loader", "transformer"))
+    dbt = Dbt(project().root, environment, env_file)
+    server = server_of(environment, ("loader", "transformer"))
     is_done = bring_up(server, dbt, say, dry_run=dry_run, forget=forget_months)
     if is_done and not dry_run:
         say("the warehouse is of this release; loads and builds go on as before")
@@ -272,12 +239,16 @@ def migrate(environment: str, env_file: Path | None, *, dry_run: bool, forget_mo
 def reset(environment: str, *, yes: bool) -> None:
     """Delete the local warehouse's data, and Meltano's local bookmarks (.meltano/meltano.db) with it."""
     _only_local(environment, "reset")
-    project = _project()
+    here = project()
     if not yes:
         if not sys.stdin.isatty():
             raise WarehouseError("reset deletes all local data; say --yes where nobody can be asked.")
         click.confirm(
-            f"Delete all data in {project.data} and Meltano's local bookmarks in {project.meltano_database}?",
+            f"Delete all data in {here.data} and Meltano's local bookmarks in {here.meltano_database}?",
             abort=True,
         )
-    local.reset(project, say)
+    local.reset(here, say)
+
+
+for each in (backup, restore, bookmarks):
+    main.add_command(each)

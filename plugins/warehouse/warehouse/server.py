@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -118,9 +118,7 @@ def live_server(environment: str, variables: Mapping[str, str], needed: tuple[st
     missing = [name for name in names if not variables.get(name)]
     if missing:
         raise WarehouseError(f"The environment {environment} needs these variables in .env: {', '.join(missing)}.")
-    port = variables.get("WAREHOUSE_PORT") or "5432"
-    if not (port.isdecimal() and 0 < int(port) < 2**16):
-        raise WarehouseError(f"WAREHOUSE_PORT is {port!r}, which is no TCP port; set a number from 1 to 65535.")
+    port = _port(variables, "WAREHOUSE_PORT")
     logins = {}
     for role in (ADMIN, *ROLES):
         values = [variables.get(name, "") for name in missing_for(role)]
@@ -131,11 +129,34 @@ def live_server(environment: str, variables: Mapping[str, str], needed: tuple[st
     return Server(
         environment,
         variables["WAREHOUSE_HOST"],
-        int(port),
+        port,
         variables.get("WAREHOUSE_DB") or "crypto",
         variables.get("WAREHOUSE_SSLMODE") or "prefer",
         logins,
     )
+
+
+def airflow_server(server: Server, variables: Mapping[str, str]) -> Server | None:
+    """The server of Airflow's metadata, in which role airflow can log in; None where it is not known."""
+    if server.is_local:
+        return replace(server, database=AIRFLOW) if AIRFLOW in server.logins else None
+    host, password = variables.get("AIRFLOW_DB_HOST"), variables.get("AIRFLOW_DB_PASSWORD")
+    if not (host and password):
+        return None
+    return replace(
+        server,
+        host=host,
+        port=_port(variables, "AIRFLOW_DB_PORT"),
+        database=variables.get("AIRFLOW_DB_NAME") or AIRFLOW,
+        logins={AIRFLOW: Login(AIRFLOW, password)},
+    )
+
+
+def _port(variables: Mapping[str, str], name: str) -> int:
+    port = variables.get(name) or "5432"
+    if not (port.isdecimal() and 0 < int(port) < 2**16):
+        raise WarehouseError(f"{name} is {port!r}, which is no TCP port; set a number from 1 to 65535.")
+    return int(port)
 
 
 def forget_libpq_variables(environ: MutableMapping[str, str] = os.environ) -> None:
