@@ -1,24 +1,32 @@
-"""The command line: `crypto-elt run|summary|estimate|doctor|env|stop`."""
+"""The command line: `crypto-elt run|summary|estimate|health|doctor|units|env|stop`."""
 
+import json
 import os
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from dotenv import dotenv_values
 
 from console import doctor as checks
 from console.envfile import write_env
 from console.errors import ConsoleError
 from console.estimate import TAPS
 from console.estimate import estimate as estimate_of
+from console.health import call, examine
 from console.leftovers import sweep
+from console.metrics import write_metrics
 from console.ownership import end_recorded_run, exclusive_run
 from console.pipeline import Meltano
 from console.project import Project, local_environ
+from console.promises import read_hours
 from console.services import command
 from console.summary import print_summary
 from console.terminal import err, out, plain, step
+from console.units import place, write_units
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _MARKS = {"ok": "[green]✓[/green]", "note": "[yellow]•[/yellow]", "wrong": "[red]✗[/red]"}
@@ -100,6 +108,73 @@ def doctor(environment: str) -> None:
         out.print(f"{_MARKS[finding.state]} {plain(finding.text)}")
     if any(finding.state == "wrong" for finding in findings):
         sys.exit(1)
+
+
+@cli.command()
+@environment_option("Whose streams and marts to look at.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with each stream and mart.")
+@click.option("--hours", envvar="HEALTH_HOURS", default="", help="Promises of one's own: 'bitcoin_*=60 fct_*=200'.")
+@click.option("--heartbeat", envvar="HEALTH_HEARTBEAT_URL", default="", metavar="URL", help="Called when all is well.")
+@click.option(
+    "--metrics",
+    envvar="HEALTH_METRICS_FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write metrics for Prometheus's node exporter to this .prom file.",
+)
+@click.option(
+    "--scheduler/--no-scheduler", default=None, help="Whether Airflow has to run; if unset, where it was set up."
+)
+@click.option("--every", type=click.IntRange(min=1), metavar="SECONDS", help="Go on asking, so many seconds apart.")
+def health(environment: str, *, every: int | None, **how: Any) -> None:  # noqa: ANN401 - options of `watch`
+    """Say in one line whether all is well; the exit status is 0 when it is, and 1 when not.
+
+    Each stream and mart has a time by which it should be there (docs/guides/keep-it-running.md). Also asked: whether
+    the warehouse answers, checks fail, the disk fills, and Airflow's scheduler is alive. The three options above that
+    take a value are also read from .env: HEALTH_HOURS, HEALTH_HEARTBEAT_URL, HEALTH_METRICS_FILE.
+    """
+    while True:
+        is_well = _look(environment, **how)
+        if every is None:
+            sys.exit(0 if is_well else 1)
+        time.sleep(every)
+
+
+def _look(  # noqa: PLR0913 - the options of `health`
+    environment: str, *, as_json: bool, hours: str, heartbeat: str, metrics: Path | None, scheduler: bool | None
+) -> bool:
+    """Ask once, and print, write and call what was asked for; whether all is well."""
+    project = Project.find()
+    # As in Meltano, a variable of the process wins over the same one in .env.
+    variables = {name: value for name, value in {**dotenv_values(project.env_file), **os.environ}.items() if value}
+    environ = local_environ(project, os.environ)[0] if environment == "local" else variables
+    found = examine(
+        project, environ, environment, read_hours(hours or variables.get("HEALTH_HOURS", "")), scheduler=scheduler
+    )
+    out.print(plain(json.dumps(found.as_json(), indent=1) if as_json else found.line()))
+    if file := metrics or variables.get("HEALTH_METRICS_FILE"):
+        write_metrics(found, Path(file))
+    url = heartbeat or variables.get("HEALTH_HEARTBEAT_URL", "")
+    if found.is_well and url and (problem := call(url)):
+        err.print(plain(problem))
+    return found.is_well
+
+
+@cli.command()
+@click.option("--system", "user", metavar="USER", help="For the machine's own systemd, as this user; else for yours.")
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where to write them to.")
+def units(user: str | None, folder: Path | None) -> None:
+    """Write systemd units for this checkout: Airflow, dashboard, health, backup, old logs.
+
+    They go to ~/.config/systemd/user, or with --system to /etc/systemd/system, which takes root. Nothing is started.
+    """
+    where = folder or place(system=user is not None)
+    for path in write_units(Project.find(), where, user):
+        out.print(plain(str(path)))
+    systemctl = "systemctl" if user else "systemctl --user"
+    timers = "crypto-elt-health.timer crypto-elt-backup.timer crypto-elt-logs.timer"
+    out.print(f"next: {systemctl} daemon-reload; {systemctl} enable --now crypto-elt-airflow {timers}")
+    if not user:
+        out.print("then: loginctl enable-linger, so that they run while you are not logged in, and after a reboot")
 
 
 @cli.command()

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from console.errors import ConsoleError
 from console.project import Project
-from console.services import command
 from console.terminal import out, plain
+from console.warehouse import connected
 
 _HEADLINE = "block_header_hash"
 # The column that a mart's time span is read from; a mart that has none shows its rows only.
@@ -92,9 +92,6 @@ select
 from spans where first_day <= last_day group by table_name order by table_name
 """
 
-# What role, database and environment might say otherwise of how dates and numbers are written.
-_SESSION = "-c DateStyle=ISO,MDY -c TimeZone=UTC -c extra_float_digits=1 -c row_security=off -c search_path=public"
-
 
 @dataclass(frozen=True)
 class Contents:
@@ -112,22 +109,14 @@ def print_summary(project: Project, environ: Mapping[str, str], environment: str
         ConsoleError: The warehouse is not running, or holds nothing yet.
     """
     is_local = environment == "local"
-    asked = ("url", "--role", "transformer", f"--environment={environment}")
-    url = command(project, environ, "warehouse", *asked).strip()
-    try:
-        with psycopg.connect(url, connect_timeout=5, client_encoding="UTF8", options=_SESSION) as connection:
-            raw = _contents(connection, "raw_data", _raw_spans(connection))
-            marts = _contents(connection, "analytics", {})
-            if not marts:
-                fill = "make run" if is_local else f"meltano --environment={environment} run warehouse-to-marts"
-                raise ConsoleError(f"the warehouse has no marts yet; run `{fill}` first.")
-            checks = [*_checks(connection), *_missing(connection)]
-            headlines = _headlines(connection)
-    except psycopg.OperationalError as error:
-        mend = (
-            "`warehouse start` starts it" if is_local else f"`crypto-elt doctor --environment={environment}` says why"
-        )
-        raise ConsoleError(f"the warehouse does not answer ({error}); {mend}.") from error
+    with connected(project, environ, environment) as connection:
+        raw = _contents(connection, "raw_data", _raw_spans(connection))
+        marts = _contents(connection, "analytics", {})
+        if not marts:
+            fill = "make run" if is_local else f"meltano --environment={environment} run warehouse-to-marts"
+            raise ConsoleError(f"the warehouse has no marts yet; run `{fill}` first.")
+        checks = [*_checks(connection), *_missing(connection)]
+        headlines = _headlines(connection)
     out.print()
     out.print(_table("raw_data, as received", raw))
     out.print(_table("analytics, what to query", marts))
