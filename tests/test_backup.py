@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,3 +177,27 @@ def test_bookmarks_move_to_another_store_by_one_command(checkout: Checkout, tmp_
     loaded = checkout.sql("select count(*) from raw_data.load_ledger where channel = 'dumps'")
     there.run("meltano", "run", "--no-install", "tap-blockchair", "target-postgres")
     assert checkout.sql("select count(*) from raw_data.load_ledger where channel = 'dumps'") == loaded
+
+
+def test_a_lost_bookmark_is_rebuilt_and_no_file_is_downloaded_again(checkout: Checkout) -> None:
+    name = "local:tap-blockchair-to-target-postgres"
+    before = checkout.bookmarks()[name.removeprefix("local:")]
+    assert isinstance(before, dict)
+    assert "has a bookmark, which stays" in checkout.fails("warehouse", "bookmarks", "--rebuild", "tap-blockchair")
+    checkout.run("meltano", "state", "clear", "--force", name)
+    said = checkout.run("warehouse", "bookmarks", "--rebuild", "tap-blockchair").stderr
+    assert "bitcoin_blocks: loaded up to 20" in said
+    after = checkout.bookmarks()[name.removeprefix("local:")]
+    assert isinstance(after, dict)
+    of_dumps = {stream: bookmark["loaded"] for stream, bookmark in before.items() if "loaded" in bookmark}
+    assert {stream: bookmark["loaded"] for stream, bookmark in after.items()} == of_dumps
+    loads = "select count(*) from raw_data.load_ledger where channel = 'dumps'"
+    loaded = checkout.sql(loads)
+    journal = f"{checkout.simulator()}/_simulator/requests"
+    urllib.request.urlopen(urllib.request.Request(journal, method="DELETE")).close()  # noqa: S310
+    checkout.run("meltano", "run", "--no-install", "tap-blockchair", "target-postgres")
+    with urllib.request.urlopen(journal) as answer:  # noqa: S310
+        log = json.load(answer)["log"]
+    asked = {entry["method"] for entry in log if entry["path"].endswith(".tsv.gz")}
+    assert asked == {"HEAD"}, "it has only looked whether the newest days were replaced"
+    assert checkout.sql(loads) == loaded

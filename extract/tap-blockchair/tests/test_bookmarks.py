@@ -84,6 +84,11 @@ def test_which_file_is_the_one_that_was_loaded(etag: str | None, version: Versio
     assert Loaded(etag, 1, "ab").is_of(version) is same
 
 
+def test_a_bookmark_made_anew_from_a_ledger_knows_no_length() -> None:
+    assert Loaded('"e"', None, "ab").is_of(Version('"e"', 7))
+    assert not Loaded('"f"', None, "ab").is_of(Version('"e"', 7))
+
+
 @pytest.mark.parametrize(
     ("wanted", "missing"),
     [

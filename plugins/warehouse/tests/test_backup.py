@@ -13,6 +13,7 @@ from warehouse.bookmarks import Bookmarks, move
 from warehouse.clients import find_client
 from warehouse.envfile import read_env
 from warehouse.errors import WarehouseError
+from warehouse.rebuild import rebuild
 from warehouse.restore import restore
 from warehouse.server import Server, airflow_server, live_server
 
@@ -232,3 +233,39 @@ def test_commands_say_what_is_missing(live: Live, run: Run, tmp_path: Path) -> N
     assert BOOKMARKS not in said
     said = run(project, "backup", "--environment=dev", code=1, env={"WAREHOUSE_HOST": ""}).stderr
     assert "WAREHOUSE_HOST" in said
+
+
+def test_a_bookmark_is_rebuilt_from_the_last_load_of_each_day(what: Deployment) -> None:
+    sql(
+        what.server,
+        "loader",
+        "drop table raw_data.load_ledger;"
+        "create table raw_data.load_ledger (load_id bigint, table_name text, unit text, channel text, etag text,"
+        " sha256 text, loaded_at timestamptz default '2026-01-01 00:00:00.5+00');"
+        "insert into raw_data.load_ledger values"
+        " (1, 'bitcoin_blocks', 'bitcoin/blocks/2025-01-01', 'dumps', 'a', 'aa'),"
+        " (2, 'bitcoin_blocks', 'bitcoin/blocks/2025-01-02', 'dumps', 'b', 'bb'),"
+        " (3, 'bitcoin_blocks', 'bitcoin/blocks/2025-03-01', 'dumps', 'c', 'cc'),"
+        " (4, 'bitcoin_blocks', 'bitcoin/blocks/2025-03-01', 'dumps', 'd', 'dd'),"
+        " (5, 'bitcoin_blocks', 'bitcoin/blocks/2025-01-02', 'dumps', null, null),"
+        " (6, 'bitcoin_blocks', 'bitcoin/blocks/800000-800010', 'api', null, null),"
+        " (7, 'coingecko_market_chart', null, null, null, null)",
+    )
+    kept = Kept(what.bookmarks.root, "dev")
+    assert rebuild(what.server, kept, "tap-blockchair--dumps") == {"bitcoin_blocks": "2025-03-01"}
+    (name, state), *_ = kept.read().items()
+    assert name == "dev:tap-blockchair--dumps-to-target-postgres"
+    held = state["completed"]["singer_state"]["bookmarks"]
+    assert held["bitcoin_blocks"] == {
+        "replication_key": "_dump_day",
+        "replication_key_value": "2025-03-01",
+        "loaded": [["2025-01-01", "2025-01-01"], ["2025-03-01", "2025-03-01"]],
+        "files": [{"day": "2025-03-01", "etag": "d", "length": None, "sha256": "dd"}],
+    }, "of a day whose file is gone nothing is counted"
+    assert held["_last_loads"] == {"raw_data": [7, "2026-01-01 00:00:00.5"]}
+    with pytest.raises(WarehouseError, match="has a bookmark, which stays as it is"):
+        rebuild(what.server, kept, "tap-blockchair--dumps")
+    rebuild(what.server, kept, "tap-blockchair--dumps", overwrite=True)
+    sql(what.server, "loader", "delete from raw_data.load_ledger where channel = 'dumps'")
+    with pytest.raises(WarehouseError, match="knows no dump file"):
+        rebuild(what.server, kept, "tap-blockchair")

@@ -12,6 +12,7 @@ from warehouse.backup import Deployment, back_up, read_backup, thin_out
 from warehouse.bookmarks import Bookmarks, move
 from warehouse.context import environment_option, project, say, server_of, variables
 from warehouse.errors import WarehouseError
+from warehouse.rebuild import TAPS, rebuild
 from warehouse.restore import restore as bring_back
 from warehouse.server import ADMIN, ROLES, airflow_server
 
@@ -78,15 +79,26 @@ def restore(  # noqa: PLR0913 - its options
 
 
 @click.command()
-@click.option("--to", "store", required=True, metavar="URI", help="The new store, as MELTANO_DATABASE_URI names it.")
-@click.option("--overwrite", is_flag=True, help="Replace bookmarks that the new store has of the same ids.")
+@click.option("--to", "store", metavar="URI", help="Copy them into this store, written as MELTANO_DATABASE_URI.")
+@click.option("--rebuild", "tap", type=click.Choice(TAPS), help="Make the lost bookmark of this tap's dump days anew.")
+@click.option("--overwrite", is_flag=True, help="Replace bookmarks of the same ids that are there.")
 @environment_option
-def bookmarks(environment: str, store: str, *, overwrite: bool) -> None:
-    """Copy the bookmarks of an environment into another store, such as from SQLite to the database `meltano`.
+def bookmarks(environment: str, store: str | None, tap: str | None, *, overwrite: bool) -> None:
+    """Copy an environment's bookmarks into another store, or rebuild a lost one from the ledger.
 
-    The old store is the one that MELTANO_DATABASE_URI names now, else the project's SQLite file; it keeps its own. No
-    run may go on meanwhile. Name the new store in MELTANO_DATABASE_URI afterwards.
+    --to copies them, for example from SQLite to the database `meltano`; the old store keeps its own. Name the new one
+    in MELTANO_DATABASE_URI afterwards. --rebuild finds in the ledger which days of which tables are loaded from which
+    files, so that no file is downloaded again. No run may go on meanwhile.
     """
-    old = Bookmarks(project().root, environment)
-    copied = move(old, replace(old, store=store), say, overwrite=overwrite)
-    say(f"{copied} bookmarks are in the new store; export MELTANO_DATABASE_URI with it for every command from now on")
+    present = Bookmarks(project().root, environment)
+    if (store is None) == (tap is None):
+        raise click.UsageError("Say either --to URI or --rebuild TAP.")
+    if store is not None:
+        copied = move(present, replace(present, store=store), say, overwrite=overwrite)
+        say(
+            f"{copied} bookmarks are in the new store; export MELTANO_DATABASE_URI with it from now on"
+        )
+    if tap is not None:
+        streams = rebuild(server_of(environment, ("transformer",)), present, tap, overwrite=overwrite)
+        for stream, day in streams.items():
+            say(f"{stream}: loaded up to {day}")
