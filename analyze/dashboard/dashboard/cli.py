@@ -19,7 +19,7 @@ from dashboard.view import DEFAULT_SPAN, SPANS
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - named, not listened on
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Pages over the marts of crypto-elt. Settings are DASHBOARD_* variables, which Meltano sets."""
 

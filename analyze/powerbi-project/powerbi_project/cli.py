@@ -27,7 +27,7 @@ _MANIFEST = click.option(
 )
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="crypto-elt-powerbi-project")
 def main() -> None:
     """Write the Power BI model from dbt's manifest, and check model and report. Needs no Power BI."""

@@ -125,7 +125,9 @@ def _settings(given: dict[str, object]) -> Settings:
     )
 
 
-@click.group(context_settings={"auto_envvar_prefix": _PREFIX, "show_default": False})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": _PREFIX, "show_default": False}
+)
 def group() -> None:
     """Write blocks of an own full node as Blockchair's daily dump files, each verified before it is written."""
 

@@ -156,7 +156,7 @@ class Audit:
             staging.drop()
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
     type=click.File(),

@@ -40,7 +40,7 @@ class _Failing(click.Group):
             raise click.ClickException(" ".join(str(getattr(error, "orig", error)).split())) from error
 
 
-@click.group(cls=_Failing)
+@click.group(cls=_Failing, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
     type=click.File(),

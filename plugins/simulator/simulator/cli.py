@@ -11,7 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 
-import rich_click as click
+import click
 
 from simulator import __version__
 from simulator.clock import parse_instant
