@@ -48,6 +48,7 @@ lint-python:
 
 lint-files:
 	$(DEV)/python transform/bi_models.py --check
+	$(DEV)/python transform/data_dictionary.py --check
 	$(DEV)/yamllint --strict .
 	.venv-compose/bin/hadolint Dockerfile
 	@env $$(sed -nE 's/^([A-Z_]+)=$$/\1=anything/p' .env.example) $(COMPOSE) --profile '*' config --quiet
