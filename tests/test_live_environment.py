@@ -14,6 +14,7 @@ from worlds import LOADS, MONTHS_END, World
 pytestmark = pytest.mark.long(part="other-projects")
 
 LIVE_DATABASE = "elsewhere"
+PREFIX = "second_"
 MODEL = "stg_blockchair__utxo_blocks"
 # What a database of one's own may say, and what would change what is stored or built if it were inherited.
 SETTINGS = {
@@ -46,13 +47,14 @@ def live(checkout: Checkout, messages: Path) -> Checkout:
     """The checkout with an `.env` that names a PostgreSQL of one's own, made ready by the documented steps."""
     checkout.make("env")
     env_file = checkout.root / ".env"
-    # The roles are the embedded server's own, so they keep the passwords that `local` knows.
-    named = checkout.own_database(LIVE_DATABASE)
+    # A second deployment on the embedded server, whose roles `local` uses: with roles and passwords of its own.
+    named = checkout.own_database(LIVE_DATABASE) | {"WAREHOUSE_ROLE_PREFIX": PREFIX}
+    named |= {name: f"of-{PREFIX}{name}" for name in named if name.endswith("_PASSWORD") and "ADMIN" not in name}
     lines = [line for line in env_file.read_text().splitlines() if line.split("=")[0] not in named]
     env_file.write_text("\n".join([*lines, *(f"{name}={value}" for name, value in named.items())]) + "\n")
     checkout.run("warehouse", "init", "--environment=prod")
     commands = [
-        f"alter role {role} in database {LIVE_DATABASE} set {name} to '{value}'"
+        f"alter role {PREFIX}{role} in database {LIVE_DATABASE} set {name} to '{value}'"
         for role in ("loader", "transformer")
         for name, value in SETTINGS.items()
     ]
@@ -74,6 +76,11 @@ def of_blocks(url: str) -> list[tuple[object, ...]]:
         ]
 
 
+def live_url(live: Checkout) -> str:
+    """Connection URL of the deployment that `.env` names."""
+    return live.run("warehouse", "url", "--environment=prod", "--role", "transformer").stdout.strip()
+
+
 def test_prod_loads_and_models_where_env_says(live: Checkout, messages: Path) -> None:
     before = live.tables()
     live.run("sh", "-c", f"meltano --environment=prod invoke target-postgres < {messages} > /dev/null")
@@ -82,8 +89,9 @@ def test_prod_loads_and_models_where_env_says(live: Checkout, messages: Path) ->
     psql = ("warehouse", "psql", "--environment=prod", "--role", "transformer", "-Atc", asked)
     assert live.run(*psql).stdout.strip() == f"live|{3 * 9 * 24}"
     assert live.tables() == before, "the local warehouse was touched"
-    local = live.url("transformer")
-    assert of_blocks(local.replace("/crypto", f"/{LIVE_DATABASE}")) == of_blocks(local)
+    assert of_blocks(live_url(live)) == of_blocks(live.url("transformer"))
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        of_blocks(live.url("transformer").replace("/crypto", f"/{LIVE_DATABASE}"))
 
 
 def test_the_summary_is_of_the_environment_that_is_named(live: Checkout) -> None:
@@ -96,12 +104,12 @@ def test_the_summary_is_of_the_environment_that_is_named(live: Checkout) -> None
 
 
 def test_dbt_by_itself_refuses_the_database_s_settings(live: Checkout) -> None:
-    admin = urlsplit(live.url("transformer"))
-    connection = {"HOST": admin.hostname, "PORT": admin.port, "USER": admin.username, "DBNAME": LIVE_DATABASE}
+    login = urlsplit(live_url(live))
+    connection = {"HOST": login.hostname, "PORT": login.port, "USER": login.username, "DBNAME": LIVE_DATABASE}
     variables = {f"DBT_{name}": str(value) for name, value in connection.items()}
     dbt = str(live.root / ".meltano/utilities/dbt-postgres/venv/bin/dbt")
     run = (dbt, "run", "--project-dir", "transform", "--profiles-dir", "transform", "--select", MODEL)
-    output = live.fails(*run, DBT_PASSWORD=unquote(str(admin.password)), **variables)
+    output = live.fails(*run, DBT_PASSWORD=unquote(str(login.password)), **variables)
     assert "array_nulls is off, not on" in output
     assert "TimeZone is America/New_York, not UTC" in output
 
@@ -131,13 +139,13 @@ def test_doctor_tries_what_the_environment_uses(live: Checkout) -> None:
     assert f"{url} answers" in said
     assert "BLOCKCHAIR_API_KEY is accepted" in said
     assert "COINGECKO_API_KEY is accepted" in said
-    for role in ("loader", "transformer", "bi_reader", "postgres"):
+    for role in (*(f"{PREFIX}{role}" for role in ("loader", "transformer", "bi_reader")), "postgres"):
         assert f"✓ {role} logs in" in said
     wrong = {"BLOCKCHAIR_API_KEY": "bad", "COINGECKO_API_KEY": "CG-bad", "WAREHOUSE_LOADER_PASSWORD": "no-such"}
     said = live.fails(*doctor, **sources, **wrong)
     assert "BLOCKCHAIR_API_KEY is refused (HTTP 402: This key is unknown): correct it in .env" in said
     assert "COINGECKO_API_KEY is refused (HTTP 401" in said
-    assert "the password of loader is refused" in said
+    assert "the password of second_loader is refused" in said
     assert "correct WAREHOUSE_LOADER_PASSWORD in .env, or run `warehouse init --environment=prod`" in said
     assert said.count("✗") == 3
     assert "no-such" not in said

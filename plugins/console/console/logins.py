@@ -32,22 +32,24 @@ def logins(variables: Mapping[str, str], environment: str) -> list[Login]:
     """The logins of a live environment, as far as their variables are set."""
     mend = f"warehouse init --environment={environment}"
     database = variables.get("WAREHOUSE_DB", "crypto")
-    found = [warehouse_login(role, database, mend) for role in ROLES]
+    prefix = variables.get("WAREHOUSE_ROLE_PREFIX", "")
+    found = [warehouse_login(role, database, mend, prefix) for role in ROLES]
     if variables.get("WAREHOUSE_ADMIN_PASSWORD"):
         admin = variables.get("WAREHOUSE_ADMIN_USER", "postgres")
         # Nothing sets this one: it is the server's.
         found.append(Login(admin, "postgres", "WAREHOUSE", "WAREHOUSE_ADMIN_PASSWORD", ""))
     if variables.get("MELTANO_DB_PASSWORD"):
-        found.append(Login("meltano", "meltano", "WAREHOUSE", "MELTANO_DB_PASSWORD", mend))
+        meltano = f"{prefix}meltano"
+        found.append(Login(meltano, meltano, "WAREHOUSE", "MELTANO_DB_PASSWORD", mend))
     if variables.get("AIRFLOW_DB_HOST") and variables.get("AIRFLOW_DB_PASSWORD"):
         name = variables.get("AIRFLOW_DB_NAME", "airflow")
         found.append(Login("airflow", name, "AIRFLOW_DB", "AIRFLOW_DB_PASSWORD", ""))
     return found
 
 
-def warehouse_login(role: str, database: str, mend: str) -> Login:
+def warehouse_login(role: str, database: str, mend: str, prefix: str = "") -> Login:
     """The login of one of the warehouse's roles."""
-    return Login(role, database, "WAREHOUSE", f"WAREHOUSE_{role.upper()}_PASSWORD", mend)
+    return Login(f"{prefix}{role}", database, "WAREHOUSE", f"WAREHOUSE_{role.upper()}_PASSWORD", mend)
 
 
 def try_all(found: list[Login], variables: Mapping[str, str]) -> Iterator[Finding]:

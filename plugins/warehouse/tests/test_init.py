@@ -242,6 +242,42 @@ def test_a_second_deployment_leaves_the_roles_of_the_first(initialised: Live, ru
     execute(superuser, "drop database second with (force)", "postgres", autocommit=True)
 
 
+def test_two_deployments_with_roles_of_their_own(initialised: Live, run: Run) -> None:
+    """With a prefix the second has other passwords, rights on its own database alone, and leaves the first's alone."""
+    _, project, superuser = initialised
+    passwords = {f"WAREHOUSE_{role}_PASSWORD": f"two-{role}" for role in ("LOADER", "TRANSFORMER", "BI_READER")}
+    second = {"WAREHOUSE_DB": "second", "WAREHOUSE_ROLE_PREFIX": "second_", "MELTANO_DB_PASSWORD": "two", **passwords}
+    said = run(project, "init", DEV, env=second).stderr
+    assert "roles second_loader, second_transformer, second_bi_reader are right" in said
+    assert "database and role second_meltano are right" in said
+    assert "changes" not in run(project, "init", DEV, env=second).stderr
+    urls = {
+        role: run(project, "url", DEV, "--role", role, env=second).stdout.strip()
+        for role in ("loader", "transformer", "bi_reader")
+    }
+    assert "//second_loader:two-LOADER@" in urls["loader"]
+    execute(urls["loader"], "create table raw_data.t as select 1 as n", "second")
+    execute(urls["transformer"], "create table analytics.v as select * from raw_data.t", "second")
+    assert execute(urls["bi_reader"], "select n from v", "second") == [(1,)]
+    assert execute(urls["loader"], "select current_user", "second_meltano", ("second_meltano", "two")) == [
+        ("second_meltano",)
+    ]
+    for url, database in ((urls["bi_reader"], "crypto"), (superuser, "second")):
+        login = None if database == "crypto" else ("bi_reader", "reader-secret")
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            execute(url, "select 1", database, login)
+    status = json.loads(run(project, "status", DEV, "--json", env=second).stdout)
+    assert status["roles"] == ["second_bi_reader", "second_loader", "second_meltano", "second_transformer"]
+    assert _lets_in(superuser, "bi_reader", "reader-secret")
+    assert "change" not in run(project, "init", DEV).stderr, "the first is as it was"
+    for name in ("second", "second_meltano"):
+        execute(superuser, f"drop database {name} with (force)", "postgres", autocommit=True)
+    names = "second_loader, second_transformer, second_bi_reader, second_meltano"
+    execute(superuser, f"drop role {names}", "postgres")
+    wrong = {"WAREHOUSE_ROLE_PREFIX": "No Good"}
+    assert "WAREHOUSE_ROLE_PREFIX is 'No Good'" in run(project, "init", DEV, code=1, env=wrong).stderr
+
+
 def test_a_role_that_nobody_has_noted(initialised: Live, run: Run) -> None:
     """One of an older release, or of a person: ours where it lets our password in."""
     _, project, superuser = initialised

@@ -95,9 +95,7 @@ def bookmarks(environment: str, store: str | None, tap: str | None, *, overwrite
         raise click.UsageError("Say either --to URI or --rebuild TAP.")
     if store is not None:
         copied = move(present, replace(present, store=store), say, overwrite=overwrite)
-        say(
-            f"{copied} bookmarks are in the new store; export MELTANO_DATABASE_URI with it from now on"
-        )
+        say(f"{copied} bookmarks are in the new store; export MELTANO_DATABASE_URI with it from now on")
     if tap is not None:
         streams = rebuild(server_of(environment, ("transformer",)), present, tap, overwrite=overwrite)
         for stream, day in streams.items():

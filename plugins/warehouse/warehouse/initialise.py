@@ -49,18 +49,18 @@ def initialise(server: Server, say: Callable[[str], None], *, take_roles: bool =
 
 def _initialise(server: Server, say: Callable[[str], None], *, take_roles: bool) -> None:
     tenants = [name for name in TENANTS if name in server.logins]
-    for name in _missing_databases(server, (server.database, *tenants)):
+    for name in _missing_databases(server, (server.database, *map(server.name_of, tenants))):
         say(f"made database {name}")
     with connect(server, ADMIN) as connection:
         changes = _prepare_warehouse(connection, server, say, take_roles=take_roles)
     say(
-        f"schemas {', '.join(SCHEMAS)} and roles {', '.join(ROLES)} are right"
+        f"schemas {', '.join(SCHEMAS)} and roles {', '.join(map(server.name_of, ROLES))} are right"
         + (f" ({changes} changes)" if changes else "")
     )
     for name in tenants:
-        with connect(server, ADMIN, name) as connection:
+        with connect(server, ADMIN, server.name_of(name)) as connection:
             _prepare_tenant(connection, server, name, take_roles=take_roles)
-        say(f"database and role {name} are right")
+        say(f"database and role {server.name_of(name)} are right")
 
 
 def _missing_databases(server: Server, wanted: tuple[str, ...]) -> Iterator[str]:
@@ -118,16 +118,16 @@ def _prepare_warehouse(
     if encoding != "UTF8":
         raise WarehouseError(f"The database {server.database} has the encoding {encoding}; make one with UTF8.")
     changes = sum(_ensure_role(connection, server, role, take=take_roles) for role in ROLES)
-    changes += limit_sessions(connection, server.database, say)
-    borrowed = _borrow_memberships(connection)
-    changes += _ensure_schemas(connection)
+    changes += limit_sessions(connection, server, say)
+    borrowed = _borrow_memberships(connection, server)
+    changes += _ensure_schemas(connection, server)
     changes += apply_rights(
         connection,
-        warehouse_rights(connection, server.database),
+        warehouse_rights(connection, server),
         # On the embedded server nobody else has business in the databases that initdb makes.
         databases=[server.database, *(["postgres", "template1"] if server.is_local else [])],
         schemas=[*SCHEMAS, "public"],
-        grantees=ROLES,
+        grantees=[server.name_of(role) for role in ROLES],
     )
     for role in borrowed:
         connection.execute(sql.SQL("revoke {} from current_user").format(sql.Identifier(role)))
@@ -138,11 +138,13 @@ def _ensure_role(connection: psycopg.Connection, server: Server, role: str, *, t
     """Make a login role, or check a present one, and set its password; returns the number of changes."""
     login = server.login(role)
     # Hashed here, so that the password stands in no statement and thus in no server log.
-    verifier = connection.pgconn.encrypt_password(login.password.encode(), role.encode(), b"scram-sha-256").decode()
+    verifier = connection.pgconn.encrypt_password(
+        login.password.encode(), login.user.encode(), b"scram-sha-256"
+    ).decode()
     columns = sql.SQL(", ").join(map(sql.Identifier, ("rolcanlogin", *_TOO_POWERFUL)))
     query = sql.SQL("select {} from pg_roles where rolname = %s").format(columns)
-    found = connection.execute(query, (role,)).fetchone()
-    name, password = sql.Identifier(role), sql.Literal(verifier)
+    found = connection.execute(query, (login.user,)).fetchone()
+    name, password = sql.Identifier(login.user), sql.Literal(verifier)
     if found is None:
         connection.execute(sql.SQL("create role {} login password {}").format(name, password))
         _note_maker(connection, server, role)
@@ -151,8 +153,8 @@ def _ensure_role(connection: psycopg.Connection, server: Server, role: str, *, t
     excess = [power.removeprefix("rol").upper() for power, held in zip(_TOO_POWERFUL, powers, strict=True) if held]
     if excess:
         raise WarehouseError(
-            f"The role {role} at {server.host}:{server.port} exists with {' and '.join(excess)}, which it must not "
-            f"have; take that from it (alter role {role} ...) or use another server, then run init again."
+            f"The role {login.user} at {server.host}:{server.port} exists with {' and '.join(excess)}, which it must "
+            f"not have; take that from it (alter role {login.user} ...) or use another server, then run init again."
         )
     if not take and _is_anothers(connection, server, role):
         return 0
@@ -167,7 +169,7 @@ def _is_anothers(connection: psycopg.Connection, server: Server, role: str) -> b
     Raises:
         WarehouseError: It is somebody else's, and does not.
     """
-    if server.is_local or (maker := _maker(connection, role)) == _mark(server):
+    if server.is_local or (maker := _maker(connection, server.name_of(role))) == _mark(server):
         return False
     if _logs_in(server, role):
         # One that an older release has made, or a person, is this deployment's from now on.
@@ -175,9 +177,10 @@ def _is_anothers(connection: psycopg.Connection, server: Server, role: str) -> b
     variable = f"{role.upper()}_DB_PASSWORD" if role in TENANTS else missing_for(role)[-1]
     whose = f"by the deployment {maker!r}" if maker else "not by this deployment"
     raise WarehouseError(
-        f"The role {role} at {server.host}:{server.port} was made {whose} and has another password than {variable}. "
-        "No role was changed: that would lock out whoever uses it. Put its password into .env to share it, use another "
-        "server, or run `warehouse init --take-roles` to set the password nevertheless."
+        f"The role {server.name_of(role)} at {server.host}:{server.port} was made {whose} and has another password "
+        f"than {variable}. No role was changed: that would lock out whoever uses it. Name the roles of this deployment "
+        "apart by WAREHOUSE_ROLE_PREFIX in .env, put the password there to share the role, or run `warehouse init "
+        "--take-roles` to set the password nevertheless."
     )
 
 
@@ -209,12 +212,13 @@ def _maker(connection: psycopg.Connection, role: str) -> str | None:
 
 def _note_maker(connection: psycopg.Connection, server: Server, role: str) -> None:
     """Note at a role which deployment sets its password."""
-    if _maker(connection, role) != _mark(server):
-        statement = sql.SQL("comment on role {} is {}").format(sql.Identifier(role), sql.Literal(_mark(server)))
+    name = server.name_of(role)
+    if _maker(connection, name) != _mark(server):
+        statement = sql.SQL("comment on role {} is {}").format(sql.Identifier(name), sql.Literal(_mark(server)))
         connection.execute(statement)
 
 
-def _borrow_memberships(connection: psycopg.Connection) -> list[str]:
+def _borrow_memberships(connection: psycopg.Connection, server: Server) -> list[str]:
     """Let an administrator who is no superuser act for the roles in this transaction; returns those to give back.
 
     Giving a schema to a role takes the right to SET ROLE to it; setting its default privileges and granting on its
@@ -222,7 +226,7 @@ def _borrow_memberships(connection: psycopg.Connection) -> list[str]:
     """
     modern = connection.info.server_version >= _NEEDS_SET_OPTION
     borrowed = []
-    for role in ("loader", "transformer"):
+    for role in map(server.name_of, ("loader", "transformer")):
         modes = ["usage", "set"] if modern else ["member"]
         held = connection.execute(
             "select bool_and(pg_has_role(current_user, %s, mode)) from unnest(%s::text[]) as mode", (role, modes)
@@ -235,7 +239,7 @@ def _borrow_memberships(connection: psycopg.Connection) -> list[str]:
     return borrowed
 
 
-def _ensure_schemas(connection: psycopg.Connection) -> int:
+def _ensure_schemas(connection: psycopg.Connection, server: Server) -> int:
     """Make the schemas and give them to their owners; returns the number of changes."""
     query = "select nspname::text, pg_get_userbyid(nspowner)::text from pg_namespace where nspname = any(%s)"
     owners: dict[str, str] = dict(connection.execute(query, (list(SCHEMAS),)).fetchall())
@@ -243,7 +247,7 @@ def _ensure_schemas(connection: psycopg.Connection) -> int:
     changes = 0
     for schema, owner in (
         *((schema, administrator) for schema in LOADED),
-        *((schema, "transformer") for schema in BUILT),
+        *((schema, server.name_of("transformer")) for schema in BUILT),
     ):
         if schema not in owners:
             statement = sql.SQL("create schema {} authorization {}")
@@ -260,6 +264,7 @@ def _prepare_tenant(connection: psycopg.Connection, server: Server, name: str, *
     """A database of its own for a role of the same name, which makes its tables in schema ``public``."""
     _let_others_wait(connection)
     _ensure_role(connection, server, name, take=take_roles)
+    name = server.name_of(name)
     wanted = {Right("database", name, "", name, privilege) for privilege in ("CONNECT", "TEMPORARY")}
     wanted |= {Right("schema", "public", "", name, privilege) for privilege in ("USAGE", "CREATE")}
     apply_rights(connection, wanted, databases=[name], schemas=["public"], grantees=[name, PUBLIC])

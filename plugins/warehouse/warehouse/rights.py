@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
 
+from warehouse.server import ROLES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import psycopg
+
+    from warehouse.server import Server
 
 RAW = "raw_data"
 COMPARED = "raw_compared"
@@ -68,29 +72,30 @@ where n.nspname = any(%s) and c.relkind in ('r', 'v', 'm', 'p', 'f')
 """
 
 
-def warehouse_rights(connection: psycopg.Connection, database: str) -> set[Right]:
+def warehouse_rights(connection: psycopg.Connection, server: Server) -> set[Right]:
     """All rights that ``PUBLIC`` and the three roles are to have, on present and on later tables."""
+    loader, transformer, reader = map(server.name_of, ROLES)
     wanted = {
-        Right("database", database, "", role, privilege)
+        Right("database", server.database, "", role, privilege)
         for role, privileges in (
-            ("loader", ("CONNECT", "TEMPORARY")),
+            (loader, ("CONNECT", "TEMPORARY")),
             # Not CREATE: `init` makes the schemas, and dbt creates only those it does not find.
-            ("transformer", ("CONNECT", "TEMPORARY")),
-            ("bi_reader", ("CONNECT",)),
+            (transformer, ("CONNECT", "TEMPORARY")),
+            (reader, ("CONNECT",)),
         )
         for privilege in privileges
     }
     wanted |= {
-        Right("schema", MARTS, "", "bi_reader", "USAGE"),
-        Right("default", "transformer", MARTS, "bi_reader", "SELECT"),
+        Right("schema", MARTS, "", reader, "USAGE"),
+        Right("default", transformer, MARTS, reader, "SELECT"),
     }
     for schema in LOADED:
-        wanted |= {Right("schema", schema, "", "loader", privilege) for privilege in ("USAGE", "CREATE")}
+        wanted |= {Right("schema", schema, "", loader, privilege) for privilege in ("USAGE", "CREATE")}
         wanted |= {
-            Right("schema", schema, "", "transformer", "USAGE"),
-            Right("default", "loader", schema, "transformer", "SELECT"),
+            Right("schema", schema, "", transformer, "USAGE"),
+            Right("default", loader, schema, transformer, "SELECT"),
         }
-    readers = {**dict.fromkeys(LOADED, "transformer"), MARTS: "bi_reader"}
+    readers = {**dict.fromkeys(LOADED, transformer), MARTS: reader}
     for schema, table, owner in connection.execute(_TABLES, (list(readers),)):
         if readers[schema] != owner:
             wanted.add(Right("table", schema, table, readers[schema], "SELECT"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ AIRFLOW = "airflow"
 # Roles with a database of the same name, which is theirs alone.
 TENANTS = (MELTANO, AIRFLOW)
 CONNECT_SECONDS = 10
+_PREFIX = re.compile(r"(?:[a-z][a-z0-9_]{0,30})?")
 # What changes the meaning of a statement or a value, so that role, database and server have no say in it.
 _SESSION = {
     "array_nulls": "on",
@@ -67,11 +69,16 @@ class Server:
     database: str
     sslmode: str
     logins: Mapping[str, Login] = field(repr=False)  # of admin, roles, meltano and airflow, where passwords are known
+    prefix: str = ""  # of the names of roles and of Meltano's database, where deployments share a server
 
     @property
     def is_local(self) -> bool:
         """Whether this is the embedded server."""
         return self.environment == "local"
+
+    def name_of(self, role: str) -> str:
+        """The name on the server of one of the project's roles, or of the database of the same name."""
+        return f"{self.prefix}{role}"
 
     def login(self, role: str) -> Login:
         """The login of a role.
@@ -119,13 +126,19 @@ def live_server(environment: str, variables: Mapping[str, str], needed: tuple[st
     if missing:
         raise WarehouseError(f"The environment {environment} needs these variables in .env: {', '.join(missing)}.")
     port = _port(variables, "WAREHOUSE_PORT")
+    prefix = variables.get("WAREHOUSE_ROLE_PREFIX") or ""
+    if not _PREFIX.fullmatch(prefix):
+        raise WarehouseError(
+            f"WAREHOUSE_ROLE_PREFIX is {prefix!r}; it has to begin with a small letter and go on with at most 30 of "
+            "them, digits and _, such as second_."
+        )
     logins = {}
     for role in (ADMIN, *ROLES):
         values = [variables.get(name, "") for name in missing_for(role)]
         if all(values):
-            logins[role] = Login(values[0] if role == ADMIN else role, values[-1])
+            logins[role] = Login(values[0] if role == ADMIN else f"{prefix}{role}", values[-1])
     if variables.get("MELTANO_DB_PASSWORD"):
-        logins[MELTANO] = Login(MELTANO, variables["MELTANO_DB_PASSWORD"])
+        logins[MELTANO] = Login(f"{prefix}{MELTANO}", variables["MELTANO_DB_PASSWORD"])
     return Server(
         environment,
         variables["WAREHOUSE_HOST"],
@@ -133,6 +146,7 @@ def live_server(environment: str, variables: Mapping[str, str], needed: tuple[st
         variables.get("WAREHOUSE_DB") or "crypto",
         variables.get("WAREHOUSE_SSLMODE") or "prefer",
         logins,
+        prefix,
     )
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from warehouse.server import Server
+
 READER = "bi_reader"
 _ROLE_SETTINGS = {
     "loader": {"timezone": "UTC"},
@@ -50,40 +52,42 @@ _OWN_SETTINGS = """
 """
 
 
-def limit_sessions(connection: psycopg.Connection, database: str, say: Callable[[str], None]) -> int:
+def limit_sessions(connection: psycopg.Connection, server: Server, say: Callable[[str], None]) -> int:
     """Set what sessions begin with and what bounds them; undo what the reader set; returns the number of changes."""
-    changes = _undo_own_settings(connection, say)
+    reader = server.name_of(READER)
+    changes = _undo_own_settings(connection, reader, say)
     for role, settings in _ROLE_SETTINGS.items():
-        changes += _ensure_settings(connection, "role", role, settings)
-    changes += sum(_ensure_connections(connection, role, limit) for role, limit in _CONNECTION_LIMITS.items())
-    changes += _ensure_settings(connection, "database", database, _DATABASE_SETTINGS)
+        changes += _ensure_settings(connection, "role", server.name_of(role), settings)
+    for role, limit in _CONNECTION_LIMITS.items():
+        changes += _ensure_connections(connection, server.name_of(role), limit)
+    changes += _ensure_settings(connection, "database", server.database, _DATABASE_SETTINGS)
     row = connection.execute(
         "select rolsuper, rolsuper or has_parameter_privilege('temp_file_limit', 'set') from pg_roles"
         " where rolname = current_user"
     ).fetchone()
     is_superuser, sets_limits = row or (False, False)
     if sets_limits:
-        changes += _ensure_settings(connection, "role", READER, _FILE_LIMIT)
-    elif not _is_set(connection, READER, _FILE_LIMIT):
+        changes += _ensure_settings(connection, "role", reader, _FILE_LIMIT)
+    elif not _is_set(connection, reader, _FILE_LIMIT):
         say(
-            f"not bounded: temporary files of {READER}; a superuser may: "
-            f"alter role {READER} set temp_file_limit = '{_FILE_LIMIT['temp_file_limit']}'"
+            f"not bounded: temporary files of {reader}; a superuser may: "
+            f"alter role {reader} set temp_file_limit = '{_FILE_LIMIT['temp_file_limit']}'"
         )
     changes += _close_large_objects(connection, say, is_superuser=is_superuser)
     return changes
 
 
-def _undo_own_settings(connection: psycopg.Connection, say: Callable[[str], None]) -> int:
+def _undo_own_settings(connection: psycopg.Connection, reader: str, say: Callable[[str], None]) -> int:
     """A login may keep settings for its later sessions; returns the number of those that are not the warehouse's."""
-    found: list[tuple[str, str, str]] = connection.execute(_OWN_SETTINGS, (READER,)).fetchall()
+    found: list[tuple[str, str, str]] = connection.execute(_OWN_SETTINGS, (reader,)).fetchall()
     wanted = _ROLE_SETTINGS[READER]
     foreign = [(place, name) for place, name, value in found if place or wanted.get(name.lower()) != value]
     for place, name in foreign:
         where = sql.SQL(" in database {}").format(sql.Identifier(place)) if place else sql.SQL("")
         statement = sql.SQL("alter role {}{} reset {}")
-        connection.execute(statement.format(sql.Identifier(READER), where, sql.Identifier(name)))
+        connection.execute(statement.format(sql.Identifier(reader), where, sql.Identifier(name)))
     if foreign:
-        say(f"undone, since they were set for {READER} by hand: {', '.join(sorted({name for _, name in foreign}))}")
+        say(f"undone, since they were set for {reader} by hand: {', '.join(sorted({name for _, name in foreign}))}")
     return len(foreign)
 
 

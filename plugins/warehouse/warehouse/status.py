@@ -58,7 +58,7 @@ def read_status(server: Server, data: Path | None = None) -> Status:
             continue
         try:
             with connect(server, role) as connection:
-                _ask(connection, status)
+                _ask(connection, server, status)
         except (WarehouseError, psycopg.Error) as error:
             status.problem = status.problem or str(error).splitlines()[0]
             continue
@@ -69,11 +69,12 @@ def read_status(server: Server, data: Path | None = None) -> Status:
     return status
 
 
-def _ask(connection: psycopg.Connection, status: Status) -> None:
+def _ask(connection: psycopg.Connection, server: Server, status: Status) -> None:
     status.version = connection.info.parameter_status("server_version")
     row = connection.execute("select pg_database_size(current_database())").fetchone()
     status.size_bytes = row[0] if row else None
-    roles = connection.execute("select rolname::text from pg_roles where rolname = any(%s)", ([*ROLES, *TENANTS],))
+    names = [server.name_of(role) for role in (*ROLES, *TENANTS)]
+    roles = connection.execute("select rolname::text from pg_roles where rolname = any(%s)", (names,))
     status.roles = sorted(name for (name,) in roles)
     visible = connection.execute(
         """
