@@ -33,6 +33,7 @@ PARTS = (
     "airflow-clock",
     "airflow-workers",
     "deployment",
+    "first-week",
     "kills",
     "mutations",
     "plans",

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from console.remaining import Remaining
+
 out = Console(highlight=False, soft_wrap=True)
 err = Console(highlight=False, soft_wrap=True, stderr=True)
 # Control characters but tabs and ends of lines, and those that hide text or turn its direction.
@@ -31,10 +33,12 @@ class Step:
     def __init__(self, title: str, status: Status | None) -> None:
         self._title = title
         self._status = status
+        self._remaining = Remaining()
         self.outcome = ""
 
     def progress(self, text: str, is_new_part: bool) -> None:  # noqa: FBT001 - a callback
         """Say what the step is doing now: always on a terminal, in a pipe only when a new part of the work begins."""
+        text = self._remaining.words(text)
         if self._status is not None:
             self._status.update(f"{self._title} [dim]{plain(text)}[/dim]")
         elif is_new_part:
