@@ -146,7 +146,10 @@ def _look(  # noqa: PLR0913 - the options of `health`
     project = Project.find()
     # As in Meltano, a variable of the process wins over the same one in .env.
     variables = {name: value for name, value in {**dotenv_values(project.env_file), **os.environ}.items() if value}
-    environ = local_environ(project, os.environ)[0] if environment == "local" else variables
+    environ = variables
+    if environment == "local":
+        airflow = {name: value for name, value in variables.items() if name.startswith("AIRFLOW_")}
+        environ = {**local_environ(project, os.environ)[0], **airflow}
     found = examine(
         project, environ, environment, read_hours(hours or variables.get("HEALTH_HOURS", "")), scheduler=scheduler
     )

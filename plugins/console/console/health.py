@@ -31,10 +31,11 @@ select
     max(loaded_at)
 from raw_data.load_ledger group by table_name order by table_name
 """
-# A table of its own for each schema of models: watermarks say when each was last built to its end.
+# Watermarks say when a mart was last built to its end; one that an older release had is no longer there.
 _MARTS = """
 select model_name, null, applied_at from intermediate.model_watermarks
-where model_name like 'fct\\_%' or model_name like 'dim\\_%' order by model_name
+where exists (select from pg_class where relname = model_name and relnamespace = 'analytics'::regnamespace)
+order by model_name
 """
 _CHECKS = """
 select coalesce(sum(failed_count), 0)::bigint, string_agg(distinct chain || ' ' || check_name, ', ')
