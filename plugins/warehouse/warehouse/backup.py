@@ -32,7 +32,6 @@ MANIFEST = "backup.json"
 BOOKMARKS = "bookmarks.json"
 # Folder of the backup, who dumps and restores it, and the schemas.
 PARTS = ((RAW, "loader", (RAW,)), ("built", "transformer", BUILT))
-_PUBLIC = ("public",)
 # A step of a build may hold a table for long; a dump that waits for ever would say nothing.
 _LOCK_WAIT = "--lock-wait-timeout=15min"
 _FORM = 1
@@ -211,7 +210,7 @@ def _dump_parts(server: Server, new: Path, snapshot: str, major: int, jobs: int)
 def _dump_airflow(airflow: Server, new: Path) -> None:
     with connect(airflow, AIRFLOW) as connection:
         major = connection.info.server_version // 10000
-    words = ("--format=directory", f"--file={new / AIRFLOW}", _LOCK_WAIT, *(f"--schema={name}" for name in _PUBLIC))
+    words = ("--format=directory", f"--file={new / AIRFLOW}", "--schema=public", _LOCK_WAIT)
     run_client(find_client("pg_dump", airflow, major), airflow, AIRFLOW, *words)
 
 
