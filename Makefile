@@ -7,7 +7,7 @@ DEV := .venv-dev/bin
 COMPOSE = .venv-compose/lib/python3*/site-packages/compose/docker-compose
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard test test-all kills mutations lint lint-sql lint-python lint-files bench bench-run bench-tap bench-marts bench-day bench-backfill doctor env stop clean pins
+.PHONY: help run dashboard test test-all kills mutations lint lint-sql lint-python lint-files bench bench-run bench-tap bench-marts bench-day bench-backfill docs doctor env stop clean pins
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 10
@@ -92,7 +92,12 @@ stop:  ## Stop what `make run` started.
 
 clean:  ## Stop everything, then delete what was installed and loaded (.env stays).
 	@if [ -x $(BIN)/crypto-elt ]; then $(BIN)/crypto-elt stop; fi
-	rm -rf .venv .venv-dev .venv-compose benchmarks/.venvs .meltano .state .tox transform/target transform/logs
+	rm -rf .venv .venv-dev .venv-compose .venv-docs benchmarks/.venvs .meltano .state .tox transform/target transform/logs
+
+docs:  ## Build the documentation's site into build/site; a link that leads nowhere fails it.
+	@$(PYTHON) plugins/console/bootstrap.py --dev
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	@echo "open build/site/index.html"
 
 pins:  ## Compile the pinned requirements of every environment.
 	@$(PYTHON) plugins/console/bootstrap.py

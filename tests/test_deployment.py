@@ -21,7 +21,7 @@ from waiting import free_port, wait_for
 from worlds import LOADS
 
 pytestmark = [pytest.mark.long(part="deployment"), pytest.mark.timeout(3600)]
-PAGE = (PROJECT / "docs/deploy.md").read_text()
+PAGE = (PROJECT / "docs/guides/deploy.md").read_text()
 
 
 @dataclass
@@ -267,7 +267,7 @@ class TestDeployment:
             "set marts-daily --interval '0 8 * * *'",
             "remove tip-hourly",
         ):
-            assert f"meltano schedule {words}\n" in (PROJECT / "docs/schedules.md").read_text()
+            assert f"meltano schedule {words}\n" in (PROJECT / "docs/guides/schedules.md").read_text()
             checkout.run("meltano", "schedule", *shlex.split(words))
         deployed.mount_checkout()
 

@@ -13,7 +13,7 @@ from powerbi_project.model import read_model
 from powerbi_project.report import read_report
 from powerbi_project.rules import RULES
 
-PAGE = Path(__file__).resolve().parents[3] / "docs/power-bi.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs/guides/power-bi.md"
 TABLES = "Crypto.SemanticModel/definition/tables"
 PAGES = "Crypto.Report/definition/pages"
 FEES = f"{TABLES}/Fee Measures.tmdl"

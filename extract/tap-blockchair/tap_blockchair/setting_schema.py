@@ -226,8 +226,9 @@ def _batch_setting() -> dict[str, Any]:
         "description": "Rows in a jsonl or parquet file.",
     }
     description = (
-        "Hand dump days over as files, in Singer BATCH messages (docs/slices.md), to a loader that understands the "
-        "format. Unset, {} or format none: RECORD messages, for any loader. The API's rows are always records."
+        "Hand dump days over as files, in Singer BATCH messages (docs/reference/slices.md), to a loader that "
+        "understands the format. Unset, {} or format none: RECORD messages, for any loader. The API's rows are always "
+        "records."
     )
     return {**setting, "required": ["encoding", "storage"], "description": description}
 

@@ -111,7 +111,7 @@ def env() -> None:
     out.print(f".env: added {', '.join(added)}" if added else ".env has every variable already")
     out.print(
         "next: name your PostgreSQL in .env (WAREHOUSE_*) and your keys, if you have any; then "
-        "`crypto-elt doctor --environment=prod` tries them (docker-compose.yaml needs neither: docs/deploy.md)"
+        "`crypto-elt doctor --environment=prod` tries them (docker-compose.yaml needs neither: docs/guides/deploy.md)"
     )
 
 
