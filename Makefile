@@ -97,7 +97,7 @@ clean:  ## Stop everything, then delete what was installed and loaded (.env stay
 docs:  ## Build the documentation's site into build/site; a link that leads nowhere fails it.
 	@$(PYTHON) plugins/console/bootstrap.py --dev
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
-	@echo "open build/site/index.html"
+	@echo "built build/site; $(PYTHON) -m http.server --bind 127.0.0.1 --directory build/site 57483 shows it"
 
 pins:  ## Compile the pinned requirements of every environment.
 	@$(PYTHON) plugins/console/bootstrap.py
