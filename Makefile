@@ -7,7 +7,7 @@ DEV := .venv-dev/bin
 COMPOSE = .venv-compose/lib/python3*/site-packages/compose/docker-compose
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard test test-all kills mutations lint lint-sql lint-python lint-files bench bench-run bench-tap bench-marts bench-day bench-backfill docs doctor env stop clean pins
+.PHONY: help run dashboard test test-all kills mutations lint lint-sql lint-python lint-files bench bench-run bench-tap bench-marts bench-day bench-backfill docs dist doctor env stop clean pins
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 10
@@ -49,6 +49,7 @@ lint-python:
 lint-files:
 	$(DEV)/python transform/bi_models.py --check
 	$(DEV)/yamllint --strict .
+	$(DEV)/python plugins/console/dist.py --check
 	.venv-compose/bin/hadolint Dockerfile
 	@env $$(sed -nE 's/^([A-Z_]+)=$$/\1=anything/p' .env.example) $(COMPOSE) --profile '*' config --quiet
 	@MIRROR_NODE_RPC_PASSWORD=anything $(COMPOSE) -f extract/mirror-node/nodes.compose.yaml --profile '*' config --quiet
@@ -98,6 +99,10 @@ docs:  ## Build the documentation's site into build/site; a link that leads nowh
 	@$(PYTHON) plugins/console/bootstrap.py --dev
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 	@echo "built build/site; $(PYTHON) -m http.server --bind 127.0.0.1 --directory build/site 57483 shows it"
+
+dist:  ## Build the packages that stand alone into dist/, of the version in VERSION, and check them.
+	@$(PYTHON) plugins/console/bootstrap.py --dev
+	@$(DEV)/python plugins/console/dist.py
 
 pins:  ## Compile the pinned requirements of every environment.
 	@$(PYTHON) plugins/console/bootstrap.py
