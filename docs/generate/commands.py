@@ -7,7 +7,7 @@ from typing import Any
 from links import PROJECT
 from texts import page, table
 
-_TARGET = re.compile(r"^([a-z-]+):.*?##\s*(.*)$", re.MULTILINE)
+_TARGET = re.compile(r"^([a-z-]+):.*?## \w+: (.*)$", re.MULTILINE)
 
 
 def targets() -> list[tuple[str, str]]:

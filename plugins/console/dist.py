@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Build the packages that stand alone: a wheel and a source archive of each, checked, in dist/.
 
-    .venv-dev/bin/python plugins/console/dist.py           # write VERSION into every package, build, check
-    .venv-dev/bin/python plugins/console/dist.py --check   # only say where a package has another version
+.venv-dev/bin/python plugins/console/dist.py           # write VERSION into every package, build, check
+.venv-dev/bin/python plugins/console/dist.py --check   # only say where a package has another version
 """
 
 import re
@@ -30,9 +30,7 @@ def version() -> str:
 def others() -> list[Path]:
     """The pyproject.toml of each package that states another version than VERSION."""
     return [
-        path
-        for path in sorted(PROJECT.glob("*/*/pyproject.toml"))
-        if _VERSION.findall(path.read_text()) != [version()]
+        path for path in sorted(PROJECT.glob("*/*/pyproject.toml")) if _VERSION.findall(path.read_text()) != [version()]
     ]
 
 

@@ -156,7 +156,7 @@ class Audit:
             staging.drop()
 
 
-@click.command()
+@click.command(epilog="Example: meltano invoke target-postgres:audit --days 7")
 @click.option(
     "--config",
     type=click.File(),

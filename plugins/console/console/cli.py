@@ -30,7 +30,7 @@ def cli() -> None:
     """Run, watch and explain the pipeline. `crypto-elt run` is all a newcomer needs."""
 
 
-@cli.command()
+@cli.command(epilog="Example: crypto-elt run")
 def run() -> None:
     """Fill a local warehouse from simulated sources and show what is in it.
 
@@ -70,7 +70,7 @@ def environment_option(about: str) -> Callable[[_Command], _Command]:
     )
 
 
-@cli.command()
+@cli.command(epilog="Example: crypto-elt summary --environment=prod")
 @environment_option("Whose warehouse to show.")
 def summary(environment: str) -> None:
     """Show what the warehouse holds: rows, days, what was verified, and what is missing."""
@@ -79,7 +79,7 @@ def summary(environment: str) -> None:
     print_summary(project, environ, environment)
 
 
-@cli.command()
+@cli.command(epilog="Example: crypto-elt estimate tap-blockchair--dumps --environment=prod")
 @click.argument("tap", type=click.Choice(TAPS), default=TAPS[0], metavar="[TAP]")
 @environment_option("Whose settings and bookmarks count.")
 def estimate(tap: str, environment: str) -> None:
@@ -90,19 +90,26 @@ def estimate(tap: str, environment: str) -> None:
     out.print(plain(estimate_of(Project.find(), environment, tap).rstrip()))
 
 
-@cli.command()
+@cli.command(epilog="Example: crypto-elt doctor --environment=prod")
 @environment_option("What to look at; dev and prod also check hosts, keys and roles.")
 def doctor(environment: str) -> None:
-    """Say what is wrong and what to do about it."""
-    findings = []
-    for finding in checks.examine(Project.find(), environment):
-        findings.append(finding)
-        out.print(f"{_MARKS[finding.state]} {plain(finding.text)}")
-    if any(finding.state == "wrong" for finding in findings):
+    """Go through a checklist: machine, project, servers, sources, logins; say what to do about each mistake.
+
+    The exit code is 1 where a line is wrong.
+    """
+    states = []
+    for title, findings in checks.checklist(Project.find(), environment):
+        out.print(f"[bold]{title}[/bold]")
+        for finding in findings:
+            states.append(finding.state)
+            out.print(f"{_MARKS[finding.state]} {plain(finding.text)}")
+    right, known, wrong = (states.count(state) for state in _MARKS)
+    out.print(f"[bold]{right} in order, {known} to know, {wrong} wrong[/bold]")
+    if wrong:
         sys.exit(1)
 
 
-@cli.command()
+@cli.command(epilog="Example: crypto-elt env")
 def env() -> None:
     """Write .env from .env.example, with generated passwords; what is there already stays."""
     project = Project.find()
@@ -115,7 +122,7 @@ def env() -> None:
     )
 
 
-@cli.command()
+@cli.command(epilog="Example: crypto-elt stop")
 def stop() -> None:
     """End a run that is going, then the simulated sources and the warehouse."""
     project = Project.find()
