@@ -524,6 +524,6 @@ def longest_way(manifest: Manifest, start: str, end: str) -> list[str]:
 
 def test_the_page_of_a_rows_way_names_its_models_in_order(manifest: Manifest, checkout: Checkout) -> None:
     page = (checkout.root / "docs/concepts/a-row-from-file-to-mart.md").read_text()
-    named = re.findall(r"\(\.\./transform/models/\S+/(\w+)\.sql\)", page)
+    named = re.findall(r"\(\.\./\.\./transform/models/\S+/(\w+)\.sql\)", page)
     assert named == longest_way(manifest, "stg_blockchair__utxo_outputs", "fct_network_daily")
-    assert page.count("](../transform/") <= MAX_FILES_OF_A_WAY
+    assert page.count("](../../transform/") <= MAX_FILES_OF_A_WAY

@@ -22,7 +22,7 @@ CHART = f"{PAGES}/fees/visuals/burn_by_day/visual.json"
 
 
 def test_both_ways_in_name_the_address_at_which_compose_publishes_the_warehouse() -> None:
-    folder = PAGE.parents[1] / "analyze/powerbi"
+    folder = PAGE.parents[2] / "analyze/powerbi"
     (connection,) = json.loads((folder / "crypto.pbids").read_text())["connections"]
     (server,) = re.findall(
         r'^expression Server = "([^"]+)"',
@@ -30,7 +30,7 @@ def test_both_ways_in_name_the_address_at_which_compose_publishes_the_warehouse(
         re.MULTILINE,
     )
     assert connection["details"]["address"] == {"server": server, "database": "crypto"}
-    compose = (PAGE.parents[1] / "docker-compose.yaml").read_text()
+    compose = (PAGE.parents[2] / "docker-compose.yaml").read_text()
     assert "${WAREHOUSE_BIND:-127.0.0.1}:${WAREHOUSE_PORT:-5432}:" in compose
     assert server == "127.0.0.1:5432"
 
