@@ -41,7 +41,7 @@ mutations:  ## develop: Change more than two hundred single cells of raw data; t
 	@$(PYTHON) plugins/console/bootstrap.py --dev
 	MUTATIONS=200 $(DEV)/pytest tests/test_mutations.py
 
-lint:  ## develop: ruff, mypy, sqlfluff, yamllint, hadolint, and Compose's own check, on two processors.
+lint:  ## develop: ruff, mypy, sqlfluff, yamllint, English of the pages, hadolint, Compose's own check.
 	@$(PYTHON) plugins/console/bootstrap.py --dev
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint-sql lint-python lint-files
 
@@ -57,6 +57,7 @@ lint-files:
 	$(DEV)/python transform/bi_models.py --check
 	$(DEV)/yamllint --strict .
 	$(DEV)/python plugins/console/dist.py --check
+	$(DEV)/pymarkdown --config .pymarkdown.json scan --recurse docs README.md CONTRIBUTING.md CHANGELOG.md
 	.venv-compose/bin/hadolint Dockerfile
 	@env $$(sed -nE 's/^([A-Z_]+)=$$/\1=anything/p' .env.example) $(COMPOSE) --profile '*' config --quiet
 	@MIRROR_NODE_RPC_PASSWORD=anything $(COMPOSE) -f extract/mirror-node/nodes.compose.yaml --profile '*' config --quiet
