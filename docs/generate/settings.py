@@ -12,11 +12,11 @@ from texts import page, table
 
 
 def plugins() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each plugin that a file of the tree defines, with the file's path."""
-    for path in sorted(PROJECT.glob("*/*.meltano.yml")):
-        for kind in yaml.safe_load(path.read_text())["plugins"].values():
+    """Each plugin of the project, in the order of `meltano.yml`, with the file that defines it."""
+    for path in yaml.safe_load((PROJECT / "meltano.yml").read_text())["include_paths"]:
+        for kind in yaml.safe_load((PROJECT / path).read_text())["plugins"].values():
             for plugin in kind:
-                yield path.relative_to(PROJECT).as_posix(), plugin
+                yield path, plugin
 
 
 def variable(plugin: str, setting: str) -> str:
