@@ -52,7 +52,10 @@ def helps(program: str, found: click.Command, parent: click.Context | None = Non
         formatter = click.HelpFormatter(width=80)
         click.Command.format_usage(found, context, formatter)
         click.Command.format_help_text(found, context, formatter)
-        (click.Group if isinstance(found, click.Group) else click.Command).format_options(found, context, formatter)
+        if isinstance(found, click.Group):
+            click.Group.format_options(found, context, formatter)
+        else:
+            click.Command.format_options(found, context, formatter)
         click.Command.format_epilog(found, context, formatter)
         yield context.command_path, formatter.getvalue().rstrip()
         if isinstance(found, click.Group):
