@@ -7,34 +7,41 @@ DEV := .venv-dev/bin
 COMPOSE = .venv-compose/lib/python3*/site-packages/compose/docker-compose
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard test test-all kills mutations lint lint-sql lint-python lint-files bench bench-run bench-tap bench-marts bench-day bench-backfill doctor env stop clean pins
+.PHONY: help run dashboard test test-all kills mutations lint lint-sql lint-python lint-files bench bench-run bench-tap bench-marts bench-day bench-backfill docs dist doctor env stop clean pins
 
-help:  ## Show this list.
-	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 10
+# A target's group stands before its text: `## group: text`.
+help:  ## start: Show this list.
+	@for group in start live look check develop; do \
+	  echo "$$group" | sed -e 's/start/Try it on this machine/' -e 's/live/Run it on live data/' \
+	    -e 's/look/Look at the data and at how it is documented/' -e 's/check/See what is wrong, and stop/' \
+	    -e 's/develop/Change it, test it, measure it/'; \
+	  grep -hE "^[a-z-]+: .*## $$group: " $(MAKEFILE_LIST) \
+	    | sed -E "s/^([a-z-]+):.*## $$group: */  make \\1\t/" | expand -t 18; \
+	done
 
-run:  ## Bare machine to filled warehouse: embedded PostgreSQL, simulated sources.
+run:  ## start: Bare machine to filled warehouse: embedded PostgreSQL, simulated sources.
 	@$(PYTHON) plugins/console/bootstrap.py
 	@$(BIN)/crypto-elt run
 
-dashboard:  ## Look at the marts in a browser: serves the pages and prints their address.
+dashboard:  ## look: Look at the marts in a browser: serves the pages and prints their address.
 	@$(PYTHON) plugins/console/bootstrap.py
 	@$(BIN)/meltano invoke dashboard:serve
 
-test:  ## Lint, tests of every package and of the pipeline; of the long tests one part, PART or the commit's choice.
+test:  ## develop: Lint, tests of every package and of the pipeline; of the long tests one part, PART or the commit's choice.
 	@$(PYTHON) tests/run_tests.py $(if $(PART),--part=$(PART))
 
-test-all:  ## Lint and every test, on every interpreter.
+test-all:  ## develop: Lint and every test, on every interpreter.
 	@$(PYTHON) tests/run_tests.py --all
 
-kills:  ## Kill the loader fifty times at random on each PostgreSQL (about ten minutes).
+kills:  ## develop: Kill the loader fifty times at random on each PostgreSQL (about ten minutes).
 	@$(PYTHON) plugins/console/bootstrap.py --dev
 	KILLS=50 $(DEV)/pytest load/target-postgres/tests/test_kill.py
 
-mutations:  ## Change more than two hundred single cells of raw data; the checks find each (about ten minutes).
+mutations:  ## develop: Change more than two hundred single cells of raw data; the checks find each (about ten minutes).
 	@$(PYTHON) plugins/console/bootstrap.py --dev
 	MUTATIONS=200 $(DEV)/pytest tests/test_mutations.py
 
-lint:  ## ruff, mypy, sqlfluff, yamllint, hadolint, and Compose's own check, on two processors.
+lint:  ## develop: ruff, mypy, sqlfluff, yamllint, English of the pages, hadolint, Compose's own check.
 	@$(PYTHON) plugins/console/bootstrap.py --dev
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint-sql lint-python lint-files
 
@@ -50,11 +57,13 @@ lint-files:
 	$(DEV)/python transform/bi_models.py --check
 	$(DEV)/python transform/data_dictionary.py --check
 	$(DEV)/yamllint --strict .
+	$(DEV)/python plugins/console/dist.py --check
+	$(DEV)/pymarkdown --config .pymarkdown.json scan --recurse docs README.md CONTRIBUTING.md CHANGELOG.md
 	.venv-compose/bin/hadolint Dockerfile
 	@env $$(sed -nE 's/^([A-Z_]+)=$$/\1=anything/p' .env.example) $(COMPOSE) --profile '*' config --quiet
 	@MIRROR_NODE_RPC_PASSWORD=anything $(COMPOSE) -f extract/mirror-node/nodes.compose.yaml --profile '*' config --quiet
 
-bench:  ## Measure the loader against others and plain psql; BENCH=--quick for a short run.
+bench:  ## develop: Measure the loader against others and plain psql; BENCH=--quick for a short run.
 	@$(PYTHON) plugins/console/bootstrap.py
 	@$(BIN)/python benchmarks/bench_loader.py $(BENCH)
 
@@ -79,22 +88,31 @@ bench-backfill:
 	@$(PYTHON) plugins/console/bootstrap.py --dev
 	$(DEV)/python benchmarks/backfill.py $(BENCH)
 
-doctor:  ## Say what is wrong on this machine and what to do.
+doctor:  ## check: Say what is wrong on this machine and what to do.
 	@$(PYTHON) plugins/console/bootstrap.py
 	@$(BIN)/crypto-elt doctor
 
-env:  ## Install the project's environment and write .env for live data.
+env:  ## live: Install the project's environment and write .env for live data.
 	@$(PYTHON) plugins/console/bootstrap.py
 	@$(BIN)/crypto-elt env
 
-stop:  ## Stop what `make run` started.
+stop:  ## check: Stop what `make run` started.
 	@$(PYTHON) plugins/console/bootstrap.py
 	@$(BIN)/crypto-elt stop
 
-clean:  ## Stop everything, then delete what was installed and loaded (.env stays).
+clean:  ## check: Stop everything, then delete what was installed and loaded (.env stays).
 	@if [ -x $(BIN)/crypto-elt ]; then $(BIN)/crypto-elt stop; fi
-	rm -rf .venv .venv-dev .venv-compose benchmarks/.venvs .meltano .state .tox transform/target transform/logs
+	rm -rf .venv .venv-dev .venv-compose .venv-docs benchmarks/.venvs .meltano .state .tox transform/target transform/logs
 
-pins:  ## Compile the pinned requirements of every environment.
+docs:  ## look: Build the documentation's site into build/site; a link that leads nowhere fails it.
+	@$(PYTHON) plugins/console/bootstrap.py --dev
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	@echo "built build/site; $(PYTHON) -m http.server --bind 127.0.0.1 --directory build/site 57483 shows it"
+
+dist:  ## develop: Build the packages that stand alone into dist/, of the version in VERSION, and check them.
+	@$(PYTHON) plugins/console/bootstrap.py --dev
+	@$(DEV)/python plugins/console/dist.py
+
+pins:  ## develop: Compile the pinned requirements of every environment.
 	@$(PYTHON) plugins/console/bootstrap.py
 	@sh requirements/compile.sh

@@ -129,7 +129,7 @@ def measure(airflow: Airflow, way: Way, asked: dict[str, object], stall: float) 
 
 
 def show(found: list[Way], stall: float, tasks: int) -> None:
-    """Print the table of docs/backfill-speed.md."""
+    """Print the table of docs/benchmarks/backfill-speed.md."""
     first = found[0]
     print(
         f"\n{tasks} tasks, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; {stall:g} s a request throttled"

@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/bench_loader.py --quick
     .venv/bin/python benchmarks/bench_loader.py --only yardstick,fresh --repetitions 5
 
-`docs/loader-speed.md` explains the figures.
+`docs/benchmarks/loader-speed.md` explains the figures.
 """
 
 import signal

@@ -6,7 +6,7 @@ r"""How fast the dashboard is: queries, the browser's first paint, a filter's ch
 ADDRESS is that of a running dashboard (`meltano invoke dashboard:serve`). Each query of each page is timed three times
 on the server, of which the middle counts. The browser opens each page five times with an empty memory of pages; the
 middle counts. Readers ask without a pause for pages in views drawn by chance, of which most are not kept. Status 1
-where a bound is broken. docs/dashboard.md has the figures.
+where a bound is broken. docs/guides/dashboard.md has the figures.
 """
 
 import argparse

@@ -4,8 +4,8 @@
 
 The queries are those of tests/power_bi_queries.py: a refresh of ten days for each imported table, and one or two for
 each visual over rows that stay in the warehouse, with the page's own filters. Each runs three times, of which the
-fastest counts. Status 1 if one reads a table at the grain of transactions whole. docs/power-bi.md has the figures of
-5 million rows.
+fastest counts. Status 1 if one reads a table at the grain of transactions whole. docs/guides/power-bi.md has the
+figures of 5 million rows.
 """
 
 import argparse

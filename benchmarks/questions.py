@@ -3,7 +3,7 @@
     .venv-dev/bin/python benchmarks/questions.py [--plans] "$(warehouse url --role transformer)"
 
 Each runs three times, of which the fastest counts. Both ways have to give the same rows, to the last digit. `--plans`
-prints the marts' plans. docs/questions.md has the figures of a warehouse of 5 million rows.
+prints the marts' plans. docs/benchmarks/questions.md has the figures of a warehouse of 5 million rows.
 """
 
 import argparse

@@ -58,8 +58,9 @@ def set_variable(folder: Path, name: str, value: str) -> None:
 
 
 def recipe(name: str) -> str:
-    """An override that docs/deploy.md shows."""
-    found = re.search(rf"```yaml\n# recipe: {name}\n(.*?)```", (PROJECT / "docs/deploy.md").read_text(), re.DOTALL)
+    """An override that docs/guides/deploy.md shows."""
+    page = (PROJECT / "docs/guides/deploy.md").read_text()
+    found = re.search(rf"```yaml\n# recipe: {name}\n(.*?)```", page, re.DOTALL)
     assert found
     return found[1]
 

@@ -2,7 +2,7 @@
 
     .venv-dev/bin/python tests/power_bi_preview.py market "$(warehouse url --role bi_reader)" > market.html
 
-A sketch for docs/power-bi.md and for whoever edits a page; what Power BI draws looks different.
+A sketch for docs/guides/power-bi.md and for whoever edits a page; what Power BI draws looks different.
 """
 
 import html

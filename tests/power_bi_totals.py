@@ -1,7 +1,7 @@
 """What Power BI's measures say of days, months and coins together, held against their values of each.
 
 A measure's description ends with it: `Over days and months: sum; over coins: blank.` The words are explained in
-docs/power-bi.md.
+docs/guides/power-bi.md.
 """
 
 import math

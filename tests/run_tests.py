@@ -40,6 +40,8 @@ PARTS = (
     "other-projects",
     "compatibility",
     "upgrades",
+    "packages",
+    "tutorials",
     *INTERPRETERS,
 )
 # What runs on the other interpreters each time: packaging and command lines, and the SDK's own suites.

@@ -1,4 +1,4 @@
-"""Airflow as a person runs it by the commands of docs/airflow.md: initialise, start, run by the clock, look, stop."""
+"""Airflow as a person runs it by docs/guides/airflow.md: initialise, start, run by the clock, look, stop."""
 
 import json
 import os
@@ -38,8 +38,8 @@ INITIALIZE = ("meltano", "invoke", "airflow:initialize")
 
 
 def documented() -> list[tuple[str, ...]]:
-    """The commands that docs/airflow.md begins with."""
-    block = re.search(r"## From nothing.*?```\n(.*?)```", (PROJECT / "docs/airflow.md").read_text(), re.DOTALL)
+    """The commands that docs/guides/airflow.md begins with."""
+    block = re.search(r"## From nothing.*?```\n(.*?)```", (PROJECT / "docs/guides/airflow.md").read_text(), re.DOTALL)
     assert block
     return [tuple(shlex.split(line, comments=True)) for line in block[1].splitlines()]
 
@@ -255,7 +255,7 @@ class TestAirflow:
     ) -> None:
         """The schedules shipped, of which the marts follow the loads, and one of a job that is none."""
         recipe = re.search(
-            r"```yaml\n(- name: marts-daily\n.*?)```", (PROJECT / "docs/schedules.md").read_text(), re.DOTALL
+            r"```yaml\n(- name: marts-daily\n.*?)```", (PROJECT / "docs/guides/schedules.md").read_text(), re.DOTALL
         )
         assert recipe
         marts_daily = r"- name: marts-daily\n.*?(?=- name: maintenance-weekly)"

@@ -105,7 +105,7 @@ def test_the_published_addresses_can_be_chosen(tmp_path: Path) -> None:
 
 
 def test_a_warehouse_of_ones_own_needs_no_other(tmp_path: Path) -> None:
-    """With the override of docs/deploy.md."""
+    """With the override of docs/guides/deploy.md."""
     folder = deployment(tmp_path)
     set_variable(folder, "WAREHOUSE_HOST", "db.example.org")
     (folder / "docker-compose.override.yaml").write_text(recipe("own-warehouse"))

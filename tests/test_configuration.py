@@ -52,7 +52,7 @@ def test_clean_deletes_what_was_installed_and_loaded_and_nothing_else(tmp_path: 
 
 def test_the_embedded_servers_settings_are_those_of_the_docs() -> None:
     said = {}
-    text = (PROJECT / "docs/marts-speed.md").read_text().split("| setting | embedded |")[1]
+    text = (PROJECT / "docs/benchmarks/marts-speed.md").read_text().split("| setting | embedded |")[1]
     for names, values in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| ([^|]+) \|", text, re.MULTILINE):
         said |= zip(re.findall(r"\w+", names), values.replace("`", "").replace(" ", "").split(","), strict=True)
     source = (PROJECT / "plugins/warehouse/warehouse/cluster.py").read_text()

@@ -35,7 +35,7 @@ MAX_FILES_OF_A_WAY = 14
 UNIQUENESS_TESTS = ("unique", "unique_combination")
 CHAINS = PROJECT / "transform/macros/chains.sql"
 HARD_CODED = re.compile(r"\b(?:from|join)\s+\"?(?:raw_data|staging|intermediate|analytics|dq)\"?\.", re.IGNORECASE)
-# What a BI tool can hold without losing a digit, or says that it loses some (docs/power-bi.md).
+# What a BI tool can hold without losing a digit, or says that it loses some (docs/guides/power-bi.md).
 BI_TYPES = {"bigint", "boolean", "date", "double precision", "integer", "numeric(19,4)", "text", "time", "timestamp"}
 # A view of a fact, to drill through: PostgreSQL keeps the fact's key unique, and facts may lack their blocks.
 DRILL_THROUGH = {"dim_block"}
@@ -507,7 +507,7 @@ def test_the_connection_file_names_a_server_and_no_secret(checkout: Checkout) ->
 
 
 def test_the_guide_names_each_table_that_a_report_reads(manifest: Manifest, checkout: Checkout) -> None:
-    guide = (checkout.root / "docs/power-bi.md").read_text()
+    guide = (checkout.root / "docs/guides/power-bi.md").read_text()
     read = {parent["name"] for exposure in manifest["exposures"].values() for parent in parents(manifest, exposure)}
     assert {name for name in read if f"`{name}`" not in guide} == set()
 
@@ -526,7 +526,7 @@ def longest_way(manifest: Manifest, start: str, end: str) -> list[str]:
 
 
 def test_the_page_of_a_rows_way_names_its_models_in_order(manifest: Manifest, checkout: Checkout) -> None:
-    page = (checkout.root / "docs/a-row-from-file-to-mart.md").read_text()
-    named = re.findall(r"\(\.\./transform/models/\S+/(\w+)\.sql\)", page)
+    page = (checkout.root / "docs/concepts/a-row-from-file-to-mart.md").read_text()
+    named = re.findall(r"\(\.\./\.\./transform/models/\S+/(\w+)\.sql\)", page)
     assert named == longest_way(manifest, "stg_blockchair__utxo_outputs", "fct_network_daily")
-    assert page.count("](../transform/") <= MAX_FILES_OF_A_WAY
+    assert page.count("](../../transform/") <= MAX_FILES_OF_A_WAY

@@ -21,7 +21,7 @@ from waiting import free_port, wait_for
 from worlds import LOADS
 
 pytestmark = [pytest.mark.long(part="deployment"), pytest.mark.timeout(3600)]
-PAGE = (PROJECT / "docs/deploy.md").read_text()
+PAGE = (PROJECT / "docs/guides/deploy.md").read_text()
 
 
 @dataclass
@@ -267,7 +267,7 @@ class TestDeployment:
             "set marts-daily --interval '0 8 * * *'",
             "remove tip-hourly",
         ):
-            assert f"meltano schedule {words}\n" in (PROJECT / "docs/schedules.md").read_text()
+            assert f"meltano schedule {words}\n" in (PROJECT / "docs/guides/schedules.md").read_text()
             checkout.run("meltano", "schedule", *shlex.split(words))
         deployed.mount_checkout()
 
@@ -303,7 +303,7 @@ class TestDeployment:
         (tmp_path / "docker").write_text(DOCKER.format(python=BASE_PYTHON, environs=str(tmp_path / "environs")))
         (tmp_path / "docker").chmod(0o755)
         save, restore = re.findall(r"```sh\n((?:pg\(\)|docker compose up -d postgres_app_db).*?)```", PAGE, re.DOTALL)
-        function = save.splitlines()[0]
+        (function,) = re.findall(r"^pg\(\) \{.*?^\}", save, re.MULTILINE | re.DOTALL)
         assert "cp -p .env" in save
         before = {database: rows(deployed, database) for database in DATABASES}
         assert before["airflow"]["task_instance"] > 1
@@ -317,7 +317,7 @@ class TestDeployment:
         with psycopg.connect(server(deployed, "postgres_airflow_meta", "postgres"), autocommit=True) as connection:
             connection.execute("create database airflow")
         assert deployed.once("warehouse-init").returncode == 0
-        steps = [line for line in restore.splitlines() if " up -d" not in line]
+        steps = [line for line in restore.replace("\\\n", "").splitlines() if " up -d" not in line]
         assert len(steps) == 3
         shell(tmp_path, "\n".join([function, *steps]))
         assert {database: rows(deployed, database) for database in DATABASES} == before

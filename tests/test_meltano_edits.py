@@ -77,7 +77,7 @@ def test_an_edit_changes_only_the_lines_that_were_meant(root: Path, command: str
 def test_the_documented_edits_are_tried() -> None:
     tried = " ".join(EDITS)
     documented = re.findall(
-        r"^meltano (schedule (?:set|add|remove) .+)$", (PROJECT / "docs/schedules.md").read_text(), re.MULTILINE
+        r"^meltano (schedule (?:set|add|remove) .+)$", (PROJECT / "docs/guides/schedules.md").read_text(), re.MULTILINE
     )
     assert len(documented) == 3
     for command in documented:

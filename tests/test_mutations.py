@@ -332,7 +332,7 @@ def test_what_is_changed_and_what_the_docs_call_uncovered_are_all_columns() -> N
         # of the columns that chains share, those that a chain has
         if is_of(*table["name"].split("_", 1), column["name"])
     }
-    said = (PROJECT / "docs/data-quality.md").read_text().split("## What no check covers")[1]
+    said = (PROJECT / "docs/concepts/data-quality.md").read_text().split("## What no check covers")[1]
     uncovered = {
         (table, column)
         for tables, columns in re.findall(r"^\| (`[^|]+) \| ([^|]+) \|$", said, re.MULTILINE)
@@ -347,7 +347,7 @@ def test_what_is_changed_and_what_the_docs_call_uncovered_are_all_columns() -> N
 
 def test_the_table_of_checks_is_that_of_the_warehouse(loaded: Checkout) -> None:
     """Each check with its severity, and with the chains of which it has results."""
-    said = (PROJECT / "docs/data-quality.md").read_text().split("\n## The checks\n")[1].split("\n### ")[0]
+    said = (PROJECT / "docs/concepts/data-quality.md").read_text().split("\n## The checks\n")[1].split("\n### ")[0]
     letters = dict(re.findall(r"([A-Z]) (Bitcoin|Dogecoin|Ethereum)\b", said))
     listed = {
         name: ({letters[letter].lower() for letter in chains.split()}, severity)

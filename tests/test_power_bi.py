@@ -292,7 +292,7 @@ def test_closes_that_are_missing_are_told_by_the_rows_of_the_warehouse(ask: Ask,
 
 
 def test_a_page_can_be_drawn_without_power_bi(ask: Ask, contract: Contract) -> None:
-    """As docs/power-bi.md shows two: each visual at its place, cards with the measures' values."""
+    """As docs/guides/power-bi.md shows two: each visual at its place, cards with the measures' values."""
     measures = Measures(contract, ask, "analytics")
     (page,) = [one for one in read_report(REPORT) if one.name == "network"]
     chosen = {"Asset.Asset": ["Bitcoin"], "Date.Date": days_between("2025-01-28", "2025-02-05")}

@@ -12,6 +12,12 @@ def test_every_folder_of_the_map_is_there() -> None:
     assert [name for name in folders if not (PROJECT / name).is_dir()] == []
 
 
+def test_it_is_short_enough_to_be_read() -> None:
+    lines = (PROJECT / "README.md").read_text().splitlines()
+    assert len(lines) <= 120
+    assert max(map(len, lines)) <= 120
+
+
 def test_every_linked_page_is_there() -> None:
     links = re.findall(r"\]\((?!http)([^)]+)\)", (PROJECT / "README.md").read_text())
     assert [link for link in links if not (PROJECT / link).exists()] == []

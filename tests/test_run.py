@@ -13,6 +13,7 @@ import pytest
 from checkout import BASE_PYTHON, PROJECT, Checkout
 from console.pipeline import PLUGINS
 from sources import get, text_rows
+from tutorial import matches, steps
 from worlds import README, keep, serve
 
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
@@ -72,6 +73,13 @@ def test_the_readme_shows_both_commands() -> None:
     assert len(BLOCKS) == 2
     assert "make run" in BLOCKS[0]
     assert NOT_HERE in BLOCKS[0]
+
+
+def test_the_readme_shows_how_a_run_ends(first: str) -> None:
+    (step, *_) = steps((PROJECT / "README.md").read_text())
+    assert step.shown
+    assert "verified" in step.shown
+    assert matches(step.shown, first), first
 
 
 def test_only_what_a_run_needs_is_installed(checkout: Checkout, first: str) -> None:

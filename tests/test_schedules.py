@@ -1,4 +1,4 @@
-"""The jobs and schedules shipped are those of docs/schedules.md."""
+"""The jobs and schedules shipped are those of docs/guides/schedules.md."""
 
 import re
 from typing import Any
@@ -8,7 +8,7 @@ import yaml
 
 from checkout import PROJECT
 
-TEXT = (PROJECT / "docs/schedules.md").read_text()
+TEXT = (PROJECT / "docs/guides/schedules.md").read_text()
 
 
 def project() -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,7 +16,8 @@ def test_the_quick_start_as_it_stands(tmp_path: Path, samples: Path) -> None:
     # What a mirror holds is real, and no test may ask the live host.
     mirror = f'"dumps_url": "{(samples / "blockchair" / "dumps").as_uri()}", "channel"'
     assert script.count('"channel"') == 1
-    shutil.copytree(PROJECT / PACKAGE, tmp_path / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+    build = [PROJECT / ".venv-dev/bin/uv", "build", "--quiet", "--out-dir", tmp_path / "dist", PROJECT / PACKAGE]
+    subprocess.run(build, check=True)
     environ = clean_environ(tmp_path) | {
         "UV_TOOL_DIR": str(tmp_path / "tools"),
         "UV_TOOL_BIN_DIR": str(tmp_path / "bin"),

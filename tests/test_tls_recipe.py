@@ -1,4 +1,4 @@
-"""The recipe of docs/deploy.md that opens the warehouse to other machines, on Debian's PostgreSQL 15."""
+"""The recipe of docs/guides/deploy.md that opens the warehouse to other machines, on Debian's PostgreSQL 15."""
 
 import re
 import shutil
@@ -76,7 +76,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     needed(there, "needs Debian's packages postgresql-15 and openssl")
     folder = tmp_path_factory.mktemp("tls")
     certificate(folder)
-    rules = re.search(r"```\n(# type +database.*?)```", (PROJECT / "docs/deploy.md").read_text(), re.DOTALL)
+    rules = re.search(r"```\n(# type +database.*?)```", (PROJECT / "docs/guides/deploy.md").read_text(), re.DOTALL)
     assert rules
     (folder / "pg_hba.conf").write_text(rules[1])
     (folder / "password").write_text(PASSWORD)

@@ -4,7 +4,7 @@
 Standard library only, and careful to parse on old interpreters: the wrong one must get a sentence, not a syntax error.
 
     python3 plugins/console/bootstrap.py         # .venv: meltano, warehouse, simulator, crypto-elt
-    python3 plugins/console/bootstrap.py --dev   # .venv-dev and .venv-compose as well: linters, checkers and tests
+    python3 plugins/console/bootstrap.py --dev   # .venv-dev, .venv-compose, .venv-docs as well: linters, tests, site
 """
 
 from __future__ import print_function
@@ -37,6 +37,7 @@ ENVIRONMENTS = {
         ],
     ),
     ".venv-compose": ("requirements/compose.txt", []),
+    ".venv-docs": ("requirements/docs.txt", []),
 }
 
 

@@ -24,7 +24,7 @@ def main() -> None:
     """Pages over the marts of crypto-elt. Settings are DASHBOARD_* variables, which Meltano sets."""
 
 
-@main.command()
+@main.command(epilog="Example: meltano invoke dashboard:serve")
 def serve() -> None:
     """Serve the pages until this is interrupted."""
     settings = _settings()
@@ -41,7 +41,7 @@ def serve() -> None:
     uvicorn.Server(config).run(sockets=[listener])
 
 
-@main.command()
+@main.command(epilog="Example: meltano invoke dashboard:export --output public --days 365")
 @click.option(
     "--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="The folder to write to."
 )

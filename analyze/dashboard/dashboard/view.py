@@ -13,8 +13,8 @@ DEFAULT_SPAN = "92"
 SPANS = {"7": "7 days", "30": "30 days", "92": "92 days", "365": "a year", "all": "all days"}
 _BAD_REQUEST = 400
 _NO_BLOCKS = (
-    "no blocks are loaded, so this page has nothing to show; prices are on the page Market. docs/chains.md says how to"
-    " load a chain."
+    "no blocks are loaded, so this page has nothing to show; prices are on the page Market."
+    " docs/guides/chains.md says how to load a chain."
 )
 _EMPTY = "the warehouse is empty: `make run` fills a local one; `meltano run crypto-elt` loads and builds live data."
 

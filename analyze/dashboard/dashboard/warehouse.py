@@ -48,7 +48,7 @@ _REFUSALS = {
     "starting up": "the warehouse is starting: this page tries again by itself.",
     "shutting down": "the warehouse is being stopped: `warehouse start` starts it again.",
     "does not exist": "the database {dbname} or the login {user} is not there: `warehouse init` makes both.",
-    "no pg_hba.conf entry": "no line of the warehouse's pg_hba.conf lets {user} in from here: docs/deploy.md has one.",
+    "no pg_hba.conf entry": "no line of the warehouse's pg_hba.conf lets {user} in: docs/guides/deploy.md has one.",
 }
 _UNREACHABLE = (
     "the warehouse does not answer at {host}:{port}: `warehouse start` starts the embedded one; of one of your own look"

@@ -33,7 +33,7 @@ def main() -> None:
     """Write the Power BI model from dbt's manifest, and check model and report. Needs no Power BI."""
 
 
-@main.command()
+@main.command(epilog="Example: meltano invoke powerbi generate")
 @_PROJECT
 @_MANIFEST
 def generate(project: Path, manifest: Path) -> None:
@@ -49,7 +49,7 @@ def generate(project: Path, manifest: Path) -> None:
     click.echo(f"{counts}; {written} files are new or changed", err=True)
 
 
-@main.command()
+@main.command(epilog="Example: meltano invoke powerbi check")
 @_PROJECT
 @_MANIFEST
 @click.option(

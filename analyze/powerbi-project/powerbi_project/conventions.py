@@ -1,7 +1,7 @@
 """What follows from a column's name and type: its name in Power BI, its type there, its format, its folder.
 
-Types are those of docs/power-bi.md: what Power BI cannot hold exactly has to be converted in the warehouse, where the
-conversion is written down, so it is refused here.
+Types are those of docs/guides/power-bi.md: what Power BI cannot hold exactly has to be converted in the warehouse,
+where the conversion is written down, so it is refused here.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def model_type(column: Column) -> str:
     except KeyError:
         raise ProjectError(
             f"{column.source} is {column.data_type}, which Power BI cannot hold; convert it in the model "
-            f"(docs/power-bi.md), or leave it out by `without`. It can be: {', '.join(TYPES)}."
+            f"(docs/guides/power-bi.md), or leave it out by `without`. It can be: {', '.join(TYPES)}."
         ) from None
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from powerbi_project.model import ModelColumn, SemanticModel
     from powerbi_project.report import Field, Page, Visual
 
-# The types of docs/power-bi.md; `decimal` is fixed, of four places.
+# The types of docs/guides/power-bi.md; `decimal` is fixed, of four places.
 _DATA_TYPES = {"boolean", "dateTime", "decimal", "double", "int64", "string"}
 _MEASURES = " Measures"
 # Visuals, and the wells in which each takes fields: a visual whose field lies in another well is empty.

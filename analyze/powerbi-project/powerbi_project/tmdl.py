@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _NAMESPACE = uuid.UUID("9e69d274-59fe-4466-abb0-2e6c98c90ab9")  # the project's id
 _PLAIN = re.compile(r"^\w+$")
 _COMMENT_WIDTH = 110
-# The days that a refresh reads again: blocks are replaced and prices come late within fewer (docs/power-bi.md).
+# The days that a refresh reads again: blocks are replaced and prices come late within fewer (docs/guides/power-bi.md).
 REFRESH_DAYS = 10
 KEPT_YEARS = 20
 

@@ -13,7 +13,7 @@ from powerbi_project.model import read_model
 from powerbi_project.report import read_report
 from powerbi_project.rules import RULES
 
-PAGE = Path(__file__).resolve().parents[3] / "docs/power-bi.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs/guides/power-bi.md"
 TABLES = "Crypto.SemanticModel/definition/tables"
 PAGES = "Crypto.Report/definition/pages"
 FEES = f"{TABLES}/Fee Measures.tmdl"
@@ -22,7 +22,7 @@ CHART = f"{PAGES}/fees/visuals/burn_by_day/visual.json"
 
 
 def test_both_ways_in_name_the_address_at_which_compose_publishes_the_warehouse() -> None:
-    folder = PAGE.parents[1] / "analyze/powerbi"
+    folder = PAGE.parents[2] / "analyze/powerbi"
     (connection,) = json.loads((folder / "crypto.pbids").read_text())["connections"]
     (server,) = re.findall(
         r'^expression Server = "([^"]+)"',
@@ -30,7 +30,7 @@ def test_both_ways_in_name_the_address_at_which_compose_publishes_the_warehouse(
         re.MULTILINE,
     )
     assert connection["details"]["address"] == {"server": server, "database": "crypto"}
-    compose = (PAGE.parents[1] / "docker-compose.yaml").read_text()
+    compose = (PAGE.parents[2] / "docker-compose.yaml").read_text()
     assert "${WAREHOUSE_BIND:-127.0.0.1}:${WAREHOUSE_PORT:-5432}:" in compose
     assert server == "127.0.0.1:5432"
 
@@ -109,12 +109,13 @@ def test_the_page_counts_and_names_what_there_is(project: Path) -> None:
     text = PAGE.read_text(encoding="utf-8")
     model = read_model(project / "Crypto.SemanticModel/definition")
     assert re.findall(r"(\d+) rules:", text) == [str(len(RULES))]
-    assert re.findall(r"each of the (\d+) measures", text) == [str(len(model.measures))]
+    assert re.findall(r"Each of the (\d+) measures", text) == [str(len(model.measures))]
     pages = text.split("\n## The pages\n")[1].split("\nSketches of two")[0]
     shown = [page.display_name for page in read_report(project / "Crypto.Report")]
-    assert re.findall(r"^\| ([^|]+) \| ", pages, re.MULTILINE)[2:] == shown
-    tables = text.split("| table of the model |")[1].split("\n\n")[0]
-    named = [name for names in re.findall(r"^\| ([A-Z][^|]+) \| `", tables, re.MULTILINE) for name in names.split(", ")]
+    assert re.findall(r"^- \*\*([^*]+)\*\*", pages, re.MULTILINE) == shown
+    tables = text.split("\n## The model\n")[1]
+    listed = re.findall(r"^- \*\*([^*]+)\*\*\. Mart: `", tables, re.MULTILINE)
+    named = [name for names in listed for name in " ".join(names.split()).split(", ")]
     assert sorted(named) == sorted(table.name for table in model.tables if not table.name.endswith(" Measures"))
 
 

@@ -140,7 +140,7 @@ def _shared(command: click.Command) -> click.Command:
     return command
 
 
-@click.command()
+@click.command(epilog="Example: mirror-node run --chain bitcoin --from 2024-01-01 --to 2024-01-31")
 @settings_options
 @click.option("--from", "first", type=_Day(), default=None, help="First day; else that of the first block.")
 @click.option("--to", "last", type=_Day(), default=None, help="Last day; else the last one that is final.")
@@ -152,7 +152,7 @@ def run(first: date | None, last: date | None, **given: object) -> None:
             _say(f"{settings.chain}: the node has not yet a final block behind {last}; run again later")
 
 
-@click.command()
+@click.command(epilog="Example: mirror-node follow --chain bitcoin")
 @settings_options
 @click.option("--from", "first", type=_Day(), default=None, help="First day; else that of the first block.")
 @click.option("--poll-seconds", type=click.FloatRange(0.05), default=30.0, show_default=True)
@@ -213,7 +213,7 @@ class _Status:
     blocks_left: int | None
 
 
-@click.command()
+@click.command(epilog="Example: mirror-node status --json")
 @settings_options
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def status(*, as_json: bool, **given: object) -> None:

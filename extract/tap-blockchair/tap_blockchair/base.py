@@ -1,6 +1,7 @@
 """What all streams share: name, columns, state, slices, and columns that turn up unannounced.
 
-A slice is what is loaded whole: a dump day, or a range of heights. `docs/slices.md` is the contract with loaders.
+A slice is what is loaded whole: a dump day, or a range of heights. The contract with loaders is
+`docs/reference/slices.md`.
 """
 
 from __future__ import annotations

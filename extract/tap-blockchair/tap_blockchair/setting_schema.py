@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from importlib.metadata import version
 from typing import Any
 
 from singer_sdk import typing as th
@@ -12,7 +13,7 @@ from tap_blockchair.chains import CHAINS, USUAL_FINALITY, defaults, names
 
 API_URL = "https://api.blockchair.com"
 DUMPS_URL = "https://gz.blockchair.com"
-USER_AGENT = "tap-blockchair/0.1.0"
+USER_AGENT = f"tap-blockchair/{version('tap-blockchair')}"
 
 KEYLESS_POINTS = 1440
 # Blockchair's paging ends there: offsets up to 10,000 and pages of 100.
@@ -226,8 +227,9 @@ def _batch_setting() -> dict[str, Any]:
         "description": "Rows in a jsonl or parquet file.",
     }
     description = (
-        "Hand dump days over as files, in Singer BATCH messages (docs/slices.md), to a loader that understands the "
-        "format. Unset, {} or format none: RECORD messages, for any loader. The API's rows are always records."
+        "Hand dump days over as files, in Singer BATCH messages (docs/reference/slices.md), to a loader that "
+        "understands the format. Unset, {} or format none: RECORD messages, for any loader. The API's rows are always "
+        "records."
     )
     return {**setting, "required": ["encoding", "storage"], "description": description}
 

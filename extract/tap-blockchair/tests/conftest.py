@@ -94,7 +94,7 @@ class Run:
         return [m["schema"]["x-unit"] for m in self.of("SCHEMA", stream) if "x-unit" in m["schema"]]
 
     def applied(self, stream: str, table: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The table after a loader has taken the messages, as `docs/slices.md` describes it."""
+        """The table after a loader has taken the messages, as `docs/reference/slices.md` describes it."""
         loader = Loader()
         loader.tables[stream] = list(table)
         loader.load(self)
@@ -111,7 +111,7 @@ class Run:
 
 
 def unpack(manifest: list[str], schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """Read the file of a BATCH message into records, as `docs/slices.md` describes it to a loader."""
+    """Read the file of a BATCH message into records, as `docs/reference/slices.md` describes it to a loader."""
     (url,) = manifest
     content = Path(unquote(urlsplit(url).path)).read_bytes()
     part, properties = schema["x-unit"], schema["properties"]
@@ -136,7 +136,7 @@ def as_json(text: str, column: dict[str, Any]) -> Any:
 
 
 class Loader:
-    """A loader in memory, as `docs/slices.md` describes it: it replaces by slice, and keeps the latest state.
+    """A loader in memory, as `docs/reference/slices.md` describes it: it replaces by slice, and keeps the latest state.
 
     Args:
         by_key: Whether a row also replaces one with the same key.

@@ -156,7 +156,10 @@ class Audit:
             staging.drop()
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: meltano invoke target-postgres:audit --days 7",
+)
 @click.option(
     "--config",
     type=click.File(),

@@ -57,7 +57,7 @@ def main(context: click.Context, config: TextIO | None) -> None:
     context.call_on_close(target.warehouse.close)
 
 
-@main.command("list")
+@main.command("list", epilog="Example: meltano invoke target-postgres:months list")
 @_TABLES
 @click.pass_obj
 def list_months(target: TargetPostgresCopy, tables: tuple[str, ...]) -> None:
@@ -73,7 +73,7 @@ def list_months(target: TargetPostgresCopy, tables: tuple[str, ...]) -> None:
             click.echo(f"{visible(table.name)}  {month.start:%Y-%m}  {max(rows, 0):>14,} rows  {size:>8}  {state}")
 
 
-@main.command()
+@main.command(epilog="Example: meltano invoke target-postgres:months attach --month 2024-01")
 @_TABLES
 @click.option("--month", type=_MONTH, help="Only this month, such as 2024-01.")
 @click.pass_obj
@@ -96,7 +96,7 @@ def attach(target: TargetPostgresCopy, tables: tuple[str, ...], month: datetime 
         click.echo("No month is detached.")
 
 
-@main.command()
+@main.command(epilog="Example: meltano invoke target-postgres:months detach --before 2020-01 --dry-run")
 @_TABLES
 @click.option("--before", type=_MONTH, required=True, help="Months that end before this one begins, such as 2020-01.")
 @click.option("--drop", is_flag=True, help="Delete them for good, in place of keeping them as tables of their own.")

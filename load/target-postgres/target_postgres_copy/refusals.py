@@ -10,7 +10,7 @@ _HINTS = {
     "08": "is the server up, are host, port, user and password as they should be?",
     "28": "are user and password as they should be, and does pg_hba.conf let this user in?",
     "3D": "does the database of that name exist?",
-    "22": "the value does not fit its column: docs/raw-tables.md says how a column is changed",
+    "22": "the value does not fit its column: docs/reference/raw-tables.md says how a column is changed",
     "23": "a constraint of the table forbids the row: take the constraint away, or mend the rows",
     "25006": "this server takes no writes: name the primary, not a standby",
     "42501": "give the loader's role the right, or let it own the schema and its tables",

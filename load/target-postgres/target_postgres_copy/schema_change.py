@@ -51,7 +51,7 @@ def adapt(cursor: Cursor[Any], schema: str, table: str, stored: Mapping[str, str
         raise SchemaChangeError(
             f"column {name} of {schema}.{table} is {stored[name]}, the schema now asks for "
             f"{wanted[name]}{more}, which it cannot hold without loss, and {dependent}: nothing was loaded; "
-            "change the table as docs/raw-tables.md says, then run again"
+            "change the table as docs/reference/raw-tables.md says, then run again"
         )
     for name in (name for name in wanted if name not in stored):
         cursor.execute(

@@ -1,6 +1,7 @@
 """What a SCHEMA message states: the slice that follows, how its table is partitioned, which values its columns take.
 
-`docs/slices.md` is the contract for slices and partitions; a schema without these annotations is an ordinary stream.
+`docs/reference/slices.md` is the contract for slices and partitions; a schema without these annotations is an ordinary
+stream.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class StreamSlice:
         if missing:
             raise SliceError(
                 f"stream {stream}: its {SLICE} lacks {', '.join(missing)}; nothing of that slice was loaded "
-                "(see docs/slices.md)"
+                "(see docs/reference/slices.md)"
             )
         if stated["column"] not in schema["properties"]:
             raise SliceError(

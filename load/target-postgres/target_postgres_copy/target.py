@@ -70,8 +70,9 @@ def _read_on(longest: float = math.inf) -> None:
     """Throw away what is still being sent, so that the sender can end; for so many seconds at most.
 
     Meltano 4.4.1 waits for its tap when it gets a signal, and for asyncio a process has ended only when its output was
-    read. What the tap has sent ahead, Meltano passes on only while the loader takes it (docs/loader.md). Where a tap
-    has ended when its loader fails, Meltano writes the rest to a pipe without a reader, and shows its own traceback.
+    read. What the tap has sent ahead, Meltano passes on only while the loader takes it (docs/concepts/loader.md).
+    Where a tap has ended when its loader fails, Meltano writes the rest to a pipe without a reader, and shows its own
+    traceback.
     """
     end = time.monotonic() + longest
     with suppress(OSError, ValueError):  # no input at all

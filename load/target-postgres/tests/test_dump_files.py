@@ -159,9 +159,10 @@ def test_a_file_with_another_number_of_rows(feed: Any, database: Any, trades: An
 
 
 def test_a_dump_day_passes_the_files_of_the_walk_through(feed: Any, trades: Any) -> None:
-    """`docs/loader.md` names them all, in links, before what a run's beginning or only other rows pass."""
+    """`docs/concepts/loader.md` names them all, in links, before what a run's beginning or only other rows pass."""
     package = Path(target_postgres_copy.__file__).parent
-    section = (package.parents[2] / "docs/loader.md").read_text().split("## How a dump day")[1].split("\n\n")[1]
+    page = (package.parents[2] / "docs/concepts/loader.md").read_text()
+    section = page.split("## How a dump day")[1].split("\n\n")[1]
 
     def calls(*days: str) -> Counter[str]:
         called: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""A changed schema meets a table that exists, and the recipes of docs/raw-tables.md change the table."""
+"""A changed schema meets a table that exists, and the recipes of docs/reference/raw-tables.md change the table."""
 
 from __future__ import annotations
 
@@ -169,8 +169,8 @@ def test_an_integer_that_becomes_a_number_stops_the_load(database: Any, send: Ca
 
     assert str(caught.value) == (
         "column price of raw_data.things is bigint, the schema now asks for numeric, which it cannot hold without "
-        "loss, and no view depends on it: nothing was loaded; change the table as docs/raw-tables.md says, then run "
-        "again"
+        "loss, and no view depends on it: nothing was loaded; change the table as docs/reference/raw-tables.md says, "
+        "then run again"
     )
     assert database.query("select id, price from raw_data.things") == [(1, 1)]
     assert types(database) == {"id": "bigint", "price": "bigint", "_load_id": "bigint"}
@@ -284,11 +284,11 @@ def test_a_driver_named_in_a_url_is_replaced() -> None:
         assert connector.sqlalchemy_url == "postgresql+psycopg://me:p%40ss@h:1/d?sslmode=require"
 
 
-DOCS = Path(__file__).parents[3] / "docs" / "raw-tables.md"
+DOCS = Path(__file__).parents[3] / "docs/reference/raw-tables.md"
 
 
 def recipe(name: str, **replaced: str) -> str:
-    """A recipe of docs/raw-tables.md, for the tables of a test."""
+    """A recipe of docs/reference/raw-tables.md, for the tables of a test."""
     blocks = re.findall(r"```sql\n-- recipe: (.*?)\n(.*?)```", DOCS.read_text(), re.DOTALL)
     found = dict(blocks)[name]
     for old, new in replaced.items():

@@ -43,21 +43,21 @@ def app() -> None:
     """
 
 
-@app.command()
+@app.command(epilog="Example: meltano invoke airflow:initialize")
 @click.option("--force", is_flag=True, help="Set the administrator's password and the pools again.")
 def initialize(*, force: bool) -> None:
     """Make ready: folders, secrets, manifest, tables, administrator, pools. Safe to repeat."""
     _extension().initialize(force)
 
 
-@app.command("create-admin")
+@app.command("create-admin", epilog="Example: meltano invoke airflow:create-admin --new-password")
 @click.option("--new-password", is_flag=True, help="Generate another password first.")
 def create_admin(*, new_password: bool) -> None:
     """Make the administrator, or set the password again: the setting's, else the one in the file."""
     _extension().create_admin(new_password=new_password)
 
 
-@app.command()
+@app.command(epilog="Example: meltano invoke airflow:up --only scheduler")
 @click.option(
     "--only",
     type=click.Choice(COMPONENTS),
@@ -74,14 +74,14 @@ def up(only: tuple[str, ...]) -> None:
     extension.up(only or tuple(name for name in COMPONENTS if celery or name != "worker"))
 
 
-@app.command()
+@app.command(epilog="Example: meltano invoke airflow:down")
 def down() -> None:
     """End every `up` of this project on this machine; fine when there is none."""
     ended = stop_all(_extension().settings)
     _say("stopped" if ended else "not running")
 
 
-@app.command()
+@app.command(epilog="Example: meltano invoke airflow:check")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(*, as_json: bool) -> None:
     """Look whether everything is as it should be. Exit code 1 if something is wrong; the line says what to do."""
@@ -91,7 +91,7 @@ def check(*, as_json: bool) -> None:
     sys.exit(any(finding.ok is False for finding in found))
 
 
-@app.command()
+@app.command(epilog="Example: meltano invoke airflow:manifest")
 def manifest() -> None:
     """Compile the project for the DAGs; `up` does so by itself when a project file changes."""
     extension = _extension()
@@ -99,7 +99,7 @@ def manifest() -> None:
     click.echo(str(extension.settings.manifest))
 
 
-@app.command()
+@app.command(epilog="Example: meltano invoke airflow:describe")
 @click.option(
     "--format", "output", type=click.Choice([one.value for one in DescribeFormat]), default=DescribeFormat.text.value
 )

@@ -101,7 +101,7 @@ def test_the_first_and_the_last_port(port: str) -> None:
 
 
 def test_a_killed_worker_is_noticed_within_minutes_and_a_schedule_followed_within_one() -> None:
-    """What docs/airflow.md promises; by Airflow's own defaults each would take several times as long."""
+    """What docs/guides/airflow.md promises; by Airflow's own defaults each would take several times as long."""
     made = airflow_environ(read_settings({"MELTANO_PROJECT_ROOT": "/p"}), {}, SECRETS)
 
     def seconds(section: str, key: str) -> int:

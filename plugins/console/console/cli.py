@@ -38,7 +38,7 @@ def cli() -> None:
     """Run, watch and explain the pipeline. `crypto-elt run` is all a newcomer needs."""
 
 
-@cli.command()
+@cli.command(epilog="Example: crypto-elt run")
 def run() -> None:
     """Fill a local warehouse from simulated sources and show what is in it.
 
@@ -78,7 +78,7 @@ def environment_option(about: str) -> Callable[[_Command], _Command]:
     )
 
 
-@cli.command()
+@cli.command(epilog="Example: crypto-elt summary --environment=prod")
 @environment_option("Whose warehouse to show.")
 def summary(environment: str) -> None:
     """Show what the warehouse holds: rows, days, what was verified, and what is missing."""
@@ -87,7 +87,7 @@ def summary(environment: str) -> None:
     print_summary(project, environ, environment)
 
 
-@cli.command()
+@cli.command(epilog="Example: crypto-elt estimate tap-blockchair--dumps --environment=prod")
 @click.argument("tap", type=click.Choice(TAPS), default=TAPS[0], metavar="[TAP]")
 @environment_option("Whose settings and bookmarks count.")
 def estimate(tap: str, environment: str) -> None:
@@ -98,19 +98,26 @@ def estimate(tap: str, environment: str) -> None:
     out.print(plain(estimate_of(Project.find(), environment, tap).rstrip()))
 
 
-@cli.command()
+@cli.command(epilog="Example: crypto-elt doctor --environment=prod")
 @environment_option("What to look at; dev and prod also check hosts, keys and roles.")
 def doctor(environment: str) -> None:
-    """Say what is wrong and what to do about it."""
-    findings = []
-    for finding in checks.examine(Project.find(), environment):
-        findings.append(finding)
-        out.print(f"{_MARKS[finding.state]} {plain(finding.text)}")
-    if any(finding.state == "wrong" for finding in findings):
+    """Go through a checklist: machine, project, servers, sources, logins; say what to do about each mistake.
+
+    The exit code is 1 where a line is wrong.
+    """
+    states = []
+    for title, findings in checks.checklist(Project.find(), environment):
+        out.print(f"[bold]{title}[/bold]")
+        for finding in findings:
+            states.append(finding.state)
+            out.print(f"{_MARKS[finding.state]} {plain(finding.text)}")
+    right, known, wrong = (states.count(state) for state in _MARKS)
+    out.print(f"[bold]{right} in order, {known} to know, {wrong} wrong[/bold]")
+    if wrong:
         sys.exit(1)
 
 
-@cli.command()
+@cli.command(epilog="Example: crypto-elt health --environment=prod")
 @environment_option("Whose streams and marts to look at.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with each stream and mart.")
 @click.option("--hours", envvar="HEALTH_HOURS", default="", help="Promises of one's own: 'bitcoin_*=60 fct_*=200'.")
@@ -162,7 +169,7 @@ def _look(  # noqa: PLR0913 - the options of `health`
     return found.is_well
 
 
-@cli.command()
+@cli.command(epilog="Example: crypto-elt units --folder units")
 @click.option("--system", "user", metavar="USER", help="For the machine's own systemd, as this user; else for yours.")
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where to write them to.")
 def units(user: str | None, folder: Path | None) -> None:
@@ -180,7 +187,7 @@ def units(user: str | None, folder: Path | None) -> None:
         out.print("then: loginctl enable-linger, so that they run while you are not logged in, and after a reboot")
 
 
-@cli.command()
+@cli.command(epilog="Example: crypto-elt env")
 def env() -> None:
     """Write .env from .env.example, with generated passwords; what is there already stays."""
     project = Project.find()
@@ -189,11 +196,11 @@ def env() -> None:
     out.print(f".env: added {', '.join(added)}" if added else ".env has every variable already")
     out.print(
         "next: name your PostgreSQL in .env (WAREHOUSE_*) and your keys, if you have any; then "
-        "`crypto-elt doctor --environment=prod` tries them (docker-compose.yaml needs neither: docs/deploy.md)"
+        "`crypto-elt doctor --environment=prod` tries them (docker-compose.yaml needs neither: docs/guides/deploy.md)"
     )
 
 
-@cli.command()
+@cli.command(epilog="Example: crypto-elt stop")
 def stop() -> None:
     """End a run that is going, then the simulated sources and the warehouse."""
     project = Project.find()

@@ -19,29 +19,49 @@ _GIGABYTE = 1_000_000_000
 _DISK_NEEDED = 3 * _GIGABYTE
 
 
+def checklist(project: Project, environment: str) -> Iterator[tuple[str, Iterator[Finding]]]:
+    """The sections of what is looked at, each with what it finds, which is looked at when it is asked for."""
+    yield "this machine", iter([_interpreter(), _disk(project)])
+    yield "this project", _files(project)
+    if environment == "local":
+        yield "servers on this machine", _local_servers(project)
+    else:
+        yield "sources and keys", try_sources(project, environment)
+        yield "your PostgreSQL", _own_postgresql(project, environment)
+
+
 def examine(project: Project, environment: str) -> Iterator[Finding]:
     """Check interpreter, disk, programs, servers and, for dev and prod, sources, keys and logins."""
-    yield _interpreter()
-    yield _disk(project)
+    for _, findings in checklist(project, environment):
+        yield from findings
+
+
+def _files(project: Project) -> Iterator[Finding]:
+    """Programs, and who can read what holds passwords."""
     yield _programs(project)
     yield _env_permissions(project)
     yield from _passwords_in_files(project)
-    if environment == "local":
-        environ, ignored = local_environ(project, os.environ)
-        if ignored:
-            yield Finding("note", f"set in your shell but never read by `make run`: {', '.join(ignored)}")
-        yield _package_index(project)
-        yield _server(project, environ, "simulator", "url")
-        running = _server(project, environ, "warehouse", "port")
-        yield running
-        if running.state == "ok":
-            local = _as_warehouse_variables(project.local_variables())
-            database = local.get("WAREHOUSE_DB", "crypto")
-            yield from try_all([warehouse_login(role, database, "warehouse start") for role in ROLES], local)
-        return
+
+
+def _local_servers(project: Project) -> Iterator[Finding]:
+    """The package index, the simulated sources, and the embedded PostgreSQL with its logins."""
+    environ, ignored = local_environ(project, os.environ)
+    if ignored:
+        yield Finding("note", f"set in your shell but never read by `make run`: {', '.join(ignored)}")
+    yield _package_index(project)
+    yield _server(project, environ, "simulator", "url")
+    running = _server(project, environ, "warehouse", "port")
+    yield running
+    if running.state == "ok":
+        local = _as_warehouse_variables(project.local_variables())
+        database = local.get("WAREHOUSE_DB", "crypto")
+        yield from try_all([warehouse_login(role, database, "warehouse start") for role in ROLES], local)
+
+
+def _own_postgresql(project: Project, environment: str) -> Iterator[Finding]:
+    """The PostgreSQL that .env names, and the logins there."""
     # As in Meltano, a variable of the process wins over the same one in .env.
     variables = {name: value for name, value in {**dotenv_values(project.env_file), **os.environ}.items() if value}
-    yield from try_sources(project, environment)
     if not variables.get("WAREHOUSE_HOST"):
         mend = f"warehouse init --environment={environment}"
         yield Finding("wrong", f"WAREHOUSE_HOST is empty: name your PostgreSQL in .env, then run `{mend}`")

@@ -220,10 +220,9 @@ def _headlines(connection: "psycopg.Connection[Any]") -> list[str]:
 
 
 def _print_next_steps() -> None:
+    """Three lines: where to look, what to ask, what next."""
+    ask = "warehouse psql -c 'select * from analytics.fct_network_daily limit 5'"
     out.print()
-    out.print("[dim]put the programs on your path:[/dim]  . .venv/bin/activate")
-    out.print("[dim]look at it in a browser:[/dim]        make dashboard")
-    out.print("[dim]open a SQL prompt:[/dim]              warehouse psql")
-    out.print("[dim]let a simulated day pass:[/dim]       simulator advance 1 && make run")
-    out.print("[dim]load live data:[/dim]                 make env, then README.md, Going live")
-    out.print("[dim]stop the servers:[/dim]               make stop")
+    out.print("[dim]look:[/dim]  make dashboard              (pages over the marts, in a browser)")
+    out.print(f"[dim]ask:[/dim]   . .venv/bin/activate && {ask}")
+    out.print("[dim]next:[/dim]  simulator advance 1 && make run (a day later), make env (live data), make stop")

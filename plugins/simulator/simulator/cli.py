@@ -97,7 +97,7 @@ def cli() -> None:
     """
 
 
-@cli.command("serve")
+@cli.command("serve", epilog="Example: simulator serve --port 57481")
 @_with_world
 @_option("host", str, "Address to listen on; in a container 0.0.0.0.", HOST)
 @click.option("--inherited-socket", type=int, hidden=True)
@@ -133,7 +133,7 @@ def serve_command(
         folder.forget()
 
 
-@cli.command("start")
+@cli.command("start", epilog="Example: simulator start --days 30 --chains bitcoin,litecoin")
 @_with_world
 @click.option("--restart", is_flag=True, help="Replace a running simulator.")
 @click.option("--env-file", type=_FOLDER, help="File that gets LOCAL_SIMULATOR_URL; else .env of the project.")
@@ -162,7 +162,7 @@ def start_command(
         write_env_block(env_file, {"LOCAL_SIMULATOR_URL": record.url})
 
 
-@cli.command("stop")
+@cli.command("stop", epilog="Example: simulator stop")
 @_STATE_DIR
 def stop_command(state_dir: Path | None) -> None:
     """End the simulator; its clock is kept."""
@@ -170,7 +170,7 @@ def stop_command(state_dir: Path | None) -> None:
     click.echo("No simulator was running." if record is None else f"Simulator at {record.url} ended.")
 
 
-@cli.command("status")
+@cli.command("status", epilog="Example: simulator status --json")
 @_STATE_DIR
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_context
@@ -195,7 +195,7 @@ def status_command(ctx: click.Context, *, state_dir: Path | None, as_json: bool)
         click.echo(f"{name} = {','.join(value) if isinstance(value, list) else value}")
 
 
-@cli.command("advance")
+@cli.command("advance", epilog="Example: simulator advance 2")
 @_STATE_DIR
 @click.argument("days", type=click.IntRange(min=0), required=False)
 @click.option("--to", type=_INSTANT, help="An instant to move to instead, UTC.")
@@ -212,7 +212,7 @@ def advance_command(state_dir: Path | None, days: int | None, to: datetime | Non
     click.echo(f"now   {ask(record.port, '/advance', step)['now']}")
 
 
-@cli.command("reset")
+@cli.command("reset", epilog="Example: simulator reset")
 @_STATE_DIR
 def reset_command(state_dir: Path | None) -> None:
     """End the simulator and forget its clock, port and log."""

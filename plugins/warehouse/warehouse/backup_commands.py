@@ -21,7 +21,7 @@ _jobs_option = click.option(
 )
 
 
-@click.command()
+@click.command(epilog="Example: warehouse backup backups --keep 7 --environment=prod")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), required=False)
 @click.option("--keep", type=click.IntRange(1), help="Delete all but so many of the newest backups in FOLDER.")
 @_jobs_option
@@ -45,7 +45,7 @@ def backup(environment: str, folder: Path | None, keep: int | None, jobs: int) -
     click.echo(made)
 
 
-@click.command()
+@click.command(epilog="Example: warehouse restore backups/2026-11-30T0200 --environment=prod")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--with-airflow", is_flag=True, help="Replace Airflow's history too; stop Airflow before.")
 @click.option("--grants/--no-grants", default=True, show_default=True, help="Bring rights of roles of your own back.")
@@ -78,7 +78,7 @@ def restore(  # noqa: PLR0913 - its options
         say(f"the replaced database is {kept}: drop it when nobody needs it any more")
 
 
-@click.command()
+@click.command(epilog="Example: warehouse bookmarks --rebuild tap-blockchair--dumps --environment=prod")
 @click.option("--to", "store", metavar="URI", help="Copy them into this store, written as MELTANO_DATABASE_URI.")
 @click.option("--rebuild", "tap", type=click.Choice(TAPS), help="Make the lost bookmark of this tap's dump days anew.")
 @click.option("--overwrite", is_flag=True, help="Replace bookmarks of the same ids that are there.")

@@ -80,7 +80,7 @@ def main() -> None:
     forget_libpq_variables()
 
 
-@main.command()
+@main.command(epilog="Example: warehouse start")
 @click.option(
     "--init/--no-init", "with_init", default=True, show_default=True, help="Make schemas, roles and rights too."
 )
@@ -95,7 +95,7 @@ def start(environment: str, *, with_init: bool) -> None:
     local.start(project(), say, (lambda server: initialise(server, say)) if with_init else None)
 
 
-@main.command()
+@main.command(epilog="Example: warehouse stop")
 @environment_option
 def stop(environment: str) -> None:
     """Stop the embedded server, ending its sessions; fine when it does not run."""
@@ -103,7 +103,7 @@ def stop(environment: str) -> None:
     local.stop(project(), say)
 
 
-@main.command()
+@main.command(epilog="Example: warehouse status --environment=prod")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @environment_option
 def status(environment: str, *, as_json: bool) -> None:
@@ -127,15 +127,13 @@ def status(environment: str, *, as_json: bool) -> None:
 @main.command(
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
     options_metavar="[OPTIONS]",
+    epilog="Example: warehouse psql -c 'select * from fct_blocks limit 5'",
 )
 @role_option
 @environment_option
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PSQL ARGUMENTS]...")
 def psql(environment: str, role: str, arguments: tuple[str, ...]) -> None:
-    """Open a SQL prompt; anything that psql understands may follow.
-
-    For example: warehouse psql -c 'select * from fct_blocks limit 5'
-    """
+    """Open a SQL prompt; anything that psql understands may follow."""
     server = server_of(environment, (role,))
     login = server.login(role)
     if server.is_local:
@@ -157,7 +155,7 @@ def psql(environment: str, role: str, arguments: tuple[str, ...]) -> None:
     os.execve(program, [program, "-w", *arguments], {**os.environ, **variables})  # noqa: S606 - becomes psql, no shell
 
 
-@main.command()
+@main.command(epilog="Example: warehouse url --role bi_reader")
 @role_option
 @click.option(
     "--password/--no-password", "with_password", default=True, show_default=True, help="Leave the password out."
@@ -169,7 +167,7 @@ def url(environment: str, role: str, *, with_password: bool) -> None:
     click.echo(server.url(role, with_password=with_password))
 
 
-@main.command()
+@main.command(epilog="Example: warehouse init --environment=prod")
 @click.option(
     "--take-roles", is_flag=True, help="Set passwords of roles that another deployment or person has made, too."
 )
@@ -191,7 +189,7 @@ def init(environment: str, *, take_roles: bool) -> None:
         say(f"passwords of {', '.join([*ROLES, *tenants])} by {', '.join(secrets)}")
 
 
-@main.command()
+@main.command(epilog="Example: warehouse maintain --dry-run")
 @click.option("--dry-run", is_flag=True, help="Only show the tables with their dead rows and sizes.")
 @environment_option
 def maintain(environment: str, *, dry_run: bool) -> None:
@@ -210,7 +208,7 @@ def maintain(environment: str, *, dry_run: bool) -> None:
     )
 
 
-@main.command()
+@main.command(epilog="Example: warehouse migrate --dry-run")
 @click.option("--dry-run", is_flag=True, help="Only say what there is to do.")
 @click.option(
     "--env-file",
@@ -233,7 +231,7 @@ def migrate(environment: str, env_file: Path | None, *, dry_run: bool, forget_mo
         say("the warehouse is of this release; loads and builds go on as before")
 
 
-@main.command()
+@main.command(epilog="Example: warehouse reset --yes")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @environment_option
 def reset(environment: str, *, yes: bool) -> None:

@@ -13,7 +13,7 @@
 
   Rows have the columns chain and block_date, or the date that meta `day_column` names. A table with one row per thing,
   such as an address, has `unique_key` and meta `day_columns`, its dates: its SQL gives the rows of all things that a changed
-  day names, and of those that name one; the rows of both are deleted before. docs/incremental-models.md lists meta.
+  day names, and of those that name one; the rows of both are deleted before. docs/concepts/incremental-models.md lists meta.
 #}
 {% materialization changed_days, adapter='postgres' %}
     {%- set target_relation = this.incorporate(type='table') -%}
