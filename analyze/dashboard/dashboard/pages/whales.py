@@ -38,7 +38,7 @@ PAGE = Page(
     tables=(
         Table(
             "largest",
-            "Largest transfers of the last seven days",
+            "Largest transfers of the last day",
             (
                 Column("block_time", "Time, UTC", "day"),
                 Column("asset_name", "Coin"),

@@ -1,4 +1,4 @@
--- The largest transfers of the last seven days of the span.
+-- The largest transfers of each coin's last day in the span that has some.
 with
 
 coins as (
@@ -12,10 +12,22 @@ coins as (
 
 ),
 
+last_days as (
+
+    select
+        asset_key,
+        max(date_key) as date_key
+    from bi_whale_daily
+    where block_date between %(first)s and %(last)s
+    group by asset_key
+
+),
+
 transfers as (
 
     select
         asset_key,
+        date_key,
         block_time,
         transaction_hash,
         value_native,
@@ -25,7 +37,6 @@ transfers as (
         sender_count,
         recipient_count
     from bi_whale_transfers
-    where block_date between greatest(%(last)s - 6, %(first)s) and %(last)s
 
 )
 
@@ -40,7 +51,8 @@ select
     transfers.value_basis,
     transfers.sender_count,
     transfers.recipient_count
-from transfers
-inner join coins on transfers.asset_key = coins.asset_key
+from coins
+inner join last_days on coins.asset_key = last_days.asset_key
+inner join transfers on last_days.asset_key = transfers.asset_key and last_days.date_key = transfers.date_key
 order by transfers.value_usd desc, transfers.transaction_hash
 limit 100
