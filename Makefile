@@ -58,7 +58,9 @@ lint-files:
 	$(DEV)/python transform/data_dictionary.py --check
 	$(DEV)/yamllint --strict .
 	$(DEV)/python plugins/console/dist.py --check
-	$(DEV)/pymarkdown --config .pymarkdown.json scan --recurse docs README.md CONTRIBUTING.md CHANGELOG.md
+	@# the data dictionary is written from the marts' descriptions
+	$(DEV)/pymarkdown --config .pymarkdown.json scan --recurse --exclude docs/reference/data-dictionary.md \
+		docs README.md CONTRIBUTING.md CHANGELOG.md
 	.venv-compose/bin/hadolint Dockerfile
 	@env $$(sed -nE 's/^([A-Z_]+)=$$/\1=anything/p' .env.example) $(COMPOSE) --profile '*' config --quiet
 	@MIRROR_NODE_RPC_PASSWORD=anything $(COMPOSE) -f extract/mirror-node/nodes.compose.yaml --profile '*' config --quiet

@@ -1,6 +1,6 @@
 """A filled warehouse is copied and restored, and the pipeline goes on with the restored one.
 
-As docs/guides/deploy.md says for containers, by PostgreSQL's own programs; and by `warehouse backup` and `warehouse restore`.
+As docs/guides/deploy.md says for containers, by PostgreSQL's own programs, and by `warehouse backup` and `restore`.
 """
 
 import json

@@ -90,5 +90,5 @@ def test_the_dictionary_has_every_mart_with_its_columns_in_words() -> None:
         if not name.startswith("bi_"):
             section = page.split(f"### {name}\n")[1].split("\n### ")[0]
             for column in columns:
-                assert re.search(rf"^\| `{column}` \| [^|]+ \| .{{5}}", section, re.MULTILINE), f"{name}.{column}"
+                assert re.search(rf"^- `{column}` \([a-z][^)]*\)?\): .{{5}}", section, re.MULTILINE), f"{name}.{column}"
     assert "{{" not in page

@@ -9,6 +9,7 @@ tests of relationships, since the contracts name no foreign keys.
 
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ KINDS = {
     "dim": "Dimensions: what facts are looked at by",
     "rpt": "Reports: what is read as it is",
 }
-# Drawn: facts from which a reader begins; all others are in the matrix.
+# Drawn: facts from which a reader begins; all others are in the list.
+WIDTH = 120
 CORE = ("fct_blocks", "fct_transactions", "fct_network_daily", "fct_valuation_daily", "fct_market_prices_daily")
 
 Mart = dict[str, Any]
@@ -50,9 +52,14 @@ def marts() -> list[Mart]:
 
 
 def text_of(described: Mart, blocks: dict[str, str]) -> str:
-    """A description in one line for a cell of a table, with the docs blocks in their places."""
+    """A description in one line, with the docs blocks in their places."""
     text = CALL.sub(lambda call: blocks[call[1]], str(described.get("description", "")))
-    return " ".join(text.split()).replace("|", "\\|")
+    return " ".join(text.split())
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    """Text in lines of at most 120 characters."""
+    return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def joins(mart: Mart) -> Iterator[tuple[str, str]]:
@@ -72,13 +79,15 @@ def dictionary(found: list[Mart], blocks: dict[str, str]) -> str:
         "# Data dictionary",
         "Every mart of the schema `analytics` with its columns, as the project describes them. Names and types are",
         "held by contracts, so that a build with others fails. `_base` is an amount in the smallest unit of its coin,",
-        "a whole number; `_usd` is US dollars. [Which day a row is of](day-columns.md); [joins](star-schema.md).",
+        "a whole number; `_usd` is US dollars.",
     ]
     for kind, title in KINDS.items():
         lines += ["", f"## {title}"]
         for mart in found:
             if mart["name"].startswith(f"{kind}_"):
                 lines += ["", *section(mart, blocks)]
+    lines += ["", "## Read next"]
+    lines += ["[Day columns](day-columns.md) says which day a row is of. [Star schema](star-schema.md) shows the joins."]
     return "\n".join(lines) + "\n"
 
 
@@ -86,36 +95,32 @@ def section(mart: Mart, blocks: dict[str, str]) -> Iterator[str]:
     """A mart's part of the page."""
     targets = dict(joins(mart))
     yield f"### {mart['name']}"
-    yield text_of(mart, blocks)
+    yield wrapped(text_of(mart, blocks))
     yield ""
-    yield "| column | type | what it is |"
-    yield "| --- | --- | --- |"
     for column in mart["columns"]:
         leads = f" Joins `{targets[column['name']]}`." if column["name"] in targets else ""
-        yield f"| `{column['name']}` | {column.get('data_type', '')} | {text_of(column, blocks)}{leads} |"
+        yield wrapped(f"- `{column['name']}` ({column.get('data_type', '')}): {text_of(column, blocks)}{leads}", "  ")
 
 
 def star(found: list[Mart]) -> str:
-    """The page of joins: a drawing of the facts to begin with, and a matrix of all."""
+    """The page of joins: a drawing of the facts to begin with, and a list of all."""
     named = {mart["name"]: mart for mart in found}
     facts = {name: sorted({to for _, to in joins(mart)}) for name, mart in named.items() if name.startswith("fct_")}
-    columns = [f"dim_{name}" for name in ("date", "time", "asset", "block", "address", "miner")]
-    columns += sorted({to for targets in facts.values() for to in targets} - set(columns))
     lines = [
         HEADER,
         "# The star schema",
         "A fact has a row for each event or day and joins dimensions by keys; facts never join each other. The drawing",
-        "shows the facts to begin with, the table below it all of them. [What every column means](data-dictionary.md).",
+        "shows the facts to begin with, the list below it all of them.",
         "",
         "```mermaid",
         "erDiagram",
     ]
     for name in CORE:
         lines += [f"    {to} ||--o{{ {name} : {key}" for key, to in joins(named[name])]
-    lines += ["```", "", "| fact | " + " | ".join(f"`{name}`" for name in columns) + " |"]
-    lines += ["| --- |" + " --- |" * len(columns)]
+    lines += ["```", ""]
     for name, targets in sorted(facts.items()):
-        lines.append(f"| `{name}` | " + " | ".join("x" if column in targets else "" for column in columns) + " |")
+        lines.append(wrapped(f"- `{name}`: {', '.join(f'`{target}`' for target in targets)}", "  "))
+    lines += ["", "## Read next", "[Data dictionary](data-dictionary.md) says what every column means."]
     return "\n".join(lines) + "\n"
 
 
