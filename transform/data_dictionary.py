@@ -87,7 +87,10 @@ def dictionary(found: list[Mart], blocks: dict[str, str]) -> str:
             if mart["name"].startswith(f"{kind}_"):
                 lines += ["", *section(mart, blocks)]
     lines += ["", "## Read next"]
-    lines += ["[Day columns](day-columns.md) says which day a row is of. [Star schema](star-schema.md) shows the joins."]
+    lines += [
+        "[Day columns](day-columns.md) says which day a row is of.",
+        "[Star schema](star-schema.md) shows the joins.",
+    ]
     return "\n".join(lines) + "\n"
 
 

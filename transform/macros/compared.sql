@@ -1,6 +1,6 @@
 {#
   The other source of days that came from two: the schema raw_compared has tables like those of raw_data, which the same
-  loader fills with what an own node, or Blockchair, says of days that raw_data has already (docs/own-node.md).
+  loader fills with what an own node, or Blockchair, says of days that raw_data has already (docs/guides/own-node.md).
 #}
 
 {# The tables that both sources of a chain's days have: what tells a row, its block first, and the time that has its day. #}

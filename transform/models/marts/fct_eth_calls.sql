@@ -1,7 +1,7 @@
 {#
   A call is a transaction's, by its key, and a place in the tree of its calls. What its transaction or addresses have stands
   there.
-  What each index is for (docs/questions.md): by transaction, the tree of its calls; by day, what a load deletes of a month,
+  What each index is for (docs/benchmarks/questions.md): by transaction, the tree of its calls; by day, what a load deletes of a month,
   whose rows lie by day. The columns stand by their width, so that none is padded.
 #}
 {{

@@ -1,6 +1,6 @@
 {#
   A transfer is a block's, and a place in it. What its transaction or token has stands there.
-  What each index is for (docs/questions.md): by transaction, what else it did; a token's transfers by day; by day, what a
+  What each index is for (docs/benchmarks/questions.md): by transaction, what else it did; a token's transfers by day; by day, what a
   load deletes of a month, whose rows lie by day. The columns stand by their width, so that none is padded.
 #}
 {{

@@ -1,7 +1,7 @@
 {#
   An input is a transaction's, by its key, and a place in it; so is the output that it spends. What the transaction, address,
   coin or day has stands there.
-  What each index is for (docs/questions.md): by transaction, its inputs; by the transaction that created it, what spent an
+  What each index is for (docs/benchmarks/questions.md): by transaction, its inputs; by the transaction that created it, what spent an
   output; by day, the inputs of a day and what a load deletes of a month, whose rows lie by day.
   The columns stand by their width, so that none is padded.
 #}

@@ -1,6 +1,6 @@
 {#
   An output is a transaction's, by its key, and a place in it. What its transaction, address, coin or day has stands there.
-  What each index is for (docs/questions.md): by transaction, its outputs, and the one that an input has spent; by
+  What each index is for (docs/benchmarks/questions.md): by transaction, its outputs, and the one that an input has spent; by
   address, what it was paid; by day, what a load deletes of a month, whose rows lie by day.
   The columns stand by their width, so that none is padded.
 #}

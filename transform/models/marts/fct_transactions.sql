@@ -1,5 +1,5 @@
 {#
-  What each index is for (docs/questions.md): by key, the transaction of an output, input, call or transfer of tokens; by
+  What each index is for (docs/benchmarks/questions.md): by key, the transaction of an output, input, call or transfer of tokens; by
   hash, since who looks for a transaction has neither its block nor its day, and asks for equality only; by height, a
   block's rows; by chain and time, a day's or an hour's rows and what a load deletes; by fee, the largest of a month
   without reading the month; by the day's key, for reports that join the calendar.
