@@ -356,6 +356,7 @@ def test_every_check_of_the_day(loaded: Checkout) -> None:
 def test_reconciliation(loaded: Checkout) -> None:
     expected = {
         "block_date": DAY,
+        "channels": "dumps",
         "block_count": 14,
         "header_verified_ratio": Decimal("0.928571"),  # 13 of 14
         "header_verified_count": 8 * 14 - 13,

@@ -142,6 +142,9 @@ def test_a_newer_one_an_empty_one_and_one_that_is_being_upgraded_are_left_alone(
     assert upgrade(older, Dbt()) == ["nothing to do: nothing was built in this warehouse yet"]
 
 
+MARCH_OF_BITCOIN = "raw_data.bitcoin_transactions for values from ('2024-03-01') to ('2024-04-01')"
+
+
 def test_months_that_only_marts_have_are_named_before_they_are_lost(older: Path, sql: Sql) -> None:
     for role, name, months in (
         ("transformer", "analytics.fct_transactions", ("2024_01", "2024_02")),
@@ -158,7 +161,15 @@ def test_months_that_only_marts_have_are_named_before_they_are_lost(older: Path,
     for day in ("2024-01-05", "2024-02-05"):
         sql(older, "transformer", f"insert into analytics.fct_transactions {chains.format(day)}")
     sql(older, "transformer", "insert into analytics.fct_transactions values ('dash', date '2024-02-05')")
-    gone = "bitcoin in fct_transactions_p2024_01, dash in fct_transactions_p2024_02"
+    # new days of a mart are partitions of their own; those of a month that raw tables have are not gone
+    sql(older, "loader", f"create table raw_data.bitcoin_transactions_p2024_03 partition of {MARCH_OF_BITCOIN}")
+    for day in ("2024-03-05", "2024-04-01"):
+        span = f"for values from ('{day}') to ('{day}'::date + 1)"
+        part = f"analytics.fct_transactions_p{day.replace('-', '_')}"
+        sql(older, "transformer", f"create table {part} partition of analytics.fct_transactions {span}")
+        sql(older, "transformer", f"insert into {part} values ('bitcoin', '{day}')")  # noqa: S608
+    gone = "bitcoin in fct_transactions_p2024_01, dash in fct_transactions_p2024_02, "
+    gone += "bitcoin in fct_transactions_p2024_04_01"
     with pytest.raises(WarehouseError, match=rf"in raw_data: {gone}\. Copy"):
         upgrade(older, Dbt())
     upgrade(older, Dbt(True, True), forget=True)

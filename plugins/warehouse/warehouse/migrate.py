@@ -7,6 +7,7 @@ the loader and dbt do by themselves, such as adding columns, is theirs.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -179,16 +180,22 @@ def _months_of_marts_alone(connection: psycopg.Connection) -> Iterator[str]:
                 if chain not in raw:
                     raw[chain] = _months_of(connection, f"{RAW}.{chain.replace('-', '_')}_{table}")
                 there = raw[chain]
-                if there is not None and month[-8:] not in there:
+                if there is not None and _month_in(month) not in there:
                     yield f"{chain} in {month}"
 
 
 def _months_of(connection: psycopg.Connection, name: str) -> set[str] | None:
-    """The ends of a raw table's months' names, such as `_2024_01`; None for a table that is not cut and loses none."""
+    """The months of a raw table, such as `2024_01`; None for a table that is not cut and so loses none."""
     kind = connection.execute("select relkind = 'p' from pg_class where oid = to_regclass(%s)", (name,)).fetchone()
     if kind == (False,):
         return None
-    return {month[-8:] for (month,) in connection.execute(_MONTHS, (name,))}
+    return {_month_in(month) for (month,) in connection.execute(_MONTHS, (name,))}
+
+
+def _month_in(partition: str) -> str:
+    """The month in the name of a partition, which is a month's, such as `fct_blocks_p2024_01`, or a day's."""
+    found = re.search(r"_p(\d{4,}_\d\d)(?:_\d\d)?$", partition)
+    return found[1] if found else ""
 
 
 def _mark(connection: psycopg.Connection) -> None:
