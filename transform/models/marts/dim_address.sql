@@ -18,22 +18,10 @@
 }}
 -- depends_on: {{ ref('int_integrity_failures') if this is not none }}
 {% set everything = changes().everything %}
+{% set day_columns = 'address_key, chain, block_date, address, is_synthetic, script_type, was_created' %}
 with
 
-changed_days as (
-
-    select
-        address_key,
-        chain,
-        block_date,
-        address,
-        is_synthetic,
-        script_type,
-        was_created
-    from {{ ref('int_address_days') }}
-    where {{ in_changed_days('block_date') }}
-
-),
+changed_days as ({{ columns_of(ref('int_address_days'), day_columns, where=in_changed_days('block_date')) }}),
 
 {% if not everything %}
 changed_addresses as (
@@ -100,39 +88,18 @@ lost_addresses as (
 {% endif %}
 address_days as (
 
-    select
-        address_key,
-        chain,
-        block_date,
-        address,
-        is_synthetic,
-        script_type,
-        was_created
+    select {{ day_columns }}
     from changed_days
     {% if not everything %}
         union all
 
-        select
-            address_key,
-            chain,
-            block_date,
-            address,
-            is_synthetic,
-            script_type,
-            was_created
+        select {{ day_columns }}
         from held_days
         where not {{ in_changed_days('block_date') }}
 
         union all
 
-        select
-            address_key,
-            chain,
-            block_date,
-            address,
-            is_synthetic,
-            script_type,
-            was_created
+        select {{ day_columns }}
         from {{ ref('int_address_days') }}
         where address_key in (select lost_addresses.address_key from lost_addresses)
     {% endif %}
