@@ -1,6 +1,6 @@
 """A filled warehouse is copied and restored, and the pipeline goes on with the restored one.
 
-As docs/guides/deploy.md says for containers, by PostgreSQL's own programs, and by `warehouse backup` and `restore`.
+As docs/guides/back-up-and-restore.md says for containers, by PostgreSQL's own programs, and by `warehouse backup` and `restore`.
 """
 
 import json
@@ -21,7 +21,7 @@ from worlds import LOADS, README, World
 pytestmark = pytest.mark.long(part="upgrades")
 
 RESTORED = "restored"
-PAGE = (PROJECT / "docs/guides/deploy.md").read_text()
+PAGE = (PROJECT / "docs/guides/back-up-and-restore.md").read_text()
 # What Airflow does with a task of the project: it tries again after an error, as often as the default says, unless the
 # error says that another try would fail too.
 TASK = """
@@ -59,7 +59,7 @@ class Elsewhere(Checkout):
 def documented(program: str) -> list[str]:
     """The options that the page gives a program in its first command line with it."""
     found = re.search(rf"\b{program}((?: --[a-z=-]+)+)", PAGE)
-    assert found, f"docs/guides/deploy.md shows no {program}"
+    assert found, f"docs/guides/back-up-and-restore.md shows no {program}"
     return found[1].split()
 
 

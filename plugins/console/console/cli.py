@@ -135,7 +135,7 @@ def doctor(environment: str) -> None:
 def health(environment: str, *, every: int | None, **how: Any) -> None:  # noqa: ANN401 - options of `watch`
     """Say in one line whether all is well; the exit status is 0 when it is, and 1 when not.
 
-    Each stream and mart has a time by which it should be there (docs/guides/keep-it-running.md). Also asked: whether
+    Each stream and mart has a time by which it should be there (docs/guides/monitor.md). Also asked: whether
     the warehouse answers, checks fail, the disk fills, and Airflow's scheduler is alive. The three options above that
     take a value are also read from .env: HEALTH_HOURS, HEALTH_HEARTBEAT_URL, HEALTH_METRICS_FILE.
     """
