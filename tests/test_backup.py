@@ -1,6 +1,6 @@
 """A filled warehouse is copied and restored, and the pipeline goes on with the restored one.
 
-As docs/guides/back-up-and-restore.md says for containers, by PostgreSQL's own programs, and by `warehouse backup` and `restore`.
+As docs/guides/back-up-and-restore.md says for containers, by PostgreSQL programs, and by `warehouse backup`, `restore`.
 """
 
 import json

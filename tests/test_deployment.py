@@ -303,7 +303,9 @@ class TestDeployment:
         (tmp_path / "environs").write_text(json.dumps(environs))
         (tmp_path / "docker").write_text(DOCKER.format(python=BASE_PYTHON, environs=str(tmp_path / "environs")))
         (tmp_path / "docker").chmod(0o755)
-        save, restore = re.findall(r"```sh\n((?:pg\(\)|docker compose up -d postgres_app_db).*?)```", BACKUPS, re.DOTALL)
+        save, restore = re.findall(
+            r"```sh\n((?:pg\(\)|docker compose up -d postgres_app_db).*?)```", BACKUPS, re.DOTALL
+        )
         (function,) = re.findall(r"^pg\(\) \{.*?^\}", save, re.MULTILINE | re.DOTALL)
         assert "cp -p .env" in save
         before = {database: rows(deployed, database) for database in DATABASES}

@@ -114,16 +114,6 @@ def test_every_command_is_in_the_reference(site: Path) -> None:
     assert expected - headings == set()
 
 
-def test_every_command_shows_an_example_of_itself() -> None:
-    """Of Meltano's plugins as Meltano calls them."""
-    for name, runs in scripts().items():
-        module = importlib.import_module(runs.partition(":")[0])
-        for group in (value for value in vars(module).values() if isinstance(value, click.Group)):
-            for word, command in group.commands.items():
-                if not command.hidden:
-                    assert re.match(rf"Example: .*\b({word}|make {group.name}|{name})\b", command.epilog or ""), word
-
-
 def test_every_target_of_make_is_in_the_reference(site: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):.*##", (PROJECT / "Makefile").read_text(), re.MULTILINE))
     assert {"run", "docs"} <= targets

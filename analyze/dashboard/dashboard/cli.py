@@ -19,9 +19,12 @@ from dashboard.view import DEFAULT_SPAN, SPANS
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - named, not listened on
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: meltano invoke dashboard:serve")
 def main() -> None:
-    """Pages over the marts of crypto-elt. Settings are DASHBOARD_* variables, which Meltano sets."""
+    """Show the marts as pages in a browser.
+
+    Settings are DASHBOARD_* variables, which Meltano sets.
+    """
 
 
 @main.command(epilog="Example: meltano invoke dashboard:serve")
@@ -48,7 +51,7 @@ def serve() -> None:
 @click.option("--coin", "coins", multiple=True, help="A coin by CoinGecko's name of it; all if none is named.")
 @click.option("--days", default=DEFAULT_SPAN, show_default=True, type=click.Choice(list(SPANS)), help="The span.")
 def export(output: Path, coins: tuple[str, ...], days: str) -> None:
-    """Write all pages to plain files, which a browser opens without a server."""
+    """Write all pages to files that need no server."""
     asked = [*(("coin", coin) for coin in coins), ("days", days)]
     try:
         written = write_files(_settings(), PAGES, asked, output)

@@ -27,17 +27,23 @@ _MANIFEST = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: meltano invoke powerbi check")
 @click.version_option(package_name="crypto-elt-powerbi-project")
 def main() -> None:
-    """Write the Power BI model from dbt's manifest, and check model and report. Needs no Power BI."""
+    """Write the Power BI model from dbt's manifest, and check it.
+
+    It needs no Power BI.
+    """
 
 
 @main.command(epilog="Example: meltano invoke powerbi generate")
 @_PROJECT
 @_MANIFEST
 def generate(project: Path, manifest: Path) -> None:
-    """Write tables, relationships and the list of tables; measures and pages stay as they are."""
+    """Write the model's tables and relationships.
+
+    Measures and pages stay as they are.
+    """
     try:
         contract = read_contract(manifest)
         written, deleted = write(contract, Layout(project, manifest, None).definition)
@@ -60,7 +66,10 @@ def generate(project: Path, manifest: Path) -> None:
     help="Copy of Microsoft's json-schemas repository; without it parts are not held against schemas.",
 )
 def check(project: Path, manifest: Path, schemas: Path | None) -> None:
-    """Hold model and report against dbt's models, schemas and rules; status 1 if anything is wrong."""
+    """Compare model and report with dbt's models and the rules.
+
+    The exit code is 1 when anything is wrong.
+    """
     try:
         findings = list(find(Layout(project, manifest, schemas)))
     except ProjectError as error:

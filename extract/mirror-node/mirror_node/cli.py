@@ -74,7 +74,9 @@ def _variable(name: str) -> str:
 def settings_options(command: _Command) -> _Command:
     """Add the settings to a command."""
     options = [
-        click.option("--chain", type=click.Choice(sorted(CHAINS)), default="bitcoin", show_default=True),
+        click.option(
+            "--chain", type=click.Choice(sorted(CHAINS)), default="bitcoin", show_default=True, help="The node's chain."
+        ),
         click.option("--rpc-url", default="http://127.0.0.1:8332", show_default=True, help="The node's JSON-RPC."),
         click.option("--rpc-user", default="", help="Its user. The password comes by MIRROR_NODE_RPC_PASSWORD alone."),
         click.option("--rpc-cookie-file", default="", help="bitcoind's .cookie, in place of user and password."),
@@ -126,10 +128,14 @@ def _settings(given: dict[str, object]) -> Settings:
 
 
 @click.group(
-    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": _PREFIX, "show_default": False}
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": _PREFIX, "show_default": False},
+    epilog="Example: mirror-node status --chain bitcoin",
 )
 def group() -> None:
-    """Write blocks of an own full node as Blockchair's daily dump files, each verified before it is written."""
+    """Write the blocks of your own full node as daily dump files.
+
+    The files have the form of Blockchair's. Each block is verified before it is written.
+    """
 
 
 def _shared(command: click.Command) -> click.Command:
@@ -145,7 +151,10 @@ def _shared(command: click.Command) -> click.Command:
 @click.option("--from", "first", type=_Day(), default=None, help="First day; else that of the first block.")
 @click.option("--to", "last", type=_Day(), default=None, help="Last day; else the last one that is final.")
 def run(first: date | None, last: date | None, **given: object) -> None:
-    """Mirror up to a day, or up to the last final block; again, it goes on where it stopped."""
+    """Mirror up to a day, or up to the last final block, then end.
+
+    The next call goes on where this one stopped.
+    """
     settings = _settings(given)
     with _opened(settings, first, last) as mirror:
         if not mirror.run() and last is not None:
@@ -155,7 +164,9 @@ def run(first: date | None, last: date | None, **given: object) -> None:
 @click.command(epilog="Example: mirror-node follow --chain bitcoin")
 @settings_options
 @click.option("--from", "first", type=_Day(), default=None, help="First day; else that of the first block.")
-@click.option("--poll-seconds", type=click.FloatRange(0.05), default=30.0, show_default=True)
+@click.option(
+    "--poll-seconds", type=click.FloatRange(0.05), default=30.0, show_default=True, help="Wait between two looks."
+)
 def follow(first: date | None, poll_seconds: float, **given: object) -> None:
     """Mirror what is there, then what comes, until a signal ends it."""
     settings = _settings(given)

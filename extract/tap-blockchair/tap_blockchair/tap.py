@@ -64,6 +64,9 @@ class TapBlockchair(Tap):
     @override
     def get_singer_command(cls) -> click.Command:
         command = super().get_singer_command()
+        command.help = "Read blocks, transactions and statistics of Blockchair, and write Singer messages."
+        command.epilog = "Example: tap-blockchair --config config.json | target-jsonl"
+        command.context_settings = {"help_option_names": ["-h", "--help"]}
         about = "Estimate what a run would download and cost (bytes, hours, points), without running it."
         command.params.append(click.Option(["--estimate"], is_flag=True, help=about))
         return command

@@ -41,6 +41,15 @@ class TapCoinGecko(SharingTap):
     package_name = "tap-coingecko"
     config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_JSONSCHEMA
 
+    @classmethod
+    @override
+    def get_singer_command(cls) -> click.Command:
+        command = super().get_singer_command()
+        command.help = "Read prices and market data of CoinGecko, and write Singer messages."
+        command.epilog = "Example: tap-coingecko --config config.json | target-jsonl"
+        command.context_settings = {"help_option_names": ["-h", "--help"]}
+        return command
+
     @override
     def discover_streams(self) -> Sequence[CoinGeckoStream]:
         return [kind(tap=self) for kind in _KINDS]

@@ -40,7 +40,11 @@ class _Failing(click.Group):
             raise click.ClickException(" ".join(str(getattr(error, "orig", error)).split())) from error
 
 
-@click.group(cls=_Failing, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Failing,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: meltano invoke target-postgres:months list",
+)
 @click.option(
     "--config",
     type=click.File(),
@@ -61,7 +65,10 @@ def main(context: click.Context, config: TextIO | None) -> None:
 @_TABLES
 @click.pass_obj
 def list_months(target: TargetPostgresCopy, tables: tuple[str, ...]) -> None:
-    """List all months: rows as the planner estimates them, size, and whether readers see it."""
+    """List all months with their rows, sizes and visibility.
+
+    The rows are those that PostgreSQL's planner estimates.
+    """
     cursor = target.warehouse.cursor
     for table in _tables(target, tables):
         for month in table.months(cursor):
@@ -78,7 +85,10 @@ def list_months(target: TargetPostgresCopy, tables: tuple[str, ...]) -> None:
 @click.option("--month", type=_MONTH, help="Only this month, such as 2024-01.")
 @click.pass_obj
 def attach(target: TargetPostgresCopy, tables: tuple[str, ...], month: datetime | None) -> None:
-    """Attach months that a backfill left detached and incomplete, so that readers see them."""
+    """Attach months that a backfill has left detached.
+
+    Readers see them then, complete or not.
+    """
     cursor, done = target.warehouse.cursor, 0
     ledger = Ledger(_schema(target), "target-postgres-copy-months")
     with cursor.connection.transaction():
@@ -96,7 +106,7 @@ def attach(target: TargetPostgresCopy, tables: tuple[str, ...], month: datetime 
         click.echo("No month is detached.")
 
 
-@main.command(epilog="Example: meltano invoke target-postgres:months detach --before 2020-01 --dry-run")
+@main.command(epilog="Example: meltano invoke target-postgres:months detach --before 2020-01")
 @_TABLES
 @click.option("--before", type=_MONTH, required=True, help="Months that end before this one begins, such as 2020-01.")
 @click.option("--drop", is_flag=True, help="Delete them for good, in place of keeping them as tables of their own.")

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
+    import click
+
 _PATIENCE = 3  # seconds from a signal to the end, if nobody answers
 _QUIET = 0.5  # seconds without input after which no more is waited for
 _FAILED = 5.0  # a tap that still works is not read to its end
@@ -200,6 +202,15 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
             ) from error
         self.max_parallelism = 1  # all sinks share one connection
         self.logger.addFilter(_is_worth_a_line)
+
+    @classmethod
+    @override
+    def get_singer_command(cls) -> click.Command:
+        command: click.Command = super().get_singer_command()
+        command.help = "Read Singer messages, and load their rows into PostgreSQL."
+        command.epilog = "Example: tap-coingecko --config a.json | target-postgres-copy --config b.json"
+        command.context_settings = {"help_option_names": ["-h", "--help"]}
+        return command
 
     @cached_property
     def warehouse(self) -> Warehouse:

@@ -34,10 +34,17 @@ class _Group(click.Group):
             raise click.ClickException(str(error)) from None
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: meltano invoke airflow:up",
+)
 @click.version_option(package_name="crypto-elt-airflow-ext")
 def app() -> None:
-    """Airflow as a utility of Meltano: `meltano invoke airflow:COMMAND`; `meltano invoke airflow ...` is Airflow's own.
+    """Run Airflow by the settings and schedules of a Meltano project.
+
+    Each command is called as `meltano invoke airflow:COMMAND`. `meltano invoke airflow ...` is Airflow's own command
+    line.
 
     Progress goes to standard error, data to standard output.
     """
@@ -46,14 +53,20 @@ def app() -> None:
 @app.command(epilog="Example: meltano invoke airflow:initialize")
 @click.option("--force", is_flag=True, help="Set the administrator's password and the pools again.")
 def initialize(*, force: bool) -> None:
-    """Make ready: folders, secrets, manifest, tables, administrator, pools. Safe to repeat."""
+    """Make folders, secrets, tables, administrator and pools.
+
+    It also compiles the project for the DAGs. You can repeat it.
+    """
     _extension().initialize(force)
 
 
 @app.command("create-admin", epilog="Example: meltano invoke airflow:create-admin --new-password")
 @click.option("--new-password", is_flag=True, help="Generate another password first.")
 def create_admin(*, new_password: bool) -> None:
-    """Make the administrator, or set the password again: the setting's, else the one in the file."""
+    """Make the administrator, or set the password again.
+
+    The password is that of the setting, else the one in .state/airflow/admin-password.
+    """
     _extension().create_admin(new_password=new_password)
 
 
@@ -65,9 +78,9 @@ def create_admin(*, new_password: bool) -> None:
     help="Run this component only; may be given several times. A worker is for the CeleryExecutor.",
 )
 def up(only: tuple[str, ...]) -> None:
-    """Run Airflow in the foreground; Ctrl-C or SIGTERM ends all of it.
+    """Run Airflow in the foreground, until Ctrl-C or SIGTERM.
 
-    Without --only: API server, scheduler, DAG processor, and with the CeleryExecutor a worker.
+    Without --only these run: API server, scheduler, DAG processor, and with the CeleryExecutor a worker.
     """
     extension = _extension()
     celery = extension.environ.get("AIRFLOW__CORE__EXECUTOR") == "CeleryExecutor"
@@ -76,7 +89,10 @@ def up(only: tuple[str, ...]) -> None:
 
 @app.command(epilog="Example: meltano invoke airflow:down")
 def down() -> None:
-    """End every `up` of this project on this machine; fine when there is none."""
+    """End every `up` of this project on this machine.
+
+    It is no error when none runs.
+    """
     ended = stop_all(_extension().settings)
     _say("stopped" if ended else "not running")
 
@@ -84,7 +100,10 @@ def down() -> None:
 @app.command(epilog="Example: meltano invoke airflow:check")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(*, as_json: bool) -> None:
-    """Look whether everything is as it should be. Exit code 1 if something is wrong; the line says what to do."""
+    """Check secrets, database, files, addresses and components.
+
+    Each line that is wrong says what to do. The exit code is then 1.
+    """
     extension = _extension()
     found = health.examine(extension.settings, extension.environ)
     click.echo(health.as_json(found) if as_json else health.as_text(found))
@@ -93,7 +112,10 @@ def check(*, as_json: bool) -> None:
 
 @app.command(epilog="Example: meltano invoke airflow:manifest")
 def manifest() -> None:
-    """Compile the project for the DAGs; `up` does so by itself when a project file changes."""
+    """Compile the project into the file that the DAGs read.
+
+    `up` does so by itself when a project file changes.
+    """
     extension = _extension()
     compile_manifest(extension.settings, extension.environ)
     click.echo(str(extension.settings.manifest))
@@ -101,7 +123,11 @@ def manifest() -> None:
 
 @app.command(epilog="Example: meltano invoke airflow:describe")
 @click.option(
-    "--format", "output", type=click.Choice([one.value for one in DescribeFormat]), default=DescribeFormat.text.value
+    "--format",
+    "output",
+    type=click.Choice([one.value for one in DescribeFormat]),
+    default=DescribeFormat.text.value,
+    help="How to print it.",
 )
 def describe(output: str) -> None:
     """Say what this extension offers."""

@@ -32,17 +32,20 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 _MARKS = {"ok": "[green]✓[/green]", "note": "[yellow]•[/yellow]", "wrong": "[red]✗[/red]"}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: crypto-elt run")
 @click.version_option(package_name="crypto-elt-console")
 def cli() -> None:
-    """Run, watch and explain the pipeline. `crypto-elt run` is all a newcomer needs."""
+    """Run the pipeline, watch it and explain what it holds.
+
+    `crypto-elt run` is all you need at first: it fills a local warehouse from simulated sources.
+    """
 
 
 @cli.command(epilog="Example: crypto-elt run")
 def run() -> None:
-    """Fill a local warehouse from simulated sources and show what is in it.
+    """Fill a local warehouse from simulated sources and show it.
 
-    Needs no key, and no network once installed. Safe to repeat: the same tables come out, only what is new is loaded.
+    It needs no key, and no network once everything is installed. You can repeat it: only what is new is loaded.
     """
     project = Project.find()
     environ, ignored = local_environ(project, os.environ)
@@ -81,7 +84,10 @@ def environment_option(about: str) -> Callable[[_Command], _Command]:
 @cli.command(epilog="Example: crypto-elt summary --environment=prod")
 @environment_option("Whose warehouse to show.")
 def summary(environment: str) -> None:
-    """Show what the warehouse holds: rows, days, what was verified, and what is missing."""
+    """Show what the warehouse holds.
+
+    That is rows and days of each table, what was verified, and what is missing.
+    """
     project = Project.find()
     environ = local_environ(project, os.environ)[0] if environment == "local" else os.environ
     print_summary(project, environ, environment)
@@ -91,9 +97,10 @@ def summary(environment: str) -> None:
 @click.argument("tap", type=click.Choice(TAPS), default=TAPS[0], metavar="[TAP]")
 @environment_option("Whose settings and bookmarks count.")
 def estimate(tap: str, environment: str) -> None:
-    """Say what the next run of TAP would download and spend, without running it.
+    """Say what the next run of TAP would download and spend.
 
-    TAP is tap-blockchair, or tap-blockchair--dumps or --tip, which the schedules run; each has bookmarks of its own.
+    It downloads no table. TAP is tap-blockchair, tap-blockchair--dumps or tap-blockchair--tip. The schedules run the
+    last two. Each of the three has bookmarks of its own.
     """
     out.print(plain(estimate_of(Project.find(), environment, tap).rstrip()))
 
@@ -101,9 +108,9 @@ def estimate(tap: str, environment: str) -> None:
 @cli.command(epilog="Example: crypto-elt doctor --environment=prod")
 @environment_option("What to look at; dev and prod also check hosts, keys and roles.")
 def doctor(environment: str) -> None:
-    """Go through a checklist: machine, project, servers, sources, logins; say what to do about each mistake.
+    """Check machine, project, servers, sources and logins.
 
-    The exit code is 1 where a line is wrong.
+    Each line that is wrong says what to do. The exit code is then 1.
     """
     states = []
     for title, findings in checks.checklist(Project.find(), environment):
@@ -120,8 +127,12 @@ def doctor(environment: str) -> None:
 @cli.command(epilog="Example: crypto-elt health --environment=prod")
 @environment_option("Whose streams and marts to look at.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with each stream and mart.")
-@click.option("--hours", envvar="HEALTH_HOURS", default="", help="Promises of one's own: 'bitcoin_*=60 fct_*=200'.")
-@click.option("--heartbeat", envvar="HEALTH_HEARTBEAT_URL", default="", metavar="URL", help="Called when all is well.")
+@click.option(
+    "--hours", envvar="HEALTH_HOURS", default="", help="Hours until a name is late: 'bitcoin_*=60 fct_*=200'."
+)
+@click.option(
+    "--heartbeat", envvar="HEALTH_HEARTBEAT_URL", default="", metavar="URL", help="Address to call when all is well."
+)
 @click.option(
     "--metrics",
     envvar="HEALTH_METRICS_FILE",
@@ -133,11 +144,12 @@ def doctor(environment: str) -> None:
 )
 @click.option("--every", type=click.IntRange(min=1), metavar="SECONDS", help="Go on asking, so many seconds apart.")
 def health(environment: str, *, every: int | None, **how: Any) -> None:  # noqa: ANN401 - options of `watch`
-    """Say in one line whether all is well; the exit status is 0 when it is, and 1 when not.
+    """Say in one line whether all is well.
 
-    Each stream and mart has a time by which it should be there (docs/guides/monitor.md). Also asked: whether
-    the warehouse answers, checks fail, the disk fills, and Airflow's scheduler is alive. The three options above that
-    take a value are also read from .env: HEALTH_HOURS, HEALTH_HEARTBEAT_URL, HEALTH_METRICS_FILE.
+    The exit code is 0 when all is well and 1 when not. Each stream and mart has a time by which it should be there
+    (docs/guides/monitor.md). The command also asks whether the warehouse answers, whether a check fails, how much disk
+    is free, and whether Airflow's scheduler is alive. It reads HEALTH_HOURS, HEALTH_HEARTBEAT_URL and
+    HEALTH_METRICS_FILE from .env, too.
     """
     while True:
         is_well = _look(environment, **how)
@@ -173,9 +185,10 @@ def _look(  # noqa: PLR0913 - the options of `health`
 @click.option("--system", "user", metavar="USER", help="For the machine's own systemd, as this user; else for yours.")
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where to write them to.")
 def units(user: str | None, folder: Path | None) -> None:
-    """Write systemd units for this checkout: Airflow, dashboard, health, backup, old logs.
+    """Write systemd units for this checkout.
 
-    They go to ~/.config/systemd/user, or with --system to /etc/systemd/system, which takes root. Nothing is started.
+    They run Airflow, the dashboard, health, backups, and delete old logs. They go to ~/.config/systemd/user,
+    or with --system to /etc/systemd/system, which takes root. Nothing is started.
     """
     where = folder or place(system=user is not None)
     for path in write_units(Project.find(), where, user):
@@ -189,7 +202,10 @@ def units(user: str | None, folder: Path | None) -> None:
 
 @cli.command(epilog="Example: crypto-elt env")
 def env() -> None:
-    """Write .env from .env.example, with generated passwords; what is there already stays."""
+    """Write .env from .env.example, with generated passwords.
+
+    A value that is there already stays.
+    """
     project = Project.find()
     sweep(project)
     added = write_env(project)
@@ -202,7 +218,10 @@ def env() -> None:
 
 @cli.command(epilog="Example: crypto-elt stop")
 def stop() -> None:
-    """End a run that is going, then the simulated sources and the warehouse."""
+    """End what runs: a run, the simulated sources, the warehouse.
+
+    The data stays.
+    """
     project = Project.find()
     environ, _ = local_environ(project, os.environ)
     if end_recorded_run(project.run_state):

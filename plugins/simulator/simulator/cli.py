@@ -87,7 +87,7 @@ def _with_world(command: _Command) -> _Command:
     return command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: simulator start --days 30")
 @click.version_option(__version__)
 def cli() -> None:
     """Stand in for Blockchair's API, Blockchair's dump host and CoinGecko, on the loopback address.
@@ -147,9 +147,9 @@ def start_command(
     no_env_file: bool,
     **world: Any,  # noqa: ANN401 - the options of the world, as Settings names them
 ) -> None:
-    """Start in the background, wait until it answers, and note its address in .env.
+    """Start in the background, and note the address in .env.
 
-    Does nothing when one with the same parameters already runs.
+    It waits until the simulator answers. It does nothing when one with the same parameters already runs.
     """
     folder = _state_folder(state_dir)
     settings = _settings(folder, world)
@@ -175,7 +175,7 @@ def stop_command(state_dir: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_context
 def status_command(ctx: click.Context, *, state_dir: Path | None, as_json: bool) -> None:
-    """Show address, clock and parameters; exit code 3 when none runs."""
+    """Show address, clock and parameters; exit code 3 if none runs."""
     record = _state_folder(state_dir).running()
     answer: dict[str, Any] | None = None
     if record is not None:
@@ -200,7 +200,10 @@ def status_command(ctx: click.Context, *, state_dir: Path | None, as_json: bool)
 @click.argument("days", type=click.IntRange(min=0), required=False)
 @click.option("--to", type=_INSTANT, help="An instant to move to instead, UTC.")
 def advance_command(state_dir: Path | None, days: int | None, to: datetime | None) -> None:
-    """Move the clock of the running simulator forward by DAYS (default 1)."""
+    """Move the simulated clock forward by DAYS (default 1).
+
+    The simulator has to run.
+    """
     if days is not None and to is not None:
         raise click.UsageError("Give DAYS or --to, not both.")
     record = _state_folder(state_dir).running()

@@ -27,11 +27,11 @@ _jobs_option = click.option(
 @_jobs_option
 @environment_option
 def backup(environment: str, folder: Path | None, keep: int | None, jobs: int) -> None:
-    """Copy the warehouse, its bookmarks and Airflow's history into a new folder below FOLDER (.state/backups).
+    """Copy the warehouse, its bookmarks and Airflow's history.
 
-    Loads and readers go on meanwhile; a build waits before it replaces a table that is being copied. The new folder's
-    path is printed. It needs pg_dump of the server's version or later, and no administrator. Copy .env too: it has the
-    passwords, which no backup holds.
+    The copy is a new folder below FOLDER (.state/backups if none is named), whose path is printed. Loads and readers go
+    on meanwhile; a build waits before it replaces a table that is being copied. The command needs pg_dump of the
+    server's version or later, and no administrator. Copy .env too: it has the passwords, which no backup holds.
     """
     root = project().root
     folder = (folder or root / ".state" / "backups").resolve()
@@ -55,7 +55,7 @@ def backup(environment: str, folder: Path | None, keep: int | None, jobs: int) -
 def restore(  # noqa: PLR0913 - its options
     environment: str, folder: Path, *, with_airflow: bool, grants: bool, yes: bool, jobs: int
 ) -> None:
-    """Replace the warehouse and its bookmarks by those of the backup in FOLDER.
+    """Replace the warehouse and its bookmarks by those in FOLDER.
 
     Stop what loads and builds before. The backup is restored into a database beside, which takes the place of the
     present one when it is complete; until then nothing is changed. The replaced database is kept under another name.
@@ -78,13 +78,13 @@ def restore(  # noqa: PLR0913 - its options
         say(f"the replaced database is {kept}: drop it when nobody needs it any more")
 
 
-@click.command(epilog="Example: warehouse bookmarks --rebuild tap-blockchair--dumps --environment=prod")
+@click.command(epilog="Example: warehouse bookmarks --rebuild tap-blockchair--dumps")
 @click.option("--to", "store", metavar="URI", help="Copy them into this store, written as MELTANO_DATABASE_URI.")
 @click.option("--rebuild", "tap", type=click.Choice(TAPS), help="Make the lost bookmark of this tap's dump days anew.")
 @click.option("--overwrite", is_flag=True, help="Replace bookmarks of the same ids that are there.")
 @environment_option
 def bookmarks(environment: str, store: str | None, tap: str | None, *, overwrite: bool) -> None:
-    """Copy an environment's bookmarks into another store, or rebuild a lost one from the ledger.
+    """Copy bookmarks into another store, or rebuild a lost one.
 
     --to copies them, for example from SQLite to the database `meltano`; the old store keeps its own. Name the new one
     in MELTANO_DATABASE_URI afterwards. --rebuild finds in the ledger which days of which tables are loaded from which

@@ -69,10 +69,16 @@ class _Group(click.Group):
             raise click.ClickException(f"The system refused a file operation: {error}.") from None
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: warehouse psql -c 'select * from dim_asset'",
+)
 @click.version_option(package_name="crypto-elt-warehouse")
 def main() -> None:
-    """PostgreSQL for the project: a server on this machine, and schemas, roles and rights on any server.
+    """Run the project's PostgreSQL, and make its schemas, roles and rights.
+
+    `local` is a server on this machine; `dev` and `prod` are the server that .env names.
 
     Progress goes to standard error, data to standard output. The project is found by MELTANO_PROJECT_ROOT, else by
     meltano.yml in the working folder or above it. Each command also works as `meltano invoke warehouse:COMMAND`.
@@ -86,7 +92,7 @@ def main() -> None:
 )
 @environment_option
 def start(environment: str, *, with_init: bool) -> None:
-    """Start the embedded server; fine when it runs already.
+    """Start the embedded server, unless it runs already.
 
     Picks a free port (and keeps it while it is free), generates passwords, and writes both into a marked block of .env.
     Mends what a crash left behind.
@@ -98,7 +104,10 @@ def start(environment: str, *, with_init: bool) -> None:
 @main.command(epilog="Example: warehouse stop")
 @environment_option
 def stop(environment: str) -> None:
-    """Stop the embedded server, ending its sessions; fine when it does not run."""
+    """Stop the embedded server and end its sessions.
+
+    The data stays. It is no error when the server does not run.
+    """
     _only_local(environment, "stop")
     local.stop(project(), say)
 
@@ -107,7 +116,9 @@ def stop(environment: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @environment_option
 def status(environment: str, *, as_json: bool) -> None:
-    """Show whether the warehouse runs, where, how large it is and where its data came from.
+    """Show whether the warehouse runs, where, and how large it is.
+
+    It also shows whether the data came from live or simulated sources.
 
     Exit code 0: running. 3: not running.
     """
@@ -133,7 +144,7 @@ def status(environment: str, *, as_json: bool) -> None:
 @environment_option
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PSQL ARGUMENTS]...")
 def psql(environment: str, role: str, arguments: tuple[str, ...]) -> None:
-    """Open a SQL prompt; anything that psql understands may follow."""
+    """Open a SQL prompt; options of psql may follow."""
     server = server_of(environment, (role,))
     login = server.login(role)
     if server.is_local:
@@ -173,7 +184,9 @@ def url(environment: str, role: str, *, with_password: bool) -> None:
 )
 @environment_option
 def init(environment: str, *, take_roles: bool) -> None:
-    """Make database, schemas, roles and rights; a second run changes nothing but sets the passwords again.
+    """Make database, schemas, roles and rights.
+
+    A second run sets the passwords again and changes nothing else.
 
     In dev and prod the administrator that WAREHOUSE_ADMIN_USER names does it; it needs CREATEROLE and CREATEDB, not
     superuser. With MELTANO_DB_PASSWORD set, Meltano's own database and role are made too. Roles belong to the whole
@@ -193,7 +206,9 @@ def init(environment: str, *, take_roles: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Only show the tables with their dead rows and sizes.")
 @environment_option
 def maintain(environment: str, *, dry_run: bool) -> None:
-    """Give the space of dead rows back and renew the planner's statistics (VACUUM, ANALYZE), table by table.
+    """Run VACUUM and ANALYZE, table by table.
+
+    That gives the space of dead rows back and renews the planner's statistics.
 
     Loads, builds and readers go on meanwhile. A table that is in use for too long is left for the next time; a second
     run does no harm. The weekly job `maintenance` runs it.
@@ -218,7 +233,9 @@ def maintain(environment: str, *, dry_run: bool) -> None:
 @click.option("--forget-months", is_flag=True, help="Let marts lose the months that were taken out of raw_data.")
 @environment_option
 def migrate(environment: str, env_file: Path | None, *, dry_run: bool, forget_months: bool) -> None:
-    """Bring a warehouse that an older release has filled to this one; a second run changes nothing.
+    """Bring the warehouse of an older release to this one.
+
+    A second run changes nothing.
 
     Mends what older releases left in raw tables, and builds every other table anew from raw rows, by Meltano and dbt.
     No raw row is lost, and a view of somebody else on a mart stays; where it cannot, nothing is changed and the view is
@@ -235,7 +252,10 @@ def migrate(environment: str, env_file: Path | None, *, dry_run: bool, forget_mo
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @environment_option
 def reset(environment: str, *, yes: bool) -> None:
-    """Delete the local warehouse's data, and Meltano's local bookmarks (.meltano/meltano.db) with it."""
+    """Delete the local warehouse's data and bookmarks.
+
+    The bookmarks are Meltano's, in .meltano/meltano.db.
+    """
     _only_local(environment, "reset")
     here = project()
     if not yes:
