@@ -112,9 +112,9 @@ def test_the_page_counts_and_names_what_there_is(project: Path) -> None:
     assert re.findall(r"Each of the (\d+) measures", text) == [str(len(model.measures))]
     pages = text.split("\n## The pages\n")[1].split("\nSketches of two")[0]
     shown = [page.display_name for page in read_report(project / "Crypto.Report")]
-    assert re.findall(r"^- \*\*([^*]+)\*\*", pages, re.MULTILINE) == shown
+    assert re.findall(r"^\| \*\*([^*]+)\*\* \|", pages, re.MULTILINE) == shown
     tables = text.split("\n## The model\n")[1]
-    listed = re.findall(r"^- \*\*([^*]+)\*\*\. Mart: `", tables, re.MULTILINE)
+    listed = re.findall(r"^\| \*\*([^*]+)\*\* \| `", tables, re.MULTILINE)
     named = [name for names in listed for name in " ".join(names.split()).split(", ")]
     assert sorted(named) == sorted(table.name for table in model.tables if not table.name.endswith(" Measures"))
 
