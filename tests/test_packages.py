@@ -1,5 +1,6 @@
 """Packages that stand alone: of one version, with what belongs into them, and run from their wheels as READMEs say."""
 
+import gzip
 import importlib.util
 import json
 import os
@@ -147,31 +148,31 @@ def test_tap_coingecko_runs_from_its_wheel_with_target_jsonl(tmp_path: Path, whe
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path) -> Iterator[dict[str, object]]:
-    """A PostgreSQL with the warehouse's roles, as settings of a loader."""
+def server(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A PostgreSQL with the roles of warehouse and Airflow, as the variables that name it."""
     (tmp_path / "meltano.yml").write_text("version: 1\n")
     environ = clean_environ(tmp_path) | {"MELTANO_PROJECT_ROOT": str(tmp_path)}
     subprocess.run([DEV / "warehouse", "start"], check=True, capture_output=True, env=environ, cwd=tmp_path)
     try:
         lines = (line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines() if "=" in line)
-        found = {name: value.strip("'\"") for name, value in lines}
-        yield {
-            "host": found["LOCAL_WAREHOUSE_HOST"],
-            "port": int(found["LOCAL_WAREHOUSE_PORT"]),
-            "database": found["LOCAL_WAREHOUSE_DB"],
-            "user": "loader",
-            "password": found["LOCAL_LOADER_PASSWORD"],
-            "default_target_schema": "raw_data",
-        }
+        yield {name: value.strip("'\"") for name, value in lines}
     finally:
         subprocess.run([DEV / "warehouse", "stop"], check=True, capture_output=True, env=environ, cwd=tmp_path)
 
 
 @pytest.mark.long(part="packages")
 def test_the_loader_runs_from_its_wheel_with_a_foreign_tap(
-    tmp_path: Path, wheels: Path, warehouse: dict[str, object]
+    tmp_path: Path, wheels: Path, server: dict[str, str]
 ) -> None:
-    (tmp_path / "config.json").write_text(json.dumps(warehouse))
+    config = {
+        "host": server["LOCAL_WAREHOUSE_HOST"],
+        "port": int(server["LOCAL_WAREHOUSE_PORT"]),
+        "database": server["LOCAL_WAREHOUSE_DB"],
+        "user": "loader",
+        "password": server["LOCAL_LOADER_PASSWORD"],
+        "default_target_schema": "raw_data",
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
     said = typed(shell("load/target-postgres"), tmp_path, wheels)
     assert "silence_timeout" in said
     environ = clean_environ(tmp_path) | {"MELTANO_PROJECT_ROOT": str(tmp_path)}
@@ -184,7 +185,8 @@ def test_the_loader_runs_from_its_wheel_with_a_foreign_tap(
 
 @pytest.mark.long(part="packages")
 def test_mirror_node_runs_from_its_wheel_with_a_node(tmp_path: Path, wheels: Path) -> None:
-    first, status, *_ = shell("extract/mirror-node").splitlines()
+    install, status, run, _ = shell("extract/mirror-node").splitlines()
+    run = run.replace("2024-01-01", "2024-03-01").replace("2024-01-31", "2024-03-01")
     for client in node_clients.lite(tmp_path / "node"):
         environ = {
             "MIRROR_NODE_CHAIN": "litecoin",
@@ -192,14 +194,22 @@ def test_mirror_node_runs_from_its_wheel_with_a_node(tmp_path: Path, wheels: Pat
             "MIRROR_NODE_RPC_PASSWORD": client.password,
             "MIRROR_NODE_MIRROR_DIR": str(tmp_path / "mirror"),
             "MIRROR_NODE_STATE_DIR": str(tmp_path / "state"),
+            "MIRROR_NODE_FINALITY": "2",
         }
-        said = typed(f"{first}\n{status}", tmp_path, wheels, **environ)
-        assert re.search(r"node block: 0\n", said), said
+        node_clients.Miner(client, client("getnewaddress")).mine(40)
+        said = typed("\n".join([install, status, run, status]), tmp_path, wheels, **environ)
+        assert len(re.findall(r"node block: 40\n", said)) == 2, said
+    (written,) = (tmp_path / "mirror/litecoin/blocks").glob("*.tsv.gz")
+    assert written.name == "blockchair_litecoin_blocks_20240301.tsv.gz"
+    header, *rows = gzip.decompress(written.read_bytes()).decode().splitlines()
+    assert {row.split("\t")[header.split("\t").index("time")][:10] for row in rows} == {"2024-03-01"}
 
 
 @pytest.mark.long(part="packages")
-def test_another_project_takes_each_part_from_its_definition(tmp_path: Path, wheels: Path) -> None:
-    """Offline but for the package index: the Hub's address leads nowhere."""
+def test_another_project_takes_each_part_from_its_definition(
+    tmp_path: Path, wheels: Path, server: dict[str, str]
+) -> None:
+    """Offline but for the package index: the Hub's address leads nowhere. Airflow makes its tables and a DAG there."""
     environ = clean_environ(tmp_path) | {
         "CRYPTO_ELT": str(tmp_path),
         "MELTANO_HUB_URL": "http://127.0.0.1:9",
@@ -208,12 +218,18 @@ def test_another_project_takes_each_part_from_its_definition(tmp_path: Path, whe
     }
     environ["PATH"] = os.pathsep.join([str(PROJECT / ".venv/bin"), environ["PATH"]])
     shutil.copytree(wheels, tmp_path / "dist")
-    shutil.copytree(PROJECT / "plugins/hub", tmp_path / "plugins/hub")
+    for part in ("plugins/hub", "orchestrate/dags"):
+        shutil.copytree(PROJECT / part, tmp_path / part)
     subprocess.run(["meltano", "init", "--no-usage-stats", "other"], cwd=tmp_path, env=environ, check=True)
     ask = "meltano invoke tap-blockchair --version\nmeltano invoke tap-coingecko --version\n"
     ask += "meltano invoke target-postgres --version\nmeltano invoke mirror-node --help\n"
+    ask += "meltano job add nightly --tasks 'tap-coingecko target-postgres'\n"
+    ask += "meltano schedule add nightly --job nightly --interval '@daily'\n"
+    airflow, _ = shell("orchestrate/airflow-ext").split("meltano invoke airflow:up")
+    address = f"{server['LOCAL_AIRFLOW_PASSWORD']}@{server['LOCAL_WAREHOUSE_HOST']}:{server['LOCAL_WAREHOUSE_PORT']}"
+    airflow = airflow.replace("PASSWORD@127.0.0.1:5432", address)
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", f"{shell('plugins/hub')}\n{ask}{shell('orchestrate/airflow-ext')}"],
+        ["bash", "-euo", "pipefail", "-c", f"{shell('plugins/hub')}\n{ask}{airflow}"],
         cwd=tmp_path / "other",
         env=environ,
         capture_output=True,
@@ -225,4 +241,4 @@ def test_another_project_takes_each_part_from_its_definition(tmp_path: Path, whe
     for tap in ("tap-blockchair", "tap-coingecko", "target-postgres"):
         assert f"{tap} v{dist().version()}" in said
     assert "Commands:" in said
-    assert "initialize" in said.split("Commands:")[1], "what airflow:describe says"
+    assert re.search(r"^nightly\s", said.split("Commands:")[1], re.MULTILINE), "what Airflow makes of the schedule"
