@@ -144,6 +144,22 @@ def test_every_exit_code_is_in_the_reference(site: Path) -> None:
     assert {str(code) for code in named} - words(text) == set()
 
 
+def test_an_exit_code_of_its_own_names_the_programs_that_end_with_it(site: Path) -> None:
+    page = (site / "reference/exit-codes.html").read_text()
+    rows = re.findall(r"<tr>\s*<td>(\d+)</td>\s*<td>(.*?)</td>", page, re.DOTALL)
+    said: dict[int, str] = {}
+    for code, commands in rows:
+        said[int(code)] = said.get(int(code), "") + html.unescape(re.sub(r"<[^>]+>", "", commands)) + ", "
+    found = set()
+    for path in PROJECT.glob("*/*/pyproject.toml"):
+        programs = tomllib.loads(path.read_text())["project"].get("scripts", {})
+        files = [file for file in path.parent.rglob("*.py") if "tests" not in file.parts]
+        for code in {code for file in files for code in exit_codes(file)} - {0, 1}:
+            found.add(code)
+            assert [name for name in programs if re.search(rf"(^|, ){name}\b", said[code])], (path.parent.name, code)
+    assert found == {3, 130}
+
+
 def test_every_column_of_a_mart_is_in_the_reference(site: Path) -> None:
     models = [
         model
