@@ -60,7 +60,8 @@ lint-files:
 	$(DEV)/python plugins/console/dist.py --check
 	@# the data dictionary is written from the marts' descriptions
 	$(DEV)/pymarkdown --config .pymarkdown.json scan --recurse --exclude docs/reference/data-dictionary.md \
-		docs README.md CONTRIBUTING.md CHANGELOG.md
+		docs README.md CONTRIBUTING.md CHANGELOG.md analyze/*/README.md extract/*/README.md load/*/README.md \
+		orchestrate/*/README.md plugins/*/README.md transform/README.md
 	.venv-compose/bin/hadolint Dockerfile
 	@env $$(sed -nE 's/^([A-Z_]+)=$$/\1=anything/p' .env.example) $(COMPOSE) --profile '*' config --quiet
 	@MIRROR_NODE_RPC_PASSWORD=anything $(COMPOSE) -f extract/mirror-node/nodes.compose.yaml --profile '*' config --quiet
