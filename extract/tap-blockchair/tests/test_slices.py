@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import json
+import re
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +56,18 @@ def test_stream_maps_and_the_annotation(maps: Any, expected: Any) -> None:
     annotation = message.schema.get("x-unit")
     assert (set(annotation) if annotation else None) == expected
     assert "x-unit" not in stream.schema
+
+
+def test_the_page_names_the_annotation_and_each_key_that_a_slice_may_have() -> None:
+    page = (Path(__file__).parents[3] / "docs/reference/slices.md").read_text()
+    (shown,) = re.findall(r"```json\n(\{\"type\": \"SCHEMA\".*?)```", page, re.DOTALL)
+    example = json.loads(shown)["schema"]["x-unit"]
+    listed = re.findall(
+        r"^\| (`[a-z0-9`, ]+`) \| [^|]+ \| [^|]+ \|$", page.split("## What a loader does")[0], re.MULTILINE
+    )
+    assert {name for names in listed for name in re.findall(r"`(\w+)`", names)} == set(example)
+    more = {"rows": 1, "file": "a", "etag": "b", "sha256": "c", "constants": {"d": 1}}
+    assert set(example) == {*StreamSlice.of_day("a", "time", date(2024, 1, 1), **more).annotation(), "time"}
 
 
 @pytest.mark.parametrize(("table", "column"), [("inputs", "spending_time"), ("outputs", "time"), ("blocks", "time")])
