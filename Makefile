@@ -19,15 +19,15 @@ help:  ## start: Show this list.
 	    | sed -E "s/^([a-z-]+):.*## $$group: */  make \\1\t/" | expand -t 18; \
 	done
 
-run:  ## start: Bare machine to filled warehouse: embedded PostgreSQL, simulated sources.
+run:  ## start: Install everything, start an embedded PostgreSQL, fill it from simulated sources.
 	@$(PYTHON) plugins/console/bootstrap.py
 	@$(BIN)/crypto-elt run
 
-dashboard:  ## look: Look at the marts in a browser: serves the pages and prints their address.
+dashboard:  ## look: Serve pages over the marts, and print their address.
 	@$(PYTHON) plugins/console/bootstrap.py
 	@$(BIN)/meltano invoke dashboard:serve
 
-test:  ## develop: Lint, tests of every package and of the pipeline; of the long tests one part, PART or the commit's choice.
+test:  ## develop: Lint, every test but the long ones, and one part of these (PART, else by the commit).
 	@$(PYTHON) tests/run_tests.py $(if $(PART),--part=$(PART))
 
 test-all:  ## develop: Lint and every test, on every interpreter.
@@ -103,11 +103,11 @@ stop:  ## check: Stop what `make run` started.
 	@$(PYTHON) plugins/console/bootstrap.py
 	@$(BIN)/crypto-elt stop
 
-clean:  ## check: Stop everything, then delete what was installed and loaded (.env stays).
+clean:  ## check: Stop everything, then delete all that was installed and loaded (.env stays).
 	@if [ -x $(BIN)/crypto-elt ]; then $(BIN)/crypto-elt stop; fi
 	rm -rf .venv .venv-dev .venv-compose .venv-docs benchmarks/.venvs .meltano .state .tox transform/target transform/logs
 
-docs:  ## look: Build the documentation's site into build/site; a link that leads nowhere fails it.
+docs:  ## look: Build the documentation's site into build/site; a dead link fails it.
 	@$(PYTHON) plugins/console/bootstrap.py --dev
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 	@echo "built build/site; $(PYTHON) -m http.server --bind 127.0.0.1 --directory build/site 57483 shows it"

@@ -39,9 +39,10 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         allowed_values=["auto", "dumps", "api"],
         title="Channel",
         description=(
-            "Where rows come from. `auto`: every table that has a daily dump from dumps, statistics and addresses "
-            "from the API, and so what dumps have not yet of blocks and uncles (see tip). `dumps`: dumps only. `api`: "
-            "every table from the API, in ranges of heights; one recent day of a big table costs thousands of points."
+            "Where rows come from. `auto` reads tables with daily dumps from the dumps, and statistics and addresses "
+            "from the API; the setting tip says whether the API also gives the newest blocks. `dumps` reads dumps "
+            "only. `api` reads every table from the API, in ranges of heights; one recent day of a big table costs "
+            "thousands of points."
         ),
     ),
     th.Property(
@@ -51,10 +52,10 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         allowed_values=["also", "only", "off", "none"],
         title="Tip",
         description=(
-            "In channel auto: whether the API gives what lies above the last published dump day of {chain}_blocks and "
-            "ethereum_uncles. `also`: after the dump days. `only`: nothing but that and the API's snapshots; dump days "
-            "are left to another run. `off`: no. Where no dump is published at all the tip begins at start_date, and "
-            "without a start_date nothing is read. `none` is `off` in a word that YAML takes for no boolean."
+            "In channel auto: whether the API gives blocks and uncles above the last published dump day. `also` reads "
+            "them after the dump days. `only` reads them and the API's snapshots, and leaves the dump days to another "
+            "run. `off` does not read them. Where no dump is published, they begin at start_date, and without a "
+            "start_date nothing is read. `none` means `off`; YAML reads `off` as false."
         ),
     ),
     th.Property(
@@ -62,9 +63,9 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         th.DateType,
         title="Start date",
         description=(
-            "First day (UTC) of dumps and blocks, YYYY-MM-DD; of a date with a time the whole day counts. What the "
-            "state shows as loaded is not read again; moved back, it brings what is missing. Unset: from the chain's "
-            "first block."
+            "First day (UTC) of dumps and blocks, YYYY-MM-DD. Of a date with a time the whole day counts. Days that "
+            "the state shows as loaded are not read again. An earlier day makes the tap read the days that are "
+            "missing. Unset: the day of the chain's first block."
         ),
     ),
     th.Property(
@@ -80,8 +81,8 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         default=DUMPS_URL,
         title="Dumps URL",
         description=(
-            "Root of the dump host, or a file:// folder of dump files, .tsv.gz or .tsv: an own mirror, laid out "
-            "as {chain}/{table}/ or flat."
+            "Root of the dump host, or a folder of your own with dump files (file://...), .tsv.gz or .tsv. The folder "
+            "has subfolders {chain}/{table}/, or none."
         ),
     ),
     th.Property("api_key", th.StringType, secret=True, title="API key", description="Blockchair's API key."),
@@ -170,7 +171,7 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         title="Strict days",
         description=(
             "Stop a table with an error at the first day inside the index that has no file and is not loaded. False: "
-            "such days are named in a warning at every run and later ones are loaded; what comes late is loaded then."
+            "each run names such days in a warning and loads later days. A file that comes late is loaded then."
         ),
     ),
     th.Property(
@@ -197,7 +198,7 @@ CONFIG_SCHEMA: dict[str, Any] = th.PropertiesList(
         th.BooleanType,
         default=False,
         title="Keep downloads",
-        description="Keep dump files after they are read. What is kept and has not changed is not downloaded again.",
+        description="Keep dump files after they are read. A kept file that has not changed is not downloaded again.",
     ),
     th.Property(
         "timeout",
