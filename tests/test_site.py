@@ -193,6 +193,15 @@ def test_every_metric_and_every_check_is_in_the_reference(site: Path) -> None:
     assert checks - words(shown(site, "reference/checks.html")) == set()
 
 
+def test_the_star_schema_is_shown_without_a_program_that_draws_it(site: Path) -> None:
+    assert "mermaid" in (PROJECT / "docs/reference/star-schema.md").read_text()
+    page = (site / "reference/star-schema.html").read_text()
+    assert "erDiagram" not in page
+    rows = [html.unescape(re.sub(r"<[^>]+>", "", row)) for row in re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)]
+    (blocks,) = [row for row in rows if "fct_blocks" in row]
+    assert "dim_miner by miner_key" in blocks
+
+
 def links(site: Path, page: Path) -> Iterator[tuple[str, Path, str]]:
     """The links of a page that stay in the site: as written, the file, the anchor."""
     for target in re.findall(r'(?:href|src)="([^"]+)"', page.read_text()):

@@ -112,8 +112,10 @@ def star(found: list[Mart]) -> str:
     lines = [
         HEADER,
         "# The star schema",
-        "A fact has a row for each event or day and joins dimensions by keys; facts never join each other. The drawing",
-        "shows the facts to begin with, the list below it all of them.",
+        "Look up which dimensions a fact joins, and by which keys.",
+        "",
+        "A fact has a row for each event or day. It joins dimensions by keys. Facts never join each other. First come",
+        "the most important facts with their keys, then a list of all facts.",
         "",
         "```mermaid",
         "erDiagram",

@@ -13,6 +13,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 import commands
+import diagrams
 import links
 import models
 import packages
@@ -54,9 +55,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Make links into the tree links of the site; one that leads nowhere is a warning, which ends a strict build."""
+    """Make links into the tree links of the site, and diagrams tables.
+
+    A link that leads nowhere is a warning, which ends a strict build.
+    """
     source = packages.SOURCES.get(page.file.src_uri, f"docs/{page.file.src_uri}")
     text, lost = links.for_the_site(markdown, source, page.file.src_uri, packages.PAGES)
     for target in lost:
         _LOG.warning("%s: the link %s leads to no file of the tree", source, target)
-    return text
+    return diagrams.as_tables(text)
