@@ -197,7 +197,7 @@ def test_mirror_node_runs_from_its_wheel_with_a_node(tmp_path: Path, wheels: Pat
             "MIRROR_NODE_FINALITY": "2",
         }
         node_clients.Miner(client, client("getnewaddress")).mine(40)
-        said = typed("\n".join([install, status, run, status]), tmp_path, wheels, **environ)
+        said = typed(f"{install}\n{status}\n{run}\n{status}", tmp_path, wheels, **environ)
         assert len(re.findall(r"node block: 40\n", said)) == 2, said
     (written,) = (tmp_path / "mirror/litecoin/blocks").glob("*.tsv.gz")
     assert written.name == "blockchair_litecoin_blocks_20240301.tsv.gz"
