@@ -1,8 +1,8 @@
 {#
   What each index is for (docs/benchmarks/questions.md): by key, the transaction of an output, input, call or transfer of tokens; by
-  hash, since who looks for a transaction has neither its block nor its day, and asks for equality only; by height, a
-  block's rows; by chain and time, a day's or an hour's rows and what a load deletes; by fee, the largest of a month
-  without reading the month; by the day's key, for reports that join the calendar.
+  hash, since who looks for a transaction has neither its block nor its day, and asks for equality only; by fee, the
+  largest of a month without reading the month. A block's rows, a day's or an hour's, and what a load deletes lie side by
+  side: for these a few pages say which part of a partition holds which heights and times (BRIN).
   The columns stand by their width, so that none is padded.
 #}
 {{
@@ -12,11 +12,9 @@
         meta={'partition_by': 'block_date'},
         indexes=[
             {'columns': ['transaction_key']},
-            {'columns': ['chain', 'block_height']},
-            {'columns': ['chain', 'block_date', 'block_time']},
             {'columns': ['transaction_hash'], 'type': 'hash'},
             {'columns': ['chain', 'fee_base']},
-            {'columns': ['date_key'], 'type': 'brin'},
+            {'columns': ['chain', 'block_height', 'block_date', 'block_time', 'date_key'], 'type': 'brin'},
         ],
     )
 }}
