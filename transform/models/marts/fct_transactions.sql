@@ -1,8 +1,8 @@
 {#
   What each index is for (docs/benchmarks/questions.md): by key, the transaction of an output, input, call or transfer of tokens; by
-  hash, since who looks for a transaction has neither its block nor its day, and asks for equality only; by fee, the
-  largest of a month without reading the month. A block's rows, a day's or an hour's, and what a load deletes lie side by
-  side: for these a few pages say which part of a partition holds which heights and times (BRIN).
+  hash, since who looks for a transaction has neither its block nor its day, and asks for equality only; by height, a
+  block's rows; by fee, the largest of a month without reading the month. A day's rows or an hour's, and what a load
+  deletes, lie side by side: for these a few pages say which part of a partition has which times (BRIN).
   The columns stand by their width, so that none is padded.
 #}
 {{
@@ -12,9 +12,10 @@
         meta={'partition_by': 'block_date'},
         indexes=[
             {'columns': ['transaction_key']},
+            {'columns': ['chain', 'block_height']},
             {'columns': ['transaction_hash'], 'type': 'hash'},
             {'columns': ['chain', 'fee_base']},
-            {'columns': ['chain', 'block_height', 'block_date', 'block_time', 'date_key'], 'type': 'brin'},
+            {'columns': ['chain', 'block_date', 'block_time', 'date_key'], 'type': 'brin'},
         ],
     )
 }}
