@@ -78,7 +78,7 @@ def read_by(model: str, of_chains: set[str]) -> set[tuple[str, str]]:
     """Table and column of what a model of checks reads, as far as the words in it say."""
     text = (CHECKS / f"{model}.sql").read_text()
     if "ref('int_outpoints')" in text:
-        text += (CHECKS / "int_outpoints.sql").read_text()
+        text += (CHECKS / "int_outpoints.sql").read_text() + (CHECKS / "int_spends.sql").read_text()
     found = set()
     # a table is read in one place, which names the columns
     for part in re.split(r"\n\s*union all\n|\n\),\n", text):

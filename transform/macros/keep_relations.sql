@@ -41,6 +41,35 @@
 {% endmacro %}
 
 
+{# Grant what the project grants and is not granted yet: each grant writes, and changes the relation for all sessions. #}
+{% macro postgres__apply_grants(relation, grant_config, should_revoke=true) %}
+    {%- set wanted = [] -%}
+    {%- for privilege, grantees in (grant_config or {}).items() -%}
+        {%- for grantee in grantees -%}
+            {%- do wanted.append("('" ~ privilege | upper ~ "', '" ~ grantee ~ "')") -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- if wanted -%}
+        {%- set query -%}
+            select wanted.privilege, wanted.grantee
+            from (values {{ wanted | join(', ') }}) as wanted (privilege, grantee)
+            where not exists (
+                select 1
+                from pg_class
+                cross join lateral aclexplode(pg_class.relacl) as acl
+                where
+                    pg_class.oid = to_regclass('{{ relation }}')
+                    and acl.privilege_type = wanted.privilege
+                    and pg_get_userbyid(acl.grantee) = wanted.grantee
+            )
+        {%- endset -%}
+        {%- for row in run_query(query).rows -%}
+            {%- do run_query(get_grant_sql(relation, row[0], [row[1]])) -%}
+        {%- endfor -%}
+    {%- endif -%}
+{% endmacro %}
+
+
 {# What a relation is in the database, `table` or `view`; empty if it is not there, whatever dbt's cache says. #}
 {% macro kind_of(relation) %}
     {%- set query -%}
@@ -78,7 +107,7 @@
         where attrelid = pg_class.oid and attnum > 0 and not attisdropped
     ) as columns
     cross join lateral (
-        select string_agg(definition, ', ' order by definition) as shape
+        select string_agg(definition, ', ' order by definition collate "C") as shape
         from (
             select indisunique || substring(pg_get_indexdef(indexrelid) from ' USING .*') as definition
             from pg_index

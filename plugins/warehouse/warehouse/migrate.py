@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from warehouse.server import Server
 
 # That of transform/dbt_project.yml.
-REVISION = 2
+REVISION = 3
 _MARK = sql.Identifier("intermediate", "warehouse_revision")
 _TURN = sql.Identifier("intermediate", "warehouse_migration")  # a table that is never there for others to see
 _PLAN = ("run-operation", "plan_migration")

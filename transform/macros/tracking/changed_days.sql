@@ -27,7 +27,9 @@
     {%- endif -%}
     {%- call statement('changes', fetch_result=True) -%} {{ changes_query(is_new) }} {%- endcall -%}
     {%- set select = render(model.raw_code) -%}
-    {%- if meta.get('partition_by') -%}
+    {%- if not (is_new or changes().everything or changes().ranges) and has_columns_of(target_relation, select) -%}
+        {%- call statement('main') -%} select 'no day has changed' as result {%- endcall -%}
+    {%- elif meta.get('partition_by') -%}
         {%- do write_partitions(target_relation, existing_relation, select, meta.partition_by) -%}
     {%- elif is_new -%}
         {%- do replace_table(target_relation, existing_relation, select) -%}
@@ -67,15 +69,13 @@
     {%- call statement('main') -%} {{ get_create_table_as_sql(True, fresh, select) }} {%- endcall -%}
     {%- do process_schema_changes(config.get('on_schema_change'), fresh, target_relation) -%}
     {%- set key, days = config.get('unique_key'), config.get('meta', {}).get('day_column', 'block_date') -%}
-    {%- if changes().everything or changes().ranges -%} {#- else there is nothing to delete, nor to insert -#}
-        {%- do run_query("analyze " ~ fresh) if key -%}
-        {%- do run_query("delete from " ~ target_relation ~ " where " ~ (names_changed_days() if key else in_changed_days(days))) -%}
-        {#- not by `or` above, which no index serves -#}
-        {%- do run_query("delete from " ~ target_relation ~ " where " ~ key ~ " in (select " ~ key ~ " from " ~ fresh ~ ")") if key -%}
-        {%- set columns = get_quoted_csv(adapter.get_columns_in_relation(target_relation) | map(attribute='name')) -%}
-        {%- do run_query("insert into " ~ target_relation ~ " (" ~ columns ~ ") select " ~ columns ~ " from " ~ fresh) -%}
-        {%- do run_query("analyze " ~ target_relation) -%}
-    {%- endif -%}
+    {%- do run_query("analyze " ~ fresh) if key -%}
+    {%- do run_query("delete from " ~ target_relation ~ " where " ~ (names_changed_days() if key else in_changed_days(days))) -%}
+    {#- not by `or` above, which no index serves -#}
+    {%- do run_query("delete from " ~ target_relation ~ " where " ~ key ~ " in (select " ~ key ~ " from " ~ fresh ~ ")") if key -%}
+    {%- set columns = get_quoted_csv(adapter.get_columns_in_relation(target_relation) | map(attribute='name')) -%}
+    {%- do run_query("insert into " ~ target_relation ~ " (" ~ columns ~ ") select " ~ columns ~ " from " ~ fresh) -%}
+    {%- do run_query("analyze " ~ target_relation) -%}
     {%- do run_query("drop table " ~ fresh) -%}
 {% endmacro %}
 

@@ -64,12 +64,13 @@
     select * from {{ relation }}
     where {{ column }} >= '{{ month.first_day }}' and {{ column }} < '{{ month.stop_day }}'
     {{ row_order(node) }};
+    {{ prepare_partition(node, relation, merged, month) }}
     {% for name in month.day_names.split() -%}
     {%- set day = relation.incorporate(path={'identifier': name}) -%}
     alter table {{ relation }} detach partition {{ day }};
     drop table {{ day }};
     {% endfor -%}
-    {{ attach_partition(node, relation, merged, month) }}
+    {{ attach_partition(relation, merged, month) }}
     analyze {{ merged }};
     exception when lock_not_available then
         null; -- all of it is undone, and merge_days() says so

@@ -153,12 +153,13 @@
     select * from {{ fresh }}
     where {{ column }} >= '{{ part.first_day }}' and {{ column }} < '{{ part.stop_day }}';
     {%- endif %}
-    {{ attach_partition(model, target_relation, partition, part) }}
+    {{ prepare_partition(model, target_relation, partition, part) }}
+    {{ attach_partition(target_relation, partition, part) }}
 {% endmacro %}
 
 
-{# Give a table with a partition's rows its indexes and constraints, and attach it. #}
-{% macro attach_partition(node, target_relation, partition, part) %}
+{# Give a table with a partition's rows its indexes and constraints; nobody waits for that. #}
+{% macro prepare_partition(node, target_relation, partition, part) %}
     {%- set column = node.config.meta.partition_by -%}
     {{ contract_indexes(node, partition) }}
     alter table {{ partition }}
@@ -166,6 +167,11 @@
         alter column {{ adapter.quote(name) }} set not null,
         {%- endfor %}
         add constraint rows_of_the_partition check ({{ column }} is not null and {{ column }} >= '{{ part.first_day }}' and {{ column }} < '{{ part.stop_day }}');
+{% endmacro %}
+
+
+{# Attach a table that was prepared. #}
+{% macro attach_partition(target_relation, partition, part) %}
     alter table {{ target_relation }} attach partition {{ partition }} for values from ('{{ part.first_day }}') to ('{{ part.stop_day }}');
     alter table {{ partition }} drop constraint rows_of_the_partition;
 {% endmacro %}

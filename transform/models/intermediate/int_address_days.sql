@@ -1,11 +1,12 @@
 {#
-  The key finds an address's days, chain and day find what a load deletes. The rows of a day lie in no order.
+  The key finds an address's days, the day finds what a load deletes of a month, whose rows lie
+  by day. The rows of a day lie in no order.
 #}
 {{
     config(
         materialized='changed_days',
         meta={'partition_by': 'block_date', 'order_by': ''},
-        indexes=[{'columns': ['address_key']}, {'columns': ['chain', 'block_date']}],
+        indexes=[{'columns': ['address_key']}, {'columns': ['block_date'], 'type': 'brin'}],
     )
 }}
 -- Each address, or id made up for a script, on each day that names it, and in which part.

@@ -1,13 +1,12 @@
-{# Indexes: a chain's days, and what a load deletes; a token, all of its days; days by their key, by which a report joins. #}
+{# Indexes: a token, all of its days; days, also by their key, whose rows lie side by side: what reports ask for, and a load deletes. #}
 {{
     config(
         materialized='changed_days',
         on_schema_change='append_new_columns',
         meta={'days_beside': true},
         indexes=[
-            {'columns': ['chain', 'block_date']},
             {'columns': ['token_address']},
-            {'columns': ['date_key']},
+            {'columns': ['chain', 'block_date', 'date_key'], 'type': 'brin'},
         ],
     )
 }}

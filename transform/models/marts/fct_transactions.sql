@@ -1,8 +1,8 @@
 {#
   What each index is for (docs/benchmarks/questions.md): by key, the transaction of an output, input, call or transfer of tokens; by
   hash, since who looks for a transaction has neither its block nor its day, and asks for equality only; by height, a
-  block's rows; by chain and time, a day's or an hour's rows and what a load deletes; by fee, the largest of a month
-  without reading the month; by the day's key, for reports that join the calendar.
+  block's rows; by fee, the largest of a month without reading the month. A day's rows or an hour's, and what a load
+  deletes, lie side by side: for these a few pages say which part of a partition has which times (BRIN).
   The columns stand by their width, so that none is padded.
 #}
 {{
@@ -13,10 +13,9 @@
         indexes=[
             {'columns': ['transaction_key']},
             {'columns': ['chain', 'block_height']},
-            {'columns': ['chain', 'block_date', 'block_time']},
             {'columns': ['transaction_hash'], 'type': 'hash'},
             {'columns': ['chain', 'fee_base']},
-            {'columns': ['date_key'], 'type': 'brin'},
+            {'columns': ['chain', 'block_date', 'block_time', 'date_key'], 'type': 'brin'},
         ],
     )
 }}

@@ -19,11 +19,10 @@ spends as (
         spend_key,
         created_block_height,
         created_date,
-        transaction_hash,
         value_base,
         recipient_key
-    from {{ ref('int_outpoints') }}
-    where is_spend and {{ in_changed_days('block_date') }}
+    from {{ ref('int_spends') }}
+    where {{ in_changed_days('block_date') }}
 
 ),
 
@@ -31,12 +30,12 @@ outputs as (
 
     select
         outpoint_key,
-        created_block_height,
-        created_date,
+        block_height,
+        block_date,
         value_base,
         recipient_key
     from {{ ref('int_outpoints') }}
-    where not is_spend and outpoint_key is not null
+    where outpoint_key is not null
 
 ),
 
@@ -49,11 +48,10 @@ respent as (
         spends.block_height,
         min(earlier.block_height) as first_height
     from spends
-    inner join {{ ref('int_outpoints') }} as earlier
+    inner join {{ ref('int_spends') }} as earlier
         on
             spends.outpoint_key = earlier.outpoint_key
             and spends.created_block_height = earlier.created_block_height
-            and earlier.is_spend
             and (
                 spends.block_date > earlier.block_date
                 or (
@@ -76,23 +74,23 @@ matched as materialized (
         spends.block_date,
         spends.created_block_height,
         spends.created_date,
-        coalesce(spends.transaction_hash, 'one without a hash') as spender,
+        spends.spend_key,
         spends.outpoint_key is null as is_unnamed,
         spends.spend_key is null as is_unplaced,
         outputs.outpoint_key is not null as is_found,
         nullif({{ differences([
             ('value', 'outputs.value_base', 'spends.value_base'),
-            ('time', 'outputs.created_date', 'spends.created_date'),
+            ('time', 'outputs.block_date', 'spends.created_date'),
         ]) | indent(8) }}, '') as difference,
         -- null where one of them is
-        outputs.value_base = spends.value_base and outputs.created_date = spends.created_date as is_same,
+        outputs.value_base = spends.value_base and outputs.block_date = spends.created_date as is_same,
         outputs.recipient_key <> spends.recipient_key as has_other_recipient,
         respent.first_height
     from spends
     left join outputs
         on
             spends.outpoint_key = outputs.outpoint_key
-            and spends.created_block_height = outputs.created_block_height
+            and spends.created_block_height = outputs.block_height
     left join respent
         on
             spends.outpoint_key = respent.outpoint_key
@@ -127,36 +125,17 @@ missing_loaded as (
         on
             missing.chain = held.chain
             and missing.created_date = held.block_date
-            and not held.is_spend
     group by missing.chain, missing.created_block_height, missing.created_date
 
 ),
 
-block_inputs as (
+located as materialized (
 
     select
-        matched.chain,
-        matched.block_height,
-        matched.block_date,
-        count(*) as input_count,
-        -- of several kinds of inputs whose output is not found only those are lost whose output ought to be there
-        count(*) filter (where missing_loaded.is_loaded and not missing_loaded.has_unnamed) as lost_count,
-        min(matched.spender) filter (where missing_loaded.is_loaded and not missing_loaded.has_unnamed) as lost,
-        count(*) filter (where not missing_loaded.is_loaded) as unknown_count,
-        count(*) filter (where missing_loaded.is_loaded and missing_loaded.has_unnamed) as unnamed_output_count,
-        count(*) filter (where matched.is_unnamed) as unnamed_count,
-        count(*) filter (where matched.is_unplaced) as unplaced_count,
-        count(*) filter (
-            where (matched.is_found and matched.is_same is null)
-            or (not matched.is_found and not matched.is_unnamed and matched.created_date is null)
-        ) as incomparable_count,
-        count(matched.difference) as difference_count,
-        min(matched.spender || ': ' || matched.difference) as difference,
-        count(*) filter (where matched.has_other_recipient) as recipient_count,
-        min(matched.spender) filter (where matched.has_other_recipient) as other_recipient,
-        count(*) filter (where matched.is_found and matched.has_other_recipient is null) as unknown_recipient_count,
-        count(matched.first_height) as respent_count,
-        min(matched.spender || ', first spent in block ' || matched.first_height) as respent
+        matched.*,
+        coalesce(missing_loaded.is_loaded and not missing_loaded.has_unnamed, false) as is_lost,
+        coalesce(not missing_loaded.is_loaded, false) as is_unknown,
+        coalesce(missing_loaded.is_loaded and missing_loaded.has_unnamed, false) as has_unnamed_output
     from matched
     left join missing_loaded
         on
@@ -165,7 +144,81 @@ block_inputs as (
             and matched.chain = missing_loaded.chain
             and matched.created_block_height = missing_loaded.created_block_height
             and matched.created_date = missing_loaded.created_date
-    group by matched.chain, matched.block_height, matched.block_date
+
+),
+
+block_inputs as (
+
+    select
+        chain,
+        block_height,
+        block_date,
+        count(*) as input_count,
+        -- of several kinds of inputs whose output is not found only those are lost whose output ought to be there
+        count(*) filter (where is_lost) as lost_count,
+        count(*) filter (where is_unknown) as unknown_count,
+        count(*) filter (where has_unnamed_output) as unnamed_output_count,
+        count(*) filter (where is_unnamed) as unnamed_count,
+        count(*) filter (where is_unplaced) as unplaced_count,
+        count(*) filter (
+            where (is_found and is_same is null)
+            or (not is_found and not is_unnamed and created_date is null)
+        ) as incomparable_count,
+        count(difference) as difference_count,
+        count(*) filter (where has_other_recipient) as recipient_count,
+        count(*) filter (where is_found and has_other_recipient is null) as unknown_recipient_count,
+        count(first_height) as respent_count
+    from located
+    group by chain, block_height, block_date
+
+),
+
+faults as (
+
+    select
+        chain,
+        block_height,
+        block_date,
+        spend_key,
+        is_lost,
+        difference,
+        has_other_recipient,
+        first_height
+    from located
+    where is_lost or difference is not null or has_other_recipient or first_height is not null
+
+),
+
+-- who spends; where no input is at fault, PostgreSQL reads none of them
+spenders as (
+
+    select
+        faults.*,
+        coalesce(inputs.spending_transaction_hash, 'one without a hash or a place') as spender
+    from faults
+    left join {{ ref('stg_blockchair__utxo_inputs') }} as inputs
+        on
+            faults.block_height = inputs.spending_block_height
+            and faults.chain = inputs.chain
+            and faults.block_date = {{ utc_date('inputs.spending_time') }}
+            and faults.spend_key
+            = {{ known_key(['inputs.spending_block_height', 'inputs.spending_transaction_hash', 'inputs.spending_input_index']) }}
+            and {{ in_changed_days('inputs.spending_time') }}
+
+),
+
+block_faults as (
+
+    select
+        chain,
+        block_height,
+        block_date,
+        min(spender) filter (where is_lost) as lost,
+        min(spender || ': ' || difference) as difference,
+        min(spender) filter (where has_other_recipient) as other_recipient,
+        min(spender || ', first spent in block ' || first_height) as respent
+    from spenders
+    group by chain, block_height, block_date
 
 ),
 
@@ -198,13 +251,13 @@ measured as (
         blocks.block_height,
         blocks.block_date,
         coalesce(block_inputs.lost_count, 0) as lost_count,
-        block_inputs.lost,
+        block_faults.lost,
         coalesce(block_inputs.difference_count, 0) as difference_count,
-        block_inputs.difference,
+        block_faults.difference,
         coalesce(block_inputs.recipient_count, 0) as recipient_count,
-        block_inputs.other_recipient,
+        block_faults.other_recipient,
         coalesce(block_inputs.respent_count, 0) as respent_count,
-        block_inputs.respent,
+        block_faults.respent,
         case
             when block_inputs.unnamed_count > 0 then 'unverifiable: block_id, transaction_hash or index of an input is missing'
         end as lacks_outpoint,
@@ -237,6 +290,11 @@ measured as (
             blocks.chain = block_inputs.chain
             and blocks.block_height = block_inputs.block_height
             and blocks.block_date = block_inputs.block_date
+    left join block_faults
+        on
+            blocks.chain = block_faults.chain
+            and blocks.block_height = block_faults.block_height
+            and blocks.block_date = block_faults.block_date
     left join loaded_days
         on
             blocks.chain = loaded_days.chain
