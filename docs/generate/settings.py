@@ -32,17 +32,20 @@ def _default(value: object) -> str:
 
 
 def _rows(plugin: dict[str, Any], about: Mapping[str, Any]) -> Iterator[list[str]]:
-    """A plugin's settings, each with its variable in the same cell, its default and what it does."""
+    """A plugin's settings, each with its variable in the same cell; then what it does, and its default."""
     named = {setting["name"]: setting for setting in plugin.get("settings", [])}
     for name in [*named, *(name for name in about if name not in named)]:
         setting, said = named.get(name, {}), about.get(name, {})
         what = said.get("description") or setting.get("description") or setting.get("label") or ""
+        what += "." if what and not what.endswith(".") else ""
         secret = " A secret." if setting.get("sensitive") else ""
+        default = _default(setting.get("value", said.get("default")))
         allowed = ", ".join(f"`{word}`" for word in said.get("enum", []))
         yield [
             f"`{name}` <br>`{variable(plugin['name'], name)}`",
-            _default(setting.get("value", said.get("default"))),
-            f"{what}{secret}" + (f" One of {allowed}." if allowed else ""),
+            f"{what}{secret}"
+            + (f" One of {allowed}." if allowed else "")
+            + (f" Default: {default}." if default else ""),
         ]
 
 
@@ -54,7 +57,7 @@ def _section(file: str, plugin: dict[str, Any], about: Mapping[str, Any]) -> str
         changed = plugin.get("config", {}) | ({"select": plugin["select"]} if "select" in plugin else {})
         parts.append(table(["setting", "value"], [[f"`{name}`", _default(value)] for name, value in changed.items()]))
     elif rows := list(_rows(plugin, about)):
-        parts.append("\n" + table(["setting, variable", "default", "what it does"], rows))
+        parts.append("\n" + table(["setting, variable", "what it does"], rows))
     if commands := plugin.get("commands"):
         said = {name: one if isinstance(one, dict) else {"args": one} for name, one in commands.items()}
         rows = [[f"`meltano invoke {plugin['name']}:{name}`", one.get("description", "")] for name, one in said.items()]
