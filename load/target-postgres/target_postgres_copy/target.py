@@ -30,6 +30,7 @@ from sqlalchemy.exc import DBAPIError
 from target_postgres.target import TargetPostgres  # type: ignore[import-untyped]
 
 from target_postgres_copy import flattening, refusals
+from target_postgres_copy.command import explained
 from target_postgres_copy.errors import NameRefusedError
 from target_postgres_copy.records import passes_unchanged
 from target_postgres_copy.settings import OWN_SETTINGS
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 _PATIENCE = 3  # seconds from a signal to the end, if nobody answers
 _QUIET = 0.5  # seconds without input after which no more is waited for
 _FAILED = 5.0  # a tap that still works is not read to its end
-
 _SHOWN = 200  # characters of an unreadable line that its error shows
 #: Control characters, tabs and ends of lines too, and those that hide text or turn its direction.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
@@ -206,11 +206,7 @@ class TargetPostgresCopy(TargetPostgres):  # type: ignore[misc]
     @classmethod
     @override
     def get_singer_command(cls) -> click.Command:
-        command: click.Command = super().get_singer_command()
-        command.help = "Read Singer messages, and load their rows into PostgreSQL."
-        command.epilog = "Example: tap-coingecko --config a.json | target-postgres-copy --config b.json"
-        command.context_settings = {"help_option_names": ["-h", "--help"]}
-        return command
+        return explained(super().get_singer_command())
 
     @cached_property
     def warehouse(self) -> Warehouse:
