@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from checkout import PROJECT, Checkout
 
@@ -57,9 +58,9 @@ def closes(checkout: Checkout, coin: str) -> list[tuple[object, ...]]:
 
 @pytest.fixture(scope="module")
 def switched(checkout: Checkout) -> Checkout:
-    """A checkout with the two lines of the README, for the coin of each test in turn, and the stand-in."""
+    """A checkout with the two entries of the README, for the coin of each test in turn, and the stand-in."""
     plugin, settings = re.findall(r"^```yaml\n(.*?\n)```", README.read_text(), re.MULTILINE | re.DOTALL)
-    assert plugin.count("\n") == settings.count("\n") == 1, "two lines"
+    assert [[entry["name"] for entry in yaml.safe_load(text)] for text in (plugin, settings)] == [[PLUGIN], [PLUGIN]]
     definitions, project = checkout.root / "extract/extractors.meltano.yml", checkout.root / "meltano.yml"
     definitions.write_text(definitions.read_text().rstrip("\n") + "\n" + plugin)
     head, local = project.read_text().split("- name: local", 1)
@@ -108,7 +109,7 @@ def test_the_lock_file_is_what_the_hub_says() -> None:
     assert lock["settings_group_validation"] == [["api_url", "start_date", "token", "wait_time_between_requests"]]
 
 
-def test_the_two_lines_need_no_hub(switched: Checkout) -> None:
+def test_the_two_entries_need_no_hub(switched: Checkout) -> None:
     nowhere = "http://127.0.0.1:9"
     ours = switched.run("meltano", "config", "list", "--all", "tap-coingecko", MELTANO_HUB_API_ROOT=nowhere)
     theirs = switched.run("meltano", "config", "list", "--all", PLUGIN, MELTANO_HUB_API_ROOT=nowhere)
