@@ -62,7 +62,8 @@ def switched(checkout: Checkout) -> Checkout:
     plugin, settings = re.findall(r"^```yaml\n(.*?\n)```", README.read_text(), re.MULTILINE | re.DOTALL)
     assert [[entry["name"] for entry in yaml.safe_load(text)] for text in (plugin, settings)] == [[PLUGIN], [PLUGIN]]
     definitions, project = checkout.root / "extract/extractors.meltano.yml", checkout.root / "meltano.yml"
-    definitions.write_text(definitions.read_text().rstrip("\n") + "\n" + plugin)
+    assert definitions.read_text().count("\n  utilities:\n") == 1
+    definitions.write_text(definitions.read_text().replace("\n  utilities:\n", f"\n{plugin}  utilities:\n"))
     head, local = project.read_text().split("- name: local", 1)
     project.write_text(
         head + "- name: local" + local.replace("      extractors:\n", "      extractors:\n" + settings, 1)
