@@ -47,6 +47,10 @@ PARTITIONED = """
     select relname, oid::bigint from pg_class
     where relnamespace = 'analytics'::regnamespace and relkind = 'p' order by 1
 """
+ROOM = """
+    select relname, pg_relation_size(oid) from pg_class
+    where relnamespace = 'analytics'::regnamespace and relispartition and relkind = 'r' order by 1
+"""
 UNPRICED_FACTS = ("fct_eth_calls", "fct_token_transfers")
 BY_DATE = ("fct_transactions", "fct_transaction_outputs", "fct_transaction_inputs", *UNPRICED_FACTS)
 PARTITIONS = """
@@ -232,6 +236,11 @@ class TestWhatHappensToAWarehouse:
         first.run("meltano", "invoke", "dbt-postgres", "run", "--full-refresh")
         assert first.tables() == before
         assert first.sql(PARTITIONED) == partitioned
+        # each row is stored once: a second rebuild takes no more space, and leaves the same partitions
+        held = first.sql(ROOM)
+        first.run("meltano", "invoke", "dbt-postgres", "run", "--full-refresh", "--select", *BY_DATE)
+        assert first.sql(ROOM) == held
+        assert first.tables() == before
 
     def test_a_price_that_comes_late(self, first: Checkout, lost_close: dict[str, str]) -> None:
         with only_days(first, "ethereum 2025-02-01"):

@@ -6,7 +6,8 @@
   what its own rows cost, however many days the table has: in an index of a month, keys that are hashes would each land on
   another page. More than three new days of a month that is over and has no partition yet become one partition;
   `dbt run-operation merge_days` (job `maintenance`) makes one of the days of each month that is over. Rows of a day that
-  has a partition are deleted and inserted in it.
+  has a partition are deleted and inserted in it. A rebuild of all days makes all partitions beside the old ones, which
+  would else hold each row twice, and puts them in their place at its end: readers wait for that moment only.
 
   dbt makes no partitioned tables: the first build makes one from the model's contract, or where it has none, from the
   columns of its first rows.
@@ -18,24 +19,30 @@
         create table {{ fresh }} as
         {{ typed_select(select) }}
     {%- endcall -%}
-    {%- if existing_relation is none or not is_cut_as_asked(existing_relation) -%}
+    {%- set is_there = existing_relation is not none and is_cut_as_asked(existing_relation) -%}
+    {%- set all_again = is_there and changes().everything -%}
+    {%- if not is_there -%}
         {%- do drop_for_another_shape(existing_relation, fresh) if existing_relation is not none -%}
         {%- do run_query(partitioned_table_ddl(model, target_relation, fresh)) -%}
     {%- else -%}
         {%- do process_schema_changes(config.get('on_schema_change'), fresh, target_relation) -%}
-        {%- do run_query("delete from " ~ target_relation ~ " where " ~ in_changed_days(config.get('meta', {}).get('day_column', column))) -%}
+        {%- if not all_again -%}
+            {%- do run_query("delete from " ~ target_relation ~ " where " ~ in_changed_days(config.get('meta', {}).get('day_column', column))) -%}
+        {%- endif -%}
     {%- endif -%}
-    {%- set written = [] -%}
-    {%- for part in run_query(partitions_of(target_relation, fresh, column)).rows -%}
-        {%- set partition = target_relation.incorporate(path={'identifier': part.partition_name}) -%}
+    {%- set written, parts = [], run_query(partitions_of(target_relation, fresh, column, all_again)).rows -%}
+    {%- for part in parts -%}
+        {%- set partition = target_relation.incorporate(path={'identifier': part.partition_name ~ ('_new' if all_again else '')}) -%}
         {%- set is_whole = part.row_count == load_result('main').response.rows_affected -%}
         {%- if part.is_there -%}
             {%- do run_query(insert_rows(partition, fresh, column, part)) -%}
         {%- else -%}
             {%- do run_query(new_partition(target_relation, partition, fresh, column, part, is_whole)) -%}
+            {%- do run_query(attach_partition(target_relation, partition, part)) if not all_again -%}
         {%- endif -%}
-        {%- do written.append(partition) -%}
+        {%- do written.append(target_relation.incorporate(path={'identifier': part.partition_name})) -%}
     {%- endfor -%}
+    {%- do run_query(exchange_partitions(target_relation, parts)) if all_again -%}
     {%- do run_query("drop table if exists " ~ fresh) -%}
     {%- do analyze_partitions(target_relation, written) if written -%}
 {% endmacro %}
@@ -74,9 +81,9 @@
 
 {#
   A query for the partitions that hold the rows of another table: name, first day, last day excluded, number of rows, and
-  whether they are there. A day belongs to its month's, or has one of its own.
+  whether they are there, which with `all_again` none is. A day belongs to its month's, or has one of its own.
 #}
-{% macro partitions_of(target_relation, fresh, column) %}
+{% macro partitions_of(target_relation, fresh, column, all_again=false) %}
     with
 
     days as (
@@ -102,7 +109,10 @@
 
     held as (
 
-        select relname as name from pg_inherits inner join pg_class on inhrelid = oid where inhparent = '{{ target_relation }}'::regclass
+        select relname as name
+        from pg_inherits
+        inner join pg_class on inhrelid = oid
+        where inhparent = '{{ target_relation }}'::regclass and not {{ all_again }}
 
     ),
 
@@ -142,8 +152,8 @@
 
 
 {#
-  Make a partition from another table's rows: of that table itself where it holds no others. Its constraint lets PostgreSQL
-  attach it without reading it, as the columns that are never null let it.
+  Make a table with a partition's rows from another table, of that table itself where it holds no others, to be attached. Its
+  constraint lets PostgreSQL attach it without reading it, as the columns that are never null let it.
 #}
 {% macro new_partition(target_relation, partition, fresh, column, part, is_whole) %}
     {%- if is_whole %}
@@ -154,7 +164,6 @@
     where {{ column }} >= '{{ part.first_day }}' and {{ column }} < '{{ part.stop_day }}';
     {%- endif %}
     {{ prepare_partition(model, target_relation, partition, part) }}
-    {{ attach_partition(target_relation, partition, part) }}
 {% endmacro %}
 
 
@@ -174,6 +183,26 @@
 {% macro attach_partition(target_relation, partition, part) %}
     alter table {{ target_relation }} attach partition {{ partition }} for values from ('{{ part.first_day }}') to ('{{ part.stop_day }}');
     alter table {{ partition }} drop constraint rows_of_the_partition;
+{% endmacro %}
+
+
+{# Drop a table's partitions, and attach those that were made beside them, with `_new` behind their names. #}
+{% macro exchange_partitions(target_relation, parts) %}
+    do $old$
+    declare
+        old regclass;
+    begin
+        for old in select inhrelid from pg_inherits where inhparent = '{{ target_relation }}'::regclass loop
+            execute format('drop table %s', old);
+        end loop;
+    end
+    $old$;
+    {%- for part in parts %}
+    {%- set partition = target_relation.incorporate(path={'identifier': part.partition_name}) %}
+    alter table {{ target_relation.incorporate(path={'identifier': part.partition_name ~ '_new'}) }}
+        rename to {{ adapter.quote(part.partition_name) }};
+    {{ attach_partition(target_relation, partition, part) }}
+    {%- endfor %}
 {% endmacro %}
 
 
