@@ -30,6 +30,7 @@ from warehouse.server import (
     variables_of,
 )
 from warehouse.status import Status, read_status
+from warehouse.unite_commands import unite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -268,5 +269,5 @@ def reset(environment: str, *, yes: bool) -> None:
     local.reset(here, say)
 
 
-for each in (backup, restore, bookmarks):
+for each in (backup, restore, bookmarks, unite):
     main.add_command(each)
