@@ -18,9 +18,9 @@ from warehouse.united_sql import (
     DATABASE_SETTINGS,
     STATE,
     digest,
+    finish,
     make,
     mapping_statement,
-    merge_days,
     read_rows,
     replace_rows,
     server_statement,
@@ -90,7 +90,7 @@ def unite(
         if problems and state is None:
             raise WarehouseError(f"Nothing is united yet, and for that every chain has to answer. {_all(problems)}")
         if problems:
-            layout, assets = _read_layout(connection, chains, catalogs, copy_daily=copy_daily)
+            layout, assets = _read_layout(connection, chains, catalogs, problems, copy_daily=copy_daily)
         else:
             layout, assets = lay_out(catalogs, copy_daily=copy_daily), assets_of(catalogs)
             for line in left_out(catalogs):
@@ -206,13 +206,20 @@ def read_state(connection: Connection) -> tuple[str | None, bool]:
 
 
 def _read_layout(
-    connection: Connection, chains: Sequence[ChainServer], catalogs: Mapping[str, Catalog], *, copy_daily: bool
+    connection: Connection,
+    chains: Sequence[ChainServer],
+    catalogs: Mapping[str, Catalog],
+    problems: Mapping[str, str],
+    *,
+    copy_daily: bool,
 ) -> tuple[list[United], dict[str, int]]:
     """Of the tables as they were made: what those chains say that answer, without what is not here."""
     known = dict(connection.execute("select chain, asset_key from analytics.rpt_united_chains").fetchall())
     missing = [chain.chain for chain in chains if chain.chain not in known]
     if missing:
-        raise WarehouseError(f"{', '.join(missing)} was never united, and for that every chain has to answer.")
+        raise WarehouseError(
+            f"{', '.join(missing)} was never united, and for that every chain has to answer. {_all(problems)}"
+        )
     assets = {chain.chain: known[chain.chain] for chain in chains}
     kinds = dict(connection.execute("select relation, kind from united.made").fetchall())
     found = lay_out(catalogs, copy_daily=copy_daily) if catalogs else []
@@ -315,9 +322,8 @@ def _copy(
                     _pass_on(source, read_rows(table, chain, assets), connection, take)
             statuses.append(Status(chain.chain, chain.address, "", newest, newest))
     for table in layout:
-        if table.rows == "calendar":
-            for statement in merge_days(table, chains):
-                connection.execute(statement)
+        for statement in finish(table, chains):
+            connection.execute(statement)
     return statuses
 
 

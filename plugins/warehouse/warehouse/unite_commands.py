@@ -20,6 +20,7 @@ _ROWS = {
     "each": "each chain's own rows",
     "mixed": "each chain's own rows, those of no chain from the first",
     "one": "rows of the first chain's server",
+    "shared": "distinct rows of all",
     "calendar": "days put together of all",
 }
 

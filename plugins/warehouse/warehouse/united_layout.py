@@ -13,7 +13,7 @@ from warehouse.errors import WarehouseError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Rows = Literal["each", "mixed", "one", "calendar"]
+Rows = Literal["each", "mixed", "one", "shared", "calendar"]
 CALENDAR = "dim_date"
 # Prices, and what is computed of several coins' prices: each server has all of it, so one is asked.
 _MARKET = ("fct_market_", "bi_market_", "fct_asset_pair", "bi_asset_pair", "dim_asset_history")
@@ -74,8 +74,8 @@ class United:
         columns: Those that every chain's server has.
         comment: Of the table.
         rows: each: every server's own; mixed: also rows of no chain, from the first server; one: all rows from the
-            first server; calendar: days, put together of all.
-        key: The column that says whose a row is; empty for `one` and `calendar`.
+            first server; shared: the distinct rows of all; calendar: days, put together of all.
+        key: The column that says whose a row is; empty where no column does.
         is_copied: Whether rows are kept here, and else asked for when they are read.
     """
 
@@ -155,8 +155,10 @@ def _whose(name: str, columns: set[str]) -> tuple[Rows, str]:
     if name == CALENDAR:
         return "calendar", ""
     key = next((each for each in ("chain", "asset_key") if each in columns), "")
-    if name.startswith(_MARKET) or not key:
+    if name.startswith(_MARKET):
         return "one", ""
+    if not key:
+        return ("shared" if name.startswith("dim_") else "one"), ""
     return ("mixed" if name in _MIXED else "each"), key
 
 

@@ -83,7 +83,7 @@ def owns(table: United, chain: str, chains: Mapping[str, int]) -> sql.Composable
         chain: Whose server.
         chains: The asset_key of each united chain; rows of none of them come from the first.
     """
-    if table.rows in {"one", "calendar"}:
+    if not table.key:
         return sql.SQL("true")
     values = {each: sql.Literal(each if table.key == "chain" else chains[each]) for each in chains}
     key = sql.Identifier(table.key)
@@ -105,7 +105,7 @@ def make(table: United, chains: Sequence[ChainServer], assets: Mapping[str, int]
     kind = "table"
     if table.is_copied:
         yield sql.SQL("create table {} ({})").format(name, columns)
-        if table.rows == "calendar":
+        if _is_merged(table):
             for chain in chains:
                 yield sql.SQL("create table {} ({})").format(sql.Identifier(chain.name, table.name), columns)
     elif table.rows == "one":
@@ -170,7 +170,7 @@ def read_rows(table: United, chain: ChainServer, assets: Mapping[str, int]) -> s
 
 def replace_rows(table: United, chain: ChainServer, assets: Mapping[str, int]) -> tuple[sql.Composed, sql.Composed]:
     """Asked here: delete a chain's rows of a copied table, and take those of :func:`read_rows`."""
-    schema = chain.name if table.rows == "calendar" else MARTS
+    schema = chain.name if _is_merged(table) else MARTS
     name = sql.Identifier(schema, table.name)
     return (
         sql.SQL("delete from {} where {}").format(name, owns(table, chain.chain, assets)),
@@ -178,8 +178,35 @@ def replace_rows(table: United, chain: ChainServer, assets: Mapping[str, int]) -
     )
 
 
-def merge_days(table: United, chains: Sequence[ChainServer]) -> tuple[sql.Composed, sql.Composed]:
-    """Delete the united days, and make them of each chain's: what dim_date.sql says of several chains in one warehouse.
+def _is_merged(table: United) -> bool:
+    """Whether each chain's rows are kept by themselves, to be put together here."""
+    return table.rows in {"shared", "calendar"}
+
+
+def finish(table: United, chains: Sequence[ChainServer]) -> Iterator[sql.Composed]:
+    """Put the copied rows of all chains together, where a row says something of more than its own chain."""
+    name = sql.Identifier(MARTS, table.name)
+    if _is_merged(table):
+        yield sql.SQL("delete from {}").format(name)
+    if table.rows == "calendar":
+        yield _merge_days(table, chains)
+    elif table.rows == "shared":
+        each = [
+            sql.SQL("select {} from {}").format(_names(table), sql.Identifier(chain.name, table.name))
+            for chain in chains
+        ]
+        yield sql.SQL("insert into {} ({}) {}").format(name, _names(table), sql.SQL(" union ").join(each))
+    elif table.is_copied and any(column.name == "change_rank" for column in table.columns):
+        # As rpt_latest_changes.sql ranks, among all chains; the table for BI tools has the same keys.
+        yield sql.SQL(
+            "update {} as held set change_rank = ranked.place from (select change_key, rank() over (order by"
+            " abs(change_ratio) desc) as place from {} where change_ratio is not null) as ranked"
+            " where held.change_key = ranked.change_key"
+        ).format(name, sql.Identifier(MARTS, "rpt_latest_changes"))
+
+
+def _merge_days(table: United, chains: Sequence[ChainServer]) -> sql.Composed:
+    """Make the united days of each chain's: what dim_date.sql says of several chains in one warehouse.
 
     A day's own columns are the same everywhere. A chain's columns come from its server, those of a chain that is not
     united from any. Offsets count from the newest day of all; a day is complete that is so on every server.
@@ -212,13 +239,12 @@ def merge_days(table: United, chains: Sequence[ChainServer]) -> tuple[sql.Compos
         else:
             value = sql.SQL("(array_agg({}))[1]").format(name)
         picked.append(sql.SQL("{} as {}").format(value, name))
-    merged = sql.SQL(
+    return sql.SQL(
         "insert into {target} ({names}) with days as ({each}), newest as ("
         " select max(date_day - day_offset) as newest_day, count(distinct served_chain) filter (where day_offset is"
         " not null) as serving_count from days)"
         " select {picked} from days cross join newest group by date_key, date_day, newest_day, serving_count"
     ).format(target=sql.Identifier(MARTS, CALENDAR), names=_names(table), each=each, picked=sql.SQL(", ").join(picked))
-    return sql.SQL("delete from {}").format(sql.Identifier(MARTS, CALENDAR)), merged
 
 
 _OFFSETS = {
