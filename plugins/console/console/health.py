@@ -41,6 +41,11 @@ _CHECKS = """
 select coalesce(sum(failed_count), 0)::bigint, string_agg(distinct chain || ' ' || check_name, ', ')
 from analytics.fct_dq_results where failed_count > 0
 """
+# Of a serving database, as `warehouse unite` and its --check wrote it down.
+_UNITED = """
+select chain, is_reachable, problem, checked_at, newest_load is distinct from copied_load, now() - checked_at > '1 day'
+from analytics.rpt_united_chains order by chain
+"""
 # As the planner counts, since a count of every row would take as long as a build.
 _ROWS = """
 select n.nspname || '.' || c.relname, sum(greatest(p.reltuples, 0))::bigint
@@ -64,6 +69,7 @@ class Health:
         asked_at: When, UTC.
         problems: A sentence for each thing that is wrong; empty when all is well.
         verdicts: Of each stream and mart.
+        united: Chains whose warehouses this one unites, where it is a serving database.
         failed_checks: Blocks or days that a data-quality check fails, as the last build counted.
         rows: Of each table, as the planner estimates.
         size: Of the database in bytes.
@@ -74,6 +80,7 @@ class Health:
     asked_at: datetime
     problems: list[str] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
+    united: list[str] = field(default_factory=list)
     failed_checks: int = 0
     rows: dict[str, int] = field(default_factory=dict)
     size: int = 0
@@ -89,6 +96,8 @@ class Health:
         """All of it in one line."""
         if self.problems:
             return f"not well, {len(self.problems)} problems: {'; '.join(self.problems)}"
+        if self.united:
+            return f"well: the warehouses of {', '.join(self.united)} answered when last asked, none is behind"
         counts = {kind: sum(one.fact.kind == kind for one in self.verdicts) for kind in ("stream", "mart")}
         days = [one.fact.day for one in self.verdicts if one.fact.day]
         newest = f", newest day {max(days)}" if days else ""
@@ -179,6 +188,16 @@ def _ask(connection: "psycopg.Connection[Any]", found: Health, today: datetime, 
     found.verdicts = judge(facts, found.asked_at, today, own)
     late = [one for one in found.verdicts if one.is_late]
     found.problems += _sentences(late)
+    if _exists(connection, "analytics.rpt_united_chains"):
+        # It loads and builds nothing itself, and whether checks fail is asked of each chain's own warehouse.
+        _ask_chains(connection, found)
+    else:
+        _ask_marts(connection, found, facts)
+    found.rows = dict(connection.execute(_ROWS).fetchall())
+    ((found.size,),) = connection.execute("select pg_database_size(current_database())").fetchall()
+
+
+def _ask_marts(connection: "psycopg.Connection[Any]", found: Health, facts: list[Fact]) -> None:
     for kind, advice in (("stream", "nothing is loaded"), ("mart", "no mart is built")):
         if not any(fact.kind == kind for fact in facts):
             found.problems.append(f"{advice} yet")
@@ -186,8 +205,20 @@ def _ask(connection: "psycopg.Connection[Any]", found: Health, today: datetime, 
         found.failed_checks, names = connection.execute(_CHECKS).fetchone() or (0, None)
         if found.failed_checks:
             found.problems.append(f"{found.failed_checks:,} data-quality checks fail ({names})")
-    found.rows = dict(connection.execute(_ROWS).fetchall())
-    ((found.size,),) = connection.execute("select pg_database_size(current_database())").fetchall()
+
+
+def _ask_chains(connection: "psycopg.Connection[Any]", found: Health) -> None:
+    """Which chains a serving database lacks, or has of an older build."""
+    for chain, is_reachable, problem, at, is_behind, is_old in connection.execute(_UNITED.encode()).fetchall():
+        found.united.append(chain)
+        if not is_reachable:
+            found.problems.append(f"{chain} is missing: {problem.rstrip('.')}")
+        elif is_behind:
+            found.problems.append(f"rows kept here of {chain} are of an older build: run `warehouse unite`")
+        if is_old:
+            found.problems.append(
+                f"{chain} was last looked at {at:%Y-%m-%d %H:%M}: let `warehouse unite --check` run by the clock"
+            )
 
 
 def _sentences(late: list[Verdict]) -> list[str]:

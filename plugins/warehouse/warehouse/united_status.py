@@ -43,7 +43,7 @@ on conflict (chain) do update set
 # A row that no check made: it has no day, so no sum of a day counts it.
 _MISSING = f"""
 insert into analytics.rpt_reconciliation (reconciliation_key, asset_key, date_key, chain, reasons)
-select -asset_key, asset_key, -1, chain, 'MISSING: ' || problem || ' Rows of this chain are of '
+select -asset_key, asset_key, -1, chain, 'MISSING: ' || problem || '. Rows of this chain are of '
     || coalesce(to_char(copied_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), 'no time') || ' UTC.'
 from {TABLE} where not is_reachable and chain = any (%s)
 """  # noqa: S608 - no foreign text
