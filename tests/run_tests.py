@@ -42,6 +42,7 @@ PARTS = (
     "upgrades",
     "packages",
     "tutorials",
+    "unite",
     *INTERPRETERS,
 )
 # What runs on the other interpreters each time: packaging and command lines, and the SDK's own suites.
