@@ -64,6 +64,8 @@ lint-files:
 		orchestrate/*/README.md plugins/*/README.md transform/README.md
 	.venv-compose/bin/hadolint Dockerfile
 	@env $$(sed -nE 's/^([A-Z_]+)=$$/\1=anything/p' .env.example) $(COMPOSE) --profile '*' config --quiet
+	@env $$(sed -nE 's/^([A-Z_]+)=$$/\1=anything/p' .env.example) \
+		$(COMPOSE) -f plugins/warehouse/serving.compose.yaml config --quiet
 	@MIRROR_NODE_RPC_PASSWORD=anything $(COMPOSE) -f extract/mirror-node/nodes.compose.yaml --profile '*' config --quiet
 
 bench:  ## develop: Measure the loader against others and plain psql; BENCH=--quick for a short run.

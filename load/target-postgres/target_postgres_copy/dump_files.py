@@ -307,12 +307,16 @@ def lineage_defaults(
 
 
 def set_defaults(cursor: Cursor[Any], table: sql.Identifier, expressions: Mapping[str, sql.Composable]) -> None:
-    """Give columns defaults, in one statement; readers of the table wait until the transaction ends."""
-    each = [
-        sql.SQL("alter column {} set default {}").format(sql.Identifier(name), expression)
+    """Give columns defaults; readers of the table wait until the transaction ends.
+
+    The one that takes numbers of a sequence has a statement of its own: Citus refuses it beside other changes.
+    """
+    each = {
+        name: sql.SQL("alter column {} set default {}").format(sql.Identifier(name), expression)
         for name, expression in expressions.items()
-    ]
-    _alter(cursor, table, each)
+    }
+    _alter(cursor, table, [change for name, change in each.items() if name != LINE])
+    _alter(cursor, table, [change for name, change in each.items() if name == LINE])
 
 
 def drop_defaults(cursor: Cursor[Any], table: sql.Identifier, columns: Iterable[str]) -> None:
