@@ -27,8 +27,12 @@ ALWAYS = {
     "health",
 }
 BY_PROFILE = {"scale": {"redis", "airflow-worker"}, "simulate": {"simulator"}}
-# Variables of .env that docker-compose.yaml has no use for: set by it, or for a checkout without containers.
-NOT_FOR_COMPOSE = {"MELTANO_DATABASE_URI", "SAMPLES_DIR"}
+# Variables of .env that docker-compose.yaml has no use for: set by it, for a checkout without containers, or for the
+# file of a serving database, which hands all of .env on.
+NOT_FOR_COMPOSE = {
+    *("MELTANO_DATABASE_URI", "SAMPLES_DIR"),
+    *("WAREHOUSE_CHAINS", "WAREHOUSE_BITCOIN_HOST", "WAREHOUSE_BITCOIN_BI_READER_PASSWORD"),
+}
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,11 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from psycopg import sql
 from singer_sdk.exceptions import FatalSyncError
 
 import target_postgres_copy
+from target_postgres_copy.dump_files import set_defaults
 
 WEI = "894582879806664207241"
 
@@ -201,3 +203,20 @@ def test_a_file_whose_slice_is_a_range_of_dates_is_loaded(feed: Any, database: A
     feed([schema, plain_trades.batch(plain_trades.file([line(1, "2024-01-09 00:00:00")]))])
 
     assert database.query("select height, _dump_day::text from raw_data.plain") == [(1, "2024-01-09")]
+
+
+def test_the_default_that_numbers_lines_has_a_statement_of_its_own() -> None:
+    """Citus refuses it beside other changes."""
+    said: list[str] = []
+
+    class Cursor:
+        def execute(self, statement: sql.Composed) -> None:
+            said.append(statement.as_string(None))
+
+    numbers = sql.SQL("nextval('lines')")
+    given = {"_unit": sql.Literal("u"), "_line": numbers, "_load_id": sql.Literal(7)}
+    set_defaults(Cursor(), sql.Identifier("t"), given)  # type: ignore[arg-type]
+    assert said == [
+        'alter table "t" alter column "_unit" set default \'u\', alter column "_load_id" set default 7',
+        'alter table "t" alter column "_line" set default nextval(\'lines\')',
+    ]
