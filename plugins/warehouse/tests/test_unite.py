@@ -12,6 +12,7 @@ from warehouse.errors import WarehouseError
 from warehouse.local import running_server
 from warehouse.project import Project
 from warehouse.united_chains import read_chains
+from warehouse.united_sql import mapping_statement
 
 from .conftest import Run
 
@@ -357,3 +358,13 @@ def test_a_setting_that_is_missing_or_wrong_is_named(given: dict[str, str], said
     password = {"WAREHOUSE_X_BI_READER_PASSWORD": "p"}
     with pytest.raises(WarehouseError, match=said):
         read_chains(given | password)
+
+
+def test_a_password_is_set_where_it_is_another_or_cannot_be_seen() -> None:
+    (chain,) = read_chains({"WAREHOUSE_CHAINS": "x", "WAREHOUSE_X_HOST": "h", "WAREHOUSE_X_BI_READER_PASSWORD": "it's"})
+    assert mapping_statement(chain, "bi_reader", {"user": "bi_reader", "password": "it's"}) is None
+    said = mapping_statement(chain, "bi_reader", {})
+    assert said is not None
+    assert said.as_string(None) == (
+        "alter user mapping for \"bi_reader\" server \"chain_x\" options (set user 'bi_reader', set password 'it''s')"
+    )

@@ -39,7 +39,10 @@ TRANSFORMER = "transformer"
 _SERVERS = """
 select srvname::text, coalesce(
     (select jsonb_object_agg(option_name, option_value) from pg_options_to_table(srvoptions)), '{}'
-), exists (select from pg_user_mappings as m where m.srvid = s.oid and m.usename = %s)
+), (
+    select coalesce((select jsonb_object_agg(option_name, option_value) from pg_options_to_table(umoptions)), '{}')
+    from pg_user_mappings as m where m.srvid = s.oid and m.usename = %s
+)
 from pg_foreign_server as s where srvname like 'chain\\_%%'
 """
 _BUILT = """
@@ -131,12 +134,14 @@ def _administer(server: Server, chains: Sequence[ChainServer], say: Callable[[st
             _make_extension(connection, server)
             present = {name: (options, mapped) for name, options, mapped in connection.execute(_SERVERS, (reader,))}
             for chain in chains:
-                options, is_mapped = present.get(chain.name, (None, False))
+                options, mapping = present.get(chain.name, (None, None))
                 statement = server_statement(chain, options)
                 if statement is not None:
                     connection.execute(statement)
                     say(f"foreign server {chain.name} is {chain.address}")
-                connection.execute(mapping_statement(chain, reader, exists=is_mapped))
+                statement = mapping_statement(chain, reader, mapping)
+                if statement is not None:
+                    connection.execute(statement)
                 # Not to the reader: who may use a server sees the password of his own mapping.
                 grant = sql.SQL("grant usage on foreign server {} to {}")
                 connection.execute(grant.format(sql.Identifier(chain.name), sql.Identifier(transformer)))

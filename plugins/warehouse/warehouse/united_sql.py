@@ -60,10 +60,15 @@ def server_statement(chain: ChainServer, present: Mapping[str, str] | None) -> s
     return sql.SQL("alter server {} options ({})").format(name, sql.SQL(", ").join(changes)) if changes else None
 
 
-def mapping_statement(chain: ChainServer, role: str, *, exists: bool) -> sql.Composed:
-    """Log a role of the serving database in on the chain's server as its reader."""
+def mapping_statement(chain: ChainServer, role: str, present: Mapping[str, str] | None) -> sql.Composed | None:
+    """Log a role of the serving database in on the chain's server as its reader; None where it does so already.
+
+    Of a mapping that is there nobody but a superuser sees the options: for others they are set again.
+    """
     login = chain.server.login("bi_reader")
-    verb, add = ("alter", "set ") if exists else ("create", "")
+    if present == {"user": login.user, "password": login.password}:
+        return None
+    verb, add = ("create", "") if present is None else ("alter", "set ")
     return sql.SQL("{} user mapping for {} server {} options ({}user {}, {}password {})").format(
         sql.SQL(verb),
         sql.Identifier(role),
