@@ -294,3 +294,23 @@ def test_health_names_the_chain_that_is_missing(served: Served, checkout: Checko
         server.run("warehouse", "start")
     assert served.unite("--check").stdout == ""
     assert "well: " in checkout.run(*health, **own).stdout
+
+
+def test_the_dashboard_says_which_chain_it_lacks(served: Served, tmp_path: Path) -> None:
+    known = served.serving.variables()
+    environ = {
+        **served.serving.environ,
+        "DASHBOARD_WAREHOUSE_HOST": known["LOCAL_WAREHOUSE_HOST"],
+        "DASHBOARD_WAREHOUSE_PORT": known["LOCAL_WAREHOUSE_PORT"],
+        "DASHBOARD_WAREHOUSE_DATABASE": known["LOCAL_WAREHOUSE_DB"],
+        "DASHBOARD_WAREHOUSE_PASSWORD": known["LOCAL_BI_READER_PASSWORD"],
+    }
+    export = [sys.executable, "-m", "dashboard", "export", "--output", str(tmp_path)]
+    served.chains["dogecoin"].run("warehouse", "stop")
+    try:
+        done = subprocess.run(export, env=environ, capture_output=True, text=True, check=False)
+    finally:
+        served.chains["dogecoin"].run("warehouse", "start")
+    assert done.returncode == 1
+    assert 'a chain does not answer (could not connect to server "chain_dogecoin")' in done.stderr
+    assert subprocess.run(export, env=environ, capture_output=True, check=False).returncode == 0

@@ -58,6 +58,10 @@ _NOT_BUILT = (
     "the marts are not built yet: `make run` fills a local warehouse; `meltano run dbt-postgres:build` builds what is"
     " loaded."
 )
+_CHAIN_DOWN = (
+    "the warehouse of a chain does not answer ({}): this page tries again by itself, and `warehouse unite --check` says"
+    " where it should be."
+)
 _OTHER_RELEASE = (
     "the marts are of another release than this dashboard: `meltano invoke warehouse:migrate` brings them to this one."
 )
@@ -119,6 +123,9 @@ class Warehouse:
             ) from None
         except (errors.LockNotAvailable, errors.QueryCanceled):
             raise DashboardError("the marts are being built: this page tries again by itself.") from None
+        except (errors.SqlclientUnableToEstablishSqlconnection, errors.ConnectionFailure) as error:
+            # Said by the warehouse itself, so it answers: it is a serving database, and lacks a chain's.
+            raise DashboardError(_CHAIN_DOWN.format(error.diag.message_primary)) from None
         except psycopg.OperationalError:
             raise DashboardError(await self._why_not()) from None
 
