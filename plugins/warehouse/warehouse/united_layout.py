@@ -24,7 +24,7 @@ _MIXED = (
 )
 # Grow with the chain, so they are read where they are.
 _LARGE = (
-    *("dim_address", "dim_block", "bi_transactions", "bi_blocks", "bi_whale_transfers", "bi_balances"),
+    *("dim_address", "dim_block", "bi_transactions", "bi_blocks", "bi_whale_transfers"),
     *("fct_contract_gas_daily", "fct_token_daily"),
 )
 # Say how far each chain is, so they have to answer also when its server does not.
