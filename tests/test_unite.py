@@ -164,20 +164,23 @@ def test_a_question_about_a_chain_is_asked_of_its_server_alone(served: Served, q
 
 
 @pytest.mark.parametrize(
-    ("table", "sums"),
+    ("table", "sums", "chains"),
     [
-        ("fct_transactions", "count(*), sum(fee_base)"),
-        ("fct_blocks", "count(*), max(block_height)"),
-        ("fct_transaction_outputs", "count(*), sum(value_base)"),
+        ("fct_transactions", "count(*), sum(fee_base)", CHAINS),
+        ("fct_blocks", "count(*), max(block_height)", CHAINS),
+        # Ethereum has no outputs
+        ("fct_transaction_outputs", "count(*), sum(value_base)", ("bitcoin", "dogecoin")),
     ],
 )
-def test_sums_of_all_chains_are_made_on_their_servers_at_once(served: Served, table: str, sums: str) -> None:
-    asked = f"select chain, {sums} from {table} group by chain"  # noqa: S608
+def test_sums_of_chains_are_made_on_their_servers_at_once(
+    served: Served, table: str, sums: str, chains: tuple[str, ...]
+) -> None:
+    asked = f"select chain, {sums} from {table} where chain in {chains} group by chain"  # noqa: S608
     plan = served.plan(asked)
     at_once = len(re.findall(r"Async Foreign Scan", plan))
     remote = re.findall(r"Remote SQL: SELECT chain, count\(\*\), .* GROUP BY 1", plan)
-    assert at_once == len(CHAINS), plan
-    assert len(remote) == len(CHAINS), plan
+    assert at_once == len(chains), plan
+    assert len(remote) == len(chains), plan
     assert sorted(served.ask(asked)) == sorted(served.ask(asked, served.one))
 
 
