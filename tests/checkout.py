@@ -31,6 +31,7 @@ RUN_TIME_COLUMNS = (
 LOGS = (
     "load_ledger",
     "load_locks",
+    "archived_months",
     "int_loads_tracked",
     "int_price_changes",
     "int_price_rows_seen",

@@ -14,7 +14,7 @@ from psycopg import sql
 from singer_sdk.exceptions import SingerSDKError
 from sqlalchemy.exc import DBAPIError
 
-from target_postgres_copy import checksums
+from target_postgres_copy import archived, checksums
 from target_postgres_copy.dump_files import DumpFile
 from target_postgres_copy.own_names import LEDGER, LINE
 from target_postgres_copy.staging import StagingTable
@@ -92,8 +92,10 @@ class Audit:
             yield Loaded(load_id, table, found, rows, taken, was_changed)
 
     def fault(self, loaded: Loaded) -> str | None:
-        """What differs in a slice; nothing if all is equal, None if there is nothing to compare with."""
+        """What differs in a slice; nothing if all is equal, None if no row, sum or file is there to compare."""
         table = self._table(loaded)
+        if archived.state(self._cursor, self._schema, loaded.table, loaded.slice.month) == "archived":
+            return None
         if (month := self._detached(loaded.slice, table)) is not None:
             return (
                 f"its month {month} was detached from the table, whose readers do not see it: attach it, by the "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from target_postgres_copy.archived import holds_any
 from target_postgres_copy.errors import OtherWarehouseError
 from target_postgres_copy.own_names import LEDGER
 
@@ -49,7 +50,7 @@ _PLACES = """
 
 
 def emptied(cursor: Cursor[Any], schema: str) -> set[str]:
-    """Name the tables of a schema that hold no row, or are gone, though its ledger counts some."""
+    """Name the tables of a schema that hold no row, nor have any in the archive, though its ledger counts some."""
     return {table for (table,) in _rows(cursor, schema, _COUNTED) if not _holds_rows(cursor, schema, table)}
 
 
@@ -116,6 +117,8 @@ def _table_of(stream: str) -> str:
 
 
 def _holds_rows(cursor: Cursor[Any], schema: str, table: str) -> bool:
+    if holds_any(cursor, schema, table):
+        return True
     cursor.execute(_PLACES, [sql.Identifier(schema).as_string(cursor), table, table, table])
     for name, is_readable in cursor.fetchall():
         if not is_readable:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from target_postgres_copy import checksums
+from target_postgres_copy import archived, checksums
 from target_postgres_copy.dump_files import copy_file, drop_defaults, lineage_defaults, set_defaults
 from target_postgres_copy.errors import SliceError
 from target_postgres_copy.own_names import LINE
@@ -110,6 +110,8 @@ class Load:
             days = staging.days(stream_slice)
             loaded, deleted = staging.merge(stream_slice)
             if loaded or deleted:
+                first, last = days or (None if stream_slice is None else stream_slice.days) or (None, None)
+                archived.refuse(self._cursor, self._table.schema, self._table.name, first, last)
                 sums = None
                 if stream_slice is not None and self._carried and self._warehouse.is_on("verify"):
                     sums = checksums.of_slice(self._cursor, self._table, self._carried, stream_slice)
@@ -162,12 +164,15 @@ class Load:
             )
 
     def _is_unchanged(self, stream_slice: StreamSlice) -> bool:
-        """Whether the very file was loaded and all its rows are still there, and no others."""
+        """Whether the very file was loaded and all its rows are still there, or in the archive, and no others."""
         if self._warehouse.is_on("reload") or not stream_slice.sha256:
             return False
         last = self._ledger.last(self._cursor, self._table.name, stream_slice.id)
         if last is None or last.sha256 != stream_slice.sha256 or last.rows != stream_slice.rows:
             return False
+        table, month = self._table, stream_slice.month
+        if archived.state(self._cursor, table.schema, table.name, month) == "archived":
+            return True
         self._cursor.execute(
             sql.SQL("select count(*), count(*) filter (where _load_id = {}) from {} where {}").format(
                 sql.Literal(last.load_id), self._table.identifier, stream_slice.condition
@@ -222,6 +227,8 @@ class MonthCopy:
             self._attach_detached(self._start)
         with self._cursor.connection.transaction():
             self._table.lock(self._cursor, self._start)
+            days = self._slice.days or (None, None)
+            archived.refuse(self._cursor, self._table.schema, self._table.name, *days)
             month = self._table.month(self._cursor, self._start)
             counts = self._into_new() if month is None else self._into_existing(month)
             if counts is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 LEDGER = "load_ledger"
 LOCKS = "load_locks"
 ORIGIN = "warehouse_origin"
+ARCHIVED = "archived_months"  # made by `warehouse retain`
 
 LINE = "_line"
 LOAD_ID = "_load_id"  # of the load ledger

@@ -41,10 +41,16 @@ _CHECKS = """
 select coalesce(sum(failed_count), 0)::bigint, string_agg(distinct chain || ' ' || check_name, ', ')
 from analytics.fct_dq_results where failed_count > 0
 """
+<<<<<<< HEAD
 # Of a serving database, as `warehouse unite` and its --check wrote it down.
 _UNITED = """
 select chain, is_reachable, problem, checked_at, newest_load is distinct from copied_load, now() - checked_at > '1 day'
 from analytics.rpt_united_chains order by chain
+=======
+# Months of which raw rows are only in dump files: their days stand in the marts as they were verified.
+_ARCHIVED = """
+select distinct chain || ' ' || to_char(month, 'YYYY-MM') from raw_data.archived_months order by 1
+>>>>>>> ba7319a (Drop raw months that dump files hold, by warehouse retain)
 """
 # As the planner counts, since a count of every row would take as long as a build.
 _ROWS = """
@@ -71,6 +77,7 @@ class Health:
         verdicts: Of each stream and mart.
         united: Chains whose warehouses this one unites, where it is a serving database.
         failed_checks: Blocks or days that a data-quality check fails, as the last build counted.
+        archived: Months of which raw rows are only in the archive, such as `bitcoin 2024-01`.
         rows: Of each table, as the planner estimates.
         size: Of the database in bytes.
         disk_free: Bytes where the project lies.
@@ -82,6 +89,7 @@ class Health:
     verdicts: list[Verdict] = field(default_factory=list)
     united: list[str] = field(default_factory=list)
     failed_checks: int = 0
+    archived: list[str] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     size: int = 0
     disk_free: int = 0
@@ -101,7 +109,9 @@ class Health:
         counts = {kind: sum(one.fact.kind == kind for one in self.verdicts) for kind in ("stream", "mart")}
         days = [one.fact.day for one in self.verdicts if one.fact.day]
         newest = f", newest day {max(days)}" if days else ""
-        return f"well: {counts['stream']} streams and {counts['mart']} marts are in time{newest}, no check fails"
+        archived = f", {len(self.archived)} raw months are only in the archive" if self.archived else ""
+        in_time = f"{counts['stream']} streams and {counts['mart']} marts are in time"
+        return f"well: {in_time}{newest}, no check fails{archived}"
 
     def as_json(self) -> dict[str, Any]:
         """All of it for programs; times are UTC, sizes bytes, lags seconds."""
@@ -110,6 +120,7 @@ class Health:
             "asked_at": self.asked_at.isoformat(),
             "problems": self.problems,
             "failed_checks": self.failed_checks,
+            "archived_months": self.archived,
             "database_bytes": self.size,
             "disk_free_bytes": self.disk_free,
             "watched": [
@@ -205,6 +216,7 @@ def _ask_marts(connection: "psycopg.Connection[Any]", found: Health, facts: list
         found.failed_checks, names = connection.execute(_CHECKS).fetchone() or (0, None)
         if found.failed_checks:
             found.problems.append(f"{found.failed_checks:,} data-quality checks fail ({names})")
+<<<<<<< HEAD
 
 
 def _ask_chains(connection: "psycopg.Connection[Any]", found: Health) -> None:
@@ -219,6 +231,12 @@ def _ask_chains(connection: "psycopg.Connection[Any]", found: Health) -> None:
             found.problems.append(
                 f"{chain} was last looked at {at:%Y-%m-%d %H:%M}: let `warehouse unite --check` run by the clock"
             )
+=======
+    if _exists(connection, "raw_data.archived_months"):
+        found.archived = [month for (month,) in connection.execute(_ARCHIVED).fetchall()]
+    found.rows = dict(connection.execute(_ROWS).fetchall())
+    ((found.size,),) = connection.execute("select pg_database_size(current_database())").fetchall()
+>>>>>>> ba7319a (Drop raw months that dump files hold, by warehouse retain)
 
 
 def _sentences(late: list[Verdict]) -> list[str]:

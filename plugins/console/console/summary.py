@@ -92,6 +92,12 @@ select
 from spans where first_day <= last_day group by table_name order by table_name
 """
 
+# Months of which raw rows are only in dump files.
+_ARCHIVED = """
+select chain, string_agg(distinct to_char(month, 'YYYY-MM'), ', ' order by to_char(month, 'YYYY-MM'))
+from raw_data.archived_months group by chain order by chain
+"""
+
 
 @dataclass(frozen=True)
 class Contents:
@@ -115,7 +121,7 @@ def print_summary(project: Project, environ: Mapping[str, str], environment: str
         if not marts:
             fill = "make run" if is_local else f"meltano --environment={environment} run warehouse-to-marts"
             raise ConsoleError(f"the warehouse has no marts yet; run `{fill}` first.")
-        checks = [*_checks(connection), *_missing(connection)]
+        checks = [*_checks(connection), *_missing(connection), *_archived(connection)]
         headlines = _headlines(connection)
     out.print()
     out.print(_table("raw_data, as received", raw))
@@ -198,6 +204,16 @@ def _missing(connection: "psycopg.Connection[Any]") -> list[str]:
     return [
         f"[yellow]![/yellow] {plain(table)}: no row is loaded of {days}, between days that are"
         for table, days in connection.execute(_MISSING).fetchall()
+    ]
+
+
+def _archived(connection: "psycopg.Connection[Any]") -> list[str]:
+    """A line for each chain of which raw months are only in the archive."""
+    if connection.execute("select to_regclass('raw_data.archived_months')").fetchone() == (None,):
+        return []
+    return [
+        f"[dim]{plain(chain)}: raw rows of {months} are only in the archive; its days were verified before[/dim]"
+        for chain, months in connection.execute(_ARCHIVED).fetchall()
     ]
 
 

@@ -21,6 +21,7 @@ from warehouse.initialise import initialise
 from warehouse.maintain import maintain as vacuum
 from warehouse.migrate import Dbt
 from warehouse.migrate import migrate as bring_up
+from warehouse.retention_commands import retain
 from warehouse.server import (
     ADMIN,
     ROLES,
@@ -269,5 +270,9 @@ def reset(environment: str, *, yes: bool) -> None:
     local.reset(here, say)
 
 
+<<<<<<< HEAD
 for each in (backup, restore, bookmarks, unite):
+=======
+for each in (backup, restore, bookmarks, retain):
+>>>>>>> ba7319a (Drop raw months that dump files hold, by warehouse retain)
     main.add_command(each)

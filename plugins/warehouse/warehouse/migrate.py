@@ -32,7 +32,7 @@ REVISION = 3
 _MARK = sql.Identifier("intermediate", "warehouse_revision")
 _TURN = sql.Identifier("intermediate", "warehouse_migration")  # a table that is never there for others to see
 _PLAN = ("run-operation", "plan_migration")
-_BUILD = ("build", "--full-refresh", "--exclude-resource-type", "unit_test", "--vars", f"migrating: {REVISION}")
+_BUILD = ("build", "--full-refresh", "--exclude-resource-type", "unit_test", "--vars")
 _IS_BUILT = """
 select exists (
     select from pg_class
@@ -119,7 +119,8 @@ def migrate(
         if not forget and (months := list(_months_of_marts_alone(connection))):
             raise WarehouseError(
                 "Nothing was changed: every table is built anew from raw rows, and these months are in marts and no "
-                f"longer in raw_data: {', '.join(months)}. Copy what you want to keep, then add --forget-months."
+                f"longer in raw_data: {', '.join(months)}. Those that were archived come back by `warehouse retain "
+                "--restore`. Copy what else you want to keep, then add --forget-months."
             )
         if not dbt(*_PLAN):
             raise WarehouseError("Nothing was changed: dbt cannot plan the upgrade, and says above why.")
@@ -130,7 +131,7 @@ def migrate(
             say("then every table is built anew from raw rows: dbt build --full-refresh")
             return True
         say("building every table anew from raw rows; readers find the older ones meanwhile")
-        if not dbt(*_BUILD):
+        if not dbt(*_BUILD, f"{{migrating: {REVISION}, forget_archived_months: {str(forget).lower()}}}"):
             raise WarehouseError(
                 "dbt did not come to the end of its build, and says above why. Raw rows are all there, and marts that "
                 "were not reached are as they were; mend the cause and run `warehouse migrate` again."

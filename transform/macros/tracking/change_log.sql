@@ -9,6 +9,7 @@
   chain. What a model's meta asks for is taken as well, and the days of another query, `others`.
 #}
 {% macro ranges_of_days(log, since, up_to, meta, others=none) %}
+    {%- set archived = archived_months() %}
     with
 
     changed as (
@@ -18,11 +19,18 @@
 
     ),
 
+    -- a day of which raw rows are only in the archive stays as it was built
+    in_raw as (
+
+        select chain, block_date from changed where not {{ is_archived(archived, 'changed') }}
+
+    ),
+
     -- a row's flags depend on the days beside its own, a window on all days of its lookback
     looked_at as (
 
         select distinct chain, block_date + days_after as block_date
-        from changed
+        from in_raw
         cross join generate_series(
             {{ -1 if meta.get('days_beside', false) else 0 }}, {{ meta.get('days_after', 0) + (1 if meta.get('days_beside', false) else 0) }}
         ) as days_after
@@ -61,7 +69,7 @@
     from islands
     {% if heights %}left join {{ heights }} as heights on islands.chain = heights.chain and islands.block_date = heights.block_date{% endif %}
     -- hundreds of scattered days become one range per chain: more to rebuild, but a plan of sane size
-    group by islands.chain, case when {{ "false" if meta.get('cumulative', false) else "(select count(*) from days) <= 366" }} then islands.island end
+    group by islands.chain, {{ archived_before(archived, 'islands') }}, case when {{ "false" if meta.get('cumulative', false) else "(select count(*) from days) <= 366" }} then islands.island end
     order by islands.chain, first_day
 {% endmacro %}
 

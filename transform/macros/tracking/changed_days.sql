@@ -26,6 +26,7 @@
         {%- call statement('lock') -%} lock table {{ target_relation }} in share row exclusive mode {%- endcall -%}
     {%- endif -%}
     {%- call statement('changes', fetch_result=True) -%} {{ changes_query(is_new) }} {%- endcall -%}
+    {%- do refuse_to_lose_archived_months([model.unique_id]) if changes().everything -%}
     {%- set select = render(model.raw_code) -%}
     {%- if not (is_new or changes().everything or changes().ranges) and has_columns_of(target_relation, select) -%}
         {%- call statement('main') -%} select 'no day has changed' as result {%- endcall -%}

@@ -52,6 +52,15 @@ outcomes as (
 
 ),
 
+archived as (
+
+    select distinct
+        chain,
+        month
+    from {{ ref('stg_loader__archived_months') }}
+
+),
+
 -- not from dim_asset, which waits for the gate
 assets as ({{ columns_of(ref('int_chains'), 'coingecko_id, asset_name, chain') }})
 
@@ -74,10 +83,13 @@ select
     outcomes.verified_count,
     outcomes.unverifiable_count,
     outcomes.failed_count,
-    coalesce(block_days.is_complete, false) as is_final
+    coalesce(block_days.is_complete, false) as is_final,
+    archived.chain is not null as is_archived
 from calendar
 left join block_days
     on calendar.chain = block_days.chain and calendar.block_date = block_days.block_date
 left join outcomes
     on calendar.chain = outcomes.chain and calendar.block_date = outcomes.block_date
+left join archived
+    on calendar.chain = archived.chain and cast(date_trunc('month', calendar.block_date) as date) = archived.month
 inner join assets on calendar.chain = assets.chain

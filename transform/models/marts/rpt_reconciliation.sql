@@ -112,6 +112,15 @@ sources as (
 
 ),
 
+archived as (
+
+    select distinct
+        chain,
+        month
+    from {{ ref('stg_loader__archived_months') }}
+
+),
+
 failures as (
 
     select
@@ -139,10 +148,13 @@ select
         {% endfor %}
     {% endfor %}
     coalesce(failures.failed_heights, '{}') as failed_heights,
-    counted.reasons
+    counted.reasons,
+    archived.chain is not null as is_archived
 from counted
 left join failures
     on
         counted.chain = failures.chain
         and counted.block_date = failures.block_date
 left join sources on counted.chain = sources.chain and counted.block_date = sources.block_date
+left join archived
+    on counted.chain = archived.chain and cast(date_trunc('month', counted.block_date) as date) = archived.month
