@@ -129,6 +129,10 @@ MONTHS_END = World(
 CLOSES_LOST = World("closes-lost", _OVER_A_MONTHS_END, MONTHS_END.loaded, _lose_closes, MONTHS_END)
 # The same, of which only the second month is loaded.
 FEBRUARY = World("february", _OVER_A_MONTHS_END, {"TAP_BLOCKCHAIR_START_DATE": "2025-02-01"}, _load_and_build)
+# With the files that were loaded, which are an archive of its raw rows.
+RETAINED = World(
+    "retained", _OVER_A_MONTHS_END, MONTHS_END.loaded | {"TAP_BLOCKCHAIR_KEEP_DOWNLOADS": "true"}, _load_and_build
+)
 # Blocks of hundreds of transactions, and more of them in a day than a join may compare pairs for each row.
 LARGE_BLOCKS = World(
     "large-blocks",

@@ -227,8 +227,8 @@ class MonthCopy:
             self._attach_detached(self._start)
         with self._cursor.connection.transaction():
             self._table.lock(self._cursor, self._start)
-            days = self._slice.days or (None, None)
-            archived.refuse(self._cursor, self._table.schema, self._table.name, *days)
+            day = self._start.date()
+            archived.refuse(self._cursor, self._table.schema, self._table.name, day, day)
             month = self._table.month(self._cursor, self._start)
             counts = self._into_new() if month is None else self._into_existing(month)
             if counts is None:

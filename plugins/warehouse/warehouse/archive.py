@@ -159,7 +159,11 @@ def noted(connection: psycopg.Connection, month: date | None = None) -> list[Not
         "select table_name, chain, month, state, rows, bytes, files from {}"
         " where %(month)s::date is null or month = %(month)s order by month, chain, table_name"
     ).format(NOTED)
-    return [Noted(*row[:-1], files=_files(row[-1])) for row in connection.execute(query, {"month": month})]
+    rows = connection.execute(query, {"month": month})
+    return [
+        Noted(table, chain, of, state, count, size, _files(files))
+        for table, chain, of, state, count, size, files in rows
+    ]
 
 
 def _files(stored: list[dict[str, Any]]) -> list[File]:

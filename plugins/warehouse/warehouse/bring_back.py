@@ -134,7 +134,7 @@ def _bring_back_chain(server: Server, source: Source, tables: list[Noted]) -> No
 def _missing(connection: psycopg.Connection, one: Noted) -> str | None:
     """What a table lacks of its month; None if it has all that it had."""
     days = [file.day for file in one.files]
-    loaded = dict(connection.execute(_LOADED, (one.table, days)).fetchall())
+    loaded: dict[date, str] = dict(connection.execute(_LOADED, (one.table, days)).fetchall())
     other = [str(file.day) for file in one.files if loaded.get(file.day) != file.sha256]
     if other:
         return f"{one.table} lacks {', '.join(other[:_SHOWN])}"

@@ -12,17 +12,16 @@ from psycopg import errors, sql
 
 from warehouse.archive import Noted, note, noted, prepare
 from warehouse.errors import WarehouseError
-from warehouse.retainable import BLOCKS, DROPPED, TableMonth, of_chains
+from warehouse.retainable import BLOCKS, DROPPED, Policy, TableMonth, of_chains
 from warehouse.rights import RAW
 from warehouse.server import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Iterator
     from datetime import date
 
     import psycopg
 
-    from warehouse.archive import Archive
     from warehouse.server import Server
 
 _LOCK_TIMEOUT = "10s"
@@ -80,17 +79,10 @@ class ChainMonth:
         return f"{what}, {'dropped' if is_dropped else 'can be dropped'}"
 
 
-def plan(
-    server: Server, archive: Archive, months: int, chains: Collection[str], say: Callable[[str], None]
-) -> Iterator[ChainMonth]:
-    """Look at the months older than the newest ones of each chain, one after the other; nothing is changed.
+def plan(server: Server, policy: Policy, say: Callable[[str], None]) -> Iterator[ChainMonth]:
+    """Look at the months older than those that stay, one after the other; nothing is changed.
 
-    Args:
-        server: Whose warehouse.
-        archive: Where the dump files are.
-        months: So many months of each chain stay, counted from that of its newest day.
-        chains: Only these; all if empty.
-        say: Gets what is looked at, since reading the files takes a while.
+    `say` gets what is looked at, since reading the files takes a while.
 
     Raises:
         WarehouseError: Nothing was loaded or built yet, or a chain is unknown.
@@ -98,8 +90,8 @@ def plan(
     # Without a transaction, whose locks a drop would wait for.
     with connect(server, "transformer", autocommit=True) as connection:
         returning = {(one.chain, one.month) for one in noted(connection)}
-        for chain in of_chains(connection, chains):
-            for month in chain.months(connection, older_than=months):
+        for chain in of_chains(connection, policy.chains):
+            for month in chain.months(connection, older_than=policy.months):
                 tables = chain.tables(connection, month)
                 one = ChainMonth(chain.name, month, tables, chain.prefix)
                 say(f"{chain.name} {month:%Y-%m}: looking at {len(tables)} tables")
@@ -107,7 +99,7 @@ def plan(
                 if (chain.name, month) in returning:
                     one.reasons = ["a restore of it has not come to its end: run that again"]
                 else:
-                    one.reasons = list(chain.reasons(connection, month, tables, archive))
+                    one.reasons = list(chain.reasons(connection, month, tables, policy))
                 yield one
 
 

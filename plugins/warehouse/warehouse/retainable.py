@@ -53,7 +53,9 @@ _COUNTS = """
 select {load_id}, cast({by} at time zone 'UTC' as date), count(*) from {partition} group by 1, 2 order by 2, 1
 """
 _DAYS = """
-select s.block_date, s.day_status, s.is_final, string_agg(r.check_name, ', ' order by r.check_name)
+select
+    s.block_date, s.day_status, s.is_final,
+    coalesce(array_agg(r.check_name order by r.check_name) filter (where r.check_name is not null), '{}')
 from analytics.rpt_day_status s
 left join analytics.fct_dq_results r
     on r.chain = s.chain and r.block_date = s.block_date and r.failed_count + r.unverifiable_count > 0
@@ -77,6 +79,23 @@ where w.model_name !~ '^stg_' and w.model_name not in ('int_loads_tracked', 'int
 order by 1
 """
 _BUILT = ("analytics.rpt_day_status", "intermediate.int_changed_days", "intermediate.model_watermarks")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What may be dropped.
+
+    Attributes:
+        months: So many of a chain's months stay, counted from that of its newest day.
+        archive: Where the dump files are.
+        chains: Only these; all if empty.
+        accepted: Checks that may be unverifiable; a check that failed never counts as accepted.
+    """
+
+    months: int
+    archive: Archive
+    chains: Collection[str] = ()
+    accepted: Collection[str] = ()
 
 
 @dataclass
@@ -122,10 +141,10 @@ class TableMonth:
             return
         days = [day for _, day in self.counts]
         bounds = {"table": self.name, "first": min(days), "last": max(days)}
-        loads = {load: File(day, file, sha256, rows) for load, day, file, sha256, rows in _loads(connection, bounds)}
+        loads = _loads(connection, bounds)
         for (load, day), count in self.counts.items():
             file = loads.get(load) if load is not None else None
-            if file is None or file.day != day or not (file.file and file.sha256):
+            if file is None or file.day != day:
                 self.reasons.append(
                     f"{count} rows of {self.name} of {day} came from no dump file that the ledger knows"
                 )
@@ -156,7 +175,8 @@ class Chain:
         """The tables that have the month, with what is to be known of it."""
         found = []
         for table, by in self.cut_by.items():
-            attached = dict(connection.execute(_MONTHS, (table,)).fetchall()).get(month)
+            months: dict[date, bool] = dict(connection.execute(_MONTHS, (table,)).fetchall())
+            attached = months.get(month)
             if attached is None or by is None:
                 continue
             one = TableMonth(table, f"{table}_p{month:%Y_%m}", by)
@@ -167,19 +187,19 @@ class Chain:
         return found
 
     def reasons(
-        self, connection: psycopg.Connection, month: date, tables: list[TableMonth], archive: Archive
+        self, connection: psycopg.Connection, month: date, tables: list[TableMonth], policy: Policy
     ) -> Iterator[str]:
         """What speaks against dropping the month, a sentence each."""
-        for table, by in self.cut_by.items():
+        for name, by in self.cut_by.items():
             if by is None:
-                yield f"{table} is not cut by month, so its rows cannot be dropped by month"
+                yield f"{name} is not cut by month, so its rows cannot be dropped by month"
         bounds = {"chain": self.name, "first": month, "last": _last_day(month)}
-        yield from _of_days(connection, bounds)
+        yield from _of_days(connection, bounds, policy.accepted)
         names = [f"{self.prefix}_{BLOCKS}", *(table.name for table in tables)]
         yield from _of_marts(connection, {**bounds, "tables": names})
         for table in tables:
             yield from _some(table.reasons)
-            yield from _some([fault for file in table.files if (fault := archive.fault(file))])
+            yield from _some([fault for file in table.files if (fault := policy.archive.fault(file))])
             if _is_compared(connection, table, month):
                 yield f"{COMPARED}.{table.name} has rows of the month, which are compared with those of {RAW}"
 
@@ -206,18 +226,18 @@ def of_chains(connection: psycopg.Connection, wanted: Collection[str]) -> list[C
     return [chain for chain in chains if not wanted or chain.name in wanted]
 
 
-def _of_days(connection: psycopg.Connection, bounds: dict[str, object]) -> Iterator[str]:
-    """Days that are not verified, or not settled."""
+def _of_days(connection: psycopg.Connection, bounds: dict[str, object], accepted: Collection[str]) -> Iterator[str]:
+    """Days that are not verified, or not settled. A check that could not be done counts unless it is accepted."""
     days = connection.execute(_DAYS, bounds).fetchall()
     if not days:
         yield "its days are not in analytics.rpt_day_status: nothing says that they were verified"
-    yield from _some(
-        [
-            f"{day} is {status}{f' ({checks})' if checks else ''}"
-            for day, status, _, checks in days
-            if status != "verified"
-        ]
-    )
+    open_days = []
+    for day, status, _, checks in days:
+        left = [check for check in checks if status != "unverifiable" or check not in accepted]
+        if status != "verified" and (left or not checks):
+            why = f" ({', '.join(left)})" if left else ""
+            open_days.append(f"{day} is {status}{why}")
+    yield from _some(open_days)
     yield from _some([f"{day} is not settled" for day, _, is_final, _ in days if not is_final])
 
 
@@ -240,10 +260,10 @@ def _is_compared(connection: psycopg.Connection, table: TableMonth, month: date)
     return found == (True,)
 
 
-def _loads(
-    connection: psycopg.Connection, bounds: dict[str, object]
-) -> Iterator[tuple[int, date, str | None, str | None, int]]:
-    yield from connection.execute(_FILES.encode(), bounds)
+def _loads(connection: psycopg.Connection, bounds: dict[str, object]) -> dict[int, File]:
+    """The files of the last loads of days, by load."""
+    rows: list[tuple[int, date, str | None, str | None, int]] = connection.execute(_FILES.encode(), bounds).fetchall()
+    return {load: File(day, file, sha256, count) for load, day, file, sha256, count in rows if file and sha256}
 
 
 def _last_day(month: date) -> date:
