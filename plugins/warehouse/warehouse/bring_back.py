@@ -58,6 +58,8 @@ class Loading:
         asked = {
             "TAP_BLOCKCHAIR_DUMPS_URL": folder.as_uri(),
             "TAP_BLOCKCHAIR_CHANNEL": "dumps",
+            # The tap cannot tell of a file whether it is simulated; the ledger knows these by their sha256.
+            "TAP_BLOCKCHAIR_DATA_ORIGIN": "",
             "TAP_BLOCKCHAIR_CHAINS": json.dumps([chain]),
             "TAP_BLOCKCHAIR_START_DATE": month.isoformat(),
             "TAP_BLOCKCHAIR_END_DATE": _last_day(month).isoformat(),
