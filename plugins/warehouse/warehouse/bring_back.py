@@ -58,8 +58,9 @@ class Loading:
         asked = {
             "TAP_BLOCKCHAIR_DUMPS_URL": folder.as_uri(),
             "TAP_BLOCKCHAIR_CHANNEL": "dumps",
-            # The tap cannot tell of a file whether it is simulated; the ledger knows these by their sha256.
-            "TAP_BLOCKCHAIR_DATA_ORIGIN": "",
+            # Files carry no mark of their origin, so the tap takes no folder for simulated ones. The ledger knows these
+            # by their sha256, and the loader goes on to compare its own setting with the warehouse's mark.
+            "TAP_BLOCKCHAIR_DATA_ORIGIN": "live",
             "TAP_BLOCKCHAIR_CHAINS": json.dumps([chain]),
             "TAP_BLOCKCHAIR_START_DATE": month.isoformat(),
             "TAP_BLOCKCHAIR_END_DATE": _last_day(month).isoformat(),
