@@ -45,10 +45,11 @@ def archive(world: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rows_of_january(world: Checkout) -> Tables:
     """Rows and a digest of what raw tables have of January, run-time columns left out."""
     found: Tables = {}
-    partitions = (
-        "select relname from pg_class where relname ~ '(transactions|outputs|inputs|calls)_p2025_01$' order by 1"
-    )
-    for (name,) in world.sql(partitions):
+    dropped = """
+        select relname from pg_class
+        where relnamespace = 'raw_data'::regnamespace and relname ~ '(transactions|outputs|inputs|calls)_p2025_01$'
+    """
+    for (name,) in world.sql(dropped):
         ((count, digest),) = world.sql(ROWS.format(name=name), list(RUN_TIME_COLUMNS))
         found[str(name).removesuffix("_p2025_01")] = (int(str(count)), str(digest))
     return found
