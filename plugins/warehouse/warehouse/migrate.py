@@ -119,8 +119,8 @@ def migrate(
         if not forget and (months := list(_months_of_marts_alone(connection))):
             raise WarehouseError(
                 "Nothing was changed: every table is built anew from raw rows, and these months are in marts and no "
-                f"longer in raw_data: {', '.join(months)}. Those that were archived come back by `warehouse retain "
-                "--restore`. Copy what else you want to keep, then add --forget-months."
+                f"longer in raw_data: {', '.join(months)}. Copy what you want to keep, then add --forget-months. Months "
+                "that were archived come back by `warehouse retain --restore`."
             )
         if not dbt(*_PLAN):
             raise WarehouseError("Nothing was changed: dbt cannot plan the upgrade, and says above why.")
@@ -131,7 +131,8 @@ def migrate(
             say("then every table is built anew from raw rows: dbt build --full-refresh")
             return True
         say("building every table anew from raw rows; readers find the older ones meanwhile")
-        if not dbt(*_BUILD, f"{{migrating: {REVISION}, forget_archived_months: {str(forget).lower()}}}"):
+        variables = f"migrating: {REVISION}"
+        if not dbt(*_BUILD, f"{{{variables}, forget_archived_months: true}}" if forget else variables):
             raise WarehouseError(
                 "dbt did not come to the end of its build, and says above why. Raw rows are all there, and marts that "
                 "were not reached are as they were; mend the cause and run `warehouse migrate` again."
