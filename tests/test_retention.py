@@ -200,6 +200,13 @@ def test_a_reader_is_waited_for_but_not_for_long(world: Checkout, archive: Path,
     assert world.tables() == loaded
 
 
+def test_a_month_stays_while_dbt_is_at_work(world: Checkout, archive: Path, loaded: Tables) -> None:
+    words = ("warehouse", "retain", "--months", "1", "--archive", str(archive), "--execute")
+    with psycopg.connect(world.url("transformer"), application_name="dbt"):
+        assert "dbt is at work, so bitcoin 2025-01 stays" in world.fails(*words)
+    assert world.tables() == loaded
+
+
 @pytest.fixture(scope="module")
 def dropped(world: Checkout, archive: Path, loaded: Tables) -> Tables:
     """Every table after January was dropped from raw tables of all chains, and marts were built."""

@@ -119,8 +119,8 @@ def migrate(
         if not forget and (months := list(_months_of_marts_alone(connection))):
             raise WarehouseError(
                 "Nothing was changed: every table is built anew from raw rows, and these months are in marts and no "
-                f"longer in raw_data: {', '.join(months)}. Copy what you want to keep, then add --forget-months. Months "
-                "that were archived come back by `warehouse retain --restore`."
+                f"longer in raw_data: {', '.join(months)}. Copy what you want to keep, then add --forget-months. "
+                "Months that were archived come back by `warehouse retain --restore`."
             )
         if not dbt(*_PLAN):
             raise WarehouseError("Nothing was changed: dbt cannot plan the upgrade, and says above why.")

@@ -34,6 +34,8 @@ where
 """
 _TAKE = "select from raw_data.load_locks where name = any(%s) for update"
 _ADD = "insert into raw_data.load_locks (name) select unnest(%s::text[]) on conflict do nothing"
+# A build that has read which days changed would not see the rows of one go. Anybody may see who is connected.
+_BUILDS = "select exists (select from pg_stat_activity where datname = current_database() and application_name = 'dbt')"
 
 
 @dataclass
@@ -107,7 +109,7 @@ def drop(server: Server, one: ChainMonth) -> None:
     """Drop a month of a chain that nothing speaks against, and note it, in one transaction.
 
     Raises:
-        WarehouseError: Somebody loads into it, reads it for long, or has loaded into it since it was looked at.
+        WarehouseError: Somebody builds, loads into it, reads it for long, or has loaded into it since it was looked at.
     """
     where = f"{one.chain} {one.month:%Y-%m}"
     with connect(server, "loader") as connection:
@@ -117,6 +119,8 @@ def drop(server: Server, one: ChainMonth) -> None:
             locks = sorted(f"{name}_p{one.month:%Y_%m}" for name in one.names)
             connection.execute(_ADD, (locks,))
             connection.execute(_TAKE, (locks,))
+            if connection.execute(_BUILDS).fetchone() == (True,):
+                raise WarehouseError(f"dbt is at work, so {where} stays; run this again when the build has ended.")
             if _newest_load(connection, one) != one.newest_load:
                 raise WarehouseError(f"{where} was loaded into meanwhile, and stays; run this again.")
             prepare(connection)
