@@ -224,7 +224,7 @@ def test_rows_are_gone_and_noted(world: Checkout, loaded: Tables, dropped: Table
         assert dropped[name][0] == loaded[name][0] - int(str(count))
         assert world.sql(f"select to_regclass('{name}_p2025_01')") == [(None,)]
     assert {table for table, state in archived(world) if state == "kept"} >= {"bitcoin_blocks", "ethereum_blocks"}
-    for table in ("bitcoin_blocks", "dogecoin_blocks", "ethereum_blocks", "ethereum_uncles"):
+    for table in ("bitcoin_blocks", "dogecoin_blocks", "ethereum_blocks"):
         assert dropped[f"raw_data.{table}"] == loaded[f"raw_data.{table}"]
     noted = "select sum(cast(file ->> 'rows' as int)), sum(distinct rows) from raw_data.archived_months, "
     noted += "jsonb_array_elements(files) as file where table_name = 'bitcoin_outputs'"

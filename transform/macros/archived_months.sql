@@ -1,7 +1,7 @@
 {#
   Months whose raw rows are only in dump files (`warehouse retain`): raw_data.archived_months lists them. Marts keep the rows
-  that they were built of. So a day of such a month is not rebuilt, whatever changes (macros/tracking/change_log.sql), and
-  a table that would be rebuilt whole from these raw rows is refused, with the command that brings them back.
+  that they were built of. So a model that reads these raw rows does not rebuild a day of such a month, whatever changes
+  (macros/tracking/change_log.sql), and one that would be rebuilt whole is refused, with the command that brings them back.
 
   A month counts as archived until all of its rows are back: while a restore loads it, raw tables have a part of them.
 #}
@@ -13,6 +13,21 @@
         {{ return(archived if kind_of(archived) != '' else none) }}
     {%- endfor -%}
     {{ return(none) }}
+{% endmacro %}
+
+
+{#
+  The same table for a model that reads raw rows which `warehouse retain` drops; none for any other, which can rebuild any day.
+  One that sums up earlier days from such rows cannot be built without them, whatever its days.
+#}
+{% macro archived_months_of(node) %}
+    {%- set archived = archived_months() -%}
+    {%- if archived is none or not reads_archived_rows(node) -%}
+        {{ return(none) }}
+    {%- elif node.config.meta.get('cumulative', false) and not var('forget_archived_months', false) -%}
+        {%- do refuse_to_lose_archived_months([node.unique_id]) -%}
+    {%- endif -%}
+    {{ return(archived) }}
 {% endmacro %}
 
 

@@ -49,7 +49,7 @@
     {%- if since is none -%}
         {{ return(none) }}
     {%- endif -%}
-    {%- set ranges = run_query(ranges_of_days(log, since, taken[0][1], node.config.meta)).rows -%}
+    {%- set ranges = run_query(ranges_of_days(log, since, taken[0][1], node)).rows -%}
     {%- set conditions = [] -%}
     {%- for column in node.config.meta.get('day_columns', [node.config.meta.get('day_column', 'block_date')]) -%}
         {%- do conditions.append(days_condition(ranges, column)) -%}

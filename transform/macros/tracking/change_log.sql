@@ -6,10 +6,10 @@
 
 {#
   A query, without its parentheses, for the days that a log names after one change and up to another, as ranges of days of a
-  chain. What a model's meta asks for is taken as well, and the days of another query, `others`.
+  chain. What the model's meta asks for is taken as well, and the days of another query, `others`.
 #}
-{% macro ranges_of_days(log, since, up_to, meta, others=none) %}
-    {%- set archived = archived_months() %}
+{% macro ranges_of_days(log, since, up_to, node, others=none) %}
+    {%- set meta, archived = node.config.get('meta', {}), archived_months_of(node) %}
     with
 
     changed as (
@@ -19,7 +19,7 @@
 
     ),
 
-    -- a day of which raw rows are only in the archive stays as it was built
+    -- a model that reads raw rows keeps what it has of days of which they are only in the archive
     in_raw as (
 
         select chain, block_date from changed where not {{ is_archived(archived, 'changed') }}

@@ -115,7 +115,7 @@
 
         ranges as (
 
-            {{ ranges_of_days(log, '(select since from taken)', '(select up_to from taken)', meta, days_to_recheck() if rechecks and not is_new) }}
+            {{ ranges_of_days(log, '(select since from taken)', '(select up_to from taken)', graph.nodes[model.unique_id], days_to_recheck() if rechecks and not is_new) }}
 
         )
 
