@@ -37,6 +37,7 @@ PARTS = (
     "kills",
     "mutations",
     "plans",
+    "retention",
     "other-projects",
     "compatibility",
     "upgrades",

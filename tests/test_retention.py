@@ -12,6 +12,7 @@ from checkout import RUN_TIME_COLUMNS, Checkout, kill_group
 from waiting import wait_for
 from worlds import LOADS, RETAINED, World
 
+pytestmark = pytest.mark.long(part="retention")
 JANUARY = "raw_data.bitcoin_transactions_p2025_01"
 # Of dogecoin, whose earlier outputs nobody loaded, and ethereum, whose dumps do not say what was burned, no day is
 # verified unless these may be left open; the first day of each has no day before it.
