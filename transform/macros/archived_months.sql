@@ -99,8 +99,14 @@
 {% endmacro %}
 
 
-{# Whether a model reads, itself or through views, a raw table that `warehouse retain` drops months of. #}
+{#
+  Whether a model reads, itself or through views, a raw table that `warehouse retain` drops months of. One that reads it for
+  the text of a message alone says so (meta `reads_raw_for_text`): its days can be rebuilt without these rows.
+#}
 {% macro reads_archived_rows(node) %}
+    {%- if node.config.meta.get('reads_raw_for_text') -%}
+        {{ return(false) }}
+    {%- endif -%}
     {%- for unique_id in node.depends_on.nodes -%}
         {%- set source, other = graph.sources.get(unique_id), graph.nodes.get(unique_id) -%}
         {%- if source and source.source_name == 'blockchair' and source.name.endswith(('_transactions', '_outputs', '_inputs', '_calls')) -%}

@@ -41,16 +41,14 @@ _CHECKS = """
 select coalesce(sum(failed_count), 0)::bigint, string_agg(distinct chain || ' ' || check_name, ', ')
 from analytics.fct_dq_results where failed_count > 0
 """
-<<<<<<< HEAD
 # Of a serving database, as `warehouse unite` and its --check wrote it down.
 _UNITED = """
 select chain, is_reachable, problem, checked_at, newest_load is distinct from copied_load, now() - checked_at > '1 day'
 from analytics.rpt_united_chains order by chain
-=======
+"""
 # Months of which raw rows are only in dump files: their days stand in the marts as they were verified.
 _ARCHIVED = """
 select distinct chain || ' ' || to_char(month, 'YYYY-MM') from raw_data.archived_months order by 1
->>>>>>> ba7319a (Drop raw months that dump files hold, by warehouse retain)
 """
 # As the planner counts, since a count of every row would take as long as a build.
 _ROWS = """
@@ -216,7 +214,8 @@ def _ask_marts(connection: "psycopg.Connection[Any]", found: Health, facts: list
         found.failed_checks, names = connection.execute(_CHECKS).fetchone() or (0, None)
         if found.failed_checks:
             found.problems.append(f"{found.failed_checks:,} data-quality checks fail ({names})")
-<<<<<<< HEAD
+    if _exists(connection, "raw_data.archived_months"):
+        found.archived = [month for (month,) in connection.execute(_ARCHIVED).fetchall()]
 
 
 def _ask_chains(connection: "psycopg.Connection[Any]", found: Health) -> None:
@@ -231,12 +230,6 @@ def _ask_chains(connection: "psycopg.Connection[Any]", found: Health) -> None:
             found.problems.append(
                 f"{chain} was last looked at {at:%Y-%m-%d %H:%M}: let `warehouse unite --check` run by the clock"
             )
-=======
-    if _exists(connection, "raw_data.archived_months"):
-        found.archived = [month for (month,) in connection.execute(_ARCHIVED).fetchall()]
-    found.rows = dict(connection.execute(_ROWS).fetchall())
-    ((found.size,),) = connection.execute("select pg_database_size(current_database())").fetchall()
->>>>>>> ba7319a (Drop raw months that dump files hold, by warehouse retain)
 
 
 def _sentences(late: list[Verdict]) -> list[str]:

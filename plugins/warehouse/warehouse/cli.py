@@ -270,9 +270,5 @@ def reset(environment: str, *, yes: bool) -> None:
     local.reset(here, say)
 
 
-<<<<<<< HEAD
-for each in (backup, restore, bookmarks, unite):
-=======
-for each in (backup, restore, bookmarks, retain):
->>>>>>> ba7319a (Drop raw months that dump files hold, by warehouse retain)
+for each in (backup, restore, bookmarks, retain, unite):
     main.add_command(each)

@@ -3,7 +3,7 @@
 {{
     config(
         materialized='changed_days',
-        meta={'recheck_failed': true, 'cumulative': true},
+        meta={'recheck_failed': true, 'cumulative': true, 'reads_raw_for_text': true},
         indexes=[{'columns': ['block_date']}],
     )
 }}
