@@ -1,11 +1,13 @@
 """Warehouses that older commits have filled are brought to this release by one command.
 
-`tests/data/upgrades` holds what `make run` of four commits left. Each becomes what this release builds from the same
+`tests/data/upgrades` holds what `make run` of five commits left. Each becomes what this release builds from the same
 raw rows in an empty warehouse: every mart, cell by cell.
 """
 
 import json
 import lzma
+import re
+import shlex
 import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +16,7 @@ import psycopg
 import pytest
 
 from checkout import PROJECT, Checkout, kill_group
+from sources import get
 from test_incremental_models import FORGET
 from waiting import wait_for
 
@@ -32,6 +35,8 @@ WHOLE_MARKET = {
     f"raw_data.coingecko_{name}"
     for name in ("categories", "coin_details", "coins_list", "coins_markets", "exchange_rates", "global", "trending")
 }
+STATES = ("tap-coingecko-to-target-postgres", "tap-blockchair-to-target-postgres")
+CHAINS = ("bitcoin", "dogecoin", "ethereum")
 MARK = "select revision from intermediate.warehouse_revision"
 LOADS = "select load_id, table_name, unit, rows_loaded from raw_data.load_ledger order by 1"
 # Kind, columns and indexes of all that dbt builds but the seeds and what tests store.
@@ -92,6 +97,27 @@ def rebuilt(checkout: Checkout) -> Tables:
         *("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"),
     )
     return checkout.tables()
+
+
+def guide(page: str, heading: str) -> list[list[str]]:
+    """The project's commands in a paragraph or list of a page, in their order."""
+    text = (PROJECT / page).read_text().split(heading, 1)[1].split("\n\n", 1)[0].replace("\n", " ")
+    return [shlex.split(found) for found in re.findall(r"`((?:make|warehouse|meltano) [^`]+)`", text)]
+
+
+def keep_bookmarks(checkout: Checkout, commit: str, renamed: dict[str, str]) -> None:
+    """Give the checkout's Meltano the bookmarks of a commit, under other state ids at choice."""
+    for line in (DATA / f"{commit}.json").read_text().splitlines():
+        kept = json.loads(line)
+        name = renamed.get(kept["id"], kept["id"])
+        checkout.run("meltano", "state", "set", "--force", name, json.dumps(kept["state"]))
+
+
+def downloads(checkout: Checkout) -> list[str]:
+    """The dump files that the simulator has sent, as often as it has."""
+    log = json.loads(get(f"{checkout.simulator()}/_simulator/requests"))["log"]
+    sent = (entry for entry in log if (entry["method"], entry["status"]) == ("GET", 200))
+    return sorted(entry["path"].rsplit("/", 1)[-1] for entry in sent if entry["path"].endswith(".gz"))
 
 
 def migrate(checkout: Checkout, *options: str, fails: bool = False) -> str:
@@ -198,9 +224,7 @@ def test_an_upgrade_that_was_killed_is_done_by_the_next(older: Checkout) -> None
 @pytest.mark.parametrize(("older", "commit"), [("c0fc5dc", "c0fc5dc"), ("6350ee7", "6350ee7")], indirect=["older"])
 def test_make_run_upgrades_where_it_has_to_and_goes_on_from_the_bookmarks(older: Checkout, commit: str) -> None:
     before = older.tables()
-    for line in (DATA / f"{commit}.json").read_text().splitlines():
-        kept = json.loads(line)
-        older.run("meltano", "state", "set", "--force", kept["id"], json.dumps(kept["state"]))
+    keep_bookmarks(older, commit, {})
     older.run("simulator", "reset")  # another test's has its own reorganisations
     older.run("simulator", "start", **WORLD)
     older.at_source("reorg", chain="bitcoin", depth=4)
@@ -210,3 +234,34 @@ def test_make_run_upgrades_where_it_has_to_and_goes_on_from_the_bookmarks(older:
     assert {name for name in held if found[name] != held[name]} <= WHOLE_MARKET
     check_upgraded(older)
     assert UPGRADED not in older.make("run", **WORLD).stdout
+
+
+@pytest.mark.parametrize("older", ["a41e206"], indirect=True)
+def test_a_live_deployment_is_upgraded_as_the_guide_says_and_takes_the_next_day(older: Checkout) -> None:
+    older.run("simulator", "reset")
+    older.run("simulator", "start", **WORLD)
+    older.at_source("reorg", chain="bitcoin", depth=4)
+    jobs = {"tap-blockchair-to-target-postgres": "tap-blockchair--dumps-to-target-postgres"}
+    keep_bookmarks(older, "a41e206", {f"local:{name}": f"prod:{jobs.get(name, name)}" for name in STATES})
+    url = older.simulator()
+    live = older.own_database("crypto") | {name: day for name, day in WORLD.items() if name.startswith("TAP_")}
+    live |= {"TAP_BLOCKCHAIR_API_URL": f"{url}/blockchair", "TAP_BLOCKCHAIR_DUMPS_URL": f"{url}/dumps"}
+    live |= {"TAP_COINGECKO_API_URL": f"{url}/coingecko/api/v3", "TAP_COINGECKO_REQUESTS_PER_MINUTE": "600"}
+    live |= {f"{name}_DATA_ORIGIN": "simulator" for name in ("TAP_BLOCKCHAIR", "TAP_COINGECKO", "TARGET_POSTGRES")}
+    (load,) = [words for words in guide("README.md", "## Live data in three steps\n") if words[0] == "meltano"]
+
+    before = older.tables()
+    refused = older.fails("meltano", "--environment=prod", "run", "warehouse-to-marts", **live)
+    assert "run `meltano invoke warehouse:migrate` once" in refused
+    backup, env, upgrade = guide("docs/guides/keep-it-running.md", "**Upgrade**: ")
+    older.run(*backup, **live)
+    older.make(env[1])
+    done = older.run(*upgrade, **live)
+    assert "building every table anew from raw rows" in done.stdout + done.stderr
+    assert raw(older.tables()) == raw(before)
+
+    older.run("simulator", "advance", "1")
+    older.run(*load, **live)
+    assert downloads(older) == [f"blockchair_{chain}_blocks_20250203.tsv.gz" for chain in CHAINS]
+    assert older.sql("select max(block_date)::text from analytics.fct_blocks") == [("2025-02-03",)]
+    check_upgraded(older)

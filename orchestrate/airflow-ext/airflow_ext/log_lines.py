@@ -28,6 +28,8 @@ _DBT_HEADING = re.compile(
 # What plugins say of themselves beside the reason, and Meltano of the part that failed.
 _NO_REASON = re.compile(r"^(?:Config validation failed|Traceback \(most recent call last\))")
 _WHO_FAILED = re.compile(r"^(Extractor|Loader|Extractor and loader) failed$")
+# How Meltano ends every run, as information; whether it failed is in a field beside.
+_RUN_ENDED = "Run completed"
 _LEVELS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -109,6 +111,8 @@ class RunLog:
             plugin = entry.get("string_id") or entry.get("name")
             text = str(entry.get("event", ""))
             self._count(entry, plugin, text)
+            if text == _RUN_ENDED and entry.get("status"):
+                text = f"{text}: {entry['status']}"
             if entry.get("exc_info") or entry.get("exception"):
                 text = f"{text}\n{entry.get('exception') or entry.get('exc_info')}"
         text = visible(_CLOCK.sub("", _COLOUR.sub("", text).strip()).strip())

@@ -182,6 +182,14 @@ def test_a_first_run_with_bookmarks_of_its_own_is_no_warning() -> None:
     assert logging.getLevelName(RunLog().read(said.replace("complete", "partial"))[0]) == "WARNING"
 
 
+@pytest.mark.parametrize("status", ["success", "failure"])
+def test_the_end_of_a_run_says_whether_it_failed(status: str) -> None:
+    """Meltano logs both as information, and says so in a field alone."""
+    assert RunLog().read(line("Run completed", None, status=status, duration_seconds=1.5))[1] == (
+        f"Run completed: {status}"
+    )
+
+
 def cause(*lines: str) -> str:
     log = RunLog(loader=LOADER)
     for one in lines:

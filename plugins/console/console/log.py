@@ -50,6 +50,8 @@ class LogLine:
                 text = f"{entry['install_state'].get('plugin_name')}: {_install_error(str(details))}"
             if entry.get("exit_codes") or entry.get("err"):
                 text = f"{text}: {entry.get('err') or ''} {entry.get('exit_codes') or ''}".rstrip()
+            if text == "Run completed":  # Meltano says so of failed runs too
+                text = f"{text}: {entry.get('status')}"
             if text == "METRIC":
                 text = f"METRIC: {json.dumps(entry.get('metric_info', {}))}"
             return cls(str(entry.get("level", "info")), str(who), text)

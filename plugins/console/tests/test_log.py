@@ -36,6 +36,10 @@ def test_a_line_of_the_log_says_who_and_loses_its_colours() -> None:
     assert str(LogLine.read("not json at all\n")) == "not json at all"
 
 
+def test_the_end_of_a_run_says_whether_it_failed() -> None:
+    assert said("", "Run completed", status="failure").text == "Run completed: failure"
+
+
 def test_what_a_source_says_controls_no_terminal_and_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     hostile = "\x1b[2J\x1b]0;title\x07\x9b31m\u202e[red]x[/bold]\\ [link=http://x]y"
     shown = r"\x1b[2J\x1b]0;title\x07\x9b31m\u202e[red]x[/bold]\ [link=http://x]y"
