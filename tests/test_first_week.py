@@ -49,7 +49,9 @@ def airflow_steps() -> list[list[str]]:
     """What the page Airflow says to type before `airflow:up`: what is installed, and what makes it ready."""
     text = (PROJECT / "docs/guides/airflow.md").read_text().split("## From nothing to the UI\n", 1)[1]
     lines = text.split("```", 2)[1].splitlines()
-    return [shlex.split(line, comments=True) for line in lines if re.match("meltano (install|invoke airflow:init)", line)]
+    return [
+        shlex.split(line, comments=True) for line in lines if re.match("meltano (install|invoke airflow:init)", line)
+    ]
 
 
 class Stack(Airflow):
