@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,7 +36,7 @@ WORLD = {
 }
 PREFIX = "week_"
 STATE_ID = "prod:tap-blockchair--dumps-to-target-postgres"
-NEWEST = "select max(last_day) from raw_data.load_ledger where table_name = 'bitcoin_blocks'"
+NEWEST = "select max(last_day) from raw_data.load_ledger where table_name = 'bitcoin_blocks' and channel = 'dumps'"
 BUILT = "select max(block_date) from analytics.fct_blocks"
 
 
@@ -84,12 +85,19 @@ class Week:
         return self.build()
 
     def build(self) -> str:
-        """Let the daily build be due, and wait until the marts have the newest day; returns it."""
-        minute = (time.gmtime().tm_min + 1) % 60
+        """Let the daily build be due, and wait until it has taken the newest loaded day up; returns the day."""
+        since, minute = datetime.now(UTC).isoformat(), (time.gmtime().tm_min + 1) % 60
         self.live.run("meltano", "schedule", "set", "marts-daily", "--interval", f"{minute} * * * *")
+
+        def built() -> list[object]:
+            ended = self.airflow.ended("marts-daily", "scheduled")
+            return [run["state"] for run in ended if str(run["start_date"]) > since]
+
+        wait_for(built, "a build that began after the day was loaded", 900, 3)
+        assert set(built()) == {"success"}
+        wait_for(lambda: not self.running("marts-daily"), "no build is left", 900, 3)
         newest = self.newest(NEWEST)
-        wait_for(lambda: self.newest(BUILT) == newest, "the build has taken the day up", 900, 3)
-        wait_for(lambda: not self.running("marts-daily"), "the build has ended", 900, 3)
+        assert self.newest(BUILT) >= newest  # blocks at the tip may be newer than the newest dump day
         return newest
 
     def running(self, dag: str) -> list[object]:
