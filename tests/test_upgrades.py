@@ -245,7 +245,7 @@ def test_a_live_deployment_is_upgraded_as_the_guide_says_and_takes_the_next_day(
     served: Checkout, tmp_path: Path
 ) -> None:
     restore(served, "a41e206", tmp_path)
-    served.run("simulator", "reset", check=False)
+    served.run("simulator", "reset")
     served.run("simulator", "start", **WORLD)
     served.at_source("reorg", chain="bitcoin", depth=4)
     jobs = {"tap-blockchair-to-target-postgres": "tap-blockchair--dumps-to-target-postgres"}
