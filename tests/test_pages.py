@@ -14,27 +14,31 @@ from tap_blockchair.selection import stream_names
 TAPS = ("tap-blockchair", "tap-coingecko")
 
 
+def page(name: str) -> str:
+    """A page's words, whatever its lines."""
+    return " ".join((PROJECT / "docs/guides" / name).read_text().split())
+
+
 def test_the_page_airflow_explains_the_red_triggerer() -> None:
     assert "triggerer" not in COMPONENTS, "none is started"
-    (said,) = re.findall(
-        r"^\*\*Triggerer: red\*\*[^.]+\.", (PROJECT / "docs/guides/airflow.md").read_text(), re.MULTILINE
-    )
-    assert "none is started" in " ".join(said.split())
+    said = page("airflow.md")
+    assert "Airflow's home page shows the triggerer in red. That is no fault: no task of this project needs" in said
+    assert "Airflow's own backfill is switched off for the schedules." in said
 
 
 def test_the_page_of_times_says_that_a_run_may_start_at_once() -> None:
-    page = " ".join((PROJECT / "docs/guides/what-runs-by-the-clock.md").read_text().split())
-    assert "Where a time of the new schedule has passed since the last run, Airflow starts that run now" in page
-    assert "when a DAG is switched on after a pause" in page
+    said = page("what-runs-by-the-clock.md")
+    assert "Airflow starts a run now when a time of the new schedule has passed since the last run" in said
+    assert "and when you switch a paused DAG on" in said
 
 
 def test_the_values_for_select_name_streams() -> None:
-    page = (PROJECT / "docs/guides/add-data.md").read_text()
+    said_of_select = (PROJECT / "docs/guides/add-data.md").read_text()
     given = {
-        tap: {word for found in re.findall(rf"{tap}__SELECT='(.*)'", page) for word in json.loads(found)}
+        tap: {word for found in re.findall(rf"{tap}__SELECT='(.*)'", said_of_select) for word in json.loads(found)}
         for tap in ("TAP_BLOCKCHAIR", "TAP_COINGECKO")
     }
-    given["TAP_BLOCKCHAIR"] |= set(re.findall(r"`((?:\*|ethereum)_\w+\.\*)`", page))
+    given["TAP_BLOCKCHAIR"] |= set(re.findall(r"`((?:\*|ethereum)_\w+\.\*)`", said_of_select))
     said = subprocess.run([PROJECT / ".venv-dev/bin/tap-coingecko", "--discover"], capture_output=True, check=True)
     there = {
         "TAP_BLOCKCHAIR": stream_names(),
@@ -56,8 +60,8 @@ def test_every_page_that_names_about_asks_for_the_form_that_has_descriptions() -
 
 @pytest.mark.parametrize("tap", TAPS)
 def test_a_taps_page_says_how_meltano_asks_what_is_not_on_the_path(tap: str) -> None:
-    page = (PROJECT / f"extract/{tap}/README.md").read_text()
-    assert f"`meltano invoke {tap} --about --format=markdown`" in page
+    readme = (PROJECT / f"extract/{tap}/README.md").read_text()
+    assert f"`meltano invoke {tap} --about --format=markdown`" in readme
 
 
 @pytest.mark.parametrize("tap", TAPS)
