@@ -368,6 +368,7 @@ def test_reconciliation(loaded: Checkout) -> None:
         "loading_verified_count": 3,
         "loading_unverifiable_count": 1,
         "failed_heights": [],
+        "is_archived": False,
         "reasons": "; ".join(
             f"{name}: {reason}"
             for name, reason in sorted(
@@ -378,7 +379,7 @@ def test_reconciliation(loaded: Checkout) -> None:
     found = rows(loaded, "rpt_reconciliation", "block_date")
     zeros = {name: 0 for name in found[0] if name.endswith("_count")}
     inputs: dict[str, object] = {"block_date": SPENT_DAY, "loading_verified_count": 1}
-    expect(found, [zeros | expected, zeros | inputs | {"failed_heights": []}])
+    expect(found, [zeros | expected, zeros | inputs | {"failed_heights": [], "is_archived": False}])
 
 
 def test_without_a_price_there_are_no_whales_and_without_snapshots_no_balances(loaded: Checkout) -> None:

@@ -234,7 +234,8 @@ def test_changes_are_tracked_by_numbers_and_not_by_times(built: Checkout) -> Non
 def test_a_models_meta_says_which_days_a_changed_one_brings_along(built: Checkout, meta: str, ranges: str) -> None:
     log = "(select 1 as change_id, 'bitcoin' as chain, date '2025-01-31' as block_date)"
     asked = (
-        f'{{% if execute %}}{{% for span in run_query(ranges_of_days("{log}", 0, 1, {meta})).rows %}}'
+        f"{{% set node = {{'config': {{'meta': {meta}}}, 'depends_on': {{'nodes': []}}}} %}}"
+        f'{{% if execute %}}{{% for span in run_query(ranges_of_days("{log}", 0, 1, node)).rows %}}'
         "[{{ span.first_day }}..{{ span.stop_day }}]{% endfor %}{% endif %}"
     )
     said = built.run("meltano", "invoke", "dbt-postgres", "--quiet", "compile", "--inline", asked).stdout

@@ -14,12 +14,12 @@ from psycopg import sql
 from singer_sdk.exceptions import SingerSDKError
 from sqlalchemy.exc import DBAPIError
 
-from target_postgres_copy import archived, checksums
+from target_postgres_copy import checksums
 from target_postgres_copy.dump_files import DumpFile
 from target_postgres_copy.own_names import LEDGER, LINE
 from target_postgres_copy.staging import StagingTable
 from target_postgres_copy.stream_schema import Partitioning, StreamSlice
-from target_postgres_copy.tables import PartitionedTable, RawTable, columns_of
+from target_postgres_copy.tables import PartitionedTable, RawTable, archived_state, columns_of
 from target_postgres_copy.target import TargetPostgresCopy, visible
 from target_postgres_copy.warehouse import Ledger
 
@@ -94,7 +94,7 @@ class Audit:
     def fault(self, loaded: Loaded) -> str | None:
         """What differs in a slice; nothing if all is equal, None if no row, sum or file is there to compare."""
         table = self._table(loaded)
-        if archived.state(self._cursor, self._schema, loaded.table, loaded.slice.month) == "archived":
+        if archived_state(self._cursor, self._schema, loaded.table, loaded.slice.month) == "archived":
             return None
         if (month := self._detached(loaded.slice, table)) is not None:
             return (

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from target_postgres_copy.archived import holds_any
 from target_postgres_copy.errors import OtherWarehouseError
 from target_postgres_copy.own_names import LEDGER
+from target_postgres_copy.tables import holds_archived
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,7 +117,7 @@ def _table_of(stream: str) -> str:
 
 
 def _holds_rows(cursor: Cursor[Any], schema: str, table: str) -> bool:
-    if holds_any(cursor, schema, table):
+    if holds_archived(cursor, schema, table):
         return True
     cursor.execute(_PLACES, [sql.Identifier(schema).as_string(cursor), table, table, table])
     for name, is_readable in cursor.fetchall():

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from target_postgres_copy import archived, checksums
+from target_postgres_copy import checksums
 from target_postgres_copy.dump_files import copy_file, drop_defaults, lineage_defaults, set_defaults
 from target_postgres_copy.errors import SliceError
 from target_postgres_copy.own_names import LINE
 from target_postgres_copy.staging import StagingTable
-from target_postgres_copy.tables import PartitionedTable, count
+from target_postgres_copy.tables import PartitionedTable, archived_state, count, refuse_archived
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -111,7 +111,7 @@ class Load:
             loaded, deleted = staging.merge(stream_slice)
             if loaded or deleted:
                 first, last = days or (None if stream_slice is None else stream_slice.days) or (None, None)
-                archived.refuse(self._cursor, self._table.schema, self._table.name, first, last)
+                refuse_archived(self._cursor, self._table.schema, self._table.name, first, last)
                 sums = None
                 if stream_slice is not None and self._carried and self._warehouse.is_on("verify"):
                     sums = checksums.of_slice(self._cursor, self._table, self._carried, stream_slice)
@@ -171,7 +171,7 @@ class Load:
         if last is None or last.sha256 != stream_slice.sha256 or last.rows != stream_slice.rows:
             return False
         table, month = self._table, stream_slice.month
-        if archived.state(self._cursor, table.schema, table.name, month) == "archived":
+        if archived_state(self._cursor, table.schema, table.name, month) == "archived":
             return True
         self._cursor.execute(
             sql.SQL("select count(*), count(*) filter (where _load_id = {}) from {} where {}").format(
@@ -228,7 +228,7 @@ class MonthCopy:
         with self._cursor.connection.transaction():
             self._table.lock(self._cursor, self._start)
             day = self._start.date()
-            archived.refuse(self._cursor, self._table.schema, self._table.name, day, day)
+            refuse_archived(self._cursor, self._table.schema, self._table.name, day, day)
             month = self._table.month(self._cursor, self._start)
             counts = self._into_new() if month is None else self._into_existing(month)
             if counts is None:

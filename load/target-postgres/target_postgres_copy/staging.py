@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from target_postgres_copy import archived, upsert
+from target_postgres_copy import upsert
 from target_postgres_copy.dump_files import copy_file, lineage_defaults, set_defaults
 from target_postgres_copy.errors import SliceError
 from target_postgres_copy.own_names import LINE, LOAD_ID
 from target_postgres_copy.stream_schema import month_of
-from target_postgres_copy.tables import PartitionedTable, comma, count
+from target_postgres_copy.tables import PartitionedTable, comma, count, refuse_archived
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -170,7 +170,7 @@ class StagingTable:
         if month is not None and (month.attached or backfill):
             return month
         if month is None:
-            archived.refuse(self._cursor, table.schema, table.name, start.date(), start.date())
+            refuse_archived(self._cursor, table.schema, table.name, start.date(), start.date())
             month = table.create_month(self._cursor, start)
             return month if backfill else table.attach(self._cursor, month)
         self._warehouse.ledger(table.schema).write_attached(self._cursor, table, month)

@@ -1,7 +1,10 @@
-"""Raw tables: their columns, their monthly partitions, and the row locks by which loaders take turns.
+"""Raw tables: their columns, their months, which may be in the archive, and the row locks by which loaders take turns.
 
 A partition is a table `<table>_p2024_01` beside its parent. A detached month is the same table before it is attached:
 readers of the parent do not see it, and it has no index, so that a backfill fills it fast.
+
+A row of `archived_months` names a table and month that `warehouse retain` has noted: `archived` where the rows were
+dropped, `kept` where they stay though other tables of the chain lost theirs, `returning` while a restore loads them.
 """
 
 from __future__ import annotations
@@ -9,12 +12,13 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from psycopg import errors, sql
 
-from target_postgres_copy.own_names import LINE, LINEAGE, LOCKS
+from target_postgres_copy.errors import SliceError
+from target_postgres_copy.own_names import ARCHIVED, LINE, LINEAGE, LOCKS
 from target_postgres_copy.stream_schema import Bounds, Partitioning, next_month
 
 if TYPE_CHECKING:
@@ -27,6 +31,10 @@ _NAME = re.compile(r"_p(\d{4,})_(\d\d)$")
 _BRIN_PAGES = 32
 _TYPES = {"decimal": "numeric", "varchar": "character varying", "float": "double precision"}
 _CHECK = "rows_of_the_month"
+_STATES = """
+    select month, state from {archived}
+    where table_name = %s and month >= date_trunc('month', %s::timestamp) and month <= %s order by month
+"""
 _LOCKS_DDL = """
 create table {locks} (name text primary key);
 comment on table {locks} is
@@ -312,3 +320,47 @@ def lock(cursor: Cursor[Any], schema: str, name: str) -> None:
     # A row that another transaction is adding cannot be seen; to add it as well waits for that transaction.
     while not cursor.execute(take).rowcount and not cursor.execute(add).rowcount:
         pass
+
+
+def archived_state(cursor: Cursor[Any], schema: str, table: str, start: datetime | None) -> str | None:
+    """The state of the month that begins at an instant; None where the table has all rows that were loaded of it."""
+    found = [] if start is None else _archived_states(cursor, schema, table, start.date(), start.date())
+    return found[0][1] if found else None
+
+
+def refuse_archived(cursor: Cursor[Any], schema: str, table: str, first: date | None, last: date | None) -> None:
+    """Stop a load that would change days of a month of which other rows are only in the archive.
+
+    Args:
+        cursor: Of the load's connection.
+        schema: Of the raw tables.
+        table: Into which rows are loaded.
+        first: The first UTC day on which rows come or go; None if that is not known.
+        last: The last such day.
+
+    Raises:
+        SliceError: One of the days is of such a month, which no restore is bringing back.
+    """
+    if first is None or last is None:
+        return
+    for month, found in _archived_states(cursor, schema, table, first, last):
+        if found != "returning":
+            raise SliceError(
+                f"{schema}.{table}: the month {month:%Y-%m} is in the archive, and what came differs from what was "
+                "archived; nothing of it was loaded. Bring the month back first: "
+                f"`warehouse retain --restore {month:%Y-%m} --archive FOLDER`, then run this again"
+            )
+
+
+def holds_archived(cursor: Cursor[Any], schema: str, table: str) -> bool:
+    """Whether a table has months in the archive."""
+    return bool(_archived_states(cursor, schema, table, date.min, date.max))
+
+
+def _archived_states(cursor: Cursor[Any], schema: str, table: str, first: date, last: date) -> list[tuple[date, str]]:
+    archived = sql.Identifier(schema, ARCHIVED)
+    cursor.execute("select to_regclass(%s) is not null", [archived.as_string(cursor)])
+    if cursor.fetchone() != (True,):
+        return []
+    cursor.execute(sql.SQL(_STATES).format(archived=archived), [table, first, last])
+    return cursor.fetchall()

@@ -60,7 +60,7 @@ def test_hours_of_ones_own_come_first_and_zero_does_not_watch() -> None:
 @pytest.fixture
 def found() -> Health:
     verdicts = [verdict("bitcoin_blocks", "stream", day="2026-11-28"), verdict("fct_blocks", "mart")]
-    return Health(NOW, [], verdicts, 0, {"raw_data.bitcoin_blocks": 7}, 10, 20, 30)
+    return Health(NOW, verdicts=verdicts, rows={"raw_data.bitcoin_blocks": 7}, size=10, disk_free=20, disk_total=30)
 
 
 def test_one_line_says_how_it_is(found: Health) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import psycopg
 
 NOTED = sql.Identifier(RAW, "archived_months")
-# The loader and dbt read it too (target_postgres_copy/archived.py, transform/macros/archived_months.sql).
+# The loader and dbt read it too (target_postgres_copy/tables.py, transform/macros/archived_months.sql).
 _DDL = """
 create table if not exists {noted} (
     table_name text not null,

@@ -45,7 +45,7 @@ def retain(  # noqa: PLR0913 - its options
     accepted: tuple[str, ...],
     execute: bool,
 ) -> None:
-    """Drop old months of raw rows that are kept as dump files, or bring one back.
+    """Drop raw months that dump files hold, or bring one back.
 
     A month of a chain is dropped only if each of its days is verified and settled, all of it is in the marts, and every
     row came from a dump file that lies in the archive with the sha256 that the ledger knows; each file is read again

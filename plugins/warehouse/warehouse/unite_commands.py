@@ -36,7 +36,9 @@ _ROWS = {
 @click.option("--dry-run", is_flag=True, help="Only say where the rows of each table would come from.")
 @environment_option
 def unite(environment: str, *, copy_daily: bool | None, only_check: bool, take_back: bool, dry_run: bool) -> None:
-    """Unite the warehouses of several chains in a serving database, which bi_reader asks like one warehouse.
+    """Ask the warehouses of several chains as one.
+
+    bi_reader asks the serving database like one warehouse.
 
     WAREHOUSE_CHAINS names the chains, WAREHOUSE_BITCOIN_HOST and so on where they are. Facts are read on the chain's
     own server when they are asked for; dimensions and what says how far a chain is are kept here. Run it after each
