@@ -261,7 +261,9 @@ def test_a_live_deployment_is_upgraded_as_the_guide_says_and_takes_the_next_day(
     before = served.tables()
     refused = served.fails("meltano", "--environment=prod", "run", "warehouse-to-marts", **live)
     assert "run `meltano invoke warehouse:migrate` once" in refused
-    backup, env, upgrade = guide("docs/guides/keep-it-running.md", "**Upgrade**: ")
+    block = (PROJECT / "docs/guides/upgrade.md").read_text().split("## Without containers\n```sh\n", 1)[1]
+    typed = [shlex.split(line) for line in block.split("```", 1)[0].splitlines()]
+    backup, env, upgrade = [words for words in typed if words[0] in {"make", "warehouse"}]
     served.run(*backup, **live)
     served.make(env[1])
     done = served.run(*upgrade, **live)
