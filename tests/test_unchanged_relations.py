@@ -1,5 +1,6 @@
 """A build with nothing new leaves views, tables and tables of failing rows in place, and mends what was changed."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -23,6 +24,15 @@ NEVER_NULL = """
     select attnotnull from pg_attribute where attrelid = 'analytics.dim_asset'::regclass and attname = 'symbol'
 """
 INDEXES = "select count(*) from pg_indexes where schemaname = 'analytics' and tablename = 'dim_asset'"
+
+
+# What the materialization `table` would make beside the old one, though nothing of its contract has changed.
+NOT_AS_DECLARED = (
+    "{% if execute %}{% for node in graph.nodes.values() %}"
+    "{% if node.resource_type == 'model' and node.config.materialized == 'table' and node.config.contract.enforced %}"
+    "{% set relation = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) %}"
+    "[{{ node.name }} {{ stands_as_declared(node, relation) }}]{% endif %}{% endfor %}{% endif %}"
+)
 
 
 def dbt(checkout: Checkout, *words: str) -> str:
@@ -52,6 +62,14 @@ def test_a_build_with_nothing_new_makes_no_relation_again(built: Checkout) -> No
     assert not views & set(changed)
     assert [line[:2] for line in before] == [line[:2] for line in after]
     assert built.tables() == rows
+
+
+def test_each_table_is_seen_to_be_as_its_contract_declares_it(built: Checkout) -> None:
+    """Else it would be made twice at each build: beside the old one, and in it."""
+    said = dbt(built, "--quiet", "compile", "--inline", NOT_AS_DECLARED)
+    found = dict(re.findall(r"\[(\w+) (True|False)\]", said))
+    assert len(found) > 50
+    assert [name for name, stands in found.items() if stands == "False"] == []
 
 
 def test_a_view_that_was_changed_or_dropped_is_made_again(built: Checkout) -> None:

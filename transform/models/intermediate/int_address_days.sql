@@ -1,6 +1,5 @@
 {#
-  The key finds an address's days, the day finds what a load deletes of a month, whose rows lie
-  by day. The rows of a day lie in no order.
+  The key finds an address's days, the day finds what a load deletes of a month, whose rows lie by day. The rows of a day lie in no order.
 #}
 {{
     config(

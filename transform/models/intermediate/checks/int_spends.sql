@@ -1,6 +1,6 @@
 -- Where value was spent, with the key of the output (int_outpoints): inputs before it that spend the same output are looked
--- up by it. A key of which a part is missing is null, and meets none. The first index is for that, the second
--- for the days that are checked, or deleted; rows lie by day.
+-- up by it. A key of which a part is missing is null, and meets none. The first index is for that, the second for the
+-- days that are checked, or deleted; rows lie by day.
 {{
     config(
         materialized='changed_days',
